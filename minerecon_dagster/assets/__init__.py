@@ -1,0 +1,1 @@
+"""Dagster assets: thin glue over `core`, `resources` and `warehouse`."""

@@ -1,0 +1,1 @@
+"""The `minerecon` command: a thin client of the Dagster jobs."""

@@ -1,0 +1,77 @@
+"""What one request brought: the unit that is fetched, archived and parsed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal, Self
+
+from minerecon_dagster.core.calendar import StackSide
+
+AnswerKind = Literal["stack", "boav"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AnswerKey:
+    """Which answer of a settlement day.
+
+    ``stack`` is the settlement stack of one period (``period`` counted from 1); ``boav`` is the whole
+    day's accepted volumes (``period`` is 0).
+    """
+
+    kind: AnswerKind
+    side: StackSide
+    period: int = 0
+
+    def __str__(self) -> str:
+        """As in ``stack/bid/07`` and ``boav/offer``: also the name of the member in an archive object."""
+        return f"{self.kind}/{self.side}" + (f"/{self.period:02d}" if self.kind == "stack" else "")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The inverse of ``str``. Raises ValueError where ``text`` is no key."""
+        kind, side, *rest = text.split("/")
+        if kind not in ("stack", "boav") or side not in ("bid", "offer") or len(rest) != (kind == "stack"):
+            raise ValueError(f"not the name of an answer: {text!r}")
+        return cls(kind, side, int(rest[0]) if rest else 0)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer of Elexon, as it came.
+
+    Args:
+        url: what was asked.
+        status: HTTP status, 200 or 404.
+        fetched_at: when the answer was complete (UTC).
+        body: the decoded body (content encoding undone), byte for byte.
+    """
+
+    url: str
+    status: int
+    fetched_at: dt.datetime
+    body: bytes
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of ``body``, hexadecimal."""
+        return hashlib.sha256(self.body).hexdigest()
+
+    def says_the_same_as(self, other: Answer) -> bool:
+        """Whether both have the same status and body, whenever they were fetched."""
+        return (self.status, self.sha256) == (other.status, other.sha256)
+
+    def at(self, fetched_at: dt.datetime) -> Answer:
+        """The same answer, seen at another time."""
+        return replace(self, fetched_at=fetched_at)
+
+
+SYNTHETIC_PATH = "/synthetic/"
+"""In every URL of the bundled sample's server, so that whatever keeps the URL keeps the mark."""
+
+
+def is_synthetic(url: str) -> bool:
+    """Whether ``url`` is the bundled sample's: its answers are made up."""
+    return SYNTHETIC_PATH in url

@@ -1,0 +1,62 @@
+"""The errors that users meet: each says what, where and what to do, in one line."""
+
+from __future__ import annotations
+
+
+class MinereconError(Exception):
+    """Any failure that a user can act on; ``str()`` is one clear line."""
+
+
+class ConfigurationError(MinereconError):
+    """A setting, argument or file given by the user is wrong (exit code 2)."""
+
+
+class SourceError(MinereconError):
+    """Elexon could not be used. Message: method, URL, status, attempts, and what to do.
+
+    Args:
+        problem: what happened, as in "HTTP 500" or "connection refused".
+        method: HTTP method.
+        url: the whole URL asked.
+        status: HTTP status of the last answer, None where there was none.
+        attempts: how many times it was tried.
+        remedy: what the reader should do.
+    """
+
+    def __init__(self, problem: str, *, method: str, url: str, status: int | None, attempts: int, remedy: str) -> None:
+        self.problem = problem
+        self.method = method
+        self.url = url
+        self.status = status
+        self.attempts = attempts
+        self.remedy = remedy
+        tries = f"{attempts} attempt{'' if attempts == 1 else 's'}"
+        super().__init__(f"{method} {url}: {problem} (status {status or 'none'}, {tries}); {remedy}")
+
+
+class TransientSourceError(SourceError):
+    """The source may answer later: 429, 5xx, time-outs, cut or unreadable answers, after all tries."""
+
+
+class PermanentSourceError(SourceError):
+    """Asking again will not help: 4xx other than 404 and 429."""
+
+
+class SchemaDriftError(MinereconError):
+    """An answer is not what Elexon's OpenAPI description says; the day stops, nothing is replaced."""
+
+
+class ArchiveError(MinereconError):
+    """The raw archive cannot be read or written, or holds something damaged."""
+
+
+class DifficultyError(MinereconError):
+    """The network difficulty of a day is missing or not believable. There is no default."""
+
+
+class RegisterError(MinereconError):
+    """The register of BM units is missing or not believable."""
+
+
+class DayFailedError(MinereconError):
+    """A settlement day could not be fetched or built; what was stored before is untouched."""

@@ -1,0 +1,1 @@
+"""Embedded services for development and first runs: PostgreSQL and DynamoDB under one supervisor."""

@@ -1,0 +1,1 @@
+"""Input and output with the outside: Elexon, the raw archive, the difficulty table."""

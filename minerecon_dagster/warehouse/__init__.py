@@ -1,0 +1,1 @@
+"""The PostgreSQL warehouse: its one description, its migrations and its SQL."""
