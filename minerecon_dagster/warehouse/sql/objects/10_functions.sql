@@ -1,0 +1,19 @@
+-- The Bitcoin formula, the one that the warehouse uses; core/mining.py is its tested definition.
+-- Everything is multiplied first and divided once: numeric division keeps at least 16 significant digits.
+CREATE OR REPLACE FUNCTION minerecon.mined_btc(
+    energy_mwh numeric, hashrate_ths numeric, power_w numeric, difficulty numeric, block_subsidy_btc numeric
+) RETURNS numeric LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN (energy_mwh * 3600000000 * hashrate_ths * 1000000000000 * block_subsidy_btc)
+     / (power_w * difficulty * 4294967296);
+
+COMMENT ON FUNCTION minerecon.mined_btc(numeric, numeric, numeric, numeric, numeric) IS
+'BTC that an energy (MWh) could have mined on a machine of hashrate_ths (TH/s) and power_w (W): MWh × 3.6e9 J / power_w × hashrate_ths × 1e12 / (difficulty × 2^32) × block_subsidy_btc. Energy-limited: machines are not rounded down.';
+
+-- The block subsidy in force at an instant: of the latest era that has begun; none before the first.
+CREATE OR REPLACE FUNCTION minerecon.block_subsidy_btc(at timestamptz) RETURNS numeric
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+RETURN (SELECT s.block_subsidy_btc FROM minerecon.block_subsidies AS s
+        WHERE s.starts_at <= at ORDER BY s.starts_at DESC LIMIT 1);
+
+COMMENT ON FUNCTION minerecon.block_subsidy_btc(timestamptz) IS
+'Block subsidy in BTC in force at an instant, from block_subsidies.';

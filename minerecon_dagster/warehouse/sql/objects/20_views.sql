@@ -1,0 +1,44 @@
+-- The latest evaluation of each property of each day, and the day's state in one word.
+DROP VIEW IF EXISTS analytics.reconciliation_status;
+CREATE VIEW analytics.reconciliation_status AS
+WITH latest AS (
+    SELECT DISTINCT ON (settlement_date, check_family, check_name) *
+    FROM minerecon.reconciliation_results
+    ORDER BY settlement_date, check_family, check_name, result_id DESC
+), checks AS (
+    SELECT settlement_date,
+           count(*) AS check_count,
+           count(*) FILTER (WHERE NOT passed AND severity = 'ERROR') AS error_count,
+           count(*) FILTER (WHERE NOT passed AND severity = 'WARN') AS warning_count,
+           array_agg(check_family || '.' || check_name ORDER BY check_family, check_name)
+               FILTER (WHERE NOT passed) AS not_passed,
+           max(evaluated_at) AS evaluated_at
+    FROM latest GROUP BY settlement_date
+), attempts AS (
+    SELECT settlement_date, bool_or(error IS NOT NULL) AS has_error
+    FROM minerecon.ingestion_progress GROUP BY settlement_date
+), days AS (
+    SELECT summary_date AS settlement_date FROM minerecon.daily_summaries
+    UNION SELECT settlement_date FROM checks
+    UNION SELECT settlement_date FROM attempts
+)
+SELECT d.settlement_date,
+       CASE WHEN c.error_count > 0 OR a.has_error THEN 'failing'
+            WHEN s.summary_date IS NULL THEN 'missing'
+            WHEN s.state = 'final' AND c.check_count > 0 THEN 'complete'
+            WHEN s.state = 'final' THEN 'provisional'
+            ELSE s.state END AS status,
+       s.state AS day_state,
+       coalesce(c.check_count, 0) AS check_count,
+       coalesce(c.error_count, 0) AS error_count,
+       coalesce(c.warning_count, 0) AS warning_count,
+       coalesce(c.not_passed, '{}') AS not_passed,
+       c.evaluated_at,
+       coalesce(s.is_synthetic, false) AS is_synthetic
+FROM days AS d
+LEFT JOIN minerecon.daily_summaries AS s ON s.summary_date = d.settlement_date
+LEFT JOIN checks AS c USING (settlement_date)
+LEFT JOIN attempts AS a USING (settlement_date);
+
+COMMENT ON VIEW analytics.reconciliation_status IS
+'One row per settlement day that was ever attempted: its status in one word (complete, provisional, incomplete, failing, missing) and the latest result of every check.';

@@ -1,0 +1,318 @@
+r"""The one description of the warehouse: tables, columns, constraints, and what each means.
+
+Migrations, the data dictionary, Dagster's column schemas and the comments that ``\d+`` shows all come
+from here. Energy, money and Bitcoin are ``numeric`` without a scale, exact; instants are ``timestamptz``.
+What is derived within a row is a generated column, so that no second formula can exist.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Computed,
+    Date,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+SCHEMA = "minerecon"
+
+metadata = MetaData(
+    schema=SCHEMA,
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    },
+)
+
+_Instant = DateTime(timezone=True)
+_DATE = "Settlement date: a Europe/London calendar day."
+_PERIOD = "Settlement period, counted from 1: 48 a day, 46 or 50 when the clocks change."
+_SIDE = "Side of the settlement stack: bid or offer."
+_MODEL = "Miner model, as in miner_models."
+_SYNTHETIC = "True where the answers are the bundled sample's, made up, and not Elexon's."
+
+
+def _period_range(column: str = "settlement_period") -> CheckConstraint:
+    return CheckConstraint(f"{column} BETWEEN 1 AND 50", name="period_range")
+
+
+def _side_names() -> CheckConstraint:
+    return CheckConstraint("stack_side IN ('bid', 'offer')", name="side")
+
+
+curtailment_records = Table(
+    "curtailment_records",
+    metadata,
+    Column("settlement_date", Date, nullable=False, comment=_DATE),
+    Column("settlement_period", SmallInteger, nullable=False, comment=_PERIOD),
+    Column("start_time", _Instant, nullable=False, comment="UTC start of the settlement period."),
+    Column("stack_side", Text, nullable=False, comment=_SIDE),
+    Column("bmu_id", Text, nullable=False, comment="BM unit, as in T_SGRWO-1."),
+    Column("acceptance_id", BigInteger, comment="Elexon's number of the bid-offer acceptance; NULL where it has none."),
+    Column("bid_offer_pair_id", SmallInteger, comment="Bid-offer pair; NULL where Elexon gives none."),
+    Column("sequence_number", Integer, nullable=False, comment="Place of the row in the stack of its period."),
+    Column("lead_party_name", Text, comment="Lead party of the unit, from the register version in force."),
+    Column("volume_mwh", Numeric, nullable=False, comment="Accepted volume in MWh as Elexon has it: negative."),
+    Column(
+        "curtailed_mwh",
+        Numeric,
+        Computed("-volume_mwh", persisted=True),
+        nullable=False,
+        comment="Energy not generated, in MWh: minus volume_mwh.",
+    ),
+    Column(
+        "original_price_gbp_per_mwh",
+        Numeric,
+        comment="Price of the bid in GBP/MWh; negative: the farm is paid. NULL where Elexon gives none.",
+    ),
+    Column("final_price_gbp_per_mwh", Numeric, comment="Price in GBP/MWh after Elexon's tagging; often NULL."),
+    Column(
+        "payment_gbp",
+        Numeric,
+        Computed("volume_mwh * original_price_gbp_per_mwh", persisted=True),
+        comment="Payment to the farm in GBP: volume × original price, negative where the farm pays; NULL without a price.",
+    ),
+    Column("so_flag", Boolean, comment="Taken for system reasons: the headline counts these. NULL as Elexon has it."),
+    Column(
+        "cadl_flag", Boolean, comment="Shorter than the continuous acceptance duration limit. NULL as Elexon has it."
+    ),
+    Column("elexon_created_at", _Instant, comment="When Elexon's settlement run made the row."),
+    UniqueConstraint(
+        "settlement_date",
+        "settlement_period",
+        "stack_side",
+        "bmu_id",
+        "acceptance_id",
+        "bid_offer_pair_id",
+        "sequence_number",
+        name="curtailment_records_identity_key",
+        postgresql_nulls_not_distinct=True,
+    ),
+    CheckConstraint("volume_mwh < 0", name="volume_negative"),
+    _period_range(),
+    _side_names(),
+    comment="Accepted wind bids: a row of Elexon's settlement stack each, both flags; the headline counts so_flag.",
+)
+
+bitcoin_difficulty = Table(
+    "bitcoin_difficulty",
+    metadata,
+    Column("settlement_date", Date, primary_key=True, comment=_DATE),
+    Column(
+        "difficulty", Numeric, nullable=False, comment="Bitcoin network difficulty in force at 00:00 UTC of the date."
+    ),
+    Column("source_table", Text, nullable=False, comment="DynamoDB table that the value was read from."),
+    CheckConstraint("difficulty > 0 AND difficulty < 'Infinity'", name="difficulty_positive"),
+    comment="The network difficulty that a day was computed with.",
+)
+
+miner_models = Table(
+    "miner_models",
+    metadata,
+    Column("miner_model", Text, primary_key=True, comment="Name of the machine."),
+    Column("hashrate_ths", Numeric, nullable=False, comment="Hash rate in TH/s."),
+    Column("power_w", Numeric, nullable=False, comment="Power drawn, in watts."),
+    CheckConstraint("hashrate_ths > 0 AND power_w > 0", name="positive"),
+    comment="Mining machines. The list in the code is the master; db upgrade and every run copy it here.",
+)
+
+block_subsidies = Table(
+    "block_subsidies",
+    metadata,
+    Column("first_height", Integer, primary_key=True, comment="First block of the era."),
+    Column("starts_at", _Instant, nullable=False, unique=True, comment="When that block was mined (UTC)."),
+    Column("block_subsidy_btc", Numeric, nullable=False, comment="New Bitcoin per block, in BTC."),
+    CheckConstraint("block_subsidy_btc > 0", name="positive"),
+    comment="Eras of the block subsidy. The list in the code is the master.",
+)
+
+historical_bitcoin_calculations = Table(
+    "historical_bitcoin_calculations",
+    metadata,
+    Column("settlement_date", Date, nullable=False, comment=_DATE),
+    Column("settlement_period", SmallInteger, nullable=False, comment=_PERIOD),
+    Column("bmu_id", Text, nullable=False, comment="BM unit."),
+    Column("miner_model", Text, ForeignKey(miner_models.c.miner_model), nullable=False, comment=_MODEL),
+    Column("curtailed_mwh", Numeric, nullable=False, comment="SO-flagged energy of the unit in the period, in MWh."),
+    Column("difficulty", Numeric, nullable=False, comment="Network difficulty used."),
+    Column(
+        "block_subsidy_btc", Numeric, nullable=False, comment="Block subsidy in force at the period's start, in BTC."
+    ),
+    Column("mined_btc", Numeric, nullable=False, comment="Bitcoin that the energy could have mined, in BTC."),
+    Column("formula_version", SmallInteger, nullable=False, comment="Version of the formula that made the row."),
+    PrimaryKeyConstraint("settlement_date", "settlement_period", "bmu_id", "miner_model"),
+    CheckConstraint(
+        "curtailed_mwh > 0 AND difficulty > 0 AND block_subsidy_btc > 0 AND mined_btc > 0", name="positive"
+    ),
+    _period_range(),
+    comment="Bitcoin that the SO-flagged curtailed energy could have mined, per period, unit and miner model.",
+)
+
+daily_summaries = Table(
+    "daily_summaries",
+    metadata,
+    Column("summary_date", Date, primary_key=True, comment=_DATE),
+    Column("curtailed_mwh", Numeric, nullable=False, comment="Headline: SO-flagged curtailed energy, in MWh."),
+    Column(
+        "payment_gbp",
+        Numeric,
+        Computed("paid_gbp - refunded_gbp", persisted=True),
+        nullable=False,
+        comment="Net payment to farms for SO-flagged energy, in GBP: paid − refunded.",
+    ),
+    Column("paid_gbp", Numeric, nullable=False, comment="Paid to farms for SO-flagged energy, in GBP, not negative."),
+    Column(
+        "refunded_gbp", Numeric, nullable=False, comment="Paid by farms for SO-flagged energy, in GBP, not negative."
+    ),
+    Column(
+        "unpriced_mwh", Numeric, nullable=False, comment="SO-flagged energy without a price, in MWh: in no payment."
+    ),
+    Column("all_bids_mwh", Numeric, nullable=False, comment="Energy of all accepted wind bids, any flag, in MWh."),
+    Column("all_bids_payment_gbp", Numeric, nullable=False, comment="Net payment for all accepted wind bids, in GBP."),
+    Column("record_count", Integer, nullable=False, comment="Accepted wind bids, any flag."),
+    Column("bmu_count", Integer, nullable=False, comment="BM units with an accepted wind bid, any flag."),
+    Column("so_record_count", Integer, nullable=False, comment="SO-flagged wind bids."),
+    Column("periods_expected", SmallInteger, nullable=False, comment="Settlement periods of the day: 46, 48 or 50."),
+    Column(
+        "periods_due", SmallInteger, nullable=False, comment="Periods that Elexon should have published when fetched."
+    ),
+    Column(
+        "periods_present",
+        SmallInteger,
+        nullable=False,
+        comment="Periods with rows, or known to be empty, on every side.",
+    ),
+    Column("state", Text, nullable=False, comment="final, provisional (may change) or incomplete (periods missing)."),
+    Column(
+        "is_final",
+        Boolean,
+        Computed("state = 'final'", persisted=True),
+        nullable=False,
+        comment="Whether state is final.",
+    ),
+    Column("wind_generation_mwh", Numeric, comment="Wind output of the day in MWh; NULL where it is not known."),
+    Column("wind_onshore_mwh", Numeric, comment="Onshore wind output in MWh; NULL where it is not known."),
+    Column("wind_offshore_mwh", Numeric, comment="Offshore wind output in MWh; NULL where it is not known."),
+    Column(
+        "curtailed_share",
+        Numeric,
+        Computed("curtailed_mwh / NULLIF(wind_generation_mwh + curtailed_mwh, 0)", persisted=True),
+        comment="SO-flagged curtailed energy over generated plus curtailed; NULL where generation is not known.",
+    ),
+    Column("archive_uri", Text, nullable=False, comment="The archive object that the day was built from."),
+    Column("is_synthetic", Boolean, nullable=False, comment=_SYNTHETIC),
+    Column("built_at", _Instant, nullable=False, comment="When the day was last built."),
+    CheckConstraint("state IN ('final', 'provisional', 'incomplete')", name="state"),
+    CheckConstraint("periods_expected IN (46, 48, 50)", name="periods_expected"),
+    CheckConstraint(
+        "periods_due BETWEEN 0 AND periods_expected AND periods_present BETWEEN 0 AND periods_expected",
+        name="periods",
+    ),
+    CheckConstraint(
+        "curtailed_mwh >= 0 AND paid_gbp >= 0 AND refunded_gbp >= 0 AND unpriced_mwh >= 0", name="not_negative"
+    ),
+    CheckConstraint("all_bids_mwh >= curtailed_mwh AND record_count >= so_record_count", name="all_bids_cover_so"),
+    comment="A settlement day's curtailment. Derived from curtailment_records, and from nothing else.",
+)
+
+bitcoin_daily_summaries = Table(
+    "bitcoin_daily_summaries",
+    metadata,
+    Column("summary_date", Date, nullable=False, comment=_DATE),
+    Column("miner_model", Text, ForeignKey(miner_models.c.miner_model), nullable=False, comment=_MODEL),
+    Column("mined_btc", Numeric, nullable=False, comment="Bitcoin that the day's SO-flagged energy could have mined."),
+    PrimaryKeyConstraint("summary_date", "miner_model"),
+    ForeignKeyConstraint(["summary_date"], [daily_summaries.c.summary_date], ondelete="CASCADE"),
+    CheckConstraint("mined_btc >= 0", name="not_negative"),
+    comment="A day's Bitcoin per miner model: the sum of historical_bitcoin_calculations.",
+)
+
+bm_units = Table(
+    "bm_units",
+    metadata,
+    Column("bmu_id", Text, nullable=False, comment="Elexon's id of the BM unit, as in T_SGRWO-1."),
+    Column(
+        "valid_from", Date, nullable=False, comment="First day of this version; the first one covers all days before."
+    ),
+    Column("valid_to", Date, comment="The day from which this version no longer holds; NULL: in force."),
+    Column("national_grid_bmu_id", Text, comment="The system operator's id of the unit."),
+    Column("name", Text, comment="Name in the register."),
+    Column("lead_party_name", Text, comment="The party responsible for the unit."),
+    Column("fuel_type", Text, comment="Fuel; WIND is what counts here. NULL for most units."),
+    Column("bmu_type", Text, comment="Elexon's type of BM unit: T, E, S, V, …"),
+    Column("generation_capacity_mw", Numeric, comment="Registered generation capacity in MW."),
+    Column("looks_like_wind", Boolean, nullable=False, comment="Whether name or id look like a wind farm's: a hint."),
+    PrimaryKeyConstraint("bmu_id", "valid_from"),
+    CheckConstraint("valid_to > valid_from", name="valid_range"),
+    comment="Dated versions of Elexon's register of BM units; a settlement day uses the version in force.",
+)
+
+ingestion_progress = Table(
+    "ingestion_progress",
+    metadata,
+    Column("settlement_date", Date, nullable=False, comment=_DATE),
+    Column("settlement_period", SmallInteger, nullable=False, comment=_PERIOD),
+    Column("stack_side", Text, nullable=False, comment=_SIDE),
+    Column("status", Text, nullable=False, comment="rows, empty, unpublished or failed."),
+    Column("row_count", Integer, nullable=False, comment="Rows of any unit in the answer."),
+    Column("payload_sha256", Text, comment="SHA-256 of the answer; NULL where there was none."),
+    Column("fetched_at", _Instant, nullable=False, comment="When it was last looked at."),
+    Column("archive_uri", Text, comment="The archive object with the answer; NULL where the attempt was not kept."),
+    Column("error", Text, comment="What went wrong, and what to do; NULL where nothing did."),
+    Column("is_synthetic", Boolean, nullable=False, comment=_SYNTHETIC),
+    PrimaryKeyConstraint("settlement_date", "settlement_period", "stack_side"),
+    CheckConstraint("status IN ('rows', 'empty', 'unpublished', 'failed')", name="status"),
+    CheckConstraint("(status = 'rows') = (row_count > 0)", name="rows_counted"),
+    _period_range(),
+    _side_names(),
+    comment="The latest attempt to fetch each settlement period, recorded when its day fails too.",
+)
+
+reconciliation_results = Table(
+    "reconciliation_results",
+    metadata,
+    Column("result_id", BigInteger, Identity(always=True), primary_key=True, comment="Number of the evaluation."),
+    Column("settlement_date", Date, nullable=False, comment=_DATE),
+    Column("check_family", Text, nullable=False, comment="The Dagster check that the property belongs to."),
+    Column("check_name", Text, nullable=False, comment="The property that was looked at."),
+    Column("passed", Boolean, nullable=False, comment="Whether it held."),
+    Column("severity", Text, nullable=False, comment="ERROR: what follows would be wrong. WARN: a person should look."),
+    Column("expected", Text, comment="What should be there."),
+    Column("actual", Text, comment="What is there."),
+    Column("looked_at", BigInteger, nullable=False, comment="How many things were compared; nothing looked at fails."),
+    Column("violation_count", BigInteger, nullable=False, comment="How many violate the property."),
+    Column("violations", JSONB, nullable=False, comment="A bounded sample of the violators."),
+    Column("repair", Text, nullable=False, comment="The command that repairs it."),
+    Column("run_id", Text, comment="The Dagster run that evaluated it."),
+    Column("evaluated_at", _Instant, nullable=False, comment="When it was evaluated."),
+    CheckConstraint("severity IN ('ERROR', 'WARN')", name="severity"),
+    CheckConstraint("NOT passed OR (looked_at > 0 AND violation_count = 0)", name="pass_has_evidence"),
+    Index(None, "settlement_date", "check_family", "check_name", "result_id"),
+    comment="Every evaluation of every property of every day: the reconciliation, on record.",
+)
+
+day_locks = Table(
+    "day_locks",
+    metadata,
+    Column("settlement_date", Date, primary_key=True, comment=_DATE),
+    comment="Held by an open transaction while a day is worked on, so that no two runs meet; always looks empty.",
+)
