@@ -106,5 +106,11 @@ def require_current(connection: Connection) -> None:
         )
 
 
+def is_current(engine: Engine) -> bool:
+    """Whether the warehouse is at the code's revision."""
+    with engine.connect() as connection:
+        return _current(connection) == ScriptDirectory.from_config(_config()).get_current_head()
+
+
 def _current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA}).get_current_revision()

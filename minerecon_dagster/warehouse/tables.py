@@ -261,6 +261,7 @@ bm_units = Table(
     Column("bmu_type", Text, comment="Elexon's type of BM unit: T, E, S, V, …"),
     Column("generation_capacity_mw", Numeric, comment="Registered generation capacity in MW."),
     Column("looks_like_wind", Boolean, nullable=False, comment="Whether name or id look like a wind farm's: a hint."),
+    Column("is_synthetic", Boolean, nullable=False, comment=_SYNTHETIC),
     PrimaryKeyConstraint("bmu_id", "valid_from"),
     CheckConstraint("valid_to > valid_from", name="valid_range"),
     comment="Dated versions of Elexon's register of BM units; a settlement day uses the version in force.",

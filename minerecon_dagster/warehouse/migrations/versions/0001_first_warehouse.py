@@ -74,6 +74,12 @@ def upgrade() -> None:
             nullable=False,
             comment="Whether name or id look like a wind farm's: a hint.",
         ),
+        sa.Column(
+            "is_synthetic",
+            sa.Boolean(),
+            nullable=False,
+            comment="True where the answers are the bundled sample's, made up, and not Elexon's.",
+        ),
         sa.CheckConstraint("valid_to > valid_from", name=op.f("bm_units_valid_range_check")),
         sa.PrimaryKeyConstraint("bmu_id", "valid_from", name=op.f("bm_units_pkey")),
         schema="minerecon",

@@ -15,7 +15,7 @@ WITH latest AS (
            max(evaluated_at) AS evaluated_at
     FROM latest GROUP BY settlement_date
 ), attempts AS (
-    SELECT settlement_date, bool_or(error IS NOT NULL) AS has_error
+    SELECT settlement_date, bool_or(status = 'failed' OR (status <> 'unpublished' AND error IS NOT NULL)) AS has_failed
     FROM minerecon.ingestion_progress GROUP BY settlement_date
 ), days AS (
     SELECT summary_date AS settlement_date FROM minerecon.daily_summaries
@@ -23,7 +23,7 @@ WITH latest AS (
     UNION SELECT settlement_date FROM attempts
 )
 SELECT d.settlement_date,
-       CASE WHEN c.error_count > 0 OR a.has_error THEN 'failing'
+       CASE WHEN c.error_count > 0 OR a.has_failed THEN 'failing'
             WHEN s.summary_date IS NULL THEN 'missing'
             WHEN s.state = 'final' AND c.check_count > 0 THEN 'complete'
             WHEN s.state = 'final' THEN 'provisional'

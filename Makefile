@@ -1,0 +1,49 @@
+# Needs Python 3.11, 3.12 or 3.13, make and git; everything else is installed into .venv.
+# Paths are relative, so that a folder with a space in its name does no harm.
+
+PYTHON ?= $(shell for v in 3 3.13 3.12 3.11; do command -v python$$v >/dev/null 2>&1 && \
+	python$$v -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && \
+	echo python$$v && break; done)
+BIN := .venv/bin
+SETUP := .venv/.installed
+
+.PHONY: run test test-all ui bench setup lint types format clean
+
+run: $(SETUP)
+	@$(BIN)/minerecon run $(FROM) $(TO)
+
+test: $(SETUP) lint types
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(SETUP) lint types
+	$(BIN)/python -m pytest
+
+ui: $(SETUP)
+	@$(BIN)/minerecon ui
+
+bench: $(SETUP)
+	@$(BIN)/python -m bench
+
+setup: $(SETUP)
+
+lint: $(SETUP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(SETUP)
+	$(BIN)/mypy
+
+format: $(SETUP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The build back end comes first and without isolation, so that constraints.txt pins it too.
+$(SETUP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed and none was found; set PYTHON=/path/to/python" >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt setuptools wheel
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt --no-build-isolation -e '.[local,dev]'
+	@touch $(SETUP)
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build *.egg-info

@@ -1,0 +1,152 @@
+"""The assets' descriptions: keys, groups, owners, dependencies and column schemas, from the table metadata."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+from sqlalchemy import Table
+
+from minerecon_dagster.core.checks import PROPERTIES
+from minerecon_dagster.core.mining import MINER_MODELS
+from minerecon_dagster.warehouse import tables
+
+OWNERS = ["team:minerecon"]
+
+PROGRESS = dg.AssetKey("ingestion_progress")
+RECORDS = dg.AssetKey("curtailment_records")
+DIFFICULTY = dg.AssetKey("bitcoin_difficulty")
+DAILY = dg.AssetKey("daily_summaries")
+BITCOIN_DAILY = dg.AssetKey("bitcoin_daily_summaries")
+BM_UNITS = dg.AssetKey("bm_units")
+MODELS = dg.AssetKey("miner_models")
+RESULTS = dg.AssetKey("reconciliation_results")
+
+
+def calculations(model: str) -> dg.AssetKey:
+    """The key of one model's calculations."""
+    return dg.AssetKey(["historical_bitcoin_calculations", model])
+
+
+CALCULATIONS: Mapping[dg.AssetKey, str] = {calculations(m.name): m.name for m in MINER_MODELS}
+
+
+def column_schema(table: Table) -> dg.TableSchema:
+    """A table's columns as Dagster shows them: name, type, meaning, nullability."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=str(column.type).lower(),
+                description=column.comment,
+                constraints=dg.TableColumnConstraints(nullable=bool(column.nullable)),
+            )
+            for column in table.columns
+        ]
+    )
+
+
+def table_spec(
+    key: dg.AssetKey,
+    table: Table,
+    *,
+    group: str,
+    deps: Sequence[dg.AssetKey] = (),
+    description: str | None = None,
+    partitions: dg.PartitionsDefinition[str] | None = None,
+    kinds: frozenset[str] = frozenset({"postgres"}),
+    skippable: bool = False,
+) -> dg.AssetSpec:
+    """An asset that is a table of the warehouse; its description and columns are the table's."""
+    return dg.AssetSpec(
+        key,
+        deps=list(deps),
+        description=description or table.comment,
+        group_name=group,
+        owners=OWNERS,
+        kinds=set(kinds),
+        partitions_def=partitions,
+        skippable=skippable,
+        metadata={"dagster/column_schema": column_schema(table), "dagster/table_name": f"{table.schema}.{table.name}"},
+    )
+
+
+def settlement_day_specs(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetSpec]:
+    """The assets of a settlement day, in the order in which they are made."""
+
+    def daily(
+        key: dg.AssetKey,
+        table: Table,
+        group: str,
+        deps: Sequence[dg.AssetKey],
+        description: str | None = None,
+        kinds: frozenset[str] = frozenset({"postgres"}),
+    ) -> dg.AssetSpec:
+        return table_spec(
+            key,
+            table,
+            group=group,
+            deps=deps,
+            description=description,
+            partitions=partitions,
+            kinds=kinds,
+            skippable=True,
+        )
+
+    return [
+        daily(
+            PROGRESS,
+            tables.ingestion_progress,
+            "elexon",
+            [],
+            "What Elexon answered for the day: settlement stacks and control totals (BOAV), kept in the raw archive as "
+            "they came, and the latest attempt at every settlement period. Select it to ask Elexon; a day that the "
+            "archive holds final is not asked again unless `force` is set.",
+            frozenset({"api", "postgres"}),
+        ),
+        daily(RECORDS, tables.curtailment_records, "curtailment", [PROGRESS, BM_UNITS]),
+        daily(DIFFICULTY, tables.bitcoin_difficulty, "bitcoin", [], None, frozenset({"dynamodb", "postgres"})),
+        *(
+            daily(
+                calculations(m.name),
+                tables.historical_bitcoin_calculations,
+                "bitcoin",
+                [RECORDS, DIFFICULTY, MODELS],
+                f"{tables.historical_bitcoin_calculations.comment} This is model {m.name}: {m.hashrate_ths} TH/s, "
+                f"{m.power_w} W.",
+            )
+            for m in MINER_MODELS
+        ),
+        daily(DAILY, tables.daily_summaries, "summaries", [RECORDS]),
+        daily(BITCOIN_DAILY, tables.bitcoin_daily_summaries, "summaries", [DAILY, *CALCULATIONS]),
+    ]
+
+
+CHECKED_ASSET: Mapping[str, dg.AssetKey] = {
+    "completeness": PROGRESS,
+    "control_totals": RECORDS,
+    "calculation": DIFFICULTY,
+    "conservation": DAILY,
+    "money": DAILY,
+}
+"""The asset on which each family of checks is shown."""
+
+
+def check_specs(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetCheckSpec]:
+    """A check per family; blocking where one of its properties is an ERROR."""
+    # Dagster calls partitioned checks a preview: the pinned version is tested with them, an operator need not read it.
+    warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+    specs = []
+    for family, asset in CHECKED_ASSET.items():
+        properties = [p for p in PROPERTIES if p.family == family]
+        specs.append(
+            dg.AssetCheckSpec(
+                family,
+                asset=asset,
+                blocking=any(p.severity == "ERROR" for p in properties),
+                partitions_def=partitions,
+                description="\n".join(f"{p.name} ({p.severity}): {p.meaning}" for p in properties),
+            )
+        )
+    return specs

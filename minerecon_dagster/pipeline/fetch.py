@@ -1,0 +1,155 @@
+"""Fetch a settlement day: what to ask, what to keep, and the record of the attempt."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from minerecon_dagster.core import calendar
+from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic
+from minerecon_dagster.core.calendar import STACK_SIDES, StackSide
+from minerecon_dagster.core.errors import ArchiveError, DayFailedError, SourceError
+from minerecon_dagster.pipeline.interpret import DayReading, read_day
+from minerecon_dagster.resources.archive import Archive, ArchivedDay
+from minerecon_dagster.resources.elexon import ElexonClient
+
+CONTROLS = tuple(AnswerKey("boav", side) for side in STACK_SIDES)
+
+
+@dataclass(frozen=True)
+class FetchedDay:
+    """A day's answers as archived, what they say, and what it took."""
+
+    archived: ArchivedDay
+    reading: DayReading
+    request_count: int
+    retry_count: int
+    brought_something_new: bool
+
+
+class FetchFailedError(DayFailedError):
+    """A day could not be fetched: nothing was archived or replaced. Holds what came, for the record."""
+
+    def __init__(self, message: str, *, reading: DayReading, asked: Collection[AnswerKey], synthetic: bool) -> None:
+        super().__init__(message)
+        self.reading = reading
+        self.asked = frozenset((key.side, key.period) for key in asked if key.kind == "stack")
+        self.synthetic = synthetic
+
+
+def questions(
+    day: dt.date,
+    *,
+    sides: Collection[StackSide],
+    now: dt.datetime,
+    held: ArchivedDay | None,
+    held_is_final: bool,
+    force: bool,
+    periods: Collection[int] | None,
+) -> list[AnswerKey]:
+    """What to ask Elexon of a day; empty where the archive holds it final and nothing forces a look.
+
+    Every period that is over is asked for, and the control totals with them. With ``periods``, only
+    those, and whatever else should be there and is not held.
+
+    Raises:
+        ValueError: ``periods`` has one that the day has not got.
+    """
+    ended = calendar.ended_periods(day, now)
+    if periods is not None:
+        if wrong := sorted(set(periods) - set(range(1, calendar.period_count(day) + 1))):
+            raise ValueError(f"{day} has settlement periods 1 to {calendar.period_count(day)}, not {wrong[0]}")
+    elif held_is_final and not force:
+        return []
+    everything = (AnswerKey("stack", side, period) for side in sides for period in ended)
+    keys = [k for k in everything if periods is None or k.period in periods or held is None or k not in held.answers]
+    return [*keys, *CONTROLS] if keys else []
+
+
+def read_archived(archived: ArchivedDay, sides: tuple[StackSide, ...]) -> DayReading:
+    """What an archived day says, judged at the time when it was last looked at."""
+    seen_at = max(answer.fetched_at for answer in archived.answers.values())
+    return read_day(archived.day, archived.answers, {}, sides=sides, now=seen_at)
+
+
+def fetch_day(
+    day: dt.date,
+    *,
+    client: Callable[[], ElexonClient],
+    source_url: str,
+    archive: Archive,
+    sides: tuple[StackSide, ...],
+    now: Callable[[], dt.datetime],
+    force: bool = False,
+    periods: Collection[int] | None = None,
+) -> FetchedDay:
+    """Fetch what the archive does not hold final, archive what is new, and say what the day holds.
+
+    Args:
+        day: settlement date, begun.
+        client: makes the Elexon client; not called where nothing has to be asked.
+        source_url: the base URL that the client asks.
+        archive: the raw archive.
+        sides: sides of the stack to fetch.
+        now: the clock.
+        force: ask again even if the day is final.
+        periods: ask again for these only; the other answers are carried over with their own times.
+
+    Raises:
+        FetchFailedError: a due period or a control total did not come; the archive is untouched.
+        DayFailedError: nothing of the day is due yet.
+        ArchiveError, ConfigurationError: the archive cannot be used.
+    """
+    started = now()
+    held = archive.newest(day)
+    if held is not None and held.is_synthetic and not is_synthetic(source_url):
+        held = None
+    held_reading = read_archived(held, sides) if held is not None else None
+    final = held_reading is not None and held_reading.judgement.state == "final"
+    keys = questions(day, sides=sides, now=started, held=held, held_is_final=final, force=force, periods=periods)
+    if not keys:
+        if held is None or held_reading is None:
+            raise DayFailedError(f"{day}: no settlement period is over yet; try again after {_first_end(day)}")
+        return FetchedDay(held, held_reading, 0, 0, False)
+    before = client().stats.snapshot()
+    got = client().fetch(keys, day)
+    used = client().stats.snapshot() - before
+    fetched = {key: answer for key, answer in got.items() if isinstance(answer, Answer)}
+    failures = {key: error for key, error in got.items() if isinstance(error, SourceError)}
+    carried = {key: answer for key, answer in held.answers.items() if key not in got} if held is not None else {}
+    answers = carried | fetched
+    latest = max((answer.fetched_at for answer in answers.values()), default=started)
+    reading = read_day(day, answers, failures, sides=sides, now=latest)
+    if reading.judgement.state == "failing":
+        raise FetchFailedError(
+            f"{day}: {reading.problem()}; nothing was replaced; try again: minerecon reingest {day}",
+            reading=reading,
+            asked=keys,
+            synthetic=is_synthetic(source_url),
+        )
+    archived, is_new = archive.record(day, fetched, now=now())
+    return FetchedDay(archived, reading, used.requests, used.retries, is_new)
+
+
+def from_archive(day: dt.date, archive: Archive, sides: tuple[StackSide, ...]) -> FetchedDay:
+    """The newest archived answers of a day; asks nothing of Elexon.
+
+    Raises:
+        ArchiveError: the archive has nothing of the day.
+        DayFailedError: what it holds is not a whole day.
+    """
+    archived = archive.newest(day)
+    if archived is None:
+        raise ArchiveError(f"{day}: the archive has nothing of this day; fetch it: minerecon reingest {day}")
+    reading = read_archived(archived, sides)
+    if reading.judgement.state == "failing":
+        raise DayFailedError(
+            f"{day}: {archived.uri}: {reading.problem()}; nothing was replaced; "
+            f"fetch it again: minerecon reingest {day} --force"
+        )
+    return FetchedDay(archived, reading, 0, 0, False)
+
+
+def _first_end(day: dt.date) -> str:
+    return calendar.period_end(day, 1).strftime("%H:%M UTC on %Y-%m-%d")

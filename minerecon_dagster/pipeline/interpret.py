@@ -1,0 +1,146 @@
+"""What a day's answers say: rows, control totals, the status of each period and the day's state."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from minerecon_dagster.core import calendar
+from minerecon_dagster.core.answers import Answer, AnswerKey
+from minerecon_dagster.core.calendar import STACK_SIDES, StackSide
+from minerecon_dagster.core.errors import MinereconError, SchemaDriftError
+from minerecon_dagster.core.schema import BoavRow, StackRow, distinct_rows, parse_boav, parse_stack
+from minerecon_dagster.core.states import DayJudgement, PeriodLook, Slot, judge_day, period_status, spans
+
+
+@dataclass(frozen=True)
+class DayReading:
+    """A settlement day as its answers say it.
+
+    Args:
+        day: settlement date.
+        sides: the sides of the stack that are fetched.
+        judgement: the day's state and the evidence for it.
+        looks: status and time of every period and side that was asked for.
+        answers: the answers of the stack by period and side.
+        rows: rows of any unit by period and side, each once.
+        duplicate_count: rows that repeated another in everything, and were dropped.
+        boav: rows of the control totals, by side.
+        errors: what went wrong, by period and side, as a user reads it.
+        control_errors: the same for the control totals, by side.
+    """
+
+    day: dt.date
+    sides: tuple[StackSide, ...]
+    judgement: DayJudgement
+    looks: Mapping[Slot, PeriodLook]
+    answers: Mapping[Slot, Answer]
+    rows: Mapping[Slot, list[StackRow]]
+    duplicate_count: int
+    boav: Mapping[StackSide, list[BoavRow]]
+    errors: Mapping[Slot, str]
+    control_errors: Mapping[StackSide, str]
+
+    def control_mwh(self, side: StackSide, units: Collection[str]) -> dict[str, Decimal]:
+        """BOAV's negative volume per unit of ``units`` on ``side``, over the periods that are present."""
+        totals: dict[str, Decimal] = defaultdict(Decimal)
+        for row in self.boav[side]:
+            if row.bm_unit is not None and row.bm_unit in units and self.is_present(side, row.settlement_period):
+                volume = row.total_volume_accepted
+                if volume is not None and volume < 0:
+                    totals[row.bm_unit] += volume
+        return dict(totals)
+
+    def is_present(self, side: StackSide, period: int) -> bool:
+        """Whether the period is there on ``side``; on a side that is not fetched, on the sides that are."""
+        sides = (side,) if side in self.sides else self.sides
+        return all((look := self.looks.get((s, period))) and look.status in ("rows", "empty") for s in sides)
+
+    def problem(self) -> str:
+        """Why the day is failing or incomplete, in one line; empty where it is neither."""
+        parts = []
+        for side in self.sides:
+            for word, slots in (("failed", self.judgement.failed), ("unpublished", self.judgement.unpublished)):
+                periods = [p for s, p in slots if s == side]
+                if periods:
+                    first = self.errors.get((side, min(periods)))
+                    parts.append(f"{side} periods {spans(periods)} {word}" + (f" ({first})" if first else ""))
+        parts += [f"control total (BOAV {side}): {text}" for side, text in sorted(self.control_errors.items())]
+        return "; ".join(parts)
+
+
+def read_day(
+    day: dt.date,
+    answers: Mapping[AnswerKey, Answer],
+    failures: Mapping[AnswerKey, MinereconError],
+    *,
+    sides: tuple[StackSide, ...],
+    now: dt.datetime,
+) -> DayReading:
+    """Parse every answer and judge the day; an answer that is schema drift counts as failed.
+
+    Args:
+        day: settlement date.
+        answers: what came, new or carried over.
+        failures: what did not come, and why.
+        sides: the sides of the stack that are fetched.
+        now: the time at which the answers were the latest.
+    """
+    boav: dict[StackSide, list[BoavRow]] = {}
+    control_errors: dict[StackSide, str] = {}
+    for side in STACK_SIDES:
+        key = AnswerKey("boav", side)
+        try:
+            boav[side] = _control_rows(key, day, answers, failures)
+        except MinereconError as error:
+            control_errors[side] = str(error)
+    has_volume = {side: {r.settlement_period for r in rows if r.total_volume_accepted} for side, rows in boav.items()}
+
+    looks: dict[Slot, PeriodLook] = {}
+    rows: dict[Slot, list[StackRow]] = {}
+    errors: dict[Slot, str] = {}
+    duplicates = 0
+    for side in sides:
+        for period in range(1, calendar.period_count(day) + 1):
+            key, slot = AnswerKey("stack", side, period), (side, period)
+            answer, failure = answers.get(key), failures.get(key)
+            count: int | None = None
+            if answer is not None and failure is None:
+                try:
+                    rows[slot], repeated = distinct_rows(parse_stack(key, day, answer))
+                    duplicates += repeated
+                    count = len(rows[slot])
+                except SchemaDriftError as error:
+                    failure = error
+            elif failure is None:
+                continue
+            due = calendar.is_due(day, period, now)
+            control = period in has_volume[side] if side in has_volume else None
+            status = period_status(row_count=count, is_due=due, control_has_volume=control)
+            looks[slot] = PeriodLook(status, answer.fetched_at if answer is not None else None)
+            if failure is not None:
+                errors[slot] = str(failure)
+            elif status == "failed" and answer is not None:
+                errors[slot] = f"HTTP {answer.status} without rows, and no control total to say whether it is empty"
+            elif status == "unpublished" and due:
+                errors[slot] = "no rows, but the control total (BOAV) has volume: Elexon has not published it yet"
+    judgement = judge_day(day, looks, sides=sides, controls_missing=list(control_errors), now=now)
+    stack = {(key.side, key.period): answer for key, answer in answers.items() if key.kind == "stack"}
+    return DayReading(day, sides, judgement, looks, stack, rows, duplicates, boav, errors, control_errors)
+
+
+def _control_rows(
+    key: AnswerKey, day: dt.date, answers: Mapping[AnswerKey, Answer], failures: Mapping[AnswerKey, MinereconError]
+) -> list[BoavRow]:
+    if key in failures:
+        raise failures[key]
+    answer = answers.get(key)
+    if answer is None:
+        raise MinereconError("it was not fetched")
+    if answer.status != 200:
+        # The whole day's accepted volumes decide what an absence means, so an absence of theirs decides nothing.
+        raise MinereconError(f"GET {answer.url}: HTTP {answer.status}, no control total for the day")
+    return parse_boav(key, day, answer)

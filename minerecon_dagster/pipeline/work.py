@@ -1,0 +1,254 @@
+"""Work through settlement days: each alone and whole, one bad day in nobody else's way."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from sqlalchemy import Engine
+
+from minerecon_dagster.core.calendar import StackSide
+from minerecon_dagster.core.checks import Result
+from minerecon_dagster.core.difficulty import validate_difficulty
+from minerecon_dagster.core.errors import DifficultyError
+from minerecon_dagster.core.mining import MINER_MODELS
+from minerecon_dagster.core.register import Register
+from minerecon_dagster.pipeline import checks
+from minerecon_dagster.pipeline.build import (
+    ChecksFailedError,
+    DayFigures,
+    recalculate_day,
+    record_failed_attempt,
+    record_results,
+    replace_day,
+    wind_bids,
+)
+from minerecon_dagster.pipeline.fetch import FetchedDay, FetchFailedError, fetch_day, from_archive
+from minerecon_dagster.pipeline.register import load_register, rebuild_register, record_register
+from minerecon_dagster.resources.archive import Archive
+from minerecon_dagster.resources.difficulty import DifficultyTable
+from minerecon_dagster.resources.elexon import ElexonClient
+from minerecon_dagster.warehouse.migrate import require_current, sync_reference_data
+from minerecon_dagster.warehouse.store import day_lock
+
+MODEL_NAMES = tuple(model.name for model in MINER_MODELS)
+
+
+@dataclass(frozen=True)
+class DayReport:
+    """What was done with a day, and what it holds now."""
+
+    day: dt.date
+    figures: DayFigures
+    results: Sequence[Result]
+    models: Sequence[str]
+    seconds: float
+    fetch_seconds: float = 0.0
+    request_count: int = 0
+    retry_count: int = 0
+    archive_uri: str | None = None
+    brought_something_new: bool = False
+    duplicate_count: int = 0
+    unmapped_mwh: dict[str, Decimal] = field(default_factory=dict)
+
+
+class Worker:
+    """Everything that the work on days needs, opened once for a run.
+
+    Args:
+        engine: the warehouse, at the code's revision.
+        archive: the raw archive.
+        difficulty: the difficulty table.
+        open_client: makes the Elexon client, when something has to be asked.
+        source_url: the base URL that the client asks.
+        sides: sides of the stack to fetch.
+        now: the clock.
+        run_id: the Dagster run, for the record.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        archive: Archive,
+        difficulty: DifficultyTable,
+        open_client: Callable[[], ElexonClient],
+        source_url: str,
+        sides: tuple[StackSide, ...],
+        now: Callable[[], dt.datetime],
+        run_id: str | None,
+    ) -> None:
+        self._engine = engine
+        self._archive = archive
+        self._table = difficulty
+        self._open_client = open_client
+        self._source_url = source_url
+        self._sides = sides
+        self._now = now
+        self._run_id = run_id
+        self._opened: ElexonClient | None = None
+        self._difficulties: dict[dt.date, Decimal] = {}
+        self._register = Register([])
+
+    def prepare(self, days: Collection[dt.date], *, from_archive: bool) -> None:
+        """Read once what all days need: reference data, the register, the difficulties.
+
+        Raises:
+            ConfigurationError, RegisterError, SourceError: none of the days can be done.
+        """
+        with self._engine.begin() as connection:
+            require_current(connection)
+            sync_reference_data(connection)
+            self._register = load_register(connection)
+        if not len(self._register):
+            if from_archive:
+                rebuild_register(self._engine, self._archive)
+            else:
+                record_register(self._engine, self._archive, self._client().fetch_register(), now=self._now())
+            with self._engine.connect() as connection:
+                self._register = load_register(connection)
+        around = {day - dt.timedelta(days=n) for day in days for n in (0, 1)}
+        try:
+            self._difficulties = self._table.values(around)
+        except DifficultyError:
+            # One bad value must fail its own day only: each day asks for itself then, and meets it or not.
+            self._difficulties = {}
+
+    def ingest(
+        self,
+        day: dt.date,
+        *,
+        fetch: bool = True,
+        force: bool = False,
+        periods: Collection[int] | None = None,
+    ) -> DayReport:
+        """Fetch a day where that is needed, and rebuild it and all that is derived from it.
+
+        Args:
+            day: settlement date.
+            fetch: False to take the newest archived answers.
+            force: fetch even if the archive holds the day final.
+            periods: fetch these periods only.
+
+        Raises:
+            DayFailedError, ArchiveError, DifficultyError: the day was not done; what was stored is
+                untouched, and the attempt is on record.
+        """
+        started = time.perf_counter()
+        with day_lock(self._engine, day):
+            try:
+                fetched = (
+                    fetch_day(
+                        day,
+                        client=self._client,
+                        source_url=self._source_url,
+                        archive=self._archive,
+                        sides=self._sides,
+                        now=self._now,
+                        force=force,
+                        periods=periods,
+                    )
+                    if fetch
+                    else from_archive(day, self._archive, self._sides)
+                )
+            except FetchFailedError as failure:
+                record_failed_attempt(self._engine, failure, looked_at=self._now())
+                self._record(day, checks.completeness(failure.reading))
+                raise
+            fetch_seconds = time.perf_counter() - started
+            wind_units = self._register.wind_units(day)
+            figures, results = self._recording(
+                day,
+                lambda: replace_day(
+                    self._engine,
+                    fetched,
+                    wind_units=wind_units,
+                    difficulty=self._difficulty(day),
+                    difficulty_source=self._table.name,
+                    models=MODEL_NAMES,
+                    now=self._now(),
+                    run_id=self._run_id,
+                ),
+            )
+        return DayReport(
+            day=day,
+            figures=figures,
+            results=results,
+            models=MODEL_NAMES,
+            seconds=time.perf_counter() - started,
+            fetch_seconds=fetch_seconds,
+            request_count=fetched.request_count,
+            retry_count=fetched.retry_count,
+            archive_uri=fetched.archived.uri,
+            brought_something_new=fetched.brought_something_new,
+            duplicate_count=fetched.reading.duplicate_count,
+            unmapped_mwh=self._unmapped_mwh(fetched),
+        )
+
+    def recalculate(self, day: dt.date, models: Sequence[str]) -> DayReport:
+        """Rebuild the calculations of ``models`` and their sums from the stored records.
+
+        Raises:
+            DayFailedError, DifficultyError: the day was not done; what was stored is untouched.
+        """
+        started = time.perf_counter()
+        with day_lock(self._engine, day):
+            figures, results = self._recording(
+                day,
+                lambda: recalculate_day(
+                    self._engine,
+                    day,
+                    difficulty=self._difficulty(day),
+                    difficulty_source=self._table.name,
+                    models=models,
+                    now=self._now(),
+                    run_id=self._run_id,
+                ),
+            )
+        return DayReport(
+            day=day, figures=figures, results=results, models=models, seconds=time.perf_counter() - started
+        )
+
+    def close(self) -> None:
+        """Give back the connections."""
+        if self._opened is not None:
+            self._opened.close()
+        self._engine.dispose()
+
+    def _client(self) -> ElexonClient:
+        if self._opened is None:
+            self._opened = self._open_client()
+        return self._opened
+
+    def _difficulty(self, day: dt.date) -> Decimal:
+        if day not in self._difficulties:
+            return self._table.require([day])[day]
+        previous = self._difficulties.get(day - dt.timedelta(days=1))
+        return validate_difficulty(day, self._difficulties[day], previous, f"DynamoDB table {self._table.name}")
+
+    def _recording(
+        self, day: dt.date, build: Callable[[], tuple[DayFigures, list[Result]]]
+    ) -> tuple[DayFigures, list[Result]]:
+        try:
+            return build()
+        except ChecksFailedError as failure:
+            self._record(day, failure.results)
+            raise
+        except DifficultyError as failure:
+            self._record(day, [checks.difficulty_missing(str(failure))])
+            raise
+
+    def _record(self, day: dt.date, results: Collection[Result]) -> None:
+        with self._engine.begin() as connection:
+            record_results(connection, day, results, now=self._now(), run_id=self._run_id)
+
+    def _unmapped_mwh(self, fetched: FetchedDay) -> dict[str, Decimal]:
+        unmapped = self._register.unmapped_wind_like(fetched.archived.day)
+        totals: dict[str, Decimal] = {}
+        for _, _, row in wind_bids(fetched.reading, unmapped):
+            assert row.id is not None
+            totals[row.id] = totals.get(row.id, Decimal()) - row.volume
+        return totals

@@ -1,0 +1,84 @@
+"""The Dagster resources: each makes one of the project's clients from the environment, when a run needs it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+
+import dagster as dg
+from sqlalchemy import Engine
+
+from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.resources.archive import Archive
+from minerecon_dagster.resources.difficulty import DifficultyTable
+from minerecon_dagster.resources.elexon import ElexonClient
+from minerecon_dagster.resources.rate_limit import RateLimiter, default_state_file
+from minerecon_dagster.settings import Settings
+from minerecon_dagster.warehouse.store import check_reachable, open_warehouse
+
+
+class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The PostgreSQL warehouse of ``DATABASE_URL``."""
+
+    def engine(self) -> Engine:
+        """An engine that has connected once.
+
+        Raises:
+            ConfigurationError: the variable is not set, or the server cannot be reached.
+        """
+        url = Settings.from_environ().database_url
+        if url is None:
+            raise ConfigurationError("DATABASE_URL is not set: set it, or run this under `minerecon local -- …`")
+        engine = open_warehouse(url)
+        check_reachable(engine)
+        return engine
+
+
+class ElexonResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Elexon's Insights API at ``ELEXON_BASE_URL``, within ``ELEXON_MAX_REQUESTS_PER_MINUTE``."""
+
+    def base_url(self) -> str:
+        """The base URL that is asked."""
+        return Settings.from_environ().elexon_base_url
+
+    def client(self) -> ElexonClient:
+        """A client; close it after use."""
+        settings = Settings.from_environ()
+        url = settings.elexon_base_url
+        limiter = RateLimiter(settings.elexon_max_requests_per_minute, default_state_file(url))
+        return ElexonClient(url, limiter)
+
+
+class ArchiveResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The raw archive at ``MINERECON_ARCHIVE_URL``."""
+
+    def archive(self) -> Archive:
+        """The archive; a folder is made when something is written."""
+        return Archive.from_url(Settings.from_environ().archive_url)
+
+
+class DifficultyResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The network difficulty in the DynamoDB table ``DYNAMODB_DIFFICULTY_TABLE``."""
+
+    def table(self) -> DifficultyTable:
+        """The table.
+
+        Raises:
+            ConfigurationError: the variable is not set.
+        """
+        name = Settings.from_environ().difficulty_table
+        if name is None:
+            raise ConfigurationError(
+                "DYNAMODB_DIFFICULTY_TABLE is not set: set it, or run this under `minerecon local -- …`"
+            )
+        return DifficultyTable(name, region=os.environ.get("AWS_REGION") or None)
+
+
+class ClockResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The time; a test may stop it."""
+
+    stopped_at: str | None = None
+
+    def now(self) -> dt.datetime:
+        """The present instant, UTC."""
+        return dt.datetime.fromisoformat(self.stopped_at) if self.stopped_at else dt.datetime.now(dt.UTC)

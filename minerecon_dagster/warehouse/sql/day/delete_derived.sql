@@ -1,0 +1,3 @@
+-- Everything that is derived from a day's records; the day's own rows go with them.
+DELETE FROM minerecon.historical_bitcoin_calculations WHERE settlement_date = :day;
+DELETE FROM minerecon.curtailment_records WHERE settlement_date = :day;

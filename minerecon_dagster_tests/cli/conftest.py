@@ -1,0 +1,98 @@
+"""The console script as a user runs it: a process of its own, over shared embedded services."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from sqlalchemy import Engine
+
+from minerecon_dagster_tests.fake_elexon import FakeElexon, fake_elexon
+from minerecon_dagster_tests.pipeline.conftest import DAY, difficulty_table
+
+__all__ = ["difficulty_table"]
+
+MINERECON = Path(sys.executable).with_name("minerecon")
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def elexon() -> Iterator[FakeElexon]:
+    with fake_elexon(DAY) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def dagster_database(embedded_environ: dict[str, str]) -> str:
+    """Dagster's own storage, shared by the session's commands."""
+    return embedded_environ["DAGSTER_POSTGRES_URL"]
+
+
+@pytest.fixture
+def environ(
+    warehouse: Engine,
+    elexon: FakeElexon,
+    embedded_environ: dict[str, str],
+    difficulty_table: str,
+    tmp_path: Path,
+) -> dict[str, str]:
+    """A user's environment: everything is named, so that nothing is started."""
+    kept = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "TMPDIR")}
+    return kept | embedded_environ | {
+        "DATABASE_URL": warehouse.url.render_as_string(hide_password=False),
+        "ELEXON_BASE_URL": elexon.base_url,
+        "ELEXON_MAX_REQUESTS_PER_MINUTE": "0",
+        "MINERECON_HOME": str(tmp_path / "a home"),
+    }  # fmt: skip
+
+
+@pytest.fixture
+def start(environ: dict[str, str]) -> Iterator[Start]:
+    """Starts `minerecon ARGUMENTS`; whatever still runs at the end of the test is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: str, **changed: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [str(MINERECON), *arguments],
+            env={k: v for k, v in (environ | changed).items() if v},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+class Ran:
+    """A finished command."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.out, self.err = process.communicate(timeout=120)
+        self.code = process.returncode
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def minerecon(start: Start) -> Callable[..., Ran]:
+    """Runs `minerecon ARGUMENTS` to its end."""
+    return lambda *arguments, **changed: Ran(start(*arguments, **changed))
+
+
+def connect(url: str) -> Any:
+    return psycopg2.connect(url.replace("+psycopg2", ""))

@@ -1,0 +1,193 @@
+"""The `minerecon` command: exit codes, one clear line for what is wrong, and what a kill leaves behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+from sqlalchemy import Engine, text
+
+from minerecon_dagster.cli.main import cli
+from minerecon_dagster_tests.cli.conftest import Ran, Start, connect
+from minerecon_dagster_tests.fake_elexon import FakeElexon, Fault, stack_path
+from minerecon_dagster_tests.pipeline.conftest import DAY
+
+Run = Callable[..., Ran]
+
+
+def stored(engine: Engine) -> list[tuple[object, ...]]:
+    with engine.connect() as connection:
+        records = connection.execute(
+            text("SELECT * FROM minerecon.curtailment_records ORDER BY 1, 2, 4, 5, 6, 7, 8")
+        ).all()
+        days = connection.execute(
+            text("SELECT summary_date, curtailed_mwh, built_at FROM minerecon.daily_summaries")
+        ).all()
+    return [tuple(row) for row in [*records, *days]]
+
+
+def test_a_day_is_fetched_built_and_checked_with_exit_code_0_and_json_for_machines(minerecon: Run) -> None:
+    ran = minerecon("reingest", str(DAY), "--json")
+    assert ran.code == 0, ran.err
+    (day,) = ran.json["days"]
+    assert (day["status"], day["periods_present"], day["is_synthetic"]) == ("complete", 48, True)
+    assert ran.json["work"][str(DAY)]["requests"] == 98
+    again = minerecon("reingest", str(DAY), "--from-archive")
+    assert again.code == 0
+    assert "0 requests" in again.err
+    assert "2025-03-28 (synthetic)" in again.out
+    assert "complete" in again.out
+
+
+def test_a_day_that_fails_exits_1_and_says_which_period_and_how_to_try_again(
+    minerecon: Run, elexon: FakeElexon
+) -> None:
+    elexon.faults = lambda path: Fault(400) if path == stack_path("bid", DAY, 17) else None
+    ran = minerecon("reingest", str(DAY))
+    assert ran.code == 1
+    assert "bid periods 17 failed" in ran.err
+    assert f"try again: minerecon reingest {DAY}" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_an_incomplete_day_exits_1(minerecon: Run, elexon: FakeElexon) -> None:
+    elexon.world.hide[DAY, "bid"] = {40, 41}
+    ran = minerecon("reingest", str(DAY))
+    assert ran.code == 1
+    assert "incomplete" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "says"),
+    [
+        (["reingest", "yesterday"], {}, "does not match the format"),
+        (["reingest", "2025-03-29", "2025-03-28"], {}, "is after TO"),
+        (["reingest", "2099-01-01"], {}, "has not begun"),
+        (["reingest", "2021-12-31"], {}, "MINERECON_START_DATE"),
+        (["reingest", "2025-03-28", "--periods", "60"], {}, "44-48 or 1,12,24"),
+        (["reingest", "2025-03-28", "--from-archive", "--force"], {}, "--from-archive"),
+        (["status"], {"PORT": "none"}, "PORT must be"),
+        (["status"], {"DATABASE_URL": "postgresql://a:hush@127.0.0.1:1/x"}, "cannot connect"),
+        (["difficulty", "load", "no-such-file.csv"], {}, "no-such-file.csv"),
+        (["local", "--", "no-such-command"], {}, "cannot run no-such-command"),
+    ],
+    ids=str,
+)
+def test_usage_and_configuration_errors_are_one_line_and_exit_code_2(
+    minerecon: Run, arguments: list[str], environment: dict[str, str], says: str
+) -> None:
+    ran = minerecon(*arguments, **environment)
+    assert ran.code == 2, ran.err
+    assert says in ran.err
+    assert "Traceback" not in ran.err
+    assert "hush" not in ran.err
+
+
+def test_a_warehouse_that_is_not_migrated_is_refused_with_the_command_that_does_it(
+    minerecon: Run, warehouse: Engine
+) -> None:
+    with warehouse.begin() as connection:
+        connection.execute(text("DROP SCHEMA minerecon CASCADE"))
+    ran = minerecon("reingest", str(DAY))
+    assert ran.code == 2, ran.err
+    assert "minerecon db upgrade" in ran.err
+    upgraded = minerecon("db", "upgrade")
+    assert upgraded.code == 0
+    assert "warehouse: empty -> " in upgraded.out
+
+
+def test_a_kill_during_the_fetch_leaves_the_day_as_it_was(
+    minerecon: Run, start: Start, elexon: FakeElexon, warehouse: Engine, environ: dict[str, str]
+) -> None:
+    assert minerecon("reingest", str(DAY)).code == 0
+    before = stored(warehouse)
+    reached, never = threading.Event(), threading.Event()
+
+    def hang(path: str) -> Fault | None:
+        if path == stack_path("offer", DAY, 20):
+            reached.set()
+            return Fault(hang=never)
+        return None
+
+    elexon.faults = hang
+    elexon.world.revise[DAY] = 1.5
+    process = start("reingest", str(DAY), "--force")
+    assert reached.wait(60)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    never.set()
+    assert stored(warehouse) == before
+    assert len(list(Path(environ["MINERECON_HOME"]).glob("archive/days/*/*/*.zip"))) == 1
+    elexon.faults = lambda path: None
+    assert minerecon("reingest", str(DAY), "--force").code == 0
+    assert stored(warehouse) != before
+
+
+def test_a_kill_during_the_write_leaves_the_day_as_it_was(
+    minerecon: Run, start: Start, elexon: FakeElexon, warehouse: Engine
+) -> None:
+    assert minerecon("reingest", str(DAY)).code == 0
+    before = stored(warehouse)
+    elexon.world.revise[DAY] = 1.5
+    with connect(warehouse.url.render_as_string(hide_password=False)) as holder, holder.cursor() as cursor:
+        cursor.execute("LOCK TABLE minerecon.daily_summaries IN SHARE MODE")
+        process = start("reingest", str(DAY), "--force")
+        with warehouse.connect() as watch:
+            waiting = (
+                "SELECT count(*) FROM pg_locks WHERE NOT granted"
+                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
+            while not watch.execute(text(waiting)).scalar_one():
+                watch.rollback()
+                assert process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    holder.close()
+    assert stored(warehouse) == before
+    assert minerecon("reingest", str(DAY)).code == 0
+    assert stored(warehouse) != before
+
+
+def test_status_groups_what_is_wrong_and_says_until_when_the_difficulty_reaches(minerecon: Run) -> None:
+    assert minerecon("reingest", str(DAY)).code == 0
+    ran = minerecon("status", "--from", "2025-03-27", "--to", "2025-03-31")
+    assert ran.code == 1
+    assert "2025-03-27 is missing: minerecon reingest 2025-03-27" in ran.out
+    assert "2025-03-29 to 2025-03-31, 3 days, are missing: minerecon reingest 2025-03-29 2025-03-31" in ran.out
+    assert "The difficulty table reaches" in ran.out
+    assert minerecon("status", "--from", str(DAY), "--to", str(DAY)).code == 0
+
+
+def test_local_runs_a_command_with_the_services_addresses_and_hands_its_exit_code_on(minerecon: Run) -> None:
+    ran = minerecon("local", "--", "sh", "-c", 'echo "$DATABASE_URL"; exit 7')
+    assert ran.code == 7
+    assert ran.out.startswith("postgresql")
+
+
+def commands(group: click.Group, path: str = "minerecon") -> list[tuple[str, click.Command]]:
+    found: list[tuple[str, click.Command]] = []
+    for name, command in group.commands.items():
+        found.append((f"{path} {name}", command))
+        if isinstance(command, click.Group):
+            found += commands(command, f"{path} {name}")
+    return found
+
+
+def test_every_command_and_option_has_help() -> None:
+    for path, command in commands(cli):  # type: ignore[arg-type]
+        assert command.help, path
+        for parameter in command.params:
+            assert isinstance(parameter, click.Argument) or getattr(parameter, "help", None), (path, parameter.name)
+
+
+def test_help_is_quick_to_load_nothing_heavy(minerecon: Run) -> None:
+    ran = minerecon("--help", PYTHONPROFILEIMPORTTIME="1")
+    assert ran.code == 0
+    heavy = {line.split("|")[-1].strip() for line in ran.err.splitlines()} & {"dagster", "pandas", "moto", "sqlalchemy"}
+    assert heavy == set()
+    assert os.environ.get("PYTHONPROFILEIMPORTTIME") is None

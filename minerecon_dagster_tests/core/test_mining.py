@@ -1,0 +1,52 @@
+"""The Bitcoin formula and its inputs, against figures worked by hand and published ones."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minerecon_dagster.core.calendar import period_start
+from minerecon_dagster.core.mining import MINER_MODELS, SUBSIDY_KNOWN_BEFORE, block_subsidy_btc, mined_btc
+
+MODELS = {model.name: model for model in MINER_MODELS}
+SUBSIDY = Decimal("3.125")
+
+
+@pytest.mark.parametrize(("model", "btc"), [("S19J_PRO", "75.392100"), ("M20S", "46.536671"), ("S9", "23.463868")])
+def test_the_published_bitcoin_of_2025_03_28(model: str, btc: str) -> None:
+    found = mined_btc(Decimal("99864.95"), MODELS[model], Decimal(113757508810854), SUBSIDY)
+    assert round(found, 6) == Decimal(btc)
+
+
+def test_one_mwh_on_an_s19j_pro() -> None:
+    found = mined_btc(Decimal(1), MODELS["S19J_PRO"], Decimal("110568428300952.69"), SUBSIDY)
+    assert found == pytest.approx(Decimal("7.76714987865659e-4"), rel=Decimal("1e-14"))
+
+
+@given(
+    st.decimals(Decimal("1e-6"), Decimal(500), places=17),
+    st.decimals(Decimal("1e12"), Decimal("2e14"), places=4),
+)
+def test_the_ratios_of_the_models_hold_on_any_energy_and_difficulty(mwh: Decimal, difficulty: Decimal) -> None:
+    btc = {name: mined_btc(mwh, model, difficulty, SUBSIDY) for name, model in MODELS.items()}
+    assert abs(btc["M20S"] / btc["S19J_PRO"] / Decimal("0.6172619047619047619") - 1) < Decimal("1e-15")
+    assert abs(btc["S9"] / btc["S19J_PRO"] / Decimal("0.3112244897959183673") - 1) < Decimal("1e-15")
+
+
+def test_the_subsidy_halves_with_the_block_and_not_with_the_day() -> None:
+    halving = dt.datetime(2024, 4, 20, 0, 9, 27, tzinfo=dt.UTC)
+    assert block_subsidy_btc(halving - dt.timedelta(seconds=1)) == Decimal("6.25")
+    assert block_subsidy_btc(halving) == SUBSIDY
+    day = dt.date(2024, 4, 20)
+    assert [block_subsidy_btc(period_start(day, p)) for p in (1, 2, 3, 4, 48)] == [Decimal("6.25")] * 3 + [SUBSIDY] * 2
+    assert block_subsidy_btc(dt.datetime(2020, 5, 11, 19, 23, 42, tzinfo=dt.UTC)) == Decimal("12.5")
+
+
+def test_a_subsidy_that_nobody_knows_yet_is_an_error() -> None:
+    for instant in (SUBSIDY_KNOWN_BEFORE, dt.datetime(2016, 1, 1, tzinfo=dt.UTC)):
+        with pytest.raises(ValueError, match="extend SUBSIDY_ERAS"):
+            block_subsidy_btc(instant)

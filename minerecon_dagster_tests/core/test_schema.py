@@ -1,0 +1,264 @@
+"""Elexon's answers: what is taken, to the digit, and what counts as drift of its description."""
+
+import datetime as dt
+import json
+import logging
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minerecon_dagster.core.answers import Answer, AnswerKey
+from minerecon_dagster.core.errors import SchemaDriftError
+from minerecon_dagster.core.schema import distinct_rows, parse_boav, parse_register, parse_stack
+
+DAY = dt.date(2025, 3, 28)
+STACK = AnswerKey("stack", "bid", 12)
+BOAV = AnswerKey("boav", "bid")
+URL = "http://127.0.0.1:1/balancing/settlement/stack/all/bid/2025-03-28/12"
+
+
+def stack_row(**changes):
+    return {
+        "settlementDate": "2025-03-28",
+        "settlementPeriod": 12,
+        "startTime": "2025-03-28T05:30:00Z",
+        "createdDateTime": "2025-03-29T06:14:00Z",
+        "sequenceNumber": 1,
+        "id": "T_USKM-15",
+        "acceptanceId": 102563,
+        "bidOfferPairId": -2,
+        "cadlFlag": False,
+        "soFlag": True,
+        "storProviderFlag": False,
+        "repricedIndicator": False,
+        "reserveScarcityPrice": 0,
+        "originalPrice": 107.78,
+        "volume": -23.5,
+        "dmatAdjustedVolume": -23.5,
+        "arbitrageAdjustedVolume": -23.5,
+        "nivAdjustedVolume": None,
+        "parAdjustedVolume": 0.0,
+        "finalPrice": None,
+        "transmissionLossMultiplier": 0.992839,
+        "tlmAdjustedVolume": None,
+        "tlmAdjustedCost": None,
+    } | changes
+
+
+def boav_row(**changes):
+    pairs = {f"{sign}{n}": None for n in range(1, 7) for sign in ("negative", "positive")}
+    return {
+        "createdDateTime": "2025-03-29T00:44:00.0000000+00:00",
+        "settlementDate": "2025-03-28",
+        "settlementPeriod": 1,
+        "startTime": "2025-03-28T00:00:00.0000000+00:00",
+        "bmUnit": "T_ABRBO-1",
+        "bmUnitType": "T",
+        "leadPartyName": "Aberdeen Offshore Wind Farm",
+        "nationalGridBmUnit": "ABRBO-1",
+        "acceptanceId": 76110,
+        "acceptanceDuration": "L",
+        "totalVolumeAccepted": -75.725,
+        "pairVolumes": pairs | {"negative1": -75.725},
+    } | changes
+
+
+def register_unit(**changes):
+    return {
+        "nationalGridBmUnit": "ABRBO-1",
+        "elexonBmUnit": "T_ABRBO-1",
+        "eic": None,
+        "fuelType": "WIND",
+        "leadPartyName": "Aberdeen Offshore Wind Farm",
+        "bmUnitType": "T",
+        "fpnFlag": True,
+        "bmUnitName": "ABRBO-1",
+        "generationCapacity": "99.000",
+        "gspGroupId": None,
+    } | changes
+
+
+def answer(body, status=200):
+    text = body if isinstance(body, str) else json.dumps(body)
+    return Answer(URL, status, dt.datetime(2025, 3, 30, tzinfo=dt.UTC), text.encode())
+
+
+def stack(*rows):
+    return parse_stack(STACK, DAY, answer({"data": rows, "metadata": {"datasets": ["ISPSTACK"]}}))
+
+
+def without(row, name):
+    return {k: v for k, v in row.items() if k != name}
+
+
+def test_a_row_says_what_elexon_sent():
+    (row,) = stack(stack_row())
+    assert row.identity == ("2025-03-28", 12, "bid", "T_USKM-15", 102563, -2, 1)
+    assert (row.volume, row.original_price, row.final_price) == (Decimal("-23.5"), Decimal("107.78"), None)
+    assert (row.so_flag, row.cadl_flag) == (True, False)
+    assert row.created_date_time == dt.datetime(2025, 3, 29, 6, 14, tzinfo=dt.UTC)
+
+
+@given(number=st.from_regex(r"-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,25})?([eE][+-]?[0-9]{1,2})?", fullmatch=True))
+def test_energy_and_prices_keep_every_digit(number):
+    body = json.dumps({"data": [stack_row(volume="V", originalPrice="V", finalPrice="V")]}).replace('"V"', number)
+    (row,) = parse_stack(STACK, DAY, answer(body))
+    assert [str(v) for v in (row.volume, row.original_price, row.final_price)] == [str(Decimal(number))] * 3
+    assert row.is_reduction == (Decimal(number) < 0)
+
+
+@pytest.mark.parametrize(
+    "name", ["createdDateTime", "id", "acceptanceId", "bidOfferPairId", "cadlFlag", "soFlag", "storProviderFlag",
+             "originalPrice", "finalPrice", "tlmAdjustedCost"]
+)  # fmt: skip
+def test_a_field_that_may_be_null_may_be_null(name):
+    assert len(stack(stack_row(**{name: None}))) == 1
+
+
+@pytest.mark.parametrize("body", ['{"data": []}', '{"data": null}', '{"data": null, "metadata": {"datasets": null}}'])
+def test_an_answer_without_rows_has_none(body):
+    assert parse_stack(STACK, DAY, answer(body)) == []
+    assert parse_boav(BOAV, DAY, answer(body)) == []
+
+
+def test_a_404_has_no_rows_whatever_it_says():
+    assert parse_stack(STACK, DAY, answer("<html>", status=404)) == []
+
+
+@pytest.mark.parametrize("name", sorted(stack_row()))
+def test_every_declared_field_of_the_stack_is_required(name):
+    with pytest.raises(SchemaDriftError, match=rf"required field `{name}` - at `\$\.data\[1\]`"):
+        stack(stack_row(), without(stack_row(), name))
+
+
+@pytest.mark.parametrize("name", sorted(boav_row()))
+def test_every_declared_field_of_the_control_total_is_required(name):
+    with pytest.raises(SchemaDriftError, match=rf"required field `{name}` - at `\$\.data\[0\]`"):
+        parse_boav(BOAV, DAY, answer({"data": [without(boav_row(), name)]}))
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"volume": "-23.5"}, r"Expected `float`, got `str` - at `\$\.data\[1\]\.volume`"),
+        ({"volume": None}, r"Expected `float`, got `null` - at `\$\.data\[1\]\.volume`"),
+        ({"volume": True}, r"got `bool` - at `\$\.data\[1\]\.volume`"),
+        ({"volume": [1]}, r"got `array` - at `\$\.data\[1\]\.volume`"),
+        ({"originalPrice": "107.78"}, r"got `str` - at `\$\.data\[1\]\.originalPrice`"),
+        ({"finalPrice": {}}, r"got `object` - at `\$\.data\[1\]\.finalPrice`"),
+        ({"tlmAdjustedCost": "0"}, r"got `str` - at `\$\.data\[1\]\.tlmAdjustedCost`"),
+        ({"soFlag": "true"}, r"got `str` - at `\$\.data\[1\]\.soFlag`"),
+        ({"id": 1}, r"got `int` - at `\$\.data\[1\]\.id`"),
+        ({"sequenceNumber": None}, r"got `null` - at `\$\.data\[1\]\.sequenceNumber`"),
+        ({"sequenceNumber": 2**31}, r"at `\$\.data\[1\]\.sequenceNumber`"),
+        ({"repricedIndicator": None}, r"at `\$\.data\[1\]\.repricedIndicator`"),
+        ({"createdDateTime": "2025-03-29T06:14:00"}, r"timezone component - at `\$\.data\[1\]\.createdDateTime`"),
+        ({"settlementDate": "2025-03-27"}, r"'2025-03-27' is not the day .* at `\$\.data\[1\]\.settlementDate`"),
+        ({"settlementPeriod": 13}, r"13 is not a period asked for - at `\$\.data\[1\]\.settlementPeriod`"),
+        ({"startTime": "2025-03-28T06:30:00Z"}, r"is not the start of period 12, .* at `\$\.data\[1\]\.startTime`"),
+        ({"startTime": "noon"}, r"RFC3339 .* at `\$\.data\[1\]\.startTime`"),
+    ],
+)
+def test_a_value_that_is_not_as_declared_is_drift_and_says_where(change, problem):
+    with pytest.raises(SchemaDriftError, match=problem) as error:
+        stack(stack_row(), stack_row(sequenceNumber=2) | change)
+    assert URL in str(error.value)
+    assert "adapt core/schema.py" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "body", ["[]", "{}", '{"rows": []}', '{"data": {}}', '"down"', "<html>", '{"data": [', "", "null"]
+)
+def test_anything_but_the_declared_envelope_is_drift(body):
+    with pytest.raises(SchemaDriftError):
+        parse_stack(STACK, DAY, answer(body))
+    with pytest.raises(SchemaDriftError):
+        parse_boav(BOAV, DAY, answer(body))
+
+
+def test_summer_time_is_known_when_the_start_is_checked():
+    key, day = AnswerKey("stack", "offer", 1), dt.date(2025, 7, 1)
+    row = stack_row(settlementDate="2025-07-01", settlementPeriod=1, startTime="2025-06-30T23:00:00Z")
+    (parsed,) = parse_stack(key, day, answer({"data": [row]}))
+    assert parsed.side == "offer"
+    with pytest.raises(SchemaDriftError, match="start of period 1"):
+        parse_stack(key, day, answer({"data": [row | {"startTime": "2025-07-01T00:00:00Z"}]}))
+
+
+def test_control_totals_may_be_of_any_period_of_the_day_and_of_no_other():
+    rows = [boav_row(), boav_row(settlementPeriod=48, startTime="2025-03-28T23:30:00Z", totalVolumeAccepted=None)]
+    assert [r.total_volume_accepted for r in parse_boav(BOAV, DAY, answer({"data": rows}))] == [
+        Decimal("-75.725"),
+        None,
+    ]
+    with pytest.raises(SchemaDriftError, match="49 is not a period"):
+        parse_boav(BOAV, DAY, answer({"data": [boav_row(settlementPeriod=49, startTime="2025-03-29T00:00:00Z")]}))
+    with pytest.raises(SchemaDriftError, match=r"got `str` - at `\$\.data\[0\]\.pairVolumes\.negative1`"):
+        parse_boav(BOAV, DAY, answer({"data": [boav_row(pairVolumes=boav_row()["pairVolumes"] | {"negative1": "x"})]}))
+    with pytest.raises(SchemaDriftError, match=r"at `\$\.data\[0\]\.totalVolumeAccepted`"):
+        parse_boav(BOAV, DAY, answer({"data": [boav_row(totalVolumeAccepted="-1")]}))
+
+
+def test_an_undeclared_field_is_ignored_and_logged_once(caplog):
+    pairs = boav_row()["pairVolumes"] | {"negative7": None}
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            (row,) = stack(stack_row(carbonPrice=1, extra="x"))
+            assert row.volume == Decimal("-23.5")
+            parse_boav(BOAV, DAY, answer({"data": [boav_row(pairVolumes=pairs)], "page": 1}))
+    assert [m.rsplit("'", 2)[1] for m in caplog.messages] == ["carbonPrice", "extra", "negative7", "page"]
+    assert URL in caplog.messages[0]
+
+
+def test_an_undeclared_field_hides_no_drift():
+    with pytest.raises(SchemaDriftError, match=r"data\[1\]\.volume"):
+        stack(stack_row(novelty=1), stack_row(volume="-23.5"))
+
+
+def test_rows_equal_in_everything_are_kept_once_and_counted():
+    text = json.dumps({"data": [stack_row(), stack_row(volume="V"), stack_row(sequenceNumber=2)]})
+    rows, repeated = distinct_rows(parse_stack(STACK, DAY, answer(text.replace('"V"', "-23.50"))))
+    assert [row.sequence_number for row in rows] == [1, 2]
+    assert repeated == 1
+
+
+@pytest.mark.parametrize(
+    "change", [{"acceptanceId": None}, {"bidOfferPairId": -1}, {"sequenceNumber": 2}, {"id": None}]
+)
+def test_rows_of_one_unit_that_differ_in_identity_are_all_kept(change):
+    assert distinct_rows(stack(stack_row(), stack_row(**change)))[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("volume", -23.6), ("finalPrice", 1), ("soFlag", None), ("tlmAdjustedCost", 5)]
+)
+def test_one_identity_with_two_values_is_drift_and_names_both(name, value):
+    with pytest.raises(SchemaDriftError, match=rf"period 12 bid T_USKM-15 \(acceptance 102563, .* differ in {name};"):
+        distinct_rows(stack(stack_row(), stack_row(**{name: value})))
+
+
+def test_the_register_is_read_with_its_nulls_repeats_and_capacities(caplog):
+    units = [register_unit(), register_unit(), register_unit(elexonBmUnit=None, generationCapacity=None)]
+    parsed = parse_register(json.dumps(units).encode())
+    assert [u.elexon_bm_unit for u in parsed] == ["T_ABRBO-1", "T_ABRBO-1", None]
+    assert [u.generation_capacity_mw for u in parsed] == [Decimal("99.000"), Decimal("99.000"), None]
+    assert not caplog.messages
+    assert parse_register(json.dumps([without(register_unit(), "bmUnitName")]).encode())[0].bm_unit_name is None
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ({"data": []}, "Expected `array`"),
+        ([without(register_unit(), "fuelType")], r"required field `fuelType` - at `\$\[0\]`"),
+        ([register_unit(fpnFlag="true")], r"at `\$\[0\]\.fpnFlag`"),
+        ([register_unit(generationCapacity=99)], r"at `\$\[0\]\.generationCapacity`"),
+        ([register_unit(generationCapacity="NaN")], r"at `\$\[0\]\.generationCapacity`"),
+    ],
+)
+def test_a_register_that_is_not_as_declared_is_drift(body, problem):
+    with pytest.raises(SchemaDriftError, match=problem):
+        parse_register(json.dumps(body).encode())
