@@ -7,6 +7,8 @@ What is derived within a row is a generated column, so that no second formula ca
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -316,4 +318,157 @@ day_locks = Table(
     metadata,
     Column("settlement_date", Date, primary_key=True, comment=_DATE),
     comment="Held by an open transaction while a day is worked on, so that no two runs meet; always looks empty.",
+)
+
+wind_generation_data = Table(
+    "wind_generation_data",
+    metadata,
+    Column("settlement_date", Date, nullable=False, comment=_DATE),
+    Column("settlement_period", SmallInteger, nullable=False, comment=_PERIOD),
+    Column("start_time", _Instant, nullable=False, comment="UTC start of the settlement period."),
+    Column("wind_onshore_mw", Numeric, comment="Mean onshore wind output over the period in MW; NULL: not published."),
+    Column(
+        "wind_offshore_mw", Numeric, comment="Mean offshore wind output over the period in MW; NULL: not published."
+    ),
+    Column(
+        "total_wind_mw",
+        Numeric,
+        Computed("wind_onshore_mw + wind_offshore_mw", persisted=True),
+        comment="Mean wind output over the period in MW; NULL where a part is not known.",
+    ),
+    Column(
+        "total_wind_mwh",
+        Numeric,
+        Computed("(wind_onshore_mw + wind_offshore_mw) * 0.5", persisted=True),
+        comment="Wind output of the period in MWh: MW × half an hour.",
+    ),
+    PrimaryKeyConstraint("settlement_date", "settlement_period"),
+    _period_range(),
+    comment="Wind output per settlement period, as Elexon has it (AGWS).",
+)
+
+restatements = Table(
+    "restatements",
+    metadata,
+    Column("restatement_id", BigInteger, Identity(always=True), primary_key=True, comment="Number of the change."),
+    Column("settlement_date", Date, nullable=False, index=True, comment=_DATE),
+    Column("detected_at", _Instant, nullable=False, comment="When the change at the source was seen."),
+    Column("old_state", Text, nullable=False, comment="State of the day before the change."),
+    Column("old_curtailed_mwh", Numeric, nullable=False, comment="SO-flagged energy before, in MWh."),
+    Column("new_curtailed_mwh", Numeric, nullable=False, comment="SO-flagged energy after, in MWh."),
+    Column("old_payment_gbp", Numeric, nullable=False, comment="Net payment for SO-flagged energy before, in GBP."),
+    Column("new_payment_gbp", Numeric, nullable=False, comment="Net payment for SO-flagged energy after, in GBP."),
+    Column("old_all_bids_mwh", Numeric, nullable=False, comment="Energy of all wind bids before, in MWh."),
+    Column("new_all_bids_mwh", Numeric, nullable=False, comment="Energy of all wind bids after, in MWh."),
+    Column("old_archive_uri", Text, nullable=False, comment="The archive object that the day was built from before."),
+    Column("new_archive_uri", Text, nullable=False, comment="The archive object that it was built from after."),
+    Column("run_id", Text, comment="The Dagster run that stored the change."),
+    comment="Changes of a stored day that were seen at the source, with the totals before and after.",
+)
+
+
+def _period_sums() -> list[Column[Any]]:
+    """The columns of a month's or a year's sums; made anew for each table."""
+    return [
+        Column("curtailed_mwh", Numeric, nullable=False, comment="Headline: SO-flagged curtailed energy, in MWh."),
+        Column(
+            "payment_gbp",
+            Numeric,
+            Computed("paid_gbp - refunded_gbp", persisted=True),
+            nullable=False,
+            comment="Net payment to farms for SO-flagged energy, in GBP: paid − refunded.",
+        ),
+        Column("paid_gbp", Numeric, nullable=False, comment="Paid to farms for SO-flagged energy, in GBP."),
+        Column("refunded_gbp", Numeric, nullable=False, comment="Paid by farms for SO-flagged energy, in GBP."),
+        Column("unpriced_mwh", Numeric, nullable=False, comment="SO-flagged energy without a price, in MWh."),
+        Column("all_bids_mwh", Numeric, nullable=False, comment="Energy of all accepted wind bids, any flag, in MWh."),
+        Column("all_bids_payment_gbp", Numeric, nullable=False, comment="Net payment for all wind bids, in GBP."),
+        Column("record_count", BigInteger, nullable=False, comment="Accepted wind bids, any flag."),
+        Column("so_record_count", BigInteger, nullable=False, comment="SO-flagged wind bids."),
+        Column("wind_generation_mwh", Numeric, comment="Wind output in MWh; NULL where it is not known of a day."),
+        Column("wind_onshore_mwh", Numeric, comment="Onshore wind output in MWh; NULL where not known of a day."),
+        Column("wind_offshore_mwh", Numeric, comment="Offshore wind output in MWh; NULL where not known of a day."),
+        Column(
+            "curtailed_share",
+            Numeric,
+            Computed("curtailed_mwh / NULLIF(wind_generation_mwh + curtailed_mwh, 0)", persisted=True),
+            comment="SO-flagged curtailed energy over generated plus curtailed; NULL where generation is not known.",
+        ),
+        *_coverage(),
+        Column("is_synthetic", Boolean, nullable=False, comment=_SYNTHETIC),
+        Column("built_at", _Instant, nullable=False, comment="When the sums were last made."),
+    ]
+
+
+def _coverage() -> list[Column[Any]]:
+    return [
+        Column("days_expected", SmallInteger, nullable=False, comment="Calendar days."),
+        Column(
+            "days_present", SmallInteger, nullable=False, comment="Days that are in the sums; the others are missing."
+        ),
+        Column("days_final", SmallInteger, nullable=False, comment="Days among them that are final."),
+        Column(
+            "is_complete",
+            Boolean,
+            Computed("days_final = days_expected", persisted=True),
+            nullable=False,
+            comment="Whether every calendar day is there and final.",
+        ),
+    ]
+
+
+def _coverage_holds() -> CheckConstraint:
+    return CheckConstraint(
+        "days_present BETWEEN 1 AND days_expected AND days_final BETWEEN 0 AND days_present", name="coverage"
+    )
+
+
+_MONTH = "Calendar month, as in 2025-03."
+_YEAR = "Calendar year."
+
+monthly_summaries = Table(
+    "monthly_summaries",
+    metadata,
+    Column("year_month", Text, primary_key=True, comment=_MONTH),
+    *_period_sums(),
+    CheckConstraint(r"year_month ~ '^\d{4}-(0[1-9]|1[0-2])$'", name="year_month"),
+    _coverage_holds(),
+    comment="A month's curtailment: the sums of its days in daily_summaries, and how many of them there are.",
+)
+
+yearly_summaries = Table(
+    "yearly_summaries",
+    metadata,
+    Column("year", SmallInteger, primary_key=True, autoincrement=False, comment=_YEAR),
+    *_period_sums(),
+    _coverage_holds(),
+    comment="A year's curtailment: the sums of its days in daily_summaries, and how many of them there are.",
+)
+
+bitcoin_monthly_summaries = Table(
+    "bitcoin_monthly_summaries",
+    metadata,
+    Column("year_month", Text, nullable=False, comment=_MONTH),
+    Column("miner_model", Text, ForeignKey(miner_models.c.miner_model), nullable=False, comment=_MODEL),
+    Column(
+        "mined_btc", Numeric, nullable=False, comment="Bitcoin that the month's SO-flagged energy could have mined."
+    ),
+    *_coverage(),
+    Column("built_at", _Instant, nullable=False, comment="When the sums were last made."),
+    PrimaryKeyConstraint("year_month", "miner_model"),
+    _coverage_holds(),
+    comment="A month's Bitcoin per miner model: the sums of bitcoin_daily_summaries.",
+)
+
+bitcoin_yearly_summaries = Table(
+    "bitcoin_yearly_summaries",
+    metadata,
+    Column("year", SmallInteger, nullable=False, comment=_YEAR),
+    Column("miner_model", Text, ForeignKey(miner_models.c.miner_model), nullable=False, comment=_MODEL),
+    Column("mined_btc", Numeric, nullable=False, comment="Bitcoin that the year's SO-flagged energy could have mined."),
+    *_coverage(),
+    Column("built_at", _Instant, nullable=False, comment="When the sums were last made."),
+    PrimaryKeyConstraint("year", "miner_model"),
+    _coverage_holds(),
+    comment="A year's Bitcoin per miner model: the sums of bitcoin_daily_summaries.",
 )
