@@ -1,9 +1,9 @@
 # Needs Python 3.11, 3.12 or 3.13, make and git; everything else is installed into .venv.
 # Paths are relative, so that a folder with a space in its name does no harm.
 
-PYTHON ?= $(shell for v in 3 3.13 3.12 3.11; do command -v python$$v >/dev/null 2>&1 && \
-	python$$v -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && \
-	echo python$$v && break; done)
+SUITABLE := import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for v in 3 3.13 3.12 3.11; do \
+	python$$v -c '$(SUITABLE)' >/dev/null 2>&1 && echo python$$v && break; done)
 BIN := .venv/bin
 SETUP := .venv/.installed
 
@@ -39,8 +39,10 @@ format: $(SETUP)
 
 # The build back end comes first and without isolation, so that constraints.txt pins it too.
 $(SETUP): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed and none was found; set PYTHON=/path/to/python" >&2; exit 2; }
-	$(PYTHON) -m venv .venv
+	@"$(PYTHON)" -c '$(SUITABLE)' >/dev/null 2>&1 || { \
+		echo "Python 3.11, 3.12 or 3.13 with its venv is needed; found $(or $(PYTHON),none): set PYTHON=/path/to/python" >&2; \
+		exit 2; }
+	"$(PYTHON)" -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt setuptools wheel
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt --no-build-isolation -e '.[local,dev]'
 	@touch $(SETUP)

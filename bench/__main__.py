@@ -1,12 +1,14 @@
-"""Measure the main job: one windy settlement day, from the command line, over real services.
+"""Measure the project over real services: `make bench` runs all of it, `make bench ONLY=one_day` a part.
 
 The source is the replay of published days beside the project (``../shared/replay``), or the bundled
-synthetic sample where there is none: each line says which. Values are medians of ``RUNS``.
+synthetic sample where there is none: each line says which. Values are medians of ``runs``. A floor is a
+bare script that parses the same answers and copies the same rows into the same PostgreSQL.
 """
 
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import os
 import socket
@@ -14,13 +16,24 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+import psycopg2
+import requests
+
+from minerecon_dagster.core.answers import AnswerKey
+from minerecon_dagster.core.calendar import STACK_SIDES
 from minerecon_dagster.local.services import local_services
+from minerecon_dagster.resources.archive import Archive
+from minerecon_dagster.resources.elexon import ElexonClient
+from minerecon_dagster.resources.rate_limit import RateLimiter
 from minerecon_dagster.sample import SAMPLE_DIFFICULTY_CSV
 from minerecon_dagster.sample.server import serve_sample
 
@@ -41,6 +54,10 @@ class Measured:
 
 def emit(name: str, value: float, unit: str, **more: object) -> None:
     print(json.dumps({"name": name, "value": round(value, 4), "unit": unit, **more}), flush=True)
+
+
+def median(values: Iterator[float] | list[float]) -> float:
+    return statistics.median(values)
 
 
 @contextlib.contextmanager
@@ -68,55 +85,263 @@ def source(latency_ms: int = 0) -> Iterator[tuple[str, str]]:
         server.wait()
 
 
-def command(environ: dict[str, str], *arguments: str) -> Measured:
-    """Run `minerecon` and measure it whole, process start included."""
+class Bench:
+    """The services and the scratch folder that all measurements share."""
+
+    def __init__(self, scratch: Path, services: dict[str, str]) -> None:
+        self.scratch = scratch
+        self.environ = dict(os.environ) | services
+        self.environ |= {"MINERECON_HOME": str(scratch / "home"), "ELEXON_MAX_REQUESTS_PER_MINUTE": "0"}
+
+    def command(self, *arguments: str, **changed: str) -> Measured:
+        """Run `minerecon` and measure it whole, process start included."""
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            [str(MINERECON), *arguments],
+            env=self.environ | changed,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert process.stdout is not None
+        output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.perf_counter() - started
+        if process.returncode:
+            sys.exit(f"bench: minerecon {' '.join(arguments)} exited with {process.returncode}: {output.decode()}")
+        return Measured(seconds, usage.ru_maxrss / 1024, json.loads(output) if output.startswith(b"{") else {})
+
+    def fresh_database(self, name: str) -> str:
+        """The URL of a new warehouse, migrated."""
+        url = self.environ["DATABASE_URL"]
+        with contextlib.closing(psycopg2.connect(url)) as connection:
+            connection.autocommit = True
+            connection.cursor().execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            connection.cursor().execute(f"CREATE DATABASE {name}")
+        url = url.rpartition("/")[0] + f"/{name}"
+        self.command("db", "upgrade", DATABASE_URL=url)
+        return url
+
+
+def one_day(bench: Bench) -> None:
+    """A windy day: cold archive and warm, whole command and work inside the run."""
+    for latency_ms in (0, 100) if REPLAY.exists() else (0,):
+        label = f"_{latency_ms}ms" if latency_ms else ""
+        with source(latency_ms) as (url, name):
+            about = {"day": DAY, "source": name, "latency_ms": latency_ms, "runs": RUNS}
+            database = bench.fresh_database("bench_day")
+            given = {"ELEXON_BASE_URL": url, "DATABASE_URL": database}
+            archives = [str(bench.scratch / f"day{label}-{n}") for n in range(RUNS)]
+            cold = [bench.command("reingest", DAY, "--json", MINERECON_ARCHIVE_URL=a, **given) for a in archives]
+            warm = [
+                bench.command("reingest", DAY, "--from-archive", "--json", MINERECON_ARCHIVE_URL=archives[0], **given)
+                for _ in range(RUNS)
+            ]
+        for kind, runs in (("cold", cold), ("warm", warm)):
+            work = [run.output["work"][DAY] for run in runs]
+            emit(f"day_{kind}{label}_whole_command", median([r.seconds for r in runs]), "s", **about)
+            emit(f"day_{kind}{label}_work_inside_the_run", median([w["seconds"] for w in work]), "s", **about)
+            but_fetch = median([w["seconds"] - w["fetch_seconds"] for w in work])
+            emit(f"day_{kind}{label}_work_but_fetch", but_fetch, "s", **about, target="< 1")
+            emit(f"day_{kind}{label}_peak_memory", median([r.peak_mb for r in runs]), "MB", **about)
+        work = [run.output["work"][DAY] for run in cold]
+        rate = median([w["requests"] / w["fetch_seconds"] for w in work])
+        emit(f"day_requests_per_second{label}", rate, "1/s", **about)
+
+
+def floor(bench: Bench) -> None:
+    """The least that a day's rebuild can cost: parse the same answers, copy the same rows, three models, commit."""
+    with source() as (url, name):
+        given = {"ELEXON_BASE_URL": url, "DATABASE_URL": bench.fresh_database("bench_floor")}
+        folder = str(bench.scratch / "floor")
+        # Among its neighbours, as in a backfill: a run of one day pays for what a process does once.
+        week = ("reingest", "2025-03-25", "2025-03-31") if name == "replay" else ("reingest", DAY)
+        bench.command(*week, MINERECON_ARCHIVE_URL=folder, **given)
+        ours = [
+            bench.command(*week, "--from-archive", "--json", MINERECON_ARCHIVE_URL=folder, **given).output
+            for _ in range(RUNS)
+        ]
+    archived = Archive.from_url(folder).newest(dt.date.fromisoformat(DAY))
+    assert archived is not None
+    bodies = [a.body for k, a in archived.answers.items() if k.kind == "stack"]
+    with contextlib.closing(psycopg2.connect(given["DATABASE_URL"])) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT bmu_id FROM minerecon.bm_units WHERE fuel_type = 'WIND'")
+        wind = {row[0] for row in cursor.fetchall()}
+        cursor.execute(
+            "CREATE TEMPORARY TABLE bare (day date, period int, unit text, acceptance bigint, pair int, seq int,"
+            " mwh numeric, price numeric, so boolean);"
+            "CREATE TEMPORARY TABLE mined (day date, period int, unit text, model text, mwh numeric, btc numeric)"
+        )
+        connection.commit()
+        seconds = [_bare(cursor, connection, bodies, wind) for _ in range(2 * RUNS + 1)]
+    least = median(seconds)
+    share = median([o["work"][DAY]["seconds"] for o in ours])
+    emit("floor_of_a_day", least, "s", day=DAY, source=name, runs=len(seconds))
+    emit("day_over_its_floor", share / least, "times", day=DAY, source=name, ours_s=round(share, 4), target="<= 3")
+
+
+def _bare(cursor, connection, bodies: list[bytes], wind: set[str]) -> float:  # type: ignore[no-untyped-def]
+    from io import StringIO
+
     started = time.perf_counter()
-    process = subprocess.Popen([str(MINERECON), *arguments], env=environ, stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.perf_counter() - started
-    if process.returncode:
-        sys.exit(f"bench: minerecon {' '.join(arguments)} exited with {process.returncode}: {output.decode()}")
-    return Measured(seconds, usage.ru_maxrss / 1024, json.loads(output) if output.startswith(b"{") else {})
+    lines = []
+    for body in bodies:
+        for row in msgspec.json.decode(body)["data"]:
+            if row["id"] in wind and row["volume"] < 0:
+                values = (DAY, row["settlementPeriod"], row["id"], row["acceptanceId"], row["bidOfferPairId"])
+                values += (row["sequenceNumber"], row["volume"], row["originalPrice"], row["soFlag"])
+                lines.append("\t".join(r"\N" if v is None else str(v) for v in values))
+    cursor.execute("TRUNCATE bare, mined")
+    cursor.copy_expert("COPY bare FROM STDIN", StringIO("\n".join(lines)))
+    cursor.execute(
+        "INSERT INTO mined SELECT e.day, e.period, e.unit, m.miner_model, e.mwh,"
+        " e.mwh * 3600000000 * m.hashrate_ths * 1000000000000 * 3.125 / (m.power_w * 113757508810854 * 4294967296)"
+        " FROM (SELECT day, period, unit, -sum(mwh) AS mwh FROM bare WHERE so GROUP BY 1, 2, 3) AS e"
+        " CROSS JOIN minerecon.miner_models AS m"
+    )
+    connection.commit()
+    return time.perf_counter() - started
 
 
-def one_day(environ: dict[str, str], scratch: Path, latency_ms: int) -> None:
-    label = f"_{latency_ms}ms" if latency_ms else ""
-    with source(latency_ms) as (url, name):
-        about = {"day": DAY, "source": name, "latency_ms": latency_ms, "runs": RUNS}
-        environ = environ | {"ELEXON_BASE_URL": url}
-        cold = []
+def month(bench: Bench) -> None:
+    """31 days, from fetch to checked month, whole command."""
+    if not REPLAY.exists():
+        return
+    runs = []
+    with source() as (url, name):
         for n in range(RUNS):
-            archive = str(scratch / f"archive{label}-{n}")
-            cold.append(command(environ | {"MINERECON_ARCHIVE_URL": archive}, "reingest", DAY, "--json"))
-        warm = [command(environ | {"MINERECON_ARCHIVE_URL": archive}, "reingest", DAY, "--json") for _ in range(RUNS)]
+            given = {"ELEXON_BASE_URL": url, "DATABASE_URL": bench.fresh_database("bench_month")}
+            folder = str(bench.scratch / f"month-{n}")
+            runs.append(
+                bench.command("reingest", "2025-03-01", "2025-03-31", "--json", MINERECON_ARCHIVE_URL=folder, **given)
+            )
+    assert all(run.output["ok"] for run in runs)
+    about = {"source": name, "runs": RUNS}
+    emit("reingest_31_days_whole_command", median([r.seconds for r in runs]), "s", **about, target="<= 60")
 
-    def median(runs: list[Measured], value: str) -> float:
-        return statistics.median(run.output["work"][DAY][value] for run in runs)
 
-    for kind, runs in (("cold", cold), ("warm", warm)):
-        whole, fetch = statistics.median(r.seconds for r in runs), median(runs, "fetch_seconds")
-        inside = median(runs, "seconds")
-        emit(f"day_{kind}{label}_whole_command", whole, "s", **about)
-        emit(f"day_{kind}{label}_work_inside_the_run", inside, "s", **about)
-        emit(f"day_{kind}{label}_work_but_fetch", inside - fetch, "s", **about, target="< 1")
-        emit(f"day_{kind}{label}_peak_memory", statistics.median(r.peak_mb for r in runs), "MB", **about)
-    requests = cold[0].output["work"][DAY]["requests"]
-    emit(f"requests_per_second{label}", requests / median(cold, "fetch_seconds"), "1/s", requests=requests, **about)
+def year(bench: Bench) -> None:
+    """A year from the archive: rebuild, recalculation, memory, month and year sums."""
+    if not REPLAY.exists():
+        return
+    database = bench.fresh_database("bench_year")
+    given = {"DATABASE_URL": database, "MINERECON_ARCHIVE_URL": str(bench.scratch / "year")}
+    with source() as (url, name):
+        first = bench.command("reingest", "2025-01-01", "2025-12-31", "--json", ELEXON_BASE_URL=url, **given)
+    about = {"source": name, "runs": RUNS}
+    emit("reingest_365_days_whole_command", first.seconds, "s", source=name, runs=1)
+    rebuild = ("--from-archive", "--json")
+    days31 = [bench.command("reingest", "2025-03-01", "2025-03-31", *rebuild, **given) for _ in range(RUNS)]
+    days365 = [bench.command("reingest", "2025-01-01", "2025-12-31", *rebuild, **given) for _ in range(RUNS)]
+    whole = median([r.seconds for r in days365])
+    emit("rebuild_365_days_whole_command", whole, "s", **about, target="<= 180")
+    emit("rebuild_a_days_share", whole / 365, "s", **about, target="<= 0.4")
+    per_day = whole / 365 / (median([r.seconds for r in days31]) / 31)
+    emit("rebuild_per_day_365_over_31", per_day, "times", **about, target="<= 1.15")
+    emit("rebuild_365_days_peak_memory", median([r.peak_mb for r in days365]), "MB", **about, target="<= 700")
+    again = [
+        bench.command("recalculate", "2025-01-01", "2025-12-31", "--model", "S9", "--json", **given)
+        for _ in range(RUNS)
+    ]
+    emit("recalculate_one_model_365_days", median([r.seconds for r in again]), "s", **about, target="<= 30")
+    emit("sums_of_a_year", median([_sums(database) for _ in range(RUNS)]), "s", **about, target="<= 2")
+
+
+def _sums(database: str) -> float:
+    from minerecon_dagster.pipeline.rollups import roll_up_months, roll_up_years
+    from minerecon_dagster.warehouse.store import open_warehouse
+
+    engine = open_warehouse(database)
+    now = dt.datetime.now(dt.UTC)
+    with engine.connect():
+        started = time.perf_counter()
+        roll_up_months(engine, [f"2025-{m:02d}" for m in range(1, 13)], now)
+        roll_up_years(engine, [2025], now)
+        seconds = time.perf_counter() - started
+    engine.dispose()
+    return seconds
+
+
+def throughput(bench: Bench) -> None:
+    """Requests a second at 100 ms latency, beside a bare `requests` loop with as many threads."""
+    if not REPLAY.exists():
+        return
+    threads, day = 8, dt.date.fromisoformat(DAY)
+    keys = [AnswerKey("stack", side, period) for side in STACK_SIDES for period in range(1, 49)]
+    with source(100) as (url, name), ElexonClient(url, RateLimiter(0, bench.scratch / "no-limit")) as client:
+        sessions = threading.local()
+
+        def bare(key: AnswerKey) -> int:
+            if not hasattr(sessions, "session"):
+                sessions.session = requests.Session()
+            path = f"/balancing/settlement/stack/all/{key.side}/{DAY}/{key.period}"
+            return len(sessions.session.get(url + path, timeout=30).content)
+
+        def rate(work: Callable[[], object]) -> float:
+            started = time.perf_counter()
+            work()
+            return len(keys) / (time.perf_counter() - started)
+
+        with ThreadPoolExecutor(threads) as pool:
+            ours, floors = [], []
+            for _ in range(RUNS):
+                floors.append(rate(lambda: list(pool.map(bare, keys))))
+                ours.append(rate(lambda: client.fetch(keys, day)))
+    about = {"source": name, "threads": threads, "latency_ms": 100, "runs": RUNS}
+    emit("client_requests_per_second", median(ours), "1/s", floor=round(median(floors), 2), **about)
+    emit("client_over_bare_loop", median(ours) / median(floors), "share", **about, target=">= 0.9")
+
+
+_ASK = """
+import sys, time
+from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from minerecon_dagster.resources.rate_limit import RateLimiter
+limiter, end = RateLimiter(1200, Path(sys.argv[1])), time.monotonic() + float(sys.argv[2])
+def work(_):
+    starts = []
+    while time.monotonic() < end:
+        limiter.acquire()
+        starts.append(time.monotonic())
+    return starts
+with ThreadPoolExecutor(8) as pool:
+    for starts in pool.map(work, range(8)):
+        print("\\n".join(map(str, starts)))
+"""
+
+
+def limit(bench: Bench) -> None:
+    """At 1,200 a minute, two processes, 5 minutes: how much of the limit is used, and the fullest 60 s."""
+    seconds = 300
+    arguments = [sys.executable, "-c", _ASK, str(bench.scratch / "limit"), str(seconds)]
+    processes = [subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    starts = sorted(float(line) for p in processes for line in p.communicate()[0].split())
+    fullest, begin = 0, 0
+    for end, at in enumerate(starts):
+        while at - starts[begin] >= 60:
+            begin += 1
+        fullest = max(fullest, end - begin + 1)
+    used = len(starts) / (starts[-1] - starts[0]) * 60 / 1200
+    emit("limit_used", used, "share", processes=2, seconds=seconds, target=">= 0.95")
+    emit("limit_fullest_60_s", fullest, "requests", processes=2, seconds=seconds, target="<= 1200")
+
+
+MEASUREMENTS = (one_day, floor, throughput, month, year, limit)
 
 
 def main() -> None:
+    only = os.environ.get("ONLY", "").replace(",", " ").split()
+    if unknown := set(only) - {m.__name__ for m in MEASUREMENTS}:
+        sys.exit(f"bench: ONLY knows {', '.join(m.__name__ for m in MEASUREMENTS)}, not {', '.join(unknown)}")
     with tempfile.TemporaryDirectory(prefix="minerecon-bench-") as folder:
         scratch = Path(folder)
         with local_services(scratch / "home", {}) as services:
-            environ = dict(os.environ) | services
-            environ |= {"MINERECON_HOME": str(scratch / "home"), "ELEXON_MAX_REQUESTS_PER_MINUTE": "0"}
-            command(environ, "db", "upgrade")
-            command(environ, "difficulty", "load", str(SAMPLE_DIFFICULTY_CSV))
-            for latency_ms in (0, 100) if REPLAY.exists() else (0,):
-                one_day(environ, scratch, latency_ms)
+            bench = Bench(scratch, services)
+            bench.command("difficulty", "load", str(SAMPLE_DIFFICULTY_CSV))
+            for measure in MEASUREMENTS:
+                if not only or measure.__name__ in only:
+                    measure(bench)
 
 
 main()

@@ -9,9 +9,11 @@ import dagster as dg
 
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.register import bm_units
+from minerecon_dagster.assets.rollups import build_months, build_years
 from minerecon_dagster.assets.settlement_day import build_settlement_day
-from minerecon_dagster.jobs import build_jobs
-from minerecon_dagster.partitions import daily_partitions
+from minerecon_dagster.automation import build_sensor, build_sweep_schedule
+from minerecon_dagster.jobs import build_jobs, build_sweep
+from minerecon_dagster.partitions import daily_partitions, monthly_partitions, yearly_partitions
 from minerecon_dagster.resources.dagster_resources import (
     ArchiveResource,
     ClockResource,
@@ -19,6 +21,8 @@ from minerecon_dagster.resources.dagster_resources import (
     ElexonResource,
     WarehouseResource,
 )
+from minerecon_dagster.retention import build_purge, build_purge_schedule
+from minerecon_dagster.schedules import build_schedules
 from minerecon_dagster.settings import start_date
 from minerecon_dagster.warehouse import tables
 
@@ -27,16 +31,22 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
     """The whole project, with resources swapped where a test asks for it."""
     partitions = daily_partitions(start_date())
     settlement_day = build_settlement_day(partitions)
+    sweep, purge = build_sweep(), build_purge()
     return dg.Definitions(
         assets=[
             bm_units,
             settlement_day,
+            build_months(monthly_partitions(start_date())),
+            build_years(yearly_partitions(start_date())),
             catalog.table_spec(catalog.MODELS, tables.miner_models, group="bitcoin"),
+            catalog.table_spec(catalog.RESTATEMENTS, tables.restatements, group="reconciliation", deps=[catalog.DAILY]),
             catalog.table_spec(
                 catalog.RESULTS, tables.reconciliation_results, group="reconciliation", deps=[catalog.BITCOIN_DAILY]
             ),
         ],
-        jobs=build_jobs(settlement_day),
+        jobs=[*build_jobs(settlement_day), sweep, purge],
+        schedules=[*build_schedules(start_date()), build_sweep_schedule(sweep), build_purge_schedule(purge)],
+        sensors=[build_sensor()],
         resources={
             "warehouse": WarehouseResource(),
             "elexon": ElexonResource(),

@@ -7,21 +7,29 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql
 
 from minerecon_dagster.core.checks import PROPERTIES
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.warehouse import tables
 
 OWNERS = ["team:minerecon"]
+_POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 
 PROGRESS = dg.AssetKey("ingestion_progress")
 RECORDS = dg.AssetKey("curtailment_records")
+WIND = dg.AssetKey("wind_generation_data")
 DIFFICULTY = dg.AssetKey("bitcoin_difficulty")
 DAILY = dg.AssetKey("daily_summaries")
 BITCOIN_DAILY = dg.AssetKey("bitcoin_daily_summaries")
+MONTHLY = dg.AssetKey("monthly_summaries")
+BITCOIN_MONTHLY = dg.AssetKey("bitcoin_monthly_summaries")
+YEARLY = dg.AssetKey("yearly_summaries")
+BITCOIN_YEARLY = dg.AssetKey("bitcoin_yearly_summaries")
 BM_UNITS = dg.AssetKey("bm_units")
 MODELS = dg.AssetKey("miner_models")
 RESULTS = dg.AssetKey("reconciliation_results")
+RESTATEMENTS = dg.AssetKey("restatements")
 
 
 def calculations(model: str) -> dg.AssetKey:
@@ -38,7 +46,7 @@ def column_schema(table: Table) -> dg.TableSchema:
         columns=[
             dg.TableColumn(
                 name=column.name,
-                type=str(column.type).lower(),
+                type=column.type.compile(dialect=_POSTGRESQL).lower(),
                 description=column.comment,
                 constraints=dg.TableColumnConstraints(nullable=bool(column.nullable)),
             )
@@ -106,6 +114,7 @@ def settlement_day_specs(partitions: dg.PartitionsDefinition[str]) -> list[dg.As
             frozenset({"api", "postgres"}),
         ),
         daily(RECORDS, tables.curtailment_records, "curtailment", [PROGRESS, BM_UNITS]),
+        daily(WIND, tables.wind_generation_data, "curtailment", [PROGRESS]),
         daily(DIFFICULTY, tables.bitcoin_difficulty, "bitcoin", [], None, frozenset({"dynamodb", "postgres"})),
         *(
             daily(
@@ -118,9 +127,31 @@ def settlement_day_specs(partitions: dg.PartitionsDefinition[str]) -> list[dg.As
             )
             for m in MINER_MODELS
         ),
-        daily(DAILY, tables.daily_summaries, "summaries", [RECORDS]),
+        daily(DAILY, tables.daily_summaries, "summaries", [RECORDS, WIND]),
         daily(BITCOIN_DAILY, tables.bitcoin_daily_summaries, "summaries", [DAILY, *CALCULATIONS]),
     ]
+
+
+def month_specs(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetSpec]:
+    """A month's sums, from the daily tables alone."""
+    return [
+        _sums(MONTHLY, tables.monthly_summaries, [DAILY], partitions),
+        _sums(BITCOIN_MONTHLY, tables.bitcoin_monthly_summaries, [BITCOIN_DAILY], partitions),
+    ]
+
+
+def year_specs(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetSpec]:
+    """A year's sums, from the daily tables alone; they depend on the months because they follow them."""
+    return [
+        _sums(YEARLY, tables.yearly_summaries, [DAILY, MONTHLY], partitions),
+        _sums(BITCOIN_YEARLY, tables.bitcoin_yearly_summaries, [BITCOIN_DAILY, BITCOIN_MONTHLY], partitions),
+    ]
+
+
+def _sums(
+    key: dg.AssetKey, table: Table, deps: Sequence[dg.AssetKey], partitions: dg.PartitionsDefinition[str]
+) -> dg.AssetSpec:
+    return table_spec(key, table, group="summaries", deps=deps, partitions=partitions, skippable=True)
 
 
 CHECKED_ASSET: Mapping[str, dg.AssetKey] = {
@@ -146,7 +177,8 @@ def check_specs(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetCheckS
                 asset=asset,
                 blocking=any(p.severity == "ERROR" for p in properties),
                 partitions_def=partitions,
-                description="\n".join(f"{p.name} ({p.severity}): {p.meaning}" for p in properties),
+                # Shown as Markdown, in which a single line feed is a space.
+                description="\n\n".join(f"{p.name} ({p.severity}): {p.meaning}" for p in properties),
             )
         )
     return specs

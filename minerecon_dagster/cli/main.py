@@ -41,6 +41,7 @@ for command in (
     database.db,
     difficulty.difficulty,
     days.reingest,
+    days.recalculate,
     days.run,
     status.status,
 ):

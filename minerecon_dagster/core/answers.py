@@ -10,32 +10,37 @@ from typing import Literal, Self
 
 from minerecon_dagster.core.calendar import StackSide
 
-AnswerKind = Literal["stack", "boav"]
+AnswerKind = Literal["stack", "boav", "agws"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class AnswerKey:
     """Which answer of a settlement day.
 
-    ``stack`` is the settlement stack of one period (``period`` counted from 1); ``boav`` is the whole
-    day's accepted volumes (``period`` is 0).
+    ``stack`` is the settlement stack of one period (counted from 1) and side; ``boav`` is the whole day's
+    accepted volumes of a side; ``agws`` is the whole day's wind and solar output, which has no side.
     """
 
     kind: AnswerKind
-    side: StackSide
+    side: StackSide | None = None
     period: int = 0
 
     def __str__(self) -> str:
-        """As in ``stack/bid/07`` and ``boav/offer``: also the name of the member in an archive object."""
-        return f"{self.kind}/{self.side}" + (f"/{self.period:02d}" if self.kind == "stack" else "")
+        """As in ``stack/bid/07``, ``boav/offer`` and ``agws``: also the member's name in an archive object."""
+        side = f"/{self.side}" if self.side else ""
+        return self.kind + side + (f"/{self.period:02d}" if self.kind == "stack" else "")
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """The inverse of ``str``. Raises ValueError where ``text`` is no key."""
-        kind, side, *rest = text.split("/")
-        if kind not in ("stack", "boav") or side not in ("bid", "offer") or len(rest) != (kind == "stack"):
-            raise ValueError(f"not the name of an answer: {text!r}")
-        return cls(kind, side, int(rest[0]) if rest else 0)  # type: ignore[arg-type]
+        match text.split("/"):
+            case ["agws"]:
+                return cls("agws")
+            case ["boav", "bid" | "offer" as side]:
+                return cls("boav", side)
+            case ["stack", "bid" | "offer" as side, period] if period.isdigit():
+                return cls("stack", side, int(period))
+        raise ValueError(f"not the name of an answer: {text!r}")
 
 
 @dataclass(frozen=True)

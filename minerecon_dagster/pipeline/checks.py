@@ -62,14 +62,30 @@ def completeness(reading: DayReading) -> list[Result]:
         ),
         result(
             c.PERIODS_PRESENT,
-            looked_at=slots,
+            looked_at=len(reading.looks),
             expected=f"{judgement.periods_due} due periods of {judgement.periods_expected}",
             actual=f"{judgement.periods_present} present"
             + (f", unpublished: {spans([p for _, p in judgement.unpublished])}" if missing else ""),
             repair=f"minerecon reingest {day}",
             violations=missing,
         ),
+        _wind_output_known(reading),
     ]
+
+
+def _wind_output_known(reading: DayReading) -> Result:
+    expected, due = reading.judgement.periods_expected, reading.judgement.periods_due
+    known = {p for p, w in reading.wind.items() if w.onshore_mw is not None and w.offshore_mw is not None}
+    # Of a day in progress nothing is missing yet: Elexon publishes the output after the settlement stack.
+    missing = sorted(set(range(1, expected + 1)) - known) if due == expected else []
+    return result(
+        c.WIND_OUTPUT_KNOWN,
+        looked_at=expected,
+        expected=f"{expected} periods with onshore and offshore output" if due == expected else "none yet",
+        actual=f"{len(known)} known" + (f", {reading.wind_error}" if reading.wind_error else ""),
+        repair=f"minerecon reingest {reading.day}",
+        violations=[{"settlement_period": p} for p in missing],
+    )
 
 
 def boav_wind_volume(reading: DayReading, bids: Sequence[Bid], wind_units: Mapping[str, BmUnit]) -> Result:

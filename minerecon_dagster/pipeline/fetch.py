@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from minerecon_dagster.core import calendar
 from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic
 from minerecon_dagster.core.calendar import STACK_SIDES, StackSide
+from minerecon_dagster.core.checks import Result
 from minerecon_dagster.core.errors import ArchiveError, DayFailedError, SourceError
-from minerecon_dagster.pipeline.interpret import DayReading, read_day
-from minerecon_dagster.resources.archive import Archive, ArchivedDay
-from minerecon_dagster.resources.elexon import ElexonClient
+from minerecon_dagster.pipeline.interpret import AGWS, DayReading, read_day
+
+if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
+    from minerecon_dagster.resources.archive import Archive, ArchivedDay
+    from minerecon_dagster.resources.elexon import ElexonClient
 
 CONTROLS = tuple(AnswerKey("boav", side) for side in STACK_SIDES)
 
@@ -34,8 +38,9 @@ class FetchFailedError(DayFailedError):
     def __init__(self, message: str, *, reading: DayReading, asked: Collection[AnswerKey], synthetic: bool) -> None:
         super().__init__(message)
         self.reading = reading
-        self.asked = frozenset((key.side, key.period) for key in asked if key.kind == "stack")
+        self.asked = frozenset((key.side, key.period) for key in asked if key.side and key.kind == "stack")
         self.synthetic = synthetic
+        self.results: Sequence[Result] = ()
 
 
 def questions(
@@ -44,27 +49,28 @@ def questions(
     sides: Collection[StackSide],
     now: dt.datetime,
     held: ArchivedDay | None,
-    held_is_final: bool,
+    held_reading: DayReading | None,
     force: bool,
     periods: Collection[int] | None,
 ) -> list[AnswerKey]:
     """What to ask Elexon of a day; empty where the archive holds it final and nothing forces a look.
 
-    Every period that is over is asked for, and the control totals with them. With ``periods``, only
-    those, and whatever else should be there and is not held.
+    Every period that is over is asked for, and with them the control totals and the wind output. With
+    ``periods``, only those, and whatever else should be there and is not held. Of a day that is held
+    final only the wind output is asked for, if it is not all known yet.
 
     Raises:
-        ValueError: ``periods`` has one that the day has not got.
+        DayFailedError: ``periods`` has one that the day has not got.
     """
     ended = calendar.ended_periods(day, now)
     if periods is not None:
         if wrong := sorted(set(periods) - set(range(1, calendar.period_count(day) + 1))):
-            raise ValueError(f"{day} has settlement periods 1 to {calendar.period_count(day)}, not {wrong[0]}")
-    elif held_is_final and not force:
-        return []
+            raise DayFailedError(f"{day} has settlement periods 1 to {calendar.period_count(day)}, not {wrong[0]}")
+    elif held_reading is not None and held_reading.judgement.state == "final" and not force:
+        return [] if held_reading.knows_wind_output else [AGWS]
     everything = (AnswerKey("stack", side, period) for side in sides for period in ended)
     keys = [k for k in everything if periods is None or k.period in periods or held is None or k not in held.answers]
-    return [*keys, *CONTROLS] if keys else []
+    return [*keys, *CONTROLS, AGWS] if keys else []
 
 
 def read_archived(archived: ArchivedDay, sides: tuple[StackSide, ...]) -> DayReading:
@@ -106,8 +112,7 @@ def fetch_day(
     if held is not None and held.is_synthetic and not is_synthetic(source_url):
         held = None
     held_reading = read_archived(held, sides) if held is not None else None
-    final = held_reading is not None and held_reading.judgement.state == "final"
-    keys = questions(day, sides=sides, now=started, held=held, held_is_final=final, force=force, periods=periods)
+    keys = questions(day, sides=sides, now=started, held=held, held_reading=held_reading, force=force, periods=periods)
     if not keys:
         if held is None or held_reading is None:
             raise DayFailedError(f"{day}: no settlement period is over yet; try again after {_first_end(day)}")
@@ -117,7 +122,10 @@ def fetch_day(
     used = client().stats.snapshot() - before
     fetched = {key: answer for key, answer in got.items() if isinstance(answer, Answer)}
     failures = {key: error for key, error in got.items() if isinstance(error, SourceError)}
-    carried = {key: answer for key, answer in held.answers.items() if key not in got} if held is not None else {}
+    if held is not None and AGWS in held.answers:
+        failures.pop(AGWS, None)  # what is held of the wind output stays, as `Archive.record` carries it over
+    held_answers = held.answers if held is not None else {}
+    carried = {key: answer for key, answer in held_answers.items() if key not in fetched and key not in failures}
     answers = carried | fetched
     latest = max((answer.fetched_at for answer in answers.values()), default=started)
     reading = read_day(day, answers, failures, sides=sides, now=latest)
@@ -128,6 +136,9 @@ def fetch_day(
             asked=keys,
             synthetic=is_synthetic(source_url),
         )
+    if not fetched:  # only the wind output was asked for, and did not come
+        assert held is not None
+        return FetchedDay(held, reading, used.requests, used.retries, False)
     archived, is_new = archive.record(day, fetched, now=now())
     return FetchedDay(archived, reading, used.requests, used.retries, is_new)
 

@@ -12,8 +12,26 @@ from minerecon_dagster.core import calendar
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import STACK_SIDES, StackSide
 from minerecon_dagster.core.errors import MinereconError, SchemaDriftError
-from minerecon_dagster.core.schema import BoavRow, StackRow, distinct_rows, parse_boav, parse_stack
+from minerecon_dagster.core.schema import (
+    AgwsRow,
+    BoavRow,
+    StackRow,
+    distinct_rows,
+    parse_agws,
+    parse_boav,
+    parse_stack,
+)
 from minerecon_dagster.core.states import DayJudgement, PeriodLook, Slot, judge_day, period_status, spans
+
+AGWS = AnswerKey("agws")
+
+
+@dataclass(frozen=True, slots=True)
+class WindOutput:
+    """Mean wind output over a period, in MW; None where Elexon has none."""
+
+    onshore_mw: Decimal | None
+    offshore_mw: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -31,6 +49,8 @@ class DayReading:
         boav: rows of the control totals, by side.
         errors: what went wrong, by period and side, as a user reads it.
         control_errors: the same for the control totals, by side.
+        wind: wind output by period, where Elexon has any.
+        wind_error: why the wind output was not fetched; None where it was. It never makes a day fail.
     """
 
     day: dt.date
@@ -43,6 +63,14 @@ class DayReading:
     boav: Mapping[StackSide, list[BoavRow]]
     errors: Mapping[Slot, str]
     control_errors: Mapping[StackSide, str]
+    wind: Mapping[int, WindOutput]
+    wind_error: str | None
+
+    @property
+    def knows_wind_output(self) -> bool:
+        """Whether the onshore and offshore output of every period of the day is known."""
+        known = [w for w in self.wind.values() if w.onshore_mw is not None and w.offshore_mw is not None]
+        return len(known) == self.judgement.periods_expected
 
     def control_mwh(self, side: StackSide, units: Collection[str]) -> dict[str, Decimal]:
         """BOAV's negative volume per unit of ``units`` on ``side``, over the periods that are present."""
@@ -128,8 +156,32 @@ def read_day(
             elif status == "unpublished" and due:
                 errors[slot] = "no rows, but the control total (BOAV) has volume: Elexon has not published it yet"
     judgement = judge_day(day, looks, sides=sides, controls_missing=list(control_errors), now=now)
-    stack = {(key.side, key.period): answer for key, answer in answers.items() if key.kind == "stack"}
-    return DayReading(day, sides, judgement, looks, stack, rows, duplicates, boav, errors, control_errors)
+    stack = {(key.side, key.period): answer for key, answer in answers.items() if key.side and key.kind == "stack"}
+    wind, wind_error = _wind_output(day, answers, failures)
+    return DayReading(
+        day, sides, judgement, looks, stack, rows, duplicates, boav, errors, control_errors, wind, wind_error
+    )
+
+
+def _wind_output(
+    day: dt.date, answers: Mapping[AnswerKey, Answer], failures: Mapping[AnswerKey, MinereconError]
+) -> tuple[dict[int, WindOutput], str | None]:
+    if AGWS in failures:
+        return {}, str(failures[AGWS])
+    if AGWS not in answers:
+        return {}, "it was not fetched"
+    try:
+        rows = parse_agws(AGWS, day, answers[AGWS])
+    except SchemaDriftError as error:
+        return {}, str(error)
+    latest: dict[tuple[int, str | None], AgwsRow] = {}
+    for row in rows:
+        slot = (row.settlement_period, row.psr_type)
+        if slot not in latest or latest[slot].publish_time < row.publish_time:
+            latest[slot] = row
+    mw = {slot: row.quantity_mw for slot, row in latest.items()}
+    periods = {period for period, kind in mw if kind in ("Wind Onshore", "Wind Offshore")}
+    return {p: WindOutput(mw.get((p, "Wind Onshore")), mw.get((p, "Wind Offshore"))) for p in sorted(periods)}, None
 
 
 def _control_rows(

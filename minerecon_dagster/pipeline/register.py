@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, delete, select, text, update
 
@@ -12,8 +13,10 @@ from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.errors import ConfigurationError, RegisterError
 from minerecon_dagster.core.register import BmUnit, Register, UnitVersion, changes, one_of_each
 from minerecon_dagster.core.schema import parse_register
-from minerecon_dagster.resources.archive import Archive
 from minerecon_dagster.warehouse.tables import bm_units
+
+if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
+    from minerecon_dagster.resources.archive import Archive
 
 MOST_WIND_UNITS_LOST = 0.1
 """An answer without more than a tenth of the wind farms in force is a broken answer, not a new register."""

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from minerecon_dagster.core.calendar import StackSide
 from minerecon_dagster.core.checks import Result
 from minerecon_dagster.core.difficulty import validate_difficulty
-from minerecon_dagster.core.errors import DifficultyError
+from minerecon_dagster.core.errors import ConfigurationError, DifficultyError, MinereconError
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.register import Register
 from minerecon_dagster.pipeline import checks
 from minerecon_dagster.pipeline.build import (
     ChecksFailedError,
     DayFigures,
+    DayInputs,
     recalculate_day,
     record_failed_attempt,
     record_results,
@@ -28,11 +34,13 @@ from minerecon_dagster.pipeline.build import (
 )
 from minerecon_dagster.pipeline.fetch import FetchedDay, FetchFailedError, fetch_day, from_archive
 from minerecon_dagster.pipeline.register import load_register, rebuild_register, record_register
-from minerecon_dagster.resources.archive import Archive
-from minerecon_dagster.resources.difficulty import DifficultyTable
-from minerecon_dagster.resources.elexon import ElexonClient
 from minerecon_dagster.warehouse.migrate import require_current, sync_reference_data
 from minerecon_dagster.warehouse.store import day_lock
+
+if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
+    from minerecon_dagster.resources.archive import Archive
+    from minerecon_dagster.resources.difficulty import DifficultyTable
+    from minerecon_dagster.resources.elexon import ClientStats, ElexonClient
 
 MODEL_NAMES = tuple(model.name for model in MINER_MODELS)
 
@@ -53,6 +61,21 @@ class DayReport:
     brought_something_new: bool = False
     duplicate_count: int = 0
     unmapped_mwh: dict[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Fetched:
+    """A day's answers, the seconds that they took, and the lock under which they are to be built."""
+
+    found: FetchedDay
+    seconds: float
+    unlock: ExitStack
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.unlock.close()
 
 
 class Worker:
@@ -119,28 +142,62 @@ class Worker:
 
     def ingest(
         self,
-        day: dt.date,
+        days: Sequence[dt.date],
         *,
         fetch: bool = True,
         force: bool = False,
         periods: Collection[int] | None = None,
-    ) -> DayReport:
-        """Fetch a day where that is needed, and rebuild it and all that is derived from it.
+    ) -> Iterator[tuple[dt.date, DayReport | MinereconError | SQLAlchemyError]]:
+        """Fetch days where that is needed, and rebuild each and all that is derived from it, in their order.
+
+        The next day is fetched while one is built: the source and the database wait for each other no
+        more than they must. Each day is locked from its fetch to its commit.
 
         Args:
-            day: settlement date.
+            days: settlement dates, ascending: two runs that meet then never wait for each other in a ring.
             fetch: False to take the newest archived answers.
             force: fetch even if the archive holds the day final.
             periods: fetch these periods only.
 
+        Yields:
+            Each day with its report, or with the reason why it was not done: what was stored of it is
+            untouched then, and the attempt is on record.
+
         Raises:
-            DayFailedError, ArchiveError, DifficultyError: the day was not done; what was stored is
-                untouched, and the attempt is on record.
+            ConfigurationError: nothing can be done; no further day is tried.
         """
-        started = time.perf_counter()
-        with day_lock(self._engine, day):
+        ahead: deque[tuple[dt.date, Future[_Fetched]]] = deque()
+        todo = iter(days)
+        with ThreadPoolExecutor(1, "fetch-ahead") as pool:
             try:
-                fetched = (
+                while True:
+                    while len(ahead) < 2 and (day := next(todo, None)) is not None:
+                        ahead.append((day, pool.submit(self._fetch_locked, day, fetch, force, periods)))
+                    if not ahead:
+                        return
+                    day, future = ahead.popleft()
+                    try:
+                        with future.result() as fetched:
+                            report = self._build(day, fetched, rebuild=not fetch)
+                    except ConfigurationError:
+                        raise
+                    except (MinereconError, SQLAlchemyError) as error:
+                        # One day's failure is its own: it is handed to the caller, and the others go on.
+                        yield day, error
+                    else:
+                        yield day, report
+            finally:
+                for _, future in ahead:
+                    if not future.cancel() and future.exception() is None:
+                        future.result().unlock.close()
+
+    def _fetch_locked(self, day: dt.date, fetch: bool, force: bool, periods: Collection[int] | None) -> _Fetched:
+        started = time.perf_counter()
+        with ExitStack() as stack:
+            stack.enter_context(day_lock(self._engine, day))
+            started = time.perf_counter()
+            try:
+                found = (
                     fetch_day(
                         day,
                         client=self._client,
@@ -156,61 +213,91 @@ class Worker:
                 )
             except FetchFailedError as failure:
                 record_failed_attempt(self._engine, failure, looked_at=self._now())
-                self._record(day, checks.completeness(failure.reading))
+                failure.results = checks.completeness(failure.reading)
+                self._record(day, failure.results)
                 raise
-            fetch_seconds = time.perf_counter() - started
-            wind_units = self._register.wind_units(day)
-            figures, results = self._recording(
-                day,
-                lambda: replace_day(
-                    self._engine,
-                    fetched,
-                    wind_units=wind_units,
-                    difficulty=self._difficulty(day),
-                    difficulty_source=self._table.name,
-                    models=MODEL_NAMES,
-                    now=self._now(),
-                    run_id=self._run_id,
-                ),
-            )
+            return _Fetched(found, time.perf_counter() - started, stack.pop_all())
+
+    def _build(self, day: dt.date, fetched: _Fetched, *, rebuild: bool) -> DayReport:
+        started = time.perf_counter()
+        found = fetched.found
+        figures, results = self._recording(
+            day,
+            lambda: replace_day(
+                self._engine,
+                found,
+                DayInputs(self._register.wind_units(day), self._difficulty(day), self._table.name, MODEL_NAMES),
+                rebuild=rebuild,
+                now=self._now(),
+                run_id=self._run_id,
+            ),
+        )
         return DayReport(
             day=day,
             figures=figures,
             results=results,
             models=MODEL_NAMES,
-            seconds=time.perf_counter() - started,
-            fetch_seconds=fetch_seconds,
-            request_count=fetched.request_count,
-            retry_count=fetched.retry_count,
-            archive_uri=fetched.archived.uri,
-            brought_something_new=fetched.brought_something_new,
-            duplicate_count=fetched.reading.duplicate_count,
-            unmapped_mwh=self._unmapped_mwh(fetched),
+            seconds=fetched.seconds + time.perf_counter() - started,
+            fetch_seconds=fetched.seconds,
+            request_count=found.request_count,
+            retry_count=found.retry_count,
+            archive_uri=found.archived.uri,
+            brought_something_new=found.brought_something_new,
+            duplicate_count=found.reading.duplicate_count,
+            unmapped_mwh=self._unmapped_mwh(found),
         )
 
-    def recalculate(self, day: dt.date, models: Sequence[str]) -> DayReport:
-        """Rebuild the calculations of ``models`` and their sums from the stored records.
+    def recalculate(
+        self, days: Sequence[dt.date], models: Sequence[str]
+    ) -> Iterator[tuple[dt.date, DayReport | MinereconError | SQLAlchemyError]]:
+        """Rebuild the calculations of ``models`` and their sums from the stored records, day by day.
 
-        Raises:
-            DayFailedError, DifficultyError: the day was not done; what was stored is untouched.
+        Of a day whose difficulty has changed, all models are rebuilt: they never differ in their inputs.
+
+        Args:
+            days: settlement dates.
+            models: names of miner models.
+
+        Yields:
+            Each day with its report, or with the reason why it was not done.
         """
-        started = time.perf_counter()
-        with day_lock(self._engine, day):
-            figures, results = self._recording(
+        for day in days:
+            started = time.perf_counter()
+            try:
+                with day_lock(self._engine, day):
+                    rebuilt, figures, results = self._recalculate(day, models)
+            except ConfigurationError:
+                raise
+            except (MinereconError, SQLAlchemyError) as error:
+                # One day's failure is its own: it is handed to the caller, and the others go on.
+                yield day, error
+            else:
+                seconds = time.perf_counter() - started
+                yield day, DayReport(day=day, figures=figures, results=results, models=rebuilt, seconds=seconds)
+
+    def _recalculate(self, day: dt.date, models: Sequence[str]) -> tuple[Sequence[str], DayFigures, list[Result]]:
+        rebuilt: Sequence[str] = models
+
+        def build() -> tuple[DayFigures, list[Result]]:
+            nonlocal rebuilt
+            rebuilt, figures, results = recalculate_day(
+                self._engine,
                 day,
-                lambda: recalculate_day(
-                    self._engine,
-                    day,
-                    difficulty=self._difficulty(day),
-                    difficulty_source=self._table.name,
-                    models=models,
-                    now=self._now(),
-                    run_id=self._run_id,
-                ),
+                difficulty=self._difficulty(day),
+                difficulty_source=self._table.name,
+                models=models,
+                all_models=MODEL_NAMES,
+                now=self._now(),
+                run_id=self._run_id,
             )
-        return DayReport(
-            day=day, figures=figures, results=results, models=models, seconds=time.perf_counter() - started
-        )
+            return figures, results
+
+        figures, results = self._recording(day, build)
+        return rebuilt, figures, results
+
+    def traffic(self) -> ClientStats | None:
+        """What was asked of Elexon so far; None where nothing was."""
+        return self._opened.stats.snapshot() if self._opened is not None else None
 
     def close(self) -> None:
         """Give back the connections."""

@@ -1,20 +1,26 @@
-"""The Dagster resources: each makes one of the project's clients from the environment, when a run needs it."""
+"""The Dagster resources: each makes one of the project's clients from the environment, when a run needs it.
+
+The clients' libraries are imported by then, and not with the definitions: urllib3, below boto3 and
+requests, opens a socket when it is imported, and together they take half a second.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import os
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from sqlalchemy import Engine
 
 from minerecon_dagster.core.errors import ConfigurationError
-from minerecon_dagster.resources.archive import Archive
-from minerecon_dagster.resources.difficulty import DifficultyTable
-from minerecon_dagster.resources.elexon import ElexonClient
-from minerecon_dagster.resources.rate_limit import RateLimiter, default_state_file
 from minerecon_dagster.settings import Settings
 from minerecon_dagster.warehouse.store import check_reachable, open_warehouse
+
+if TYPE_CHECKING:
+    from minerecon_dagster.resources.archive import Archive
+    from minerecon_dagster.resources.difficulty import DifficultyTable
+    from minerecon_dagster.resources.elexon import ElexonClient
 
 
 class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -43,6 +49,9 @@ class ElexonResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def client(self) -> ElexonClient:
         """A client; close it after use."""
+        from minerecon_dagster.resources.elexon import ElexonClient
+        from minerecon_dagster.resources.rate_limit import RateLimiter, default_state_file
+
         settings = Settings.from_environ()
         url = settings.elexon_base_url
         limiter = RateLimiter(settings.elexon_max_requests_per_minute, default_state_file(url))
@@ -54,6 +63,8 @@ class ArchiveResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def archive(self) -> Archive:
         """The archive; a folder is made when something is written."""
+        from minerecon_dagster.resources.archive import Archive
+
         return Archive.from_url(Settings.from_environ().archive_url)
 
 
@@ -66,6 +77,8 @@ class DifficultyResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises:
             ConfigurationError: the variable is not set.
         """
+        from minerecon_dagster.resources.difficulty import DifficultyTable
+
         name = Settings.from_environ().difficulty_table
         if name is None:
             raise ConfigurationError(

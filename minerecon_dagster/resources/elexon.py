@@ -26,6 +26,7 @@ from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
+from minerecon_dagster.core.calendar import period_starts
 from minerecon_dagster.core.errors import PermanentSourceError, SourceError, TransientSourceError
 from minerecon_dagster.core.schema import REGISTER_PATH
 from minerecon_dagster.resources.rate_limit import RateLimiter
@@ -374,7 +375,13 @@ class _Watch:
 def _path(key: AnswerKey, day: dt.date) -> str:
     if key.kind == "stack":
         return f"/balancing/settlement/stack/all/{key.side}/{day}/{key.period}"
-    return f"/balancing/settlement/acceptance/volumes/all/{key.side}/{day}"
+    if key.kind == "boav":
+        return f"/balancing/settlement/acceptance/volumes/all/{key.side}/{day}"
+    # Filtered by start time, both ends included, so that the London day is met in summer too.
+    starts = period_starts(day)
+    return (
+        f"/generation/actual/per-type/wind-and-solar?from={starts[0]:%Y-%m-%dT%H:%MZ}&to={starts[-1]:%Y-%m-%dT%H:%MZ}"
+    )
 
 
 def _new_session() -> requests.Session:

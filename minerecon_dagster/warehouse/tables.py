@@ -222,7 +222,8 @@ daily_summaries = Table(
     ),
     Column("archive_uri", Text, nullable=False, comment="The archive object that the day was built from."),
     Column("is_synthetic", Boolean, nullable=False, comment=_SYNTHETIC),
-    Column("built_at", _Instant, nullable=False, comment="When the day was last built."),
+    Column("built_from", Text, comment="Fingerprint of all that the day was built from: same inputs, same text."),
+    Column("built_at", _Instant, nullable=False, comment="When the day was last built, or its state last changed."),
     CheckConstraint("state IN ('final', 'provisional', 'incomplete')", name="state"),
     CheckConstraint("periods_expected IN (46, 48, 50)", name="periods_expected"),
     CheckConstraint(

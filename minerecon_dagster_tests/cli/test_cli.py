@@ -36,7 +36,7 @@ def test_a_day_is_fetched_built_and_checked_with_exit_code_0_and_json_for_machin
     assert ran.code == 0, ran.err
     (day,) = ran.json["days"]
     assert (day["status"], day["periods_present"], day["is_synthetic"]) == ("complete", 48, True)
-    assert ran.json["work"][str(DAY)]["requests"] == 98
+    assert ran.json["work"][str(DAY)]["requests"] == 99
     again = minerecon("reingest", str(DAY), "--from-archive")
     assert again.code == 0
     assert "0 requests" in again.err

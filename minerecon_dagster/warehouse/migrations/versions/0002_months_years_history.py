@@ -12,6 +12,23 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column(
+        "daily_summaries",
+        sa.Column(
+            "built_from",
+            sa.Text(),
+            nullable=True,
+            comment="Fingerprint of all that the day was built from: same inputs, same text.",
+        ),
+        schema="minerecon",
+    )
+    op.alter_column(
+        "daily_summaries",
+        "built_at",
+        comment="When the day was last built, or its state last changed.",
+        existing_comment="When the day was last built.",
+        schema="minerecon",
+    )
     op.create_table(
         "monthly_summaries",
         sa.Column("year_month", sa.Text(), nullable=False, comment="Calendar month, as in 2025-03."),

@@ -9,9 +9,14 @@ WITH r AS (
            coalesce(sum(greatest(-volume_mwh * original_price_gbp_per_mwh, 0)) FILTER (WHERE so_flag), 0) AS refunded_gbp,
            coalesce(sum(curtailed_mwh) FILTER (WHERE so_flag AND original_price_gbp_per_mwh IS NULL), 0) AS unpriced_mwh
     FROM minerecon.curtailment_records WHERE settlement_date = :day
+), w AS (
+    SELECT CASE WHEN count(total_wind_mwh) = (
+               SELECT periods_expected FROM minerecon.daily_summaries WHERE summary_date = :day
+           ) THEN sum(total_wind_mwh) END AS wind_generation_mwh
+    FROM minerecon.wind_generation_data WHERE settlement_date = :day
 ), figures (figure, expected, actual) AS (
     SELECT f.figure, f.expected, f.actual
-    FROM r LEFT JOIN minerecon.daily_summaries AS s ON s.summary_date = :day
+    FROM r CROSS JOIN w LEFT JOIN minerecon.daily_summaries AS s ON s.summary_date = :day
     CROSS JOIN LATERAL (VALUES
         ('record_count', r.record_count::numeric, s.record_count::numeric),
         ('bmu_count', r.bmu_count::numeric, s.bmu_count::numeric),
@@ -22,7 +27,8 @@ WITH r AS (
         ('all_bids_payment_gbp', r.all_bids_payment_gbp, s.all_bids_payment_gbp),
         ('paid_gbp', r.paid_gbp, s.paid_gbp),
         ('refunded_gbp', r.refunded_gbp, s.refunded_gbp),
-        ('unpriced_mwh', r.unpriced_mwh, s.unpriced_mwh)
+        ('unpriced_mwh', r.unpriced_mwh, s.unpriced_mwh),
+        ('wind_generation_mwh', w.wind_generation_mwh, s.wind_generation_mwh)
     ) AS f (figure, expected, actual)
     UNION ALL
     SELECT 'mined_btc ' || m.miner_model, coalesce(c.mined_btc, 0), b.mined_btc

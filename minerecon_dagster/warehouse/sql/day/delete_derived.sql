@@ -1,3 +1,4 @@
 -- Everything that is derived from a day's records; the day's own rows go with them.
 DELETE FROM minerecon.historical_bitcoin_calculations WHERE settlement_date = :day;
 DELETE FROM minerecon.curtailment_records WHERE settlement_date = :day;
+DELETE FROM minerecon.wind_generation_data WHERE settlement_date = :day;

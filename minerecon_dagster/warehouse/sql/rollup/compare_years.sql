@@ -1,0 +1,48 @@
+-- Every year that has a stored day or a sum, and what is wrong with its sums, if anything is. Figures are compared
+-- as well as times: a recalculation changes Bitcoin only, and a roll-up may have read before a day's commit.
+WITH days AS (
+    SELECT CAST(extract(year FROM summary_date) AS smallint) AS year, count(*) AS days_present,
+           count(*) FILTER (WHERE is_final) AS days_final,
+           sum(curtailed_mwh) AS curtailed_mwh, sum(paid_gbp) AS paid_gbp, sum(refunded_gbp) AS refunded_gbp,
+           sum(unpriced_mwh) AS unpriced_mwh, sum(all_bids_mwh) AS all_bids_mwh,
+           sum(all_bids_payment_gbp) AS all_bids_payment_gbp, sum(record_count) AS record_count,
+           sum(so_record_count) AS so_record_count,
+           CASE WHEN count(*) = count(wind_onshore_mwh) THEN sum(wind_onshore_mwh) END AS wind_onshore_mwh,
+           CASE WHEN count(*) = count(wind_offshore_mwh) THEN sum(wind_offshore_mwh) END AS wind_offshore_mwh,
+           max(built_at) AS newest_day_built_at
+    FROM minerecon.daily_summaries GROUP BY 1
+), parts AS (
+    SELECT year, jsonb_object_agg(miner_model, jsonb_build_array(mined_btc, days_present, days_final)) AS bitcoin
+    FROM (
+        SELECT CAST(extract(year FROM summary_date) AS smallint) AS year, miner_model,
+               sum(mined_btc) AS mined_btc, count(*) AS days_present,
+               count(*) FILTER (WHERE is_final) AS days_final
+        FROM minerecon.bitcoin_daily_summaries JOIN minerecon.daily_summaries USING (summary_date)
+        GROUP BY 1, miner_model
+    ) AS of_model GROUP BY year
+), sums AS (
+    SELECT year, jsonb_object_agg(miner_model, jsonb_build_array(mined_btc, days_present, days_final)) AS bitcoin
+    FROM minerecon.bitcoin_yearly_summaries GROUP BY year
+), failing AS (
+    SELECT CAST(extract(year FROM settlement_date) AS smallint) AS year,
+           array_agg(settlement_date ORDER BY settlement_date) AS waits_for
+    FROM analytics.reconciliation_status WHERE status = 'failing' GROUP BY 1
+)
+SELECT year, days.newest_day_built_at, coalesce(failing.waits_for, '{}') AS waits_for,
+       CASE WHEN s.built_at IS NULL THEN 'missing'
+            WHEN days.days_present IS NULL THEN 'its days are gone'
+            WHEN s.built_at < days.newest_day_built_at THEN 'older than a day in it'
+            WHEN (s.days_present, s.days_final, s.curtailed_mwh, s.paid_gbp, s.refunded_gbp, s.unpriced_mwh,
+                  s.all_bids_mwh, s.all_bids_payment_gbp, s.record_count, s.so_record_count, s.wind_onshore_mwh,
+                  s.wind_offshore_mwh)
+                 IS DISTINCT FROM
+                 (days.days_present, days.days_final, days.curtailed_mwh, days.paid_gbp, days.refunded_gbp,
+                  days.unpriced_mwh, days.all_bids_mwh, days.all_bids_payment_gbp, days.record_count,
+                  days.so_record_count, days.wind_onshore_mwh, days.wind_offshore_mwh)
+              OR sums.bitcoin IS DISTINCT FROM parts.bitcoin THEN 'not the sum of its days' END AS problem
+FROM days
+FULL OUTER JOIN minerecon.yearly_summaries AS s USING (year)
+LEFT JOIN parts USING (year)
+LEFT JOIN sums USING (year)
+LEFT JOIN failing USING (year)
+ORDER BY year;

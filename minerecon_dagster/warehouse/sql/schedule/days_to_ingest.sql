@@ -1,0 +1,14 @@
+-- The days from :first_day until yesterday that are not final: stored and may still change, attempted and never
+-- stored, or among the last :catch_up_days and never attempted, or final there but for their wind output.
+SELECT settlement_date
+FROM (
+    SELECT summary_date AS settlement_date FROM minerecon.daily_summaries
+    UNION SELECT settlement_date FROM minerecon.ingestion_progress
+    UNION SELECT settlement_date FROM minerecon.reconciliation_results
+    UNION SELECT CAST(:today AS date) - n FROM generate_series(1, :catch_up_days) AS n
+    EXCEPT SELECT summary_date FROM minerecon.daily_summaries
+           WHERE is_final
+             AND (wind_generation_mwh IS NOT NULL OR summary_date < CAST(:today AS date) - CAST(:catch_up_days AS int))
+) AS not_final
+WHERE settlement_date >= :first_day AND settlement_date < :today
+ORDER BY settlement_date;

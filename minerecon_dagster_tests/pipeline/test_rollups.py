@@ -1,0 +1,393 @@
+"""Months and years: sums of days, how many of them there are, and sums that are not what their days say."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+from sqlalchemy import Engine, text
+
+from minerecon_dagster.assets import catalog
+from minerecon_dagster.definitions import build_defs
+from minerecon_dagster.jobs import ROLL_UP_MONTHS, ROLL_UP_YEARS, ROLLUP_SWEEP
+from minerecon_dagster.partitions import monthly_partitions, yearly_partitions
+from minerecon_dagster.pipeline.rollups import (
+    TIME_TO_FOLLOW,
+    Grain,
+    months_to_update,
+    roll_up_months,
+    roll_up_years,
+    sums_not_older_than_parts,
+    years_to_update,
+)
+
+D = dt.date.fromisoformat
+BUILT = dt.datetime(2026, 1, 2, 6, tzinfo=dt.UTC)
+"""When the days of these tests were built, and `NOW`, when they are looked at."""
+NOW = BUILT + dt.timedelta(days=1)
+MODELS = {"S19J_PRO": Decimal("0.000755"), "S9": Decimal("0.000235")}
+SUMMED = (
+    "curtailed_mwh, payment_gbp, paid_gbp, refunded_gbp, unpriced_mwh, all_bids_mwh, all_bids_payment_gbp,"
+    " record_count, so_record_count, wind_generation_mwh, wind_onshore_mwh, wind_offshore_mwh"
+)
+
+
+def days(first: str, last: str) -> list[dt.date]:
+    return [D(first) + dt.timedelta(days=n) for n in range((D(last) - D(first)).days + 1)]
+
+
+def store(engine: Engine, stored: Iterable[dt.date], **changes: Any) -> None:
+    """Store days (replace them), each with figures of its own."""
+    with engine.begin() as connection:
+        for day in stored:
+            n = Decimal(day.toordinal() % 97)
+            row = {
+                "summary_date": day,
+                "curtailed_mwh": n * Decimal("1.000000000000000000001"),
+                "paid_gbp": n * 3,
+                "refunded_gbp": Decimal("0.1"),
+                "unpriced_mwh": Decimal("0.25"),
+                "all_bids_mwh": n * 2,
+                "all_bids_payment_gbp": -n,
+                "record_count": 20,
+                "bmu_count": 4,
+                "so_record_count": 10,
+                "periods_expected": 48,
+                "periods_due": 48,
+                "periods_present": 48,
+                "state": "final",
+                "wind_onshore_mwh": n + 5,
+                "wind_offshore_mwh": n + 7,
+                "wind_generation_mwh": n + n + 12,
+                "archive_uri": "archive",
+                "is_synthetic": True,
+                "built_at": BUILT,
+            } | changes
+            connection.execute(text("DELETE FROM minerecon.daily_summaries WHERE summary_date = :d"), {"d": day})
+            names = ", ".join(row)
+            values = ", ".join(f":{name}" for name in row)
+            connection.execute(text(f"INSERT INTO minerecon.daily_summaries ({names}) VALUES ({values})"), row)
+            set_bitcoin(engine, day, MODELS, connection=connection)
+
+
+def set_bitcoin(engine: Engine, day: dt.date, models: Mapping[str, Decimal], *, connection: Any = None) -> None:
+    if connection is None:
+        with engine.begin() as connection:
+            return set_bitcoin(engine, day, models, connection=connection)
+    for model, btc in models.items():
+        connection.execute(
+            text(
+                "INSERT INTO minerecon.bitcoin_daily_summaries VALUES (:d, :m, :b)"
+                " ON CONFLICT (summary_date, miner_model) DO UPDATE SET mined_btc = :b"
+            ),
+            {"d": day, "m": model, "b": btc * day.day},
+        )
+    return None
+
+
+def evaluate(engine: Engine, day: dt.date, *, passed: bool) -> None:
+    """Record an evaluation of a check of a day."""
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO minerecon.reconciliation_results (settlement_date, check_family, check_name, passed,"
+                " severity, looked_at, violation_count, violations, repair, evaluated_at)"
+                " VALUES (:d, 'control_totals', 'boav_wind_volume', :p, 'ERROR', 1, :v, '[]', '', :t)"
+            ),
+            {"d": day, "p": passed, "v": 0 if passed else 1, "t": NOW},
+        )
+
+
+def rows(engine: Engine, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(query), parameters)]
+
+
+def to_update(engine: Engine) -> tuple[list[str], list[int]]:
+    with engine.connect() as connection:
+        return months_to_update(connection), years_to_update(connection)
+
+
+def roll_up_all(engine: Engine) -> None:
+    months, years = to_update(engine)
+    roll_up_months(engine, months, NOW)
+    roll_up_years(engine, years, NOW)
+
+
+def test_every_figure_of_months_and_years_is_the_sum_of_their_days(warehouse: Engine) -> None:
+    store(warehouse, days("2024-12-30", "2025-02-03"))
+    roll_up_months(warehouse, ["2024-12", "2025-01", "2025-02"], NOW)
+    roll_up_years(warehouse, [2024, 2025], NOW)
+    sums = ", ".join(f"sum({name})" for name in SUMMED.split(", "))
+    for table, key in (("monthly_summaries", "to_char(summary_date::timestamp, 'YYYY-MM')"),
+                       ("yearly_summaries", "extract(year FROM summary_date)::int")):  # fmt: skip
+        name = "year_month" if table.startswith("month") else "year"
+        assert rows(warehouse, f"SELECT {name}, {SUMMED} FROM minerecon.{table} ORDER BY 1") == rows(
+            warehouse, f"SELECT {key}, {sums} FROM minerecon.daily_summaries GROUP BY 1 ORDER BY 1"
+        )
+        assert rows(
+            warehouse, f"SELECT {name}, miner_model, mined_btc FROM minerecon.bitcoin_{table} ORDER BY 1, 2"
+        ) == rows(
+            warehouse,
+            f"SELECT {key}, miner_model, sum(mined_btc) FROM minerecon.bitcoin_daily_summaries GROUP BY 1, 2"
+            " ORDER BY 1, 2",
+        )
+    assert rows(warehouse, "SELECT year, days_present FROM minerecon.yearly_summaries ORDER BY 1") == [
+        (2024, 2),
+        (2025, 34),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("month", "last", "length"),
+    [("2024-02", "2024-02-29", 29), ("2025-02", "2025-02-28", 28), ("2025-03", "2025-03-31", 31)],
+)
+def test_a_month_is_complete_when_all_its_calendar_days_are_final(
+    warehouse: Engine, month: str, last: str, length: int
+) -> None:
+    coverage = "SELECT days_expected, days_present, days_final, is_complete FROM minerecon.{}"
+    store(warehouse, days(f"{month}-01", last))
+    roll_up_months(warehouse, [month], NOW)
+    for table in ("monthly_summaries", "bitcoin_monthly_summaries"):
+        assert set(rows(warehouse, coverage.format(table))) == {(length, length, length, True)}
+    store(warehouse, [D(last)], state="provisional")
+    roll_up_months(warehouse, [month], NOW)
+    for table in ("monthly_summaries", "bitcoin_monthly_summaries"):
+        assert set(rows(warehouse, coverage.format(table))) == {(length, length, length - 1, False)}
+
+
+def test_a_day_missing_in_the_middle_is_missing_and_not_zero(warehouse: Engine) -> None:
+    store(warehouse, set(days("2025-03-01", "2025-03-31")) - {D("2025-03-15")})
+    (march,) = roll_up_months(warehouse, ["2025-03"], NOW)
+    (year,) = roll_up_years(warehouse, [2025], NOW)
+    assert (march.days_present, march.days_expected, march.is_complete) == (30, 31, False)
+    assert (year.days_present, year.days_expected, year.is_complete) == (30, 365, False)
+
+
+def test_a_model_that_some_days_lack_says_so_in_its_own_row(warehouse: Engine) -> None:
+    store(warehouse, days("2025-03-01", "2025-03-31"))
+    set_bitcoin(warehouse, D("2025-03-31"), {"M20S": Decimal(1)})
+    roll_up_months(warehouse, ["2025-03"], NOW)
+    assert rows(
+        warehouse, "SELECT miner_model, days_present, is_complete FROM minerecon.bitcoin_monthly_summaries ORDER BY 1"
+    ) == [("M20S", 1, False), ("S19J_PRO", 31, True), ("S9", 31, True)]
+
+
+def test_a_month_without_any_day_has_no_row_and_loses_the_one_it_had(warehouse: Engine) -> None:
+    store(warehouse, days("2025-03-30", "2025-04-02"))
+    assert [m.key for m in roll_up_months(warehouse, ["2025-03", "2025-04", "2025-05"], NOW)] == ["2025-03", "2025-04"]
+    with warehouse.begin() as connection:
+        connection.execute(text("DELETE FROM minerecon.daily_summaries WHERE summary_date >= '2025-04-01'"))
+    assert roll_up_months(warehouse, ["2025-04"], NOW) == []
+    for table in ("monthly_summaries", "bitcoin_monthly_summaries"):
+        assert set(rows(warehouse, f"SELECT year_month FROM minerecon.{table}")) == {("2025-03",)}
+
+
+def test_wind_output_is_unknown_of_a_month_where_it_is_unknown_of_a_day(warehouse: Engine) -> None:
+    store(warehouse, days("2025-03-01", "2025-03-03"))
+    store(warehouse, [D("2025-03-02")], wind_offshore_mwh=None, wind_generation_mwh=None)
+    roll_up_months(warehouse, ["2025-03"], NOW)
+    ((generated, onshore, offshore, share),) = rows(
+        warehouse,
+        "SELECT wind_generation_mwh, wind_onshore_mwh, wind_offshore_mwh, curtailed_share"
+        " FROM minerecon.monthly_summaries",
+    )
+    assert onshore > 0
+    assert (generated, offshore, share) == (None, None, None)
+
+
+def test_a_sum_is_never_dated_before_a_day_in_it(warehouse: Engine) -> None:
+    store(warehouse, [D("2025-03-28")], built_at=NOW + dt.timedelta(minutes=5))
+    roll_up_months(warehouse, ["2025-03"], NOW)
+    roll_up_years(warehouse, [2025], NOW)
+    assert to_update(warehouse) == ([], [])
+
+
+def test_a_roll_up_that_waited_for_another_sees_what_came_meanwhile(warehouse: Engine) -> None:
+    store(warehouse, [D("2025-03-28")])
+    made = []
+    waiting = threading.Thread(target=lambda: made.extend(roll_up_months(warehouse, ["2025-03"], NOW)))
+    with warehouse.begin() as connection:
+        connection.execute(text("LOCK TABLE minerecon.monthly_summaries IN SHARE ROW EXCLUSIVE MODE"))
+        waiting.start()
+        lock = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'minerecon.monthly_summaries'::regclass"
+        until = time.monotonic() + 20
+        while rows(warehouse, lock) != [(1,)]:
+            assert time.monotonic() < until, "it did not wait"
+            time.sleep(0.01)
+        store(warehouse, [D("2025-03-29")])
+        assert rows(warehouse, "SELECT count(*) FROM minerecon.monthly_summaries") == [(0,)], "readers do not wait"
+    waiting.join()
+    assert made[0].days_present == 2
+
+
+def test_sums_that_are_missing_older_or_of_other_figures_are_to_be_updated(warehouse: Engine) -> None:
+    assert to_update(warehouse) == ([], [])
+    store(warehouse, days("2024-12-31", "2025-02-01"))
+    assert to_update(warehouse) == (["2024-12", "2025-01", "2025-02"], [2024, 2025])
+    roll_up_all(warehouse)
+    assert to_update(warehouse) == ([], [])
+
+    store(warehouse, [D("2025-01-20")], built_at=NOW + dt.timedelta(minutes=1))
+    assert to_update(warehouse) == (["2025-01"], [2025]), "older than a day in them"
+    roll_up_all(warehouse)
+
+    set_bitcoin(warehouse, D("2024-12-31"), {"S9": Decimal(7)})
+    assert to_update(warehouse) == (["2024-12"], [2024]), "recalculated: no day is newer, and the figures differ"
+    roll_up_all(warehouse)
+
+    store(warehouse, [D("2025-02-01")], curtailed_mwh=Decimal("0.5"))
+    assert to_update(warehouse) == (["2025-02"], [2025]), "summed before the day's commit, dated after its building"
+    roll_up_all(warehouse)
+
+    with warehouse.begin() as connection:
+        connection.execute(text("DELETE FROM minerecon.daily_summaries WHERE summary_date = '2025-02-01'"))
+    assert to_update(warehouse) == (["2025-02"], [2025]), "its days are gone"
+    roll_up_all(warehouse)
+    assert to_update(warehouse) == ([], [])
+
+
+def test_a_month_and_its_year_wait_for_a_failing_day_and_follow_when_it_is_mended(warehouse: Engine) -> None:
+    store(warehouse, [D("2025-03-28"), D("2025-04-01")])
+    evaluate(warehouse, D("2025-03-29"), passed=False)
+    assert to_update(warehouse) == (["2025-04"], [])
+    evaluate(warehouse, D("2025-03-29"), passed=True)
+    assert to_update(warehouse) == (["2025-03", "2025-04"], [2025])
+
+
+@pytest.mark.parametrize("grain", ["month", "year"])
+def test_the_check_lists_stale_sums_and_passes_when_they_are_summed(warehouse: Engine, grain: Grain) -> None:
+    store(warehouse, [D("2024-12-31"), D("2025-03-28")])
+    roll_up_all(warehouse)
+    with warehouse.connect() as connection:
+        checked = sums_not_older_than_parts(connection, grain, NOW)
+    assert (checked.passed, checked.looked_at) == (True, 2)
+
+    late = NOW + dt.timedelta(hours=2)
+    store(warehouse, [D("2025-03-28")], built_at=late)
+    with warehouse.connect() as connection:
+        assert sums_not_older_than_parts(connection, grain, late + TIME_TO_FOLLOW / 2).passed, "it has time to follow"
+        checked = sums_not_older_than_parts(connection, grain, late + TIME_TO_FOLLOW)
+    key = {"month": "2025-03", "year": "2025"}[grain]
+    assert not checked.passed
+    assert list(checked.violations) == [{grain: key, "problem": "older than a day in it", "waits_for": []}]
+    assert checked.repair.endswith("rollup_sweep")
+
+    evaluate(warehouse, D("2025-03-29"), passed=False)
+    with warehouse.connect() as connection:
+        checked = sums_not_older_than_parts(connection, grain, late + TIME_TO_FOLLOW)
+    assert checked.violations[0]["waits_for"] == ["2025-03-29"]
+    assert checked.repair == "minerecon reingest 2025-03-29"
+
+
+@pytest.mark.parametrize("grain", ["month", "year"])
+def test_the_check_fails_where_it_has_nothing_to_look_at(warehouse: Engine, grain: Grain) -> None:
+    with warehouse.connect() as connection:
+        checked = sums_not_older_than_parts(connection, grain, NOW)
+    assert (checked.passed, checked.looked_at) == (False, 0)
+    assert "minerecon reingest" in checked.repair
+
+
+def test_a_years_months_and_year_are_summed_well_within_two_seconds(warehouse: Engine) -> None:
+    store(warehouse, days("2025-01-01", "2025-12-31"))
+    started = time.perf_counter()
+    months = roll_up_months(warehouse, [f"2025-{n:02}" for n in range(1, 13)], NOW)
+    (year,) = roll_up_years(warehouse, [2025], NOW)
+    assert time.perf_counter() - started < 2
+    assert year.is_complete
+    assert sum(m.curtailed_mwh for m in months) == year.curtailed_mwh
+    assert sum(m.mined_btc["S9"] for m in months) == year.mined_btc["S9"]
+
+
+def test_months_and_years_begin_with_those_of_the_first_day_and_reach_the_present_ones() -> None:
+    now = dt.datetime(2025, 3, 31, 23, 30, tzinfo=dt.UTC)
+    months, years = monthly_partitions(D("2022-03-15")), yearly_partitions(D("2022-03-15"))
+    assert months.get_partition_keys(current_time=now)[:2] == ["2022-03", "2022-04"]
+    assert months.get_partition_keys(current_time=now)[-1] == "2025-04", "in London it is April"
+    assert years.get_partition_keys(current_time=now) == ["2022", "2023", "2024", "2025"]
+
+
+@pytest.fixture
+def instance(warehouse: Engine, monkeypatch: pytest.MonkeyPatch) -> dg.DagsterInstance:
+    monkeypatch.setenv("DATABASE_URL", warehouse.url.render_as_string(hide_password=False))
+    return dg.DagsterInstance.ephemeral()
+
+
+@pytest.mark.parametrize(
+    ("job", "first", "last", "assets", "done"),
+    [
+        (ROLL_UP_MONTHS, "2024-12", "2025-03", (catalog.MONTHLY, catalog.BITCOIN_MONTHLY), {"2024-12", "2025-02"}),
+        (ROLL_UP_YEARS, "2023", "2025", (catalog.YEARLY, catalog.BITCOIN_YEARLY), {"2024", "2025"}),
+    ],
+)
+def test_a_range_is_one_run_that_says_what_each_partition_holds(
+    warehouse: Engine,
+    instance: dg.DagsterInstance,
+    job: str,
+    first: str,
+    last: str,
+    assets: tuple[dg.AssetKey, dg.AssetKey],
+    done: set[str],
+) -> None:
+    store(warehouse, [D("2024-12-31"), *days("2025-02-01", "2025-02-28")])
+    ran = (
+        build_defs()
+        .resolve_job_def(job)
+        .execute_in_process(
+            instance=instance,
+            tags={ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last},
+        )
+    )
+    assert len(ran.get_step_success_events()) == 1
+    for asset in assets:
+        assert instance.get_materialized_partitions(asset) == done
+    told = {
+        (e.asset_key, e.partition): {k: v.value for k, v in e.materialization.metadata.items()}
+        for e in ran.get_asset_materialization_events()
+    }
+    newest = told[assets[0], max(done)]
+    curtailed = sum(Decimal(day.toordinal() % 97) for day in days("2025-02-01", "2025-02-28"))
+    assert newest["curtailed_mwh"] == pytest.approx(float(curtailed))
+    assert (newest["days_present"], newest["days_final"], newest["synthetic"]) == (28, 28, True)
+    assert newest["is_complete"] is (job == ROLL_UP_MONTHS)
+    assert newest["payment_gbp"] == pytest.approx(float(3 * curtailed - Decimal("0.1") * 28))
+    assert told[assets[1], max(done)]["S9_btc"] == pytest.approx(float(MODELS["S9"] * sum(range(1, 29))))
+    (check,) = ran.get_asset_check_evaluations()
+    assert (check.asset_key, check.check_name, check.partition) == (assets[0], "sums_not_older_than_parts", None)
+    assert check.passed
+    assert check.metadata["looked_at"].value == 2
+
+
+def test_the_sweep_updates_what_is_stale_and_evaluates_both_checks(
+    warehouse: Engine, instance: dg.DagsterInstance
+) -> None:
+    store(warehouse, [D("2024-12-31"), D("2025-03-28"), D("2025-04-01")])
+    roll_up_months(warehouse, ["2025-04"], NOW)
+    evaluate(warehouse, D("2025-03-29"), passed=False)
+    job = build_defs().resolve_job_def(ROLLUP_SWEEP)
+    ran = job.execute_in_process(instance=instance)
+    assert {(e.asset_key, e.partition) for e in ran.get_asset_materialization_events()} == {
+        (catalog.MONTHLY, "2024-12"),
+        (catalog.BITCOIN_MONTHLY, "2024-12"),
+        (catalog.YEARLY, "2024"),
+        (catalog.BITCOIN_YEARLY, "2024"),
+    }
+    assert {c.asset_key: c.passed for c in ran.get_asset_check_evaluations()} == {
+        catalog.MONTHLY: False,
+        catalog.YEARLY: False,
+    }, "2025-03 and 2025 wait"
+    evaluate(warehouse, D("2025-03-29"), passed=True)
+    ran = job.execute_in_process(instance=instance)
+    assert all(c.passed for c in ran.get_asset_check_evaluations())
+    key = dg.AssetCheckKey(catalog.MONTHLY, "sums_not_older_than_parts")
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
+    assert latest.evaluation is not None
+    assert latest.evaluation.passed
+    assert latest.evaluation.metadata["looked_at"].value == 3
