@@ -163,17 +163,14 @@ def floor(bench: Bench) -> None:
         ]
     archived = Archive.from_url(folder).newest(dt.date.fromisoformat(DAY))
     assert archived is not None
-    bodies = [a.body for k, a in archived.answers.items() if k.kind == "stack"]
     with contextlib.closing(psycopg2.connect(given["DATABASE_URL"])) as connection:
         cursor = connection.cursor()
         cursor.execute("SELECT bmu_id FROM minerecon.bm_units WHERE fuel_type = 'WIND'")
         wind = {row[0] for row in cursor.fetchall()}
-        cursor.execute(
-            "CREATE TEMPORARY TABLE bare (day date, period int, unit text, acceptance bigint, pair int, seq int,"
-            " mwh numeric, price numeric, so boolean);"
-            "CREATE TEMPORARY TABLE mined (day date, period int, unit text, model text, mwh numeric, btc numeric)"
-        )
+        for table in ("curtailment_records", "historical_bitcoin_calculations"):
+            cursor.execute(f"CREATE TABLE public.bare_{table} (LIKE minerecon.{table} INCLUDING ALL)")
         connection.commit()
+        bodies = {str(key): answer.body for key, answer in archived.answers.items()}
         seconds = [_bare(cursor, connection, bodies, wind) for _ in range(2 * RUNS + 1)]
     least = median(seconds)
     share = median([o["work"][DAY]["seconds"] for o in ours])
@@ -181,24 +178,37 @@ def floor(bench: Bench) -> None:
     emit("day_over_its_floor", share / least, "times", day=DAY, source=name, ours_s=round(share, 4), target="<= 3")
 
 
-def _bare(cursor, connection, bodies: list[bytes], wind: set[str]) -> float:  # type: ignore[no-untyped-def]
+def _bare(cursor, connection, bodies: dict[str, bytes], wind: set[str]) -> float:  # type: ignore[no-untyped-def]
     from io import StringIO
 
+    for table in ("curtailment_records", "historical_bitcoin_calculations"):
+        cursor.execute(f"TRUNCATE public.bare_{table}")
+    connection.commit()
     started = time.perf_counter()
     lines = []
-    for body in bodies:
-        for row in msgspec.json.decode(body)["data"]:
+    for name, body in bodies.items():
+        rows = msgspec.json.decode(body)["data"]
+        if not name.startswith("stack"):
+            continue
+        for row in rows:
             if row["id"] in wind and row["volume"] < 0:
-                values = (DAY, row["settlementPeriod"], row["id"], row["acceptanceId"], row["bidOfferPairId"])
-                values += (row["sequenceNumber"], row["volume"], row["originalPrice"], row["soFlag"])
+                side = name.split("/")[1]
+                values = (DAY, row["settlementPeriod"], row["startTime"], side, row["id"], row["acceptanceId"])
+                values += (row["bidOfferPairId"], row["sequenceNumber"], row["volume"], row["originalPrice"])
+                values += (row["finalPrice"], row["soFlag"], row["cadlFlag"], row["createdDateTime"])
                 lines.append("\t".join(r"\N" if v is None else str(v) for v in values))
-    cursor.execute("TRUNCATE bare, mined")
-    cursor.copy_expert("COPY bare FROM STDIN", StringIO("\n".join(lines)))
+    cursor.copy_expert(
+        "COPY public.bare_curtailment_records (settlement_date, settlement_period, start_time, stack_side, bmu_id,"
+        " acceptance_id, bid_offer_pair_id, sequence_number, volume_mwh, original_price_gbp_per_mwh,"
+        " final_price_gbp_per_mwh, so_flag, cadl_flag, elexon_created_at) FROM STDIN",
+        StringIO("\n".join(lines)),
+    )
     cursor.execute(
-        "INSERT INTO mined SELECT e.day, e.period, e.unit, m.miner_model, e.mwh,"
-        " e.mwh * 3600000000 * m.hashrate_ths * 1000000000000 * 3.125 / (m.power_w * 113757508810854 * 4294967296)"
-        " FROM (SELECT day, period, unit, -sum(mwh) AS mwh FROM bare WHERE so GROUP BY 1, 2, 3) AS e"
-        " CROSS JOIN minerecon.miner_models AS m"
+        "INSERT INTO public.bare_historical_bitcoin_calculations SELECT e.*, 113757508810854, 3.125,"
+        " e.mwh * 3600000000 * m.hashrate_ths * 1000000000000 * 3.125 / (m.power_w * 113757508810854 * 4294967296), 1"
+        " FROM minerecon.miner_models AS m CROSS JOIN LATERAL (SELECT settlement_date, settlement_period, bmu_id,"
+        " m.miner_model, sum(curtailed_mwh) AS mwh FROM public.bare_curtailment_records"
+        " WHERE so_flag GROUP BY 1, 2, 3) AS e"
     )
     connection.commit()
     return time.perf_counter() - started

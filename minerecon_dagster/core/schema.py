@@ -87,7 +87,7 @@ class StackRow(Struct, frozen=True, gc=False, rename="camel"):
     @property
     def is_reduction(self) -> bool:
         """Whether the row asks for less generation: a negative volume, on either side."""
-        return self.volume < 0
+        return bytes(self.volume_digits).startswith(b"-") and _is_not_zero(self.volume_digits)
 
     @property
     def identity(self) -> StackIdentity:
@@ -152,6 +152,11 @@ class BoavRow(Struct, frozen=True, gc=False, rename="camel"):
     def total_volume_accepted(self) -> Decimal | None:
         """Accepted energy in MWh, exact: negative for bids; None where Elexon has none."""
         return _decimal_or_none(self.total_volume_accepted_digits)
+
+    @property
+    def has_volume(self) -> bool:
+        """Whether any energy was accepted."""
+        return self.total_volume_accepted_digits != b"null" and _is_not_zero(self.total_volume_accepted_digits)
 
 
 class AgwsRow(Struct, frozen=True, gc=False, rename="camel"):
@@ -395,6 +400,12 @@ def _drift(where: str, problem: str) -> SchemaDriftError:
 def _decimal_or_none(digits: Raw) -> Decimal | None:
     text = str(digits, "ascii")
     return None if text == "null" else Decimal(text)
+
+
+def _is_not_zero(digits: Raw) -> bool:
+    """Whether a JSON number is not zero; of thousands of rows only a few are worth a `Decimal`."""
+    mantissa = bytes(digits).lower().partition(b"e")[0]
+    return mantissa.strip(b"-0.") != b""
 
 
 def _values(row: StackRow) -> Iterator[tuple[str, Any]]:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from msgspec import Raw
 from psycopg2.extras import execute_values
 from sqlalchemy import Connection, Engine, delete, text
 
@@ -78,6 +79,12 @@ def _field(value: object) -> str:
     return _NULL if value is None else str(value)
 
 
+def _digits(number: Raw) -> str:
+    """A JSON number as PostgreSQL takes it: by its own digits."""
+    text = str(number, "ascii")
+    return _NULL if text == "null" else text
+
+
 def _flag(value: bool | None) -> str:
     return _NULL if value is None else "t" if value else "f"
 
@@ -95,7 +102,7 @@ def _copy_lines(
         yield (
             f"{day}\t{period}\t{starts[period - 1]}\t{side}\t{row.id.translate(_COPY_ESCAPES)}\t"
             f"{_field(row.acceptance_id)}\t{_field(row.bid_offer_pair_id)}\t{row.sequence_number}\t{parties[row.id]}\t"
-            f"{row.volume}\t{_field(row.original_price)}\t{_field(row.final_price)}\t"
+            f"{_digits(row.volume_digits)}\t{_digits(row.original_price_digits)}\t{_digits(row.final_price_digits)}\t"
             f"{_flag(row.so_flag)}\t{_flag(row.cadl_flag)}\t{_field(row.created_date_time)}\n"
         )
 

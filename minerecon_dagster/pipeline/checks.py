@@ -95,9 +95,9 @@ def boav_wind_volume(reading: DayReading, bids: Sequence[Bid], wind_units: Mappi
     """
     with localcontext(_EXACT):
         stack: dict[tuple[str, StackSide], Decimal] = {}
-        for side, period, row in bids:
+        for side, _, row in bids:  # a period with rows is present
             # A row outside the balancing mechanism has no acceptance, and BOAV lists acceptances.
-            if row.acceptance_id is not None and reading.is_present(side, period):
+            if row.acceptance_id is not None:
                 assert row.id is not None
                 stack[row.id, side] = stack.get((row.id, side), Decimal()) + row.volume
         control = {

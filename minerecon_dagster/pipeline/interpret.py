@@ -75,8 +75,10 @@ class DayReading:
     def control_mwh(self, side: StackSide, units: Collection[str]) -> dict[str, Decimal]:
         """BOAV's negative volume per unit of ``units`` on ``side``, over the periods that are present."""
         totals: dict[str, Decimal] = defaultdict(Decimal)
+        present = {p for p in range(1, self.judgement.periods_expected + 1) if self.is_present(side, p)}
         for row in self.boav[side]:
-            if row.bm_unit is not None and row.bm_unit in units and self.is_present(side, row.settlement_period):
+            if row.bm_unit in units and row.settlement_period in present:
+                assert row.bm_unit is not None
                 volume = row.total_volume_accepted
                 if volume is not None and volume < 0:
                     totals[row.bm_unit] += volume
@@ -125,7 +127,7 @@ def read_day(
             boav[side] = _control_rows(key, day, answers, failures)
         except MinereconError as error:
             control_errors[side] = str(error)
-    has_volume = {side: {r.settlement_period for r in rows if r.total_volume_accepted} for side, rows in boav.items()}
+    has_volume = {side: {r.settlement_period for r in rows if r.has_volume} for side, rows in boav.items()}
 
     looks: dict[Slot, PeriodLook] = {}
     rows: dict[Slot, list[StackRow]] = {}

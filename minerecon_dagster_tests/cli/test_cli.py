@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -191,3 +192,12 @@ def test_help_is_quick_to_load_nothing_heavy(minerecon: Run) -> None:
     heavy = {line.split("|")[-1].strip() for line in ran.err.splitlines()} & {"dagster", "pandas", "moto", "sqlalchemy"}
     assert heavy == set()
     assert os.environ.get("PYTHONPROFILEIMPORTTIME") is None
+
+
+def test_a_port_that_is_taken_is_one_line_and_exit_code_2(minerecon: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = minerecon("ui", PORT=str(port))
+    assert ran.code == 2
+    assert str(port) in ran.err
+    assert len(ran.err.splitlines()) == 1

@@ -262,3 +262,22 @@ def test_the_register_is_read_with_its_nulls_repeats_and_capacities(caplog):
 def test_a_register_that_is_not_as_declared_is_drift(body, problem):
     with pytest.raises(SchemaDriftError, match=problem):
         parse_register(json.dumps(body).encode())
+
+
+@pytest.mark.parametrize(
+    ("digits", "reduces"),
+    [("-1.5", True), ("-2e-06", True), ("-0.0", False), ("-0", False), ("-0e5", False), ("0", False), ("3", False)],
+)
+def test_only_a_volume_below_zero_is_a_reduction(digits, reduces):
+    nulls = (
+        "createdDateTime cadlFlag storProviderFlag reserveScarcityPrice originalPrice dmatAdjustedVolume"
+        " arbitrageAdjustedVolume nivAdjustedVolume parAdjustedVolume finalPrice transmissionLossMultiplier"
+        " tlmAdjustedVolume tlmAdjustedCost"
+    )
+    row = dict.fromkeys(nulls.split()) | {"settlementDate": "2025-03-28", "settlementPeriod": 1}
+    row |= {"startTime": "2025-03-28T00:00:00Z", "sequenceNumber": 1, "id": "T_X-1", "acceptanceId": 1}
+    row |= {"bidOfferPairId": -1, "soFlag": True, "repricedIndicator": False}
+    body = json.dumps({"data": [row]}).replace('"sequenceNumber"', f'"volume": {digits}, "sequenceNumber"')
+    answer = Answer("u", 200, dt.datetime(2025, 3, 30, tzinfo=dt.UTC), body.encode())
+    (parsed,) = parse_stack(AnswerKey("stack", "bid", 1), dt.date(2025, 3, 28), answer)
+    assert parsed.is_reduction is reduces

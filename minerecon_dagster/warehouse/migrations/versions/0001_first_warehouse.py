@@ -491,11 +491,6 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "settlement_period BETWEEN 1 AND 50", name=op.f("historical_bitcoin_calculations_period_range_check")
         ),
-        sa.ForeignKeyConstraint(
-            ["miner_model"],
-            ["minerecon.miner_models.miner_model"],
-            name=op.f("historical_bitcoin_calculations_miner_model_fkey"),
-        ),
         sa.PrimaryKeyConstraint(
             "settlement_date",
             "settlement_period",
