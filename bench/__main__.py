@@ -40,6 +40,7 @@ from minerecon_dagster.sample.server import serve_sample
 DAY = "2025-03-28"
 RUNS = 3
 REPLAY = Path(__file__).resolve().parents[2] / "shared" / "replay" / "elexon_replay.py"
+RETARGETS = REPLAY.parents[1] / "data" / "difficulty_retargets.csv"
 MINERECON = Path(sys.executable).with_name("minerecon")
 
 
@@ -348,7 +349,7 @@ def main() -> None:
         scratch = Path(folder)
         with local_services(scratch / "home", {}) as services:
             bench = Bench(scratch, services)
-            bench.command("difficulty", "load", str(SAMPLE_DIFFICULTY_CSV))
+            bench.command("difficulty", "load", str(RETARGETS if RETARGETS.exists() else SAMPLE_DIFFICULTY_CSV))
             for measure in MEASUREMENTS:
                 if not only or measure.__name__ in only:
                     measure(bench)

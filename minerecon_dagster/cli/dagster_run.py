@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def execute(
         run_config: Dagster run configuration.
         asset_selection: the assets to make; None for all of the job's.
     """
-    definition = build_defs().resolve_job_def(job)
+    definition = _definitions().resolve_job_def(job)
     with dg.DagsterInstance.get() as instance, _our_lines():
         hold_connections(instance)
         _close_runs_of_killed_commands(instance)
@@ -65,6 +66,12 @@ def execute(
             },
             raise_on_error=False,
         )
+
+
+@cache
+def _definitions() -> dg.Definitions:
+    """The project, built once for all runs of a command."""
+    return build_defs()
 
 
 def _process(pid: int) -> str:
