@@ -118,9 +118,9 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
                 _log.error("not done: %s", not_done[day.isoformat()], extra=progress)
                 results = outcome.results if isinstance(outcome, ChecksFailedError | FetchFailedError) else ()
                 _log_checks(context, day, [*results, *_not_run(day, results, not_done[day.isoformat()], ingests)])
-            if len(days) > 1:
-                seconds = time.perf_counter() - started
-                _log.info("%s", _summary(len(days), len(not_done), worker.traffic(), seconds))
+            traffic, seconds = worker.traffic(), time.perf_counter() - started
+            if len(days) > 1 or traffic is not None:
+                _log.info("%s", _summary(len(days), len(not_done), traffic, seconds))
         finally:
             worker.close()
         if not_done:
