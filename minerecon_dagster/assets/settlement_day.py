@@ -206,6 +206,8 @@ def _log_day(context: dg.AssetExecutionContext, report: DayReport) -> None:
             all_bids_payment_gbp=_rounded(f.all_bids_payment_gbp, _GBP_DIGITS),
             unmapped_wind_like_units_mwh={u: _rounded(mwh, _MWH_DIGITS) for u, mwh in report.unmapped_mwh.items()},
         )
+        wind_mwh = None if f.wind_generation_mwh is None else _rounded(f.wind_generation_mwh, _MWH_DIGITS)
+        _materialize(context, catalog.WIND, report, wind_generation_mwh=wind_mwh)
     difficulty = next((r.actual for r in report.results if r.checked is DIFFICULTY_KNOWN), None)
     _materialize(context, catalog.DIFFICULTY, report, difficulty=difficulty)
     for key, model in catalog.CALCULATIONS.items():

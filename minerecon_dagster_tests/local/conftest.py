@@ -98,16 +98,25 @@ def processes(home: Path) -> list[psutil.Process]:
     for process in psutil.process_iter(["cmdline", "status"]):
         command = process.info["cmdline"] or []
         if process.info["status"] != psutil.STATUS_ZOMBIE and "-c" not in command[:2] and str(home) in str(command):
-            found += [process, *process.children(recursive=True)]
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended while it was looked at
+                found += [process, *process.children(recursive=True)]
     return list({process.pid: process for process in found}.values())
 
 
+def command_line(process: psutil.Process) -> list[str]:
+    """The process's command line; empty if it has ended meanwhile."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
+
+
 def supervisors(home: Path) -> list[psutil.Process]:
-    return [p for p in processes(home) if "minerecon_dagster.local.supervisor" in p.cmdline()]
+    return [p for p in processes(home) if "minerecon_dagster.local.supervisor" in command_line(p)]
 
 
 def postmasters(home: Path) -> list[psutil.Process]:
-    return [p for p in processes(home) if str(home / "postgres" / "data") in p.cmdline()]
+    return [p for p in processes(home) if str(home / "postgres" / "data") in command_line(p)]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from minerecon_dagster_tests.local.conftest import Client, postmasters, processes
+from minerecon_dagster_tests.local.conftest import Client, postmasters, processes, supervisors
 
 NOBODY = pwd.getpwnam("nobody").pw_uid
 NAMELESS = 12345
@@ -115,9 +115,8 @@ def test_data_made_in_one_way_can_be_used_in_the_other(home: Path, without) -> N
 def test_an_orphan_that_runs_as_nobody_is_replaced(home: Path, without) -> None:
     before = Client(home, AS_IN_DOCKER, without("unshare"))
     before.query("CREATE TABLE kept AS SELECT 42 AS answer")
-    for process in processes(home):
-        if "minerecon_dagster.local.supervisor" in process.cmdline():
-            process.kill()
+    for process in supervisors(home):
+        process.kill()
     before.kill()
     after = Client(home, AS_IN_DOCKER, without("unshare"))
     assert after.query("SELECT answer FROM kept") == 42
