@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 
 from minerecon_dagster.core import calendar
 from minerecon_dagster.core.answers import Answer, AnswerKey
@@ -127,7 +128,10 @@ def read_day(
             boav[side] = _control_rows(key, day, answers, failures)
         except MinereconError as error:
             control_errors[side] = str(error)
-    has_volume = {side: {r.settlement_period for r in rows if r.has_volume} for side, rows in boav.items()}
+
+    @cache
+    def periods_with_volume(side: StackSide) -> set[int] | None:
+        return {r.settlement_period for r in boav[side] if r.has_volume} if side in boav else None
 
     looks: dict[Slot, PeriodLook] = {}
     rows: dict[Slot, list[StackRow]] = {}
@@ -148,7 +152,8 @@ def read_day(
             elif failure is None:
                 continue
             due = calendar.is_due(day, period, now)
-            control = period in has_volume[side] if side in has_volume else None
+            # Asked only where the stack has no rows: of a windy day never.
+            control = None if count or (found := periods_with_volume(side)) is None else period in found
             status = period_status(row_count=count, is_due=due, control_has_volume=control)
             looks[slot] = PeriodLook(status, answer.fetched_at if answer is not None else None)
             if failure is not None:
