@@ -21,7 +21,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from minerecon_dagster.assets import catalog
-from minerecon_dagster.core.checks import DIFFICULTY_KNOWN, PROPERTIES, Result, result
+from minerecon_dagster.core.checks import DIFFICULTY_KNOWN, PERIODS_PRESENT, PROPERTIES, Result, result
 from minerecon_dagster.core.periods import parse_periods
 from minerecon_dagster.instance import hold_connections
 from minerecon_dagster.pipeline.build import ChecksFailedError
@@ -160,10 +160,18 @@ def _line(report: DayReport) -> str:
     f = report.figures
     retries = f" ({report.retry_count} retries)" if report.retry_count else ""
     return (
-        f"{report.day}: {f.state}, {f.periods_present} of {f.periods_expected} periods, {f.record_count} records, "
+        f"{report.day}: {f.state}, {_periods(report)}, {f.record_count} records, "
         f"{f.curtailed_mwh:,.2f} MWh, £{f.payment_gbp:,.2f}, {report.request_count} requests{retries}, "
         f"{report.seconds:.2f} s"
     )
+
+
+def _periods(report: DayReport) -> str:
+    """How many periods are there, and which of those that are due are not."""
+    f = report.figures
+    missing = [r.actual for r in report.results if r.checked == PERIODS_PRESENT and not r.passed]
+    counted = f"{f.periods_present} of {f.periods_expected} periods"
+    return f"{counted} ({'; '.join(missing)})" if missing else counted
 
 
 def _summary(days: int, not_done: int, traffic: "ClientStats | None", seconds: float) -> str:
@@ -187,7 +195,7 @@ def _log_day(context: dg.AssetExecutionContext, report: DayReport) -> None:
             catalog.PROGRESS,
             report,
             state=f.state,
-            periods=f"{f.periods_present} of {f.periods_expected}",
+            periods=_periods(report),
             requests=report.request_count,
             retries=report.retry_count,
             fetch_seconds=round(report.fetch_seconds, 3),

@@ -160,6 +160,9 @@ def _run(command: Sequence[str], *, apart: bool = False) -> int:
             of that. A Ctrl-C that came from the terminal and from here would be two, and the second one aborts
             an orderly end; one to the command alone would leave its children's work going on.
     """
+    if apart and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A script's background commands begin so, and hand it on: Dagster would then heed no signal at all.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         process = subprocess.Popen(  # noqa: S603 - running the user's command is what this is for
             command, process_group=0 if apart else None

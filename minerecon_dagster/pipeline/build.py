@@ -135,7 +135,7 @@ def replace_day(
 ) -> tuple[DayFigures, list[Result]]:
     """Replace a day and all that is derived from it, in one transaction that its checks must pass.
 
-    Readers see the old day or the new one. A change of a day that was whole before leaves a row in
+    Readers see the old day or the new one. A change of a day that was over before leaves a row in
     ``restatements``. A day that is stored as built from the very same inputs is checked, and not written
     again but for the time of the look, unless a check finds that other hands have changed it.
 
@@ -168,7 +168,7 @@ def replace_day(
             results = _check_day(connection, reading, bids, inputs)
         if not results or any(r.blocks for r in results):
             _write_day(connection, fetched, bids, inputs, fingerprint, now)
-            if before is not None and before.periods_present == before.periods_expected:
+            if before is not None and before.periods_due == before.periods_expected:
                 change = {**before._mapping, "day": day, "now": now, "run_id": run_id}
                 connection.execute(statement("day/insert_restatement"), change)
             results = _check_day(connection, reading, bids, inputs)

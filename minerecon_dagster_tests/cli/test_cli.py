@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import threading
+import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import click
+import psutil
 import pytest
 from sqlalchemy import Engine, text
 
 from minerecon_dagster.cli.main import cli
-from minerecon_dagster_tests.cli.conftest import Ran, Start, connect
+from minerecon_dagster_tests.cli.conftest import MINERECON, Ran, Start, connect
 from minerecon_dagster_tests.fake_elexon import FakeElexon, Fault, stack_path
 from minerecon_dagster_tests.pipeline.conftest import DAY
 
@@ -61,6 +65,7 @@ def test_an_incomplete_day_exits_1(minerecon: Run, elexon: FakeElexon) -> None:
     ran = minerecon("reingest", str(DAY))
     assert ran.code == 1
     assert "incomplete" in ran.out
+    assert "unpublished: 40-41" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -201,3 +206,36 @@ def test_a_port_that_is_taken_is_one_line_and_exit_code_2(minerecon: Run) -> Non
     assert ran.code == 2
     assert str(port) in ran.err
     assert len(ran.err.splitlines()) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_the_ui_serves_and_ends_with_all_that_it_started_also_where_a_script_began_it_in_the_background(
+    environ: dict[str, str], dagster_database: str, number: signal.Signals
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    # A script's background commands begin with SIGINT ignored.
+    process = subprocess.Popen(
+        ["sh", "-c", 'trap "" INT; exec "$0" ui', str(MINERECON)],
+        env=environ | {"PORT": str(port)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        answered = False
+        until = time.monotonic() + 120
+        while not answered and time.monotonic() < until and process.poll() is None:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/server_info", timeout=5) as answer:
+                    answered = answer.status == 200
+            except OSError:
+                time.sleep(0.2)  # nothing else says when a server of another process listens
+        assert answered
+        started = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(number)
+        process.wait(60)
+        assert psutil.wait_procs(started, timeout=10)[1] == []
+    finally:
+        if process.poll() is None:
+            process.kill()

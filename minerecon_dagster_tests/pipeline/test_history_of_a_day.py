@@ -86,6 +86,20 @@ def test_the_growth_of_a_day_in_progress_is_no_restatement(project: Project) -> 
     assert project.sql("SELECT count(*) FROM minerecon.restatements") == [(0,)]
 
 
+def test_periods_that_vanish_and_come_back_are_two_restatements(project: Project) -> None:
+    project.ingest()
+    project.elexon.world.hide[DAY, "bid"] = set(range(40, 49))
+    project.ingest(force=True)
+    project.elexon.world.hide.clear()
+    project.ingest()
+    changes = (
+        "SELECT old_state, old_curtailed_mwh, new_curtailed_mwh FROM minerecon.restatements ORDER BY restatement_id"
+    )
+    (first, second) = project.sql(changes)
+    assert (first[0], second[0]) == ("final", "incomplete")
+    assert first[1] > first[2] == second[1] < second[2] == first[1]
+
+
 def test_a_look_after_the_rerun_that_brings_nothing_new_makes_the_day_final(project: Project) -> None:
     project.now = (rerun_done_at(DAY) - dt.timedelta(minutes=1)).isoformat()
     with fake_clock(project):

@@ -306,7 +306,10 @@ def test_one_bad_day_of_a_range_stops_no_other_and_is_named(project: Project) ->
     assert "1 of 3 days not done" in not_done(result)
     days = [d.isoformat() for (d,) in project.sql("SELECT summary_date FROM minerecon.daily_summaries ORDER BY 1")]
     assert days == ["2025-03-28", "2025-03-30"]
-    for key in ("daily_summaries", "curtailment_records", "bitcoin_daily_summaries", "ingestion_progress"):
+    for key in (
+        "daily_summaries", "curtailment_records", "bitcoin_daily_summaries", "ingestion_progress",
+        "wind_generation_data", "bitcoin_difficulty",
+    ):  # fmt: skip
         assert project.instance.get_materialized_partitions(dg.AssetKey(key)) == set(days)
 
 

@@ -1,4 +1,4 @@
--- A change of a day that was whole before: what it was, and what it is now. The growth of a day in progress is none.
+-- A change of a day that was over before: what it was, and what it is now. The growth of a day in progress is none.
 INSERT INTO minerecon.restatements (
     settlement_date, detected_at, old_state, old_curtailed_mwh, new_curtailed_mwh, old_payment_gbp, new_payment_gbp,
     old_all_bids_mwh, new_all_bids_mwh, old_archive_uri, new_archive_uri, run_id
