@@ -226,7 +226,7 @@ def report(settings: Settings, days: Sequence[dt.date], outcome: Outcome, *, as_
 
     assert settings.database_url is not None
     rows = read_days(settings.database_url, days)
-    wrong = bool(outcome.not_done or outcome.stopped_by) or any(row.is_wrong for row in rows)
+    wrong = bool(outcome.not_done or outcome.stopped_by) or any(row.is_wrong or row.not_passed for row in rows)
     if as_json:
         click.echo(
             json.dumps(
@@ -248,6 +248,10 @@ def report(settings: Settings, days: Sequence[dt.date], outcome: Outcome, *, as_
         for span in status_spans(rows):
             if span.rows[0].is_wrong:
                 click.echo(str(span))
+    for row in rows:
+        if row.not_passed and not row.is_wrong:
+            checks = ", ".join(row.not_passed)
+            click.echo(f"{row.day}: a person should look at {checks}: minerecon reingest {row.day} --force", err=True)
     if len(days) > 1:  # of a single day the run's own line has just said it
         for why in outcome.not_done.values():
             click.echo(f"not done: {why}", err=True)

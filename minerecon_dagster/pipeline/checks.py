@@ -155,15 +155,19 @@ def records_match_archive(connection: Connection, reading: DayReading, bids: Ite
 
 def calculations_match_records(connection: Connection, day: dt.date, models: Sequence[str]) -> Result:
     """Compare the set of (period, unit) and the energy of the records with each model's calculations."""
-    found = connection.execute(statement("checks/calculations_match_records"), {"day": day, "models": list(models)})
-    wrong = [{k: v if isinstance(v, int) else str(v) for k, v in row._mapping.items()} for row in found]
-    return result(
+    found = connection.execute(
+        statement("checks/calculations_match_records"),
+        {"day": day, "models": list(models), "sample_size": c.SAMPLE_SIZE},
+    ).one()
+    return Result(
         c.CALCULATIONS_MATCH_RECORDS,
-        looked_at=len(models),
+        # Of a day without curtailment, that each model has nothing either is what was looked at.
+        looked_at=max(found.compared, len(models)),
         expected=f"the periods, units and energy of the SO-flagged records, for {len(models)} models",
-        actual="the same" if not wrong else f"{len(wrong)} that differ",
+        actual="the same" if not found.violation_count else f"{found.violation_count} that differ",
         repair=f"minerecon recalculate {day}",
-        violations=wrong,
+        violation_count=found.violation_count,
+        violations=found.violations,
     )
 
 

@@ -68,6 +68,14 @@ def test_an_incomplete_day_exits_1(minerecon: Run, elexon: FakeElexon) -> None:
     assert "unpublished: 40-41" in ran.err
 
 
+def test_a_warning_exits_1_and_names_the_check_although_the_day_is_complete(minerecon: Run, elexon: FakeElexon) -> None:
+    elexon.faults = lambda path: Fault(400) if "wind-and-solar" in path else None
+    ran = minerecon("reingest", str(DAY))
+    assert ran.code == 1
+    assert "complete" in ran.out
+    assert f"completeness.wind_output_known: minerecon reingest {DAY} --force" in ran.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "environment", "says"),
     [

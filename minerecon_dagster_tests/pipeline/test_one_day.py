@@ -52,6 +52,9 @@ def test_every_figure_of_every_unit_is_what_elexon_served(project: Project, day:
         True,
     )  # fmt: skip
     assert project.status(day) == "complete"
+    calculations = "SELECT count(*) FROM minerecon.historical_bitcoin_calculations"
+    looked_at = "SELECT looked_at FROM minerecon.reconciliation_results WHERE check_name = 'calculations_match_records'"
+    assert project.sql(looked_at)[0][0] == max(project.sql(calculations)[0][0], len(MINER_MODELS))
 
 
 @pytest.mark.parametrize("day", [DAY, D("2024-04-20")], ids=str)

@@ -1,4 +1,5 @@
--- The set of (period, unit) and the energy, equal between the SO-flagged records and each model's calculations.
+-- The set of (period, unit) and the energy, compared between the SO-flagged records and each model's calculations:
+-- how many were compared, how many differ, and a sample of those.
 WITH records AS (
     SELECT settlement_period, bmu_id, sum(curtailed_mwh) AS curtailed_mwh
     FROM minerecon.curtailment_records
@@ -11,8 +12,12 @@ WITH records AS (
     FROM minerecon.historical_bitcoin_calculations
     WHERE settlement_date = :day AND miner_model = ANY(:models)
 )
-SELECT miner_model, settlement_period, bmu_id, e.curtailed_mwh AS record_mwh, a.curtailed_mwh AS calculation_mwh
+SELECT count(*) AS compared,
+       count(*) FILTER (WHERE e.curtailed_mwh IS DISTINCT FROM a.curtailed_mwh) AS violation_count,
+       coalesce((array_agg(jsonb_build_object(
+           'miner_model', miner_model, 'settlement_period', settlement_period, 'bmu_id', bmu_id,
+           'record_mwh', CAST(e.curtailed_mwh AS text), 'calculation_mwh', CAST(a.curtailed_mwh AS text)
+       ) ORDER BY miner_model, settlement_period, bmu_id)
+           FILTER (WHERE e.curtailed_mwh IS DISTINCT FROM a.curtailed_mwh))[1:CAST(:sample_size AS int)], '{}') AS violations
 FROM expected AS e
-FULL OUTER JOIN actual AS a USING (miner_model, settlement_period, bmu_id)
-WHERE e.curtailed_mwh IS DISTINCT FROM a.curtailed_mwh
-ORDER BY miner_model, settlement_period, bmu_id;
+FULL OUTER JOIN actual AS a USING (miner_model, settlement_period, bmu_id);
