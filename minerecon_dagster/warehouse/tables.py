@@ -310,10 +310,148 @@ reconciliation_results = Table(
     Column("repair", Text, nullable=False, comment="The command that repairs it."),
     Column("run_id", Text, comment="The Dagster run that evaluated it."),
     Column("evaluated_at", _Instant, nullable=False, comment="When it was evaluated."),
+    Column(
+        "scope",
+        Text,
+        nullable=False,
+        server_default="day",
+        comment="What was looked at: a day; a month or a year, of which settlement_date is the first day; or all "
+        "partitions, as they were on settlement_date.",
+    ),
+    Column("waiver", Text, comment="Why the violators are accepted, and by whom; NULL where they are not."),
+    Column("waived_until", Date, comment="The last day on which the waiver holds; after it the result counts again."),
     CheckConstraint("severity IN ('ERROR', 'WARN')", name="severity"),
+    CheckConstraint("scope IN ('day', 'month', 'year', 'all')", name="scope"),
+    CheckConstraint("(waiver IS NULL) = (waived_until IS NULL)", name="waiver"),
     CheckConstraint("NOT passed OR (looked_at > 0 AND violation_count = 0)", name="pass_has_evidence"),
     Index(None, "settlement_date", "check_family", "check_name", "result_id"),
-    comment="Every evaluation of every property of every day: the reconciliation, on record.",
+    comment="Every evaluation of every property of every day, month and year: the reconciliation, on record.",
+)
+
+reconciliation_latest = Table(
+    "reconciliation_latest",
+    metadata,
+    Column("scope", Text, nullable=False, comment="day, month, year or all, as in reconciliation_results."),
+    Column("settlement_date", Date, nullable=False, comment="The day, or the first day of the month or year."),
+    Column("check_family", Text, nullable=False, comment="The Dagster check that the property belongs to."),
+    Column("check_name", Text, nullable=False, comment="The property that was looked at."),
+    Column("result_id", BigInteger, nullable=False, comment="The evaluation, in reconciliation_results."),
+    Column("passed", Boolean, nullable=False, comment="Whether it held."),
+    Column("severity", Text, nullable=False, comment="ERROR: what follows would be wrong. WARN: a person should look."),
+    Column("waived_until", Date, comment="The last day on which a waiver of it holds; NULL where there is none."),
+    Column("evaluated_at", _Instant, nullable=False, comment="When it was evaluated."),
+    PrimaryKeyConstraint("scope", "settlement_date", "check_family", "check_name"),
+    comment="The latest evaluation of each property, kept by a trigger of reconciliation_results: its index, in effect.",
+)
+
+boav_control_totals = Table(
+    "boav_control_totals",
+    metadata,
+    Column("settlement_date", Date, nullable=False, comment=_DATE),
+    Column("stack_side", Text, nullable=False, comment=_SIDE),
+    Column("bmu_id", Text, nullable=False, comment="BM unit: a wind farm."),
+    Column(
+        "volume_mwh",
+        Numeric,
+        nullable=False,
+        comment="Elexon's accepted reductions (BOAV) of the unit on the side, over the periods that are present, in "
+        "MWh: negative.",
+    ),
+    PrimaryKeyConstraint("settlement_date", "stack_side", "bmu_id"),
+    _side_names(),
+    comment="Elexon's accepted volumes of wind farms (BOAV), whole-day answers: what the records must add up to.",
+)
+
+ebocf_control_totals = Table(
+    "ebocf_control_totals",
+    metadata,
+    Column("settlement_date", Date, nullable=False, comment=_DATE),
+    Column("stack_side", Text, nullable=False, comment=_SIDE),
+    Column("bmu_id", Text, nullable=False, comment="BM unit: a wind farm."),
+    Column(
+        "cashflow_gbp",
+        Numeric,
+        nullable=False,
+        comment="Elexon's indicative cashflow (EBOCF) of the unit on the side, over the periods that are present, in "
+        "GBP: positive where the farm is paid.",
+    ),
+    Column(
+        "gross_cashflow_gbp", Numeric, nullable=False, comment="The same without signs, added up by period, in GBP."
+    ),
+    PrimaryKeyConstraint("settlement_date", "stack_side", "bmu_id"),
+    _side_names(),
+    comment="Elexon's indicative cashflows of wind farms (EBOCF), whole-day answers: a second opinion of the payments.",
+)
+
+calculation_reconciliation = Table(
+    "calculation_reconciliation",
+    metadata,
+    Column("settlement_date", Date, nullable=False, comment=_DATE),
+    Column("miner_model", Text, nullable=False, comment=_MODEL),
+    Column(
+        "expected_count",
+        Integer,
+        nullable=False,
+        comment="Calculations that there should be: SO-flagged (period, unit) pairs.",
+    ),
+    Column(
+        "matched_count",
+        Integer,
+        nullable=False,
+        comment="Those that are there, with the records' energy and the formula's Bitcoin, when last looked at.",
+    ),
+    Column("evaluated_at", _Instant, nullable=False, comment="When it was last looked at."),
+    PrimaryKeyConstraint("settlement_date", "miner_model"),
+    CheckConstraint("matched_count BETWEEN 0 AND expected_count", name="matched"),
+    comment="How many of a day's calculations are right, of how many there should be: the rate of reconciliation.",
+)
+
+verifications = Table(
+    "verifications",
+    metadata,
+    Column("verification_id", BigInteger, Identity(always=True), primary_key=True, comment="Number of the look."),
+    Column("settlement_date", Date, nullable=False, index=True, comment=_DATE),
+    Column("requested_by", Text, nullable=False, comment="Who or what asked: a command, a job or a schedule."),
+    Column(
+        "action",
+        Text,
+        nullable=False,
+        comment="verify (look), fix (repair what is wrong), force-fix (repair anyway), spot-fix or refetch.",
+    ),
+    Column(
+        "sampling",
+        Text,
+        comment="full, controls, progressive, random or fixed; NULL where Elexon was not asked to compare.",
+    ),
+    Column("seed", BigInteger, comment="Seed of the random periods; NULL where none were drawn."),
+    Column("periods_looked_at", JSONB, comment="The settlement periods that were compared with Elexon."),
+    Column(
+        "detection_share",
+        Numeric,
+        comment="Share of the faults of a single period that looking at so many periods finds: 1 for all of them.",
+    ),
+    Column("problems", JSONB, nullable=False, comment="What was wrong before: property, expected, actual, count."),
+    Column("repair", Text, comment="What was done; NULL where nothing was."),
+    Column("problems_left", JSONB, comment="What was wrong after the repair; NULL where nothing was done."),
+    Column("before_figures", JSONB, comment="Rows, MWh, GBP and BTC per model before; NULL where nothing was stored."),
+    Column("after_figures", JSONB, comment="The same after a repair; NULL where nothing was done."),
+    Column("source_figures", JSONB, comment="Rows, MWh and GBP of Elexon's answers now, over the periods looked at."),
+    Column(
+        "period_differences",
+        JSONB,
+        nullable=False,
+        comment="Settlement periods that differ: stored, Elexon now, after.",
+    ),
+    Column("unit_differences", JSONB, nullable=False, comment="BM units that differ: stored, Elexon now, after."),
+    Column("outcome", Text, nullable=False, comment="right, wrong, repaired, not repaired or failed."),
+    Column("error", Text, comment="Why it could not look, or could not repair; NULL where it could."),
+    Column("run_id", Text, comment="The Dagster run."),
+    Column("started_at", _Instant, nullable=False, comment="When the look began."),
+    Column("finished_at", _Instant, nullable=False, comment="When it ended."),
+    CheckConstraint("action IN ('verify', 'fix', 'force-fix', 'spot-fix', 'refetch')", name="action"),
+    CheckConstraint("outcome IN ('right', 'wrong', 'repaired', 'not repaired', 'failed')", name="outcome"),
+    CheckConstraint("detection_share BETWEEN 0 AND 1", name="detection_share"),
+    comment="Every comparison of a stored day with Elexon, and every repair: what was wrong, what was done, what changed.",
 )
 
 day_locks = Table(
@@ -321,6 +459,25 @@ day_locks = Table(
     metadata,
     Column("settlement_date", Date, primary_key=True, comment=_DATE),
     comment="Held by an open transaction while a day is worked on, so that no two runs meet; always looks empty.",
+)
+
+bitcoin_price_gbp = Table(
+    "bitcoin_price_gbp",
+    metadata,
+    Column(
+        "price_date",
+        Date,
+        primary_key=True,
+        comment="Calendar day, UTC: the candle's, and not the settlement day's 24 hours.",
+    ),
+    Column(
+        "price_gbp", Numeric, nullable=False, comment="Price of one Bitcoin at the end of the day (the close), in GBP."
+    ),
+    Column("source", Text, nullable=False, comment="The URL that the price was read from."),
+    Column("fetched_at", _Instant, nullable=False, comment="When it was read."),
+    Column("is_synthetic", Boolean, nullable=False, comment=_SYNTHETIC),
+    CheckConstraint("price_gbp > 0 AND price_gbp < 'Infinity'", name="price_positive"),
+    comment="The price of Bitcoin per day; a day without a price has no row, and nothing stands in for it.",
 )
 
 wind_generation_data = Table(

@@ -17,3 +17,26 @@ RETURN (SELECT s.block_subsidy_btc FROM minerecon.block_subsidies AS s
 
 COMMENT ON FUNCTION minerecon.block_subsidy_btc(timestamptz) IS
 'Block subsidy in BTC in force at an instant, from block_subsidies.';
+
+-- The latest evaluation of each property, so that a day's status costs nothing however often it was looked at.
+CREATE OR REPLACE FUNCTION minerecon.keep_latest_results() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO minerecon.reconciliation_latest AS l (
+        scope, settlement_date, check_family, check_name, result_id, passed, severity, waived_until, evaluated_at
+    )
+    SELECT DISTINCT ON (scope, settlement_date, check_family, check_name)
+           scope, settlement_date, check_family, check_name, result_id, passed, severity, waived_until, evaluated_at
+    FROM inserted
+    ORDER BY scope, settlement_date, check_family, check_name, result_id DESC
+    ON CONFLICT (scope, settlement_date, check_family, check_name) DO UPDATE SET
+        result_id = excluded.result_id, passed = excluded.passed, severity = excluded.severity,
+        waived_until = excluded.waived_until, evaluated_at = excluded.evaluated_at
+    WHERE l.result_id < excluded.result_id;
+    RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION minerecon.keep_latest_results() IS
+'Trigger: copies the newest evaluation of each property from reconciliation_results to reconciliation_latest.';
+
+CREATE OR REPLACE TRIGGER keep_latest_results AFTER INSERT ON minerecon.reconciliation_results
+REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION minerecon.keep_latest_results();

@@ -1,19 +1,21 @@
 -- The latest evaluation of each property of each day, and the day's state in one word.
 DROP VIEW IF EXISTS analytics.reconciliation_status;
 CREATE VIEW analytics.reconciliation_status AS
-WITH latest AS (
-    SELECT DISTINCT ON (settlement_date, check_family, check_name) *
-    FROM minerecon.reconciliation_results
-    ORDER BY settlement_date, check_family, check_name, result_id DESC
-), checks AS (
+WITH checks AS (
     SELECT settlement_date,
            count(*) AS check_count,
-           count(*) FILTER (WHERE NOT passed AND severity = 'ERROR') AS error_count,
-           count(*) FILTER (WHERE NOT passed AND severity = 'WARN') AS warning_count,
-           array_agg(check_family || '.' || check_name ORDER BY check_family, check_name)
-               FILTER (WHERE NOT passed) AS not_passed,
+           count(*) FILTER (WHERE NOT passed AND NOT waived AND severity = 'ERROR') AS error_count,
+           count(*) FILTER (WHERE NOT passed AND NOT waived AND severity = 'WARN') AS warning_count,
+           count(*) FILTER (WHERE NOT passed AND waived) AS waived_count,
+           array_agg(property ORDER BY property) FILTER (WHERE NOT passed AND NOT waived) AS not_passed,
+           array_agg(property ORDER BY property) FILTER (WHERE NOT passed AND waived) AS waived,
            max(evaluated_at) AS evaluated_at
-    FROM latest GROUP BY settlement_date
+    FROM (
+        SELECT *, check_family || '.' || check_name AS property,
+               coalesce(waived_until >= (now() AT TIME ZONE 'Europe/London')::date, false) AS waived
+        FROM minerecon.reconciliation_latest WHERE scope = 'day'
+    ) AS latest
+    GROUP BY settlement_date
 ), attempts AS (
     SELECT settlement_date, bool_or(status = 'failed' OR (status <> 'unpublished' AND error IS NOT NULL)) AS has_failed
     FROM minerecon.ingestion_progress GROUP BY settlement_date
@@ -25,14 +27,18 @@ WITH latest AS (
 SELECT d.settlement_date,
        CASE WHEN c.error_count > 0 OR a.has_failed THEN 'failing'
             WHEN s.summary_date IS NULL THEN 'missing'
-            WHEN s.state = 'final' AND c.check_count > 0 THEN 'complete'
-            WHEN s.state = 'final' THEN 'provisional'
-            ELSE s.state END AS status,
+            WHEN s.state <> 'final' THEN s.state
+            WHEN coalesce(c.check_count, 0) = 0 THEN 'provisional'
+            WHEN c.warning_count > 0 THEN 'warned'
+            WHEN c.waived_count > 0 THEN 'waived'
+            ELSE 'complete' END AS status,
        s.state AS day_state,
        coalesce(c.check_count, 0) AS check_count,
        coalesce(c.error_count, 0) AS error_count,
        coalesce(c.warning_count, 0) AS warning_count,
        coalesce(c.not_passed, '{}') AS not_passed,
+       coalesce(c.waived_count, 0) AS waived_count,
+       coalesce(c.waived, '{}') AS waived,
        c.evaluated_at,
        coalesce(s.is_synthetic, false) AS is_synthetic
 FROM days AS d
@@ -41,4 +47,4 @@ LEFT JOIN checks AS c USING (settlement_date)
 LEFT JOIN attempts AS a USING (settlement_date);
 
 COMMENT ON VIEW analytics.reconciliation_status IS
-'One row per settlement day that was ever attempted: its status in one word (complete, provisional, incomplete, failing, missing) and the latest result of every check.';
+'One row per settlement day that was ever attempted: its status in one word (complete: final, and every check passes; warned: final, and a person should look; waived: final, and what a check found is accepted for a time; provisional; incomplete; failing; missing) and the latest result of every check.';
