@@ -13,10 +13,10 @@ run: $(SETUP)
 	@$(BIN)/minerecon run $(FROM) $(TO)
 
 test: $(SETUP) lint types
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
-test-all: $(SETUP) lint types
-	$(BIN)/python -m pytest
+test-all: test
+	$(BIN)/python -m pytest -m slow
 
 ui: $(SETUP)
 	@$(BIN)/minerecon ui

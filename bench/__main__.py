@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import json
 import os
 import socket
@@ -28,11 +29,18 @@ import msgspec
 import psycopg2
 import requests
 
+from bench.five_years import FIRST_DAY, make_five_years
+from bench.queries import RUNS as QUERY_RUNS
+from bench.queries import p95, time_queries
 from minerecon_dagster.core.answers import AnswerKey
 from minerecon_dagster.core.calendar import STACK_SIDES
 from minerecon_dagster.local.services import local_services
+from minerecon_dagster.pipeline.exports import export_month, months_with_days
+from minerecon_dagster.pipeline.fetch import from_archive
+from minerecon_dagster.pipeline.inventory import take_inventory
+from minerecon_dagster.pipeline.rollups import look_at_sums, overall
 from minerecon_dagster.pipeline.work import Worker
-from minerecon_dagster.resources.archive import Archive
+from minerecon_dagster.resources.archive import Archive, Store, open_store
 from minerecon_dagster.resources.difficulty import DifficultyTable
 from minerecon_dagster.resources.elexon import ElexonClient
 from minerecon_dagster.resources.rate_limit import RateLimiter
@@ -129,6 +137,14 @@ class Bench:
         return url
 
 
+@functools.cache
+def five_years(bench: Bench) -> str:
+    """The URL of a warehouse with five generated years, made once for all that measure on it."""
+    url = bench.fresh_database("bench_five_years")
+    make_five_years(url)
+    return url
+
+
 def one_day(bench: Bench) -> None:
     """A windy day: cold archive and warm, whole command and work inside the run."""
     for latency_ms in (0, 100) if REPLAY.exists() else (0,):
@@ -169,8 +185,50 @@ def floor(bench: Bench) -> None:
     emit("day_over_its_floor", median(ours) / median(least), "times", **about, target="<= 3")
 
 
+def checks(bench: Bench) -> None:
+    """What a windy day's checks cost beside its ingestion from the archive, by the project's own code."""
+    with source() as (url, name):
+        given = {"ELEXON_BASE_URL": url, "DATABASE_URL": bench.fresh_database("bench_checks")}
+        folder = str(bench.scratch / "checks")
+        bench.command("reingest", DAY, MINERECON_ARCHIVE_URL=folder, **given)
+    day, runs = dt.date.fromisoformat(DAY), 2 * RUNS + 1
+    ingested = own_seconds(bench, given["DATABASE_URL"], folder, runs)
+    worker = own_worker(bench, given["DATABASE_URL"], folder)
+    looked, evaluated = [], []
+    for _ in range(runs + 1):
+        started = time.perf_counter()
+        results = worker.check(day)
+        looked.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        from_archive(day, Archive.from_url(folder), STACK_SIDES)
+        evaluated.append(looked[-1] - (time.perf_counter() - started))
+        assert all(r.passed for r in results), [str(r) for r in results if not r.passed]
+    worker.close()
+    about = {"day": DAY, "source": name, "runs": runs, "properties": len(results)}
+    alone, whole = median(evaluated[1:]), median(ingested)
+    emit("ingest_from_archive", whole, "s", **about)
+    emit("look_at_a_stored_day", median(looked[1:]), "s", **about)
+    emit("checks_of_a_day", alone, "s", **about)
+    emit("checks_over_ingest_without_them", alone / (whole - alone), "times", **about, target="<= 1")
+
+
 def own_seconds(bench: Bench, database: str, folder: str, runs: int) -> list[float]:
     """The rebuild of the day by the project's own code, lock, checks and commit included, without Dagster around it."""
+    worker = own_worker(bench, database, folder)
+    days = [dt.date.fromisoformat(DAY)]
+    seconds = []
+    for _ in range(runs + 1):
+        started = time.perf_counter()
+        ((_, report),) = worker.ingest(days, fetch=False)
+        seconds.append(time.perf_counter() - started)
+        if isinstance(report, Exception):
+            sys.exit(f"bench: {report}")
+    worker.close()
+    return seconds[1:]  # the first one opens the connections
+
+
+def own_worker(bench: Bench, database: str, folder: str) -> Worker:
+    """The project's own code for the day, ready, and without Dagster around it."""
     os.environ.update({name: bench.environ[name] for name in bench.environ if name.startswith("AWS_")})
     worker = Worker(
         engine=open_warehouse(database),
@@ -182,17 +240,8 @@ def own_seconds(bench: Bench, database: str, folder: str, runs: int) -> list[flo
         now=lambda: dt.datetime.now(dt.UTC),
         run_id=None,
     )
-    days = [dt.date.fromisoformat(DAY)]
-    worker.prepare(days, from_archive=True)
-    seconds = []
-    for _ in range(runs + 1):
-        started = time.perf_counter()
-        ((_, report),) = worker.ingest(days, fetch=False)
-        seconds.append(time.perf_counter() - started)
-        if isinstance(report, Exception):
-            sys.exit(f"bench: {report}")
-    worker.close()
-    return seconds[1:]  # the first one opens the connections
+    worker.prepare([dt.date.fromisoformat(DAY)], from_archive=True)
+    return worker
 
 
 def bare_seconds(database: str, folder: str, days: list[str]) -> list[float]:
@@ -378,7 +427,63 @@ def limit(bench: Bench) -> None:
     emit("limit_fullest_60_s", fullest, "requests", processes=2, seconds=seconds, target="<= 1200")
 
 
-MEASUREMENTS = (one_day, floor, throughput, month, year, limit)
+def queries(bench: Bench) -> None:
+    """The analysts' fifteen questions on five generated years, each as the analyst."""
+    database = five_years(bench)
+    for name, rows, seconds in time_queries(database.replace("+psycopg2", "")):
+        about = {"years": 5, "runs": QUERY_RUNS, "rows": rows, "median_s": round(median(seconds), 4)}
+        emit(f"query_{name}_p95", p95(seconds), "s", **about, target="< 1")
+
+
+def inventory(bench: Bench) -> None:
+    """Freshness, the standing inventory and the sums of all months and years over five generated years; the status."""
+    database = five_years(bench)
+    engine = open_warehouse(database)
+    now = dt.datetime(FIRST_DAY.year + 5, 1, 1, 9, 5, tzinfo=dt.UTC)
+    seconds = []
+    for _ in range(RUNS):
+        started = time.perf_counter()
+        with engine.connect() as connection:
+            findings = take_inventory(connection, FIRST_DAY, now)
+            sums = [r for grain in ("month", "year") for r in overall(grain, look_at_sums(connection, grain, now))]
+        seconds.append(time.perf_counter() - started)
+    looked_at = {r.checked.name: r.looked_at for r in (*(f.result for f in findings), *sums)}
+    assert all(r.passed for r in (*(f.result for f in findings), *sums))
+    about = {"years": 5, "runs": RUNS, "days": looked_at["every_day_matches_its_rows"]}
+    emit("inventory_five_years", median(seconds), "s", **about, target="< 10")
+    last = str(now.date() - dt.timedelta(days=1))
+    given = ("status", "--from", str(FIRST_DAY), "--to", last)
+    runs = [bench.command(*given, DATABASE_URL=database) for _ in range(RUNS)]
+    emit("status_five_years_whole_command", median([r.seconds for r in runs]), "s", **about)
+    engine.dispose()
+
+
+def month_export(bench: Bench) -> None:
+    """Every view of a month as Parquet and CSV out of five generated years; again; and the nightly sweep."""
+    engine, now = open_warehouse(five_years(bench)), dt.datetime.now(dt.UTC)
+    with engine.connect() as connection:
+        months = months_with_days(connection)
+
+    def seconds(store: Store, asked: list[str]) -> float:
+        started = time.perf_counter()
+        for month in asked:
+            assert export_month(engine, store, month, now) is not None
+        return time.perf_counter() - started
+
+    stores = [open_store(str(bench.scratch / f"exports-{n}")) for n in range(RUNS)]
+    seconds(stores[0], months[:1])  # opens the connections
+    chosen = months[len(months) // 2]
+    export = export_month(engine, open_store(str(bench.scratch / "exports")), chosen, now)
+    assert export is not None
+    about = {"years": 5, "runs": RUNS, "month": chosen, "views": len(export.row_counts)}
+    about |= {"rows": sum(export.row_counts.values()), "bytes": export.byte_count}
+    emit("month_export", median([seconds(store, [chosen]) for store in stores]), "s", **about)
+    emit("month_export_unchanged", median([seconds(store, [chosen]) for store in stores]), "s", **about)
+    emit("export_sweep", seconds(stores[0], months), "s", years=5, runs=1, months=len(months))
+    engine.dispose()
+
+
+MEASUREMENTS = (one_day, floor, checks, throughput, month, year, limit, queries, inventory, month_export)
 
 
 def main() -> None:

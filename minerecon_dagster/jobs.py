@@ -5,14 +5,25 @@ from __future__ import annotations
 import dagster as dg
 
 from minerecon_dagster.assets import catalog
+from minerecon_dagster.assets.exports import EXPORTS
+from minerecon_dagster.assets.inventory import CHECK_KEYS
+from minerecon_dagster.assets.price import PRICE
+from minerecon_dagster.assets.reports import LATEST_REPORT, MONTHLY_REPORT, REPORT_LATEST, REPORT_MONTHS
 from minerecon_dagster.assets.rollups import sweep
 
 INGEST = "ingest"
 RECALCULATE = "recalculate"
 BM_UNITS_REFRESH = "bm_units_refresh"
+REFRESH_PRICES = "refresh_prices"
+EXPORT_MONTHS = "export_months"
 ROLL_UP_MONTHS = "roll_up_months"
 ROLL_UP_YEARS = "roll_up_years"
 ROLLUP_SWEEP = "rollup_sweep"
+STANDING_INVENTORY = "standing_inventory"
+VERIFY = "verify"
+VERIFY_OP = "verify_days"
+SPOT_FIX = "spot_fix"
+SPOT_FIX_OP = "fix_period"
 
 
 def build_jobs(settlement_day: dg.AssetsDefinition) -> list[dg.JobDefinition | dg.UnresolvedAssetJobDefinition]:
@@ -35,6 +46,26 @@ def build_jobs(settlement_day: dg.AssetsDefinition) -> list[dg.JobDefinition | d
             description="Fetch Elexon's register of BM units and store what changed.",
         ),
         dg.define_asset_job(
+            REFRESH_PRICES,
+            selection=dg.AssetSelection.assets(PRICE),
+            description="Fetch the price of Bitcoin of days that are over, and store what is new or has changed.",
+        ),
+        dg.define_asset_job(
+            EXPORT_MONTHS,
+            selection=dg.AssetSelection.assets(EXPORTS),
+            description="Write months of the analysts' views as Parquet and CSV files, and a manifest each.",
+        ),
+        dg.define_asset_job(
+            REPORT_MONTHS,
+            selection=dg.AssetSelection.assets(MONTHLY_REPORT),
+            description="Draw the reports of months.",
+        ),
+        dg.define_asset_job(
+            REPORT_LATEST,
+            selection=dg.AssetSelection.assets(LATEST_REPORT),
+            description="Draw the report of the latest state.",
+        ),
+        dg.define_asset_job(
             ROLL_UP_MONTHS,
             selection=dg.AssetSelection.assets(catalog.MONTHLY, catalog.BITCOIN_MONTHLY),
             description="Sum months again from the daily tables, whether or not a day of them fails.",
@@ -43,6 +74,12 @@ def build_jobs(settlement_day: dg.AssetsDefinition) -> list[dg.JobDefinition | d
             ROLL_UP_YEARS,
             selection=dg.AssetSelection.assets(catalog.YEARLY, catalog.BITCOIN_YEARLY),
             description="Sum years again from the daily tables, whether or not a day of them fails.",
+        ),
+        dg.define_asset_job(
+            STANDING_INVENTORY,
+            selection=dg.AssetSelection.checks(*CHECK_KEYS),
+            description="Look at freshness and at all settlement days since the first partition: what is missing, "
+            "failing, unfinished for too long, or not the sums of its rows. Changes nothing.",
         ),
     ]
 

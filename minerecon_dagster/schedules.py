@@ -7,7 +7,9 @@ has neither today nor yesterday.
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from random import Random
+from typing import Any
 
 import dagster as dg
 from dagster._core.storage.tags import (
@@ -20,14 +22,25 @@ from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.settlement_day import DAYS_PER_RUN
 from minerecon_dagster.core.answers import is_synthetic
 from minerecon_dagster.core.calendar import due_periods, settlement_date
-from minerecon_dagster.jobs import BM_UNITS_REFRESH, INGEST
-from minerecon_dagster.pipeline.due import days_to_ingest, ranges
-from minerecon_dagster.resources.dagster_resources import ClockResource, ElexonResource, WarehouseResource
+from minerecon_dagster.core.sampling import Sampling
+from minerecon_dagster.jobs import BM_UNITS_REFRESH, INGEST, REFRESH_PRICES, STANDING_INVENTORY, VERIFY, VERIFY_OP
+from minerecon_dagster.pipeline.due import days_to_ingest, days_to_retry, ranges, stored_days
+from minerecon_dagster.pipeline.price import days_to_price
+from minerecon_dagster.resources.dagster_resources import (
+    ClockResource,
+    ElexonResource,
+    PriceResource,
+    WarehouseResource,
+)
+from minerecon_dagster.settings import Settings
 
 LONDON = "Europe/London"
 PRESUMED_DEAD_AFTER = dt.timedelta(hours=1)
 """A run that began longer ago keeps no day from being asked for: it may have died unnoticed, with its machine.
 If it lives, nothing is lost but some requests: two runs never work on one day at once."""
+
+MOST_PRICE_RUNS = 10
+"""So many runs a night ask for prices at most, of the newest days: a run costs seconds, and holes may stay for good."""
 
 _WORKING = [
     dg.DagsterRunStatus.QUEUED,
@@ -107,17 +120,201 @@ def build_schedules(first_day: dt.date) -> list[dg.ScheduleDefinition]:
     return [intraday_refresh, daily_ingest, bm_units_refresh]
 
 
-def days_in_progress(instance: dg.DagsterInstance, now: dt.datetime) -> dict[dt.date, str]:
+def build_verification_schedules(first_day: dt.date) -> list[dg.ScheduleDefinition]:
+    """The schedules that look at stored days and repair them, for the settlement days from ``first_day`` on."""
+
+    @dg.schedule(
+        name="daily_reconciliation",
+        job_name=VERIFY,
+        cron_schedule="0 7 * * *",
+        execution_timezone=LONDON,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="07:00: compare the last days (MINERECON_RECONCILE_DAYS, 2) with Elexon, and repair them and every "
+        "other day that fails in what a repair may mend, until it was tried MINERECON_RECONCILE_ATTEMPTS (3) times.",
+    )
+    def daily_reconciliation(
+        context: dg.ScheduleEvaluationContext,
+        warehouse: WarehouseResource,
+        elexon: ElexonResource,
+        clock: ClockResource,
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        if is_synthetic(elexon.base_url()):
+            return dg.SkipReason(_SAMPLE)
+        settings, now = Settings.from_environ(), clock.now()
+        today = settlement_date(now)
+        engine = warehouse.engine()
+        try:
+            failing = days_to_retry(engine, first_day=first_day, today=today)
+        finally:
+            engine.dispose()
+        latest = {today - dt.timedelta(days=n) for n in range(1, settings.reconcile_days + 1)}
+        tried = [day for day, attempts in failing if attempts >= settings.reconcile_attempts]
+        retried = [day for day, attempts in failing if attempts < settings.reconcile_attempts and day not in latest]
+        if tried:
+            context.log.warning(
+                f"left to a person, after {settings.reconcile_attempts} repairs in vain: {_written(tried)}; "
+                "minerecon verify DATE --action fix"
+            )
+        if len(retried) > settings.reconcile_most_days:
+            context.log.warning(f"{len(retried)} days fail; the newest {settings.reconcile_most_days} are tried now")
+        days = [day for day in {*latest, *retried[: settings.reconcile_most_days]} if day >= first_day]
+        return _verify(context, days, now, "daily_reconciliation", settings) or dg.SkipReason(
+            f"every day to look at is already being worked on: {_written(days)}"
+        )
+
+    @dg.schedule(
+        name="weekly_audit",
+        job_name=VERIFY,
+        cron_schedule="0 8 * * 0",
+        execution_timezone=LONDON,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Sunday 08:00: compare stored days drawn at random (MINERECON_AUDIT_DAYS, 10; seeded by the week) "
+        "with Elexon, all periods of them, and repair what differs.",
+    )
+    def weekly_audit(
+        context: dg.ScheduleEvaluationContext,
+        warehouse: WarehouseResource,
+        elexon: ElexonResource,
+        clock: ClockResource,
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        if is_synthetic(elexon.base_url()):
+            return dg.SkipReason(_SAMPLE)
+        settings, now = Settings.from_environ(), clock.now()
+        yesterday = settlement_date(now) - dt.timedelta(days=1)
+        stored = _stored(warehouse, first_day, yesterday)
+        week = yesterday.strftime("%G-W%V")
+        days = Random(week).sample(stored, min(settings.audit_days, len(stored)))  # noqa: S311 - a sample is no secret
+        context.log.info(f"drawn from {len(stored)} stored days with the seed {week}: {_written(days)}")
+        return _verify(context, days, now, f"weekly_audit {week}", settings) or dg.SkipReason(
+            "no stored day to look at, or every one that was drawn is already being worked on"
+        )
+
+    @dg.schedule(
+        name="monthly_restatement_scan",
+        job_name=VERIFY,
+        cron_schedule="30 8 3 * *",
+        execution_timezone=LONDON,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="08:30 on the 3rd, when its last day is final: compare the month before with Elexon by whole-day "
+        "control totals, by all periods where one differs, and fetch again what was restated.",
+    )
+    def monthly_restatement_scan(
+        context: dg.ScheduleEvaluationContext,
+        warehouse: WarehouseResource,
+        elexon: ElexonResource,
+        clock: ClockResource,
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        if is_synthetic(elexon.base_url()):
+            return dg.SkipReason(_SAMPLE)
+        settings, now = Settings.from_environ(), clock.now()
+        last = settlement_date(now).replace(day=1) - dt.timedelta(days=1)
+        days = _stored(warehouse, max(first_day, last.replace(day=1)), last)
+        asker = f"monthly_restatement_scan {last:%Y-%m}"
+        return _verify(context, days, now, asker, settings, sampling="controls") or dg.SkipReason(
+            f"no day of {last:%Y-%m} is stored, or every one is already being worked on"
+        )
+
+    return [daily_reconciliation, weekly_audit, monthly_restatement_scan]
+
+
+def _verify(
+    context: dg.ScheduleEvaluationContext,
+    days: Collection[dt.date],
+    now: dt.datetime,
+    asker: str,
+    settings: Settings,
+    sampling: Sampling = "full",
+) -> list[dg.RunRequest]:
+    """The runs that look at the days which no run works on, and repair them."""
+    working = days_in_progress(context.instance, now, (INGEST, VERIFY))
+    config = {
+        "action": "fix",
+        "sampling": sampling,
+        "requested_by": asker,
+        "max_days_repaired": settings.reconcile_most_days,
+        "max_attempts": settings.reconcile_attempts,
+    }
+    free = [day for day in days if day not in working]
+    return [
+        _ask_for(first, last, {"ops": {VERIFY_OP: {"config": config}}})
+        for first, last in ranges(free, at_most=DAYS_PER_RUN)
+    ]
+
+
+def _stored(warehouse: WarehouseResource, first: dt.date, last: dt.date) -> list[dt.date]:
+    engine = warehouse.engine()
+    try:
+        return stored_days(engine, first_day=first, last_day=last)
+    finally:
+        engine.dispose()
+
+
+def _written(days: Collection[dt.date]) -> str:
+    """Days as a reader writes them, without naming each of a range."""
+    spans = ranges(days, at_most=len(days))
+    return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in spans)
+
+
+def build_inventory_schedule() -> dg.ScheduleDefinition:
+    """The schedule of the standing inventory: after each of the times that freshness is about."""
+
+    @dg.schedule(
+        name="standing_inventory",
+        job_name=STANDING_INVENTORY,
+        cron_schedule=["5 9 * * *", "5 12 * * *"],
+        execution_timezone=LONDON,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="09:05 and 12:05: whether yesterday is there, the days before are final, and no day of all is "
+        "missing, failing or other than its rows.",
+    )
+    def standing_inventory(elexon: ElexonResource) -> dg.RunRequest | dg.SkipReason:
+        return dg.SkipReason(_SAMPLE) if is_synthetic(elexon.base_url()) else dg.RunRequest()
+
+    return standing_inventory
+
+
+def build_price_schedule(first_day: dt.date) -> dg.ScheduleDefinition:
+    """The schedule of the price of Bitcoin, for the days from ``first_day`` on."""
+
+    @dg.schedule(
+        name="price_refresh",
+        job_name=REFRESH_PRICES,
+        cron_schedule="30 2 * * *",
+        execution_timezone=LONDON,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="02:30, when the UTC day is over in summer too: the price of Bitcoin of the last 7 days, and of "
+        "every other day that has none.",
+    )
+    def price_refresh(
+        warehouse: WarehouseResource, elexon: ElexonResource, price: PriceResource, clock: ClockResource
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        if is_synthetic(price.base_url()) or is_synthetic(elexon.base_url()):
+            return dg.SkipReason(_SAMPLE)
+        engine = warehouse.engine()
+        try:
+            days = days_to_price(engine, first_day=first_day, now=clock.now())
+        finally:
+            engine.dispose()
+        newest = ranges(days, at_most=max(len(days), 1))[-MOST_PRICE_RUNS:]
+        return [_ask_for(first, last) for first, last in newest] or dg.SkipReason(f"no day since {first_day} is over")
+
+    return price_refresh
+
+
+def days_in_progress(
+    instance: dg.DagsterInstance, now: dt.datetime, jobs: Collection[str] = (INGEST,)
+) -> dict[dt.date, str]:
     """The days that a queued or running run asks Elexon for, each with the id of such a run.
 
     Args:
         instance: Dagster's instance.
         now: a run that began more than `PRESUMED_DEAD_AFTER` before it does not count.
+        jobs: the jobs that count. A verification keeps no day from being ingested: it may not fetch it at all.
     """
     found: dict[dt.date, str] = {}
     for record in instance.get_run_records(dg.RunsFilter(statuses=_WORKING)):
         run = record.dagster_run
-        asks = catalog.PROGRESS in run.asset_selection if run.asset_selection else run.job_name == INGEST
+        asks = catalog.PROGRESS in run.asset_selection if run.asset_selection else run.job_name in jobs
         # The queue outlives a restart of the machine; what had left it may not have.
         waits = run.status == dg.DagsterRunStatus.QUEUED
         began = record.start_time or record.create_timestamp.timestamp()
@@ -137,8 +334,9 @@ def _days_of(run: dg.DagsterRun) -> Iterator[dt.date]:
             day += dt.timedelta(days=1)
 
 
-def _ask_for(first: dt.date, last: dt.date) -> dg.RunRequest:
+def _ask_for(first: dt.date, last: dt.date, run_config: dict[str, Any] | None = None) -> dg.RunRequest:
     return dg.RunRequest(
+        run_config=run_config,
         # Tells the runs of one tick apart; Dagster compares it within a tick only, so that the next day asks again.
         run_key=f"{first}..{last}",
         tags={ASSET_PARTITION_RANGE_START_TAG: first.isoformat(), ASSET_PARTITION_RANGE_END_TAG: last.isoformat()},

@@ -17,6 +17,8 @@ OWNERS = ["team:minerecon"]
 _POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 
 PROGRESS = dg.AssetKey("ingestion_progress")
+BOAV = dg.AssetKey("boav_control_totals")
+EBOCF = dg.AssetKey("ebocf_control_totals")
 RECORDS = dg.AssetKey("curtailment_records")
 WIND = dg.AssetKey("wind_generation_data")
 DIFFICULTY = dg.AssetKey("bitcoin_difficulty")
@@ -108,11 +110,13 @@ def settlement_day_specs(partitions: dg.PartitionsDefinition[str]) -> list[dg.As
             tables.ingestion_progress,
             "elexon",
             [],
-            "What Elexon answered for the day: settlement stacks and control totals (BOAV), kept in the raw archive as "
-            "they came, and the latest attempt at every settlement period. Select it to ask Elexon; a day that the "
-            "archive holds final is not asked again unless `force` is set.",
+            "What Elexon answered for the day: settlement stacks and control totals (BOAV, EBOCF), kept in the raw "
+            "archive as they came, and the latest attempt at every settlement period. Select it to ask Elexon; a day "
+            "that the archive holds final is not asked again unless `force` is set.",
             frozenset({"api", "postgres"}),
         ),
+        daily(BOAV, tables.boav_control_totals, "elexon", [PROGRESS, BM_UNITS]),
+        daily(EBOCF, tables.ebocf_control_totals, "elexon", [PROGRESS, BM_UNITS]),
         daily(RECORDS, tables.curtailment_records, "curtailment", [PROGRESS, BM_UNITS]),
         daily(WIND, tables.wind_generation_data, "curtailment", [PROGRESS]),
         daily(DIFFICULTY, tables.bitcoin_difficulty, "bitcoin", [], None, frozenset({"dynamodb", "postgres"})),
@@ -157,20 +161,29 @@ def _sums(
 CHECKED_ASSET: Mapping[str, dg.AssetKey] = {
     "completeness": PROGRESS,
     "control_totals": RECORDS,
-    "calculation": DIFFICULTY,
     "conservation": DAILY,
+    "calculation": BITCOIN_DAILY,
+    "physics": DAILY,
     "money": DAILY,
+    "register": RECORDS,
+    "drift": RECORDS,
 }
-"""The asset on which each family of checks is shown."""
+"""The asset on which each family of checks of a settlement day is shown."""
+
+
+_AT = {"ERROR": "the day is not published", "WARN": "a person should look"}
 
 
 def check_specs(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetCheckSpec]:
-    """A check per family; blocking where one of its properties is an ERROR."""
+    """A check per family; blocking where one of its properties is an ERROR.
+
+    Drift is evaluated by verification, and by a run that has fetched the whole day.
+    """
     # Dagster calls partitioned checks a preview: the pinned version is tested with them, an operator need not read it.
     warnings.filterwarnings("ignore", category=dg.PreviewWarning)
     specs = []
     for family, asset in CHECKED_ASSET.items():
-        properties = [p for p in PROPERTIES if p.family == family]
+        properties = [p for p in PROPERTIES if p.family == family and p.scope == "day"]
         specs.append(
             dg.AssetCheckSpec(
                 family,
@@ -178,7 +191,9 @@ def check_specs(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetCheckS
                 blocking=any(p.severity == "ERROR" for p in properties),
                 partitions_def=partitions,
                 # Shown as Markdown, in which a single line feed is a space.
-                description="\n\n".join(f"{p.name} ({p.severity}): {p.meaning}" for p in properties),
+                description="\n\n".join(
+                    f"**{p.name}** ({p.severity}, {_AT[p.severity]}): {p.meaning}" for p in properties
+                ),
             )
         )
     return specs

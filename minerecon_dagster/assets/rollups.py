@@ -7,7 +7,7 @@ their Bitcoin is always made together.
 
 import datetime as dt
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -16,13 +16,17 @@ from sqlalchemy import Engine
 from minerecon_dagster import automation
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.core import checks as c
+from minerecon_dagster.core.checks import Result
 from minerecon_dagster.pipeline.rollups import (
     Grain,
     RollUp,
+    compare,
+    look_at_sums,
     months_to_update,
+    overall,
+    record_sums,
     roll_up_months,
     roll_up_years,
-    sums_not_older_than_parts,
     years_to_update,
 )
 from minerecon_dagster.resources.dagster_resources import ClockResource, WarehouseResource
@@ -40,7 +44,7 @@ def build_months(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinitio
     @dg.multi_asset(
         name="months",
         specs=automation.following_days(catalog.month_specs(partitions)),
-        check_specs=[_check_spec("month")],
+        check_specs=_check_specs("month"),
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
@@ -48,7 +52,8 @@ def build_months(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinitio
         engine = warehouse.engine()
         try:
             _update(context, engine, "month", context.partition_keys, clock.now())
-            yield _checked(engine, "month", clock.now())
+            for checked in _checked(context, engine, "month", context.partition_keys, clock.now()):
+                yield _check_result("month", checked)
         finally:
             engine.dispose()
 
@@ -61,7 +66,7 @@ def build_years(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition
     @dg.multi_asset(
         name="years",
         specs=automation.following_months(catalog.year_specs(partitions)),
-        check_specs=[_check_spec("year")],
+        check_specs=_check_specs("year"),
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
@@ -69,7 +74,8 @@ def build_years(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition
         engine = warehouse.engine()
         try:
             _update(context, engine, "year", context.partition_keys, clock.now())
-            yield _checked(engine, "year", clock.now())
+            for checked in _checked(context, engine, "year", context.partition_keys, clock.now()):
+                yield _check_result("year", checked)
         finally:
             engine.dispose()
 
@@ -78,30 +84,83 @@ def build_years(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition
 
 @dg.op
 def sweep(context: dg.OpExecutionContext, warehouse: WarehouseResource, clock: ClockResource) -> None:
-    """Bring every sum up to date that is not, but those that wait for a failing day; then check them all."""
+    """Check all sums, bring up to date those that are not, but those that wait for a failing day, and check again.
+
+    What was wrong is on record before it is mended: a total that somebody typed in does not vanish unseen.
+    """
     engine = warehouse.engine()
     try:
+        _look(context, engine, clock.now())
         with engine.connect() as connection:
             months, years = months_to_update(connection), years_to_update(connection)
         _log.info("months to update: %s; years: %s", ", ".join(months) or "none", ", ".join(map(str, years)) or "none")
         _update(context, engine, "month", months, clock.now())
         _update(context, engine, "year", [str(year) for year in years], clock.now())
-        for grain in SUMS:
-            check = _checked(engine, grain, clock.now())
+        if months or years:
+            _look(context, engine, clock.now())
+    finally:
+        engine.dispose()
+
+
+def look_at_sums_of(
+    context: dg.OpExecutionContext, engine: Engine, days: Collection[dt.date], now: dt.datetime, *, mend: bool
+) -> dict[str, str]:
+    """Look at all sums, and mend those of the months and years of ``days`` if that is asked for.
+
+    Args:
+        context: of the run, which logs an evaluation of each check.
+        engine: the warehouse.
+        days: settlement dates.
+        now: the time of the look.
+        mend: bring what is wrong up to date, and look again.
+
+    Returns:
+        What is wrong with the sums of ``days`` in the end, with the command that mends it, by month or year.
+        Those that wait for a failing day are left out: the day is named. So are those that were never made: the update
+        chain makes them, and the sweep finds what it lost.
+    """
+    touched: dict[Grain, set[str]] = {"month": {f"{d:%Y-%m}" for d in days}, "year": {f"{d:%Y}" for d in days}}
+    _look(context, engine, now)
+    with engine.connect() as connection:
+        stale: dict[Grain, list[str]] = {
+            "month": [key for key in months_to_update(connection) if key in touched["month"]],
+            "year": [str(key) for key in years_to_update(connection) if str(key) in touched["year"]],
+        }
+    if mend and any(stale.values()):
+        for grain, keys in stale.items():
+            _update(context, engine, grain, keys, now)
+        _look(context, engine, now)
+    with engine.connect() as connection:
+        left = {x.key for grain in SUMS for x in compare(connection, grain) if x.waits_for or x.problem == "missing"}
+        return {
+            key: "; ".join(str(r) for r in results if not r.passed)
+            for grain in SUMS
+            for key, results in look_at_sums(connection, grain, now).items()
+            if key in touched[grain] - left and not all(r.passed for r in results)
+        }
+
+
+def _look(context: dg.OpExecutionContext, engine: Engine, now: dt.datetime) -> None:
+    """Look at all sums, and log an evaluation of each check."""
+    for grain in SUMS:
+        for checked in _checked(context, engine, grain, None, now):
+            check = _check_result(grain, checked)
             evaluation = dg.AssetCheckEvaluation(
                 SUMS[grain], str(check.check_name), check.passed, check.metadata, severity=check.severity
             )
             # An op may log evaluations as an asset may; only the annotation of its method does not say so.
             context.log_event(evaluation)  # type: ignore[arg-type]
-    finally:
-        engine.dispose()
 
 
-def _check_spec(grain: Grain) -> dg.AssetCheckSpec:
-    checked = c.SUMS_NOT_OLDER_THAN_PARTS
-    return dg.AssetCheckSpec(
-        checked.name, asset=SUMS[grain], description=f"{checked.meaning} ({checked.severity}; it looks at all {grain}s)"
-    )
+def _check_specs(grain: Grain) -> list[dg.AssetCheckSpec]:
+    return [
+        dg.AssetCheckSpec(
+            checked.name,
+            asset=SUMS[grain],
+            description=f"{checked.meaning} ({checked.severity}; it looks at all {grain}s)",
+        )
+        for checked in (c.SUMS_NOT_OLDER_THAN_PARTS, c.ROLLUP_MODEL_RATIOS)
+    ]
 
 
 def _update(
@@ -133,21 +192,36 @@ def _update(
         _log.info("no day is stored of %s: no sums", ", ".join(without))
 
 
-def _checked(engine: Engine, grain: Grain, now: dt.datetime) -> dg.AssetCheckResult:
-    with engine.connect() as connection:
-        result = sums_not_older_than_parts(connection, grain, now)
-    if not result.passed:
-        _log.error("%s", result)
+def _checked(
+    context: dg.OpExecutionContext | dg.AssetExecutionContext,
+    engine: Engine,
+    grain: Grain,
+    keys: Collection[str] | None,
+    now: dt.datetime,
+) -> list[Result]:
+    """Look at all sums, record what was found of ``keys`` (None: of all) and what is new of the others."""
+    with engine.begin() as connection:
+        of_each = look_at_sums(connection, grain, now)
+        record_sums(connection, grain, of_each, keys=keys, now=now, run_id=context.run.run_id)
+    results = overall(grain, of_each)
+    for result in results:
+        if not result.passed:
+            _log.error("%s", result)
+    return results
+
+
+def _check_result(grain: Grain, result: Result) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         asset_key=SUMS[grain],
         check_name=result.checked.name,
         passed=result.passed,
         severity=dg.AssetCheckSeverity.ERROR,
         metadata={
-            "stale": result.violation_count,
-            "violations": dg.MetadataValue.json(list(result.violations)),
-            "looked_at": result.looked_at,
+            "problem": f"expected {result.expected}; found {result.actual}",
             "repair": result.repair,
+            "violations": result.violation_count,
+            "sample": dg.MetadataValue.json(result.sample),
+            "looked_at": result.looked_at,
         },
     )
 

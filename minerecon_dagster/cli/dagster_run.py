@@ -36,8 +36,8 @@ _PROCESS_TAG = "minerecon/process"
 
 def execute(
     job: str,
-    first: str,
-    last: str,
+    first: str | None,
+    last: str | None,
     run_config: dict[str, Any],
     *,
     asset_selection: Sequence[dg.AssetKey] | None = None,
@@ -46,12 +46,15 @@ def execute(
 
     Args:
         job: name of a job of the project.
-        first: key of the first partition.
+        first: key of the first partition; None for a job without partitions.
         last: key of the last partition, included.
         run_config: Dagster run configuration.
         asset_selection: the assets to make; None for all of the job's.
     """
     definition = _definitions().resolve_job_def(job)
+    tags = {_PROCESS_TAG: _process(os.getpid())}
+    if first is not None and last is not None:
+        tags |= {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}
     with dg.DagsterInstance.get() as instance, _our_lines():
         hold_connections(instance)
         _close_runs_of_killed_commands(instance)
@@ -59,11 +62,7 @@ def execute(
             instance=instance,
             run_config=run_config | _QUIET_DAGSTER,
             asset_selection=asset_selection,
-            tags={
-                ASSET_PARTITION_RANGE_START_TAG: first,
-                ASSET_PARTITION_RANGE_END_TAG: last,
-                _PROCESS_TAG: _process(os.getpid()),
-            },
+            tags=tags,
             raise_on_error=False,
         )
 

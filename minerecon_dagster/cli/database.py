@@ -13,16 +13,35 @@ def db() -> None:
 
 
 @db.command()
-def upgrade() -> None:
-    """Migrate the warehouse of DATABASE_URL to the newest schema, and create its roles."""
+@click.option(
+    "--print-superuser-sql",
+    is_flag=True,
+    help="Print only the statements, for psql, by which a superuser enforces what this role may not.",
+)
+def upgrade(print_superuser_sql: bool) -> None:
+    """Migrate the warehouse of DATABASE_URL to the newest schema, and set up its roles.
+
+    What the role of DATABASE_URL may not enforce is a warning, with the statements that a superuser should
+    run in the warehouse's database. Analysts log in with MINERECON_ANALYST_PASSWORD, if it is set.
+    """
     from minerecon_dagster.warehouse import migrate
+    from minerecon_dagster.warehouse.roles import superuser_script
     from minerecon_dagster.warehouse.store import open_warehouse
 
     with services() as settings:
         assert settings.database_url is not None
         engine = open_warehouse(settings.database_url)
-        before, after = migrate.upgrade(engine)
+        done = migrate.upgrade(engine, analyst_password=settings.analyst_password)
         engine.dispose()
-    click.echo(
-        f"warehouse: {before or 'empty'} -> {after}" if before != after else f"warehouse: at {after}, up to date"
-    )
+    said = f"{done.before or 'empty'} -> {done.after}" if done.before != done.after else f"at {done.after}, up to date"
+    click.echo(f"warehouse: {said}", err=print_superuser_sql)
+    script = superuser_script(done.not_enforced)
+    if print_superuser_sql:
+        click.echo(script or "-- everything is enforced\n", nl=False)
+    elif script:
+        click.echo(
+            "WARNING: the role of DATABASE_URL may not enforce all of docs/access.md. Run as a superuser, in the "
+            f"database of the warehouse (`minerecon db upgrade --print-superuser-sql | psql …`):\n{script}",
+            err=True,
+            nl=False,
+        )

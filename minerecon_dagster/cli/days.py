@@ -121,13 +121,14 @@ def run(first: dt.datetime | None, last: dt.datetime | None, as_json: bool) -> N
 
 
 def _run_sample() -> tuple[list[dt.date], Outcome]:
+    from minerecon_dagster.cli.prices import fetch_prices
     from minerecon_dagster.sample import SAMPLE_DAYS
 
     click.echo("SYNTHETIC DATA: the bundled sample days are made up by a generator; they are not Elexon's.", err=True)
     outcome = Outcome()
     for day in SAMPLE_DAYS:
         outcome = outcome.joined(run_days(day, day, {}))
-    return list(SAMPLE_DAYS), outcome
+    return list(SAMPLE_DAYS), outcome.joined(fetch_prices(SAMPLE_DAYS))
 
 
 def _days(first: dt.date, last: dt.date) -> list[dt.date]:
@@ -241,6 +242,7 @@ def report(settings: Settings, days: Sequence[dt.date], outcome: Outcome, *, as_
             )
         )
         return int(wrong)
+    repairs = _repairs(settings.database_url, days)
     if len(rows) <= MOST_DAYS_SHOWN:
         print_days(rows)
     else:
@@ -251,10 +253,23 @@ def report(settings: Settings, days: Sequence[dt.date], outcome: Outcome, *, as_
     for row in rows:
         if row.not_passed and not row.is_wrong:
             checks = ", ".join(row.not_passed)
-            click.echo(f"{row.day}: a person should look at {checks}: minerecon reingest {row.day} --force", err=True)
+            click.echo(f"{row.day}: a person should look at {checks}: {repairs[row.day]}", err=True)
     if len(days) > 1:  # of a single day the run's own line has just said it
         for why in outcome.not_done.values():
             click.echo(f"not done: {why}", err=True)
     if outcome.stopped_by:
         click.echo(f"not done: {outcome.stopped_by}", err=True)
     return int(wrong)
+
+
+def _repairs(database_url: str, days: Sequence[dt.date]) -> dict[dt.date, str]:
+    """The command that mends each day, as the results of its checks name it."""
+    from minerecon_dagster.pipeline.inventory import mend, over, read_standings
+    from minerecon_dagster.warehouse.store import open_warehouse
+
+    engine = open_warehouse(database_url)
+    try:
+        with engine.connect() as connection:
+            return {s.day: over(mend(s), s.day, s.day) for s in read_standings(connection, days[0], days[-1])}
+    finally:
+        engine.dispose()

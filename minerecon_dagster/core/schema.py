@@ -1,11 +1,12 @@
 """Elexon's answers as typed rows: what its OpenAPI description promises, and nothing looser.
 
 The Structs mirror the Insights API's description (``SettlementStackResponse``,
-``AcceptanceVolumeResponse``, ``BmUnitData``): every field that it declares must be there, of its type,
-and null only where it may be. Anything else is a `SchemaDriftError`, and the day stops. A field that
-it does not declare is logged once per process and ignored.
+``AcceptanceVolumeResponse``, ``IndicativeCashflowResponse``, ``BmUnitData``): every field that it
+declares must be there, of its type, and null only where it may be. Anything else is a
+`SchemaDriftError`, and the day stops. A field that it does not declare is logged once per process and
+ignored.
 
-Energy and prices stay the digits that Elexon sent until somebody asks for the `Decimal`: by way of a
+Energy, prices and cashflows stay the digits that Elexon sent until somebody asks for the `Decimal`: by way of a
 float they would not be exact, and most rows are not wind farms'.
 """
 
@@ -115,8 +116,8 @@ class OfferRow(StackRow, frozen=True, gc=False, rename="camel"):
     side: ClassVar[StackSide] = "offer"
 
 
-class PairVolumes(Struct, frozen=True, gc=False):
-    """Accepted energy per bid-offer pair in MWh (``DerivedDataBidOfferPairs``)."""
+class PairAmounts(Struct, frozen=True, gc=False):
+    """Energy in MWh, or money in GBP, per bid-offer pair (``DerivedDataBidOfferPairs``)."""
 
     negative1: float | None
     positive1: float | None
@@ -146,7 +147,7 @@ class BoavRow(Struct, frozen=True, gc=False, rename="camel"):
     acceptance_id: Int64
     acceptance_duration: str | None
     total_volume_accepted_digits: Raw = field(name="totalVolumeAccepted")
-    pair_volumes: PairVolumes
+    pair_volumes: PairAmounts
 
     @property
     def total_volume_accepted(self) -> Decimal | None:
@@ -157,6 +158,26 @@ class BoavRow(Struct, frozen=True, gc=False, rename="camel"):
     def has_volume(self) -> bool:
         """Whether any energy was accepted."""
         return self.total_volume_accepted_digits != b"null" and _is_not_zero(self.total_volume_accepted_digits)
+
+
+class EbocfRow(Struct, frozen=True, gc=False, rename="camel"):
+    """A row of the indicative cashflows (EBOCF): one unit in one period, all its acceptances together."""
+
+    created_date_time: Instant | None
+    settlement_date: str
+    settlement_period: Int32
+    start_time: str
+    bm_unit: str | None
+    bm_unit_type: str
+    lead_party_name: str | None
+    national_grid_bm_unit: str | None
+    total_cashflow_digits: Raw = field(name="totalCashflow")
+    bid_offer_pair_cashflows: PairAmounts
+
+    @property
+    def total_cashflow(self) -> Decimal:
+        """Cashflow in GBP, exact: positive where the unit is paid, as a negative volume at a negative price is."""
+        return Decimal(str(self.total_cashflow_digits, "ascii"))
 
 
 class AgwsRow(Struct, frozen=True, gc=False, rename="camel"):
@@ -213,6 +234,11 @@ def parse_stack(key: AnswerKey, day: dt.date, answer: Answer) -> list[StackRow]:
 def parse_boav(key: AnswerKey, day: dt.date, answer: Answer) -> list[BoavRow]:
     """The rows of a whole day's accepted volumes; arguments and errors as `parse_stack` has them."""
     return _parse(_BOAV, key, day, range(1, len(period_starts(day)) + 1), answer)
+
+
+def parse_cashflows(key: AnswerKey, day: dt.date, answer: Answer) -> list[EbocfRow]:
+    """The rows of a whole day's indicative cashflows; arguments and errors as `parse_stack` has them."""
+    return _parse(_EBOCF, key, day, range(1, len(period_starts(day)) + 1), answer)
 
 
 def parse_agws(key: AnswerKey, day: dt.date, answer: Answer) -> list[AgwsRow]:
@@ -278,7 +304,7 @@ class _Metadata(Struct, frozen=True):
     datasets: list[str] | UnsetType | None = UNSET
 
 
-Row = TypeVar("Row", StackRow, BoavRow, AgwsRow)
+Row = TypeVar("Row", StackRow, BoavRow, EbocfRow, AgwsRow)
 
 
 class _Shape(Generic[Row]):
@@ -291,8 +317,8 @@ class _Shape(Generic[Row]):
 
     def __init__(self, row: type[Row], digits: dict[str, msgspec.json.Decoder[Any]]) -> None:
         self.digits = digits
-        self.declared = _declared(row) | _declared(PairVolumes) | _declared(_Metadata) | {"data", "metadata"}
-        pairs = {"pair_volumes": _strict(PairVolumes)} if row is BoavRow else {}
+        self.declared = _declared(row) | _declared(PairAmounts) | _declared(_Metadata) | {"data", "metadata"}
+        pairs = {f.name: _strict(PairAmounts) for f in msgspec.structs.fields(row) if f.type is PairAmounts}
         self.decoder = _envelope_decoder(row, _Metadata, strict=False)
         self.strict_decoder = _envelope_decoder(_strict(row, **pairs), _strict(_Metadata), strict=True)
 
@@ -332,6 +358,7 @@ _STACK: dict[StackSide, _Shape[StackRow]] = {
     "offer": _Shape(OfferRow, _STACK_DIGITS),
 }
 _BOAV = _Shape(BoavRow, {"total_volume_accepted_digits": _NUMBERS_OR_NULLS})
+_EBOCF = _Shape(EbocfRow, {"total_cashflow_digits": _NUMBERS})
 _AGWS = _Shape(AgwsRow, {"quantity_digits": _NUMBERS})
 
 

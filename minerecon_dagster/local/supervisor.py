@@ -26,6 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--lock-descriptor", type=int, required=True)
+    parser.add_argument("--postgres-port", type=int)
     arguments = parser.parse_args()
     if os.fork():
         os._exit(0)  # so that no client has to reap the supervisor
@@ -35,21 +36,21 @@ def main() -> None:
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     run = RunFolder(arguments.home)
     try:
-        _serve(run)
+        _serve(run, arguments.postgres_port)
     except MinereconError as error:
         logger.error("%s", error)
         run.write_state({"failure": str(error), "configuration": isinstance(error, ConfigurationError)})
         raise SystemExit(1) from None
 
 
-def _serve(run: RunFolder) -> None:
+def _serve(run: RunFolder, postgres_port: int | None) -> None:
     """Start both services, publish them, and stop them when told to or when nobody uses them."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with lock_file(run.users_lock) as users, ThreadPoolExecutor(1) as executor:
         table = executor.submit(dynamodb.serve, run.home / "dynamodb")
-        with postgres.running(run.home, [WAREHOUSE_DATABASE, DAGSTER_DATABASE]) as server:
+        with postgres.running(run.home, WAREHOUSE_DATABASE, [DAGSTER_DATABASE], port=postgres_port) as server:
             endpoint = table.result()
             run.write_state(
                 {

@@ -12,23 +12,28 @@ from decimal import Decimal
 from msgspec import Raw
 from psycopg2.extras import execute_values
 from sqlalchemy import Connection, Engine, delete, text
+from sqlalchemy.dialects.postgresql import insert
 
 from minerecon_dagster.core import calendar
+from minerecon_dagster.core import checks as c
+from minerecon_dagster.core.answers import AnswerKey
 from minerecon_dagster.core.calendar import StackSide
-from minerecon_dagster.core.checks import Result
+from minerecon_dagster.core.checks import Result, Scope, result
 from minerecon_dagster.core.errors import DayFailedError
 from minerecon_dagster.core.mining import FORMULA_VERSION
 from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.core.schema import StackRow
 from minerecon_dagster.core.states import Slot
-from minerecon_dagster.pipeline import checks
-from minerecon_dagster.pipeline.fetch import FetchedDay, FetchFailedError
+from minerecon_dagster.core.waivers import Waivers
+from minerecon_dagster.pipeline import checks, controls
+from minerecon_dagster.pipeline.checks import Rate, UnmappedUnit
+from minerecon_dagster.pipeline.fetch import CONTROLS, FetchedDay, FetchFailedError
 from minerecon_dagster.pipeline.interpret import DayReading
 from minerecon_dagster.pipeline.register import refuse_to_mix
 from minerecon_dagster.warehouse.store import cursor, execute_script, statement
-from minerecon_dagster.warehouse.tables import ingestion_progress, reconciliation_results
+from minerecon_dagster.warehouse.tables import calculation_reconciliation, ingestion_progress, reconciliation_results
 
-BUILD_VERSION = 1
+BUILD_VERSION = 2
 """Raise it when the same inputs would be built into other rows: days are then built again when next met."""
 
 _RECORD_COLUMNS = (
@@ -36,6 +41,7 @@ _RECORD_COLUMNS = (
     "sequence_number, lead_party_name, volume_mwh, original_price_gbp_per_mwh, final_price_gbp_per_mwh, so_flag, "
     "cadl_flag, elexon_created_at"
 )
+NO_WAIVERS = Waivers()
 _NULL = r"\N"
 _COPY_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
@@ -61,6 +67,14 @@ class DayFigures:
 
 class ChecksFailedError(DayFailedError):
     """A blocking check did not hold, so the day was not published; holds every result."""
+
+    def __init__(self, message: str, results: Sequence[Result]) -> None:
+        super().__init__(message)
+        self.results = results
+
+
+class LookFailedError(DayFailedError):
+    """A stored day could not be looked at; holds a failed result for each check that it could not come to."""
 
     def __init__(self, message: str, results: Sequence[Result]) -> None:
         super().__init__(message)
@@ -116,12 +130,14 @@ class DayInputs:
         difficulty: the network difficulty of the day.
         difficulty_source: the table that it is from.
         models: the miner models to calculate: all of them.
+        unmapped: units that look like wind farms, were turned down on the day, and are not counted.
     """
 
     wind_units: Mapping[str, BmUnit]
     difficulty: Decimal
     difficulty_source: str
     models: Sequence[str]
+    unmapped: Sequence[UnmappedUnit] = ()
 
     def fingerprint(self, archive_uri: str) -> str:
         """The same text for the same inputs: a day built from them need not be built again."""
@@ -131,7 +147,14 @@ class DayInputs:
 
 
 def replace_day(
-    engine: Engine, fetched: FetchedDay, inputs: DayInputs, *, rebuild: bool, now: dt.datetime, run_id: str | None
+    engine: Engine,
+    fetched: FetchedDay,
+    inputs: DayInputs,
+    *,
+    rebuild: bool,
+    now: dt.datetime,
+    run_id: str | None,
+    waivers: Waivers = NO_WAIVERS,
 ) -> tuple[DayFigures, list[Result]]:
     """Replace a day and all that is derived from it, in one transaction that its checks must pass.
 
@@ -146,16 +169,23 @@ def replace_day(
         rebuild: write it again in any case.
         now: the time of building.
         run_id: the Dagster run, for the record.
+        waivers: what is accepted of the day.
 
     Returns:
-        The day's figures, and the results of all checks (warnings may have failed).
+        The day's figures, and the results of all checks (warnings may have failed, and what is waived).
 
     Raises:
         ChecksFailedError: a blocking check failed; the transaction was rolled back.
     """
     reading, archived = fetched.reading, fetched.archived
-    day = archived.day
+    day, today = archived.day, calendar.settlement_date(now)
     bids = list(wind_bids(reading, inputs.wind_units))
+
+    def checked(connection: Connection) -> tuple[list[Result], list[Rate]]:
+        results, rates = check_day(connection, fetched, bids, inputs.wind_units, inputs.unmapped)
+        results += checks.difficulty(connection, day, inputs.difficulty, inputs.difficulty_source)
+        return waivers.applied(day, results, today=today), rates
+
     fingerprint = inputs.fingerprint(archived.uri)
     with engine.begin() as connection:
         refuse_to_mix(connection, synthetic=archived.is_synthetic)
@@ -163,15 +193,16 @@ def replace_day(
             text("SELECT * FROM minerecon.daily_summaries WHERE summary_date = :day"), {"day": day}
         ).one_or_none()
         results: list[Result] = []
+        rates: list[Rate] = []
         if before is not None and before.built_from == fingerprint and not rebuild:
             connection.execute(statement("day/refresh_daily_summary"), _coverage(reading) | {"now": now})
-            results = _check_day(connection, reading, bids, inputs)
+            results, rates = checked(connection)
         if not results or any(r.blocks for r in results):
             _write_day(connection, fetched, bids, inputs, fingerprint, now)
             if before is not None and before.periods_due == before.periods_expected:
                 change = {**before._mapping, "day": day, "now": now, "run_id": run_id}
                 connection.execute(statement("day/insert_restatement"), change)
-            results = _check_day(connection, reading, bids, inputs)
+            results, rates = checked(connection)
         record_progress(connection, reading, archive_uri=archived.uri, synthetic=archived.is_synthetic)
         if blocking := [r for r in results if r.blocks]:
             raise ChecksFailedError(
@@ -180,6 +211,7 @@ def replace_day(
                 results,
             )
         record_results(connection, day, results, now=now, run_id=run_id)
+        record_rates(connection, day, rates, now=now)
         return day_figures(connection, day), results
 
 
@@ -215,6 +247,7 @@ def _write_day(
             " (settlement_date, settlement_period, start_time, wind_onshore_mw, wind_offshore_mw) VALUES %s",
             [(day, p, starts[p - 1], wind.onshore_mw, wind.offshore_mw) for p, wind in reading.wind.items()],
         )
+    controls.store_control_totals(connection, reading, inputs.wind_units)
     connection.execute(
         statement("day/upsert_difficulty"),
         {"day": day, "difficulty": inputs.difficulty, "source_table": inputs.difficulty_source},
@@ -233,22 +266,59 @@ def _write_day(
         },
     )
     connection.execute(statement("day/upsert_bitcoin_daily_summaries"), {"day": day, "models": models})
+    execute_script(connection, "day/insert_parts", {"day": day})
 
 
-def _check_day(
+def check_day(
     connection: Connection,
-    reading: DayReading,
+    fetched: FetchedDay,
     bids: Sequence[tuple[StackSide, int, StackRow]],
-    inputs: DayInputs,
-) -> list[Result]:
+    wind_units: Mapping[str, BmUnit],
+    unmapped: Iterable[UnmappedUnit],
+) -> tuple[list[Result], list[Rate]]:
+    """Evaluate every property of a day as it stands in the tables, but for the difficulty; writes nothing.
+
+    Args:
+        connection: a transaction that sees the day whole.
+        fetched: the day's answers. Where all of them came from Elexon just now, drift is evaluated too.
+        bids: the day's accepted wind bids among them.
+        wind_units: the wind farms in force on the day, by unit id.
+        unmapped: units that look like wind farms, were turned down on the day, and are not counted.
+
+    Returns:
+        The results, before any waiver, and the rate of each model.
+    """
+    reading = fetched.reading
+    calculations, rates = checks.calculations(connection, reading.day, bids=bids)
+    records = checks.records_match_archive(connection, reading, bids)
     return [
         *checks.completeness(reading),
-        checks.boav_wind_volume(reading, bids, inputs.wind_units),
-        checks.records_match_archive(connection, reading, bids),
-        checks.calculations_match_records(connection, reading.day, inputs.models),
-        checks.sums_match_parts(connection, reading.day, inputs.models),
-        checks.difficulty_known(inputs.difficulty, inputs.difficulty_source),
+        *controls.control_totals(reading, bids, wind_units),
+        records,
+        *calculations,
+        *checks.sums(connection, reading.day, {k: v for k, v in _coverage(reading).items() if k != "day"}),
+        *checks.in_sql(connection, reading.day, wind_units),
         checks.bids_are_priced(reading, bids),
+        checks.wind_like_units_mapped(reading, unmapped),
+        *_source_unchanged(fetched, records),
+    ], rates
+
+
+def _source_unchanged(fetched: FetchedDay, records: Result) -> list[Result]:
+    """What is stored against answers that came just now; nothing where some of them are older."""
+    slots = {AnswerKey("stack", side, period) for side, period in fetched.reading.looks}
+    if not slots or not fetched.fresh >= slots.union(CONTROLS):
+        return []
+    day = fetched.reading.day
+    return [
+        result(
+            c.SOURCE_UNCHANGED,
+            looked_at=len(fetched.fresh),
+            expected=f"what Elexon has just answered: {records.expected}",
+            actual=records.actual,
+            repair=c.SOURCE_UNCHANGED.repair_of(day),
+            violations=records.violations,
+        )
     ]
 
 
@@ -262,10 +332,12 @@ def recalculate_day(
     all_models: Sequence[str],
     now: dt.datetime,
     run_id: str | None,
+    waivers: Waivers = NO_WAIVERS,
 ) -> tuple[Sequence[str], DayFigures, list[Result]]:
     """Rebuild the calculations of ``models``, and their day's sums, from the stored records.
 
-    Where the difficulty is another than the stored one, those of ``all_models`` are rebuilt.
+    Where the difficulty is another than the stored one, or the formula a newer one, those of ``all_models`` are
+    rebuilt: they never differ in their inputs.
 
     Returns:
         The models that were rebuilt, the day's figures, and the results of the checks.
@@ -275,11 +347,13 @@ def recalculate_day(
         ChecksFailedError: a blocking check failed; the transaction was rolled back.
     """
     with engine.begin() as connection:
-        stored = connection.execute(statement("day/touch_daily_summary"), {"day": day, "now": now}).one_or_none()
+        stored = connection.execute(
+            statement("day/touch_daily_summary"), {"day": day, "now": now, "formula_version": FORMULA_VERSION}
+        ).one_or_none()
         if stored is None:
             raise DayFailedError(f"{day}: nothing is stored of this day; fetch it: minerecon reingest {day}")
-        rebuilt = models if stored.difficulty == difficulty else all_models
-        parameters = {"day": day, "models": list(rebuilt)}
+        rebuilt = models if stored.difficulty == difficulty and stored.is_of_formula else all_models
+        parameters = {"day": day, "models": list(rebuilt), "all_models": list(all_models)}
         connection.execute(
             statement("day/upsert_difficulty"),
             {"day": day, "difficulty": difficulty, "source_table": difficulty_source},
@@ -287,16 +361,23 @@ def recalculate_day(
         connection.execute(statement("day/delete_calculations"), parameters)
         connection.execute(statement("day/insert_calculations"), {**parameters, "formula_version": FORMULA_VERSION})
         connection.execute(statement("day/upsert_bitcoin_daily_summaries"), parameters)
-        results = [
-            checks.calculations_match_records(connection, day, rebuilt),
-            checks.sums_match_parts(connection, day, rebuilt),
-            checks.difficulty_known(difficulty, difficulty_source),
-        ]
+        # Of all models: a result of the rebuilt ones alone would hide what is wrong with another.
+        calculations, rates = checks.calculations(connection, day)
+        results = waivers.applied(
+            day,
+            [
+                *calculations,
+                *checks.sums(connection, day),
+                *checks.difficulty(connection, day, difficulty, difficulty_source),
+            ],
+            today=calendar.settlement_date(now),
+        )
         if blocking := [r for r in results if r.blocks]:
             raise ChecksFailedError(
                 f"{day}: a check failed, what was stored before is untouched: " + "; ".join(map(str, blocking)), results
             )
         record_results(connection, day, results, now=now, run_id=run_id)
+        record_rates(connection, day, rates, now=now)
         return rebuilt, day_figures(connection, day), results
 
 
@@ -348,13 +429,20 @@ def _insert_progress(
 
 
 def record_results(
-    connection: Connection, day: dt.date, results: Collection[Result], *, now: dt.datetime, run_id: str | None
+    connection: Connection,
+    day: dt.date,
+    results: Collection[Result],
+    *,
+    now: dt.datetime,
+    run_id: str | None,
+    scope: Scope = "day",
 ) -> None:
-    """Record evaluations in ``reconciliation_results``."""
+    """Record evaluations in ``reconciliation_results``; ``day`` is the first of a month or year that was looked at."""
     connection.execute(
         reconciliation_results.insert(),
         [
             {
+                "scope": scope,
                 "settlement_date": day,
                 "check_family": r.checked.family,
                 "check_name": r.checked.name,
@@ -364,13 +452,35 @@ def record_results(
                 "actual": r.actual,
                 "looked_at": r.looked_at,
                 "violation_count": r.violation_count,
-                "violations": list(r.violations),
+                "violations": r.sample,
                 "repair": r.repair,
+                "waiver": r.waiver,
+                "waived_until": r.waived_until,
                 "run_id": run_id,
                 "evaluated_at": now,
             }
             for r in results
         ],
+    )
+
+
+def record_rates(connection: Connection, day: dt.date, rates: Sequence[Rate], *, now: dt.datetime) -> None:
+    """Record how many of a day's calculations are right in ``calculation_reconciliation``; replaces the day's."""
+    statement_ = insert(calculation_reconciliation).values(
+        [
+            {
+                "settlement_date": day,
+                "miner_model": rate.miner_model,
+                "expected_count": rate.expected_count,
+                "matched_count": rate.matched_count,
+                "evaluated_at": now,
+            }
+            for rate in rates
+        ]
+    )
+    changed = {name: statement_.excluded[name] for name in ("expected_count", "matched_count", "evaluated_at")}
+    connection.execute(
+        statement_.on_conflict_do_update(index_elements=["settlement_date", "miner_model"], set_=changed)
     )
 
 

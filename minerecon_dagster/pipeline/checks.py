@@ -1,4 +1,4 @@
-"""The checks of a settlement day, evaluated inside the transaction that builds it.
+"""The checks of a settlement day, evaluated inside the transaction that builds it, and of a stored day at any time.
 
 Each compares what should be there, from the calendar, from Elexon's answers or from the tables, with
 what is, and returns its violators and how much it looked at.
@@ -7,26 +7,43 @@ what is, and returns its violators and how much it looked at.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from minerecon_dagster.core import checks as c
-from minerecon_dagster.core.calendar import STACK_SIDES, StackSide
-from minerecon_dagster.core.checks import Result, result
+from minerecon_dagster.core.calendar import STACK_SIDES, StackSide, period_count, period_starts
+from minerecon_dagster.core.checks import Property, Result, result
+from minerecon_dagster.core.mining import (
+    FORMULA_VERSION,
+    MINER_MODELS,
+    block_subsidy_btc,
+    broken_model_ratios,
+)
 from minerecon_dagster.core.register import BmUnit
+from minerecon_dagster.core.reviewed import reviewed_units
 from minerecon_dagster.core.schema import StackRow
 from minerecon_dagster.core.states import spans
 from minerecon_dagster.pipeline.interpret import DayReading
 from minerecon_dagster.warehouse.store import statement
 
-BOAV_TOLERANCE_SHARE = Decimal("0.005")
-BOAV_TOLERANCE_MWH = Decimal(1)
-"""A unit's accepted volume may differ by the larger of the two: the reports round differently."""
+BTC_TOLERANCE = Decimal("1e-12")
+"""Relative. PostgreSQL's division keeps 16 significant digits or more; a fault is larger."""
+STALE_CAPACITY = Decimal("1.1")
+"""How far a unit's energy may exceed its registered capacity: the register follows a repowering late."""
+UNMAPPED_CAPACITY = Decimal("1.25")
+"""How far the wind output may exceed what all wind farms of the register can give.
 
-_EXACT = Context(prec=200)
+AGWS also has farms that are no BM unit, about a quarter of the mapped capacity, and the register lags. No day comes
+near it: all of Britain's wind farms at their full power would. The fault that it is there for, MW added up as MWh,
+doubles the figure: it is found where the output is above 62 % of capacity, in a period or over the day; of a calmer
+day no bound could find it, so that a period's MWh are compared with its MW as well.
+"""
+
+EXACT = Context(prec=200)
 """Enough for any sum of products of 17-digit numbers: nothing may be rounded where equality is asked."""
 
 Bid = tuple[StackSide, int, StackRow]
@@ -34,12 +51,12 @@ Bid = tuple[StackSide, int, StackRow]
 
 def refetch(day: dt.date) -> str:
     """The command that asks Elexon for the day again."""
-    return f"minerecon reingest {day} --force"
+    return c.REFETCH.replace("DATE", str(day))
 
 
 def rebuild(day: dt.date) -> str:
     """The command that builds the day again from the archive."""
-    return f"minerecon reingest {day} --from-archive"
+    return c.REBUILD.replace("DATE", str(day))
 
 
 def completeness(reading: DayReading) -> list[Result]:
@@ -88,60 +105,40 @@ def _wind_output_known(reading: DayReading) -> Result:
     )
 
 
-def boav_wind_volume(reading: DayReading, bids: Sequence[Bid], wind_units: Mapping[str, BmUnit]) -> Result:
-    """Compare per wind unit and side Elexon's accepted volumes with the rows of the stack, MWh.
-
-    A side of the stack that is not fetched is watched too: volume there that no row covers is found.
-    """
-    with localcontext(_EXACT):
-        stack: dict[tuple[str, StackSide], Decimal] = {}
-        for side, _, row in bids:  # a period with rows is present
-            # A row outside the balancing mechanism has no acceptance, and BOAV lists acceptances.
-            if row.acceptance_id is not None:
-                assert row.id is not None
-                stack[row.id, side] = stack.get((row.id, side), Decimal()) + row.volume
-        control = {
-            (unit, side): mwh for side in STACK_SIDES for unit, mwh in reading.control_mwh(side, wind_units).items()
-        }
-        wrong = []
-        for unit, side in sorted(stack.keys() | control.keys()):
-            expected, actual = control.get((unit, side), Decimal()), stack.get((unit, side), Decimal())
-            if abs(expected - actual) > max(BOAV_TOLERANCE_MWH, BOAV_TOLERANCE_SHARE * abs(expected)):
-                wrong.append(
-                    {"bmu_id": unit, "stack_side": side, "boav_mwh": str(expected), "records_mwh": str(actual)}
-                )
-        return result(
-            c.BOAV_WIND_VOLUME,
-            looked_at=len(STACK_SIDES) + sum(len(rows) for rows in reading.boav.values()),
-            expected=f"{_short(sum(control.values(), Decimal()))} MWh of {len(control)} units in BOAV",
-            actual=f"{_short(sum(stack.values(), Decimal()))} MWh of {len(stack)} units in the stack",
-            repair=refetch(reading.day),
-            violations=wrong,
-        )
-
-
 def records_match_archive(connection: Connection, reading: DayReading, bids: Iterable[Bid]) -> Result:
-    """Compare rows, MWh and GBP per unit between the archive's answers and what is stored, exactly."""
-    names = ("row_count", "volume_mwh", "payment_gbp", "so_row_count", "so_volume_mwh", "so_payment_gbp")
-    with localcontext(_EXACT):
+    """Compare rows, MWh and GBP per unit between the archive's answers and what is stored, exactly.
+
+    That they are in the same periods and on the same side is compared by a weighted sum of the volumes. The
+    wind output is compared per period.
+    """
+    names = ("row_count", "volume_mwh", "payment_gbp", "so_row_count", "so_volume_mwh", "so_payment_gbp", "placed_mwh")
+    with localcontext(EXACT):
         archive: dict[str, list[Decimal]] = {}
-        for _, _, row in bids:
+        for side, period, row in bids:
             assert row.id is not None
-            sums = archive.setdefault(row.id, [Decimal()] * 6)
+            of_unit = archive.get(row.id)
+            if of_unit is None:
+                of_unit = archive[row.id] = [Decimal()] * len(names)
             volume, price = row.volume, row.original_price
             payment = volume * price if price is not None else Decimal()
-            figures = (Decimal(1), volume, payment)
-            for start in (0, 3) if row.so_flag else (0,):
-                for i, figure in enumerate(figures, start):
-                    sums[i] += figure
+            of_unit[0] += 1
+            of_unit[1] += volume
+            of_unit[2] += payment
+            if row.so_flag:
+                of_unit[3] += 1
+                of_unit[4] += volume
+                of_unit[5] += payment
+            of_unit[6] += volume * (2 * period + (side == "offer"))
         stored = {
             r.bmu_id: [Decimal(getattr(r, name)) for name in names]
             for r in connection.execute(statement("checks/stored_by_unit"), {"day": reading.day})
         }
-        wrong: list[dict[str, Any]] = []
-        for unit in sorted(archive.keys() | stored.keys()):
-            if archive.get(unit) != stored.get(unit):
-                wrong.append({"bmu_id": unit, "archive": _texts(archive.get(unit)), "stored": _texts(stored.get(unit))})
+        wrong: list[dict[str, Any]] = [
+            {"bmu_id": unit, "archive": _texts(names, archive.get(unit)), "stored": _texts(names, stored.get(unit))}
+            for unit in sorted(archive.keys() | stored.keys())
+            if archive.get(unit) != stored.get(unit)
+        ]
+        wrong += _wind_output_changed(connection, reading)
         answers = len(reading.rows)
         return result(
             c.RECORDS_MATCH_ARCHIVE,
@@ -153,61 +150,187 @@ def records_match_archive(connection: Connection, reading: DayReading, bids: Ite
         )
 
 
-def calculations_match_records(connection: Connection, day: dt.date, models: Sequence[str]) -> Result:
-    """Compare the set of (period, unit) and the energy of the records with each model's calculations."""
+def _wind_output_changed(connection: Connection, reading: DayReading) -> list[dict[str, Any]]:
+    archive = {period: (wind.onshore_mw, wind.offshore_mw) for period, wind in reading.wind.items()}
+    stored = {
+        r.settlement_period: (r.wind_onshore_mw, r.wind_offshore_mw)
+        for r in connection.execute(statement("checks/stored_wind_output"), {"day": reading.day})
+    }
+    return [
+        {
+            "settlement_period": period,
+            "archive": _texts(("onshore_mw", "offshore_mw"), archive.get(period)),
+            "stored": _texts(("onshore_mw", "offshore_mw"), stored.get(period)),
+        }
+        for period in sorted(archive.keys() | stored.keys())
+        if archive.get(period) != stored.get(period)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How many of a day's calculations with a miner model are right, of how many there should be."""
+
+    miner_model: str
+    expected_count: int
+    matched_count: int
+
+
+def calculations(
+    connection: Connection, day: dt.date, *, bids: Iterable[Bid] | None = None
+) -> tuple[list[Result], list[Rate]]:
+    """Compare each calculation with the records and with the formula on its own stored inputs.
+
+    Args:
+        connection: the warehouse.
+        day: settlement date.
+        bids: the day's accepted wind bids in the archive, which say how many calculations there should be;
+            without them, the stored records do.
+
+    Returns:
+        The results, and the rate of each model.
+    """
+    models = [m.name for m in MINER_MODELS]
+    try:
+        subsidies: Sequence[Decimal | None] = [block_subsidy_btc(start) for start in period_starts(day)]
+        unknown = None
+    except ValueError as error:
+        subsidies, unknown = [None] * period_count(day), str(error)
     found = connection.execute(
-        statement("checks/calculations_match_records"),
-        {"day": day, "models": list(models), "sample_size": c.SAMPLE_SIZE},
-    ).one()
-    return Result(
-        c.CALCULATIONS_MATCH_RECORDS,
+        statement("checks/calculations"),
+        {
+            "day": day,
+            "models": models,
+            "hashrates_ths": [m.hashrate_ths for m in MINER_MODELS],
+            "powers_w": [m.power_w for m in MINER_MODELS],
+            "subsidies_btc": subsidies,
+            "formula_version": FORMULA_VERSION,
+            "tolerance": BTC_TOLERANCE,
+        },
+    ).all()
+    compared, calculated = sum(f.compared for f in found), sum(f.calculated for f in found)
+    matched = {f.miner_model: f.matched for f in found}
+
+    def of(checked: Property, looked_at: int, expected: str) -> Result:
+        wrong = _ordered(v for f in found for v in getattr(f, checked.name))
         # Of a day without curtailment, that each model has nothing either is what was looked at.
-        looked_at=max(found.compared, len(models)),
-        expected=f"the periods, units and energy of the SO-flagged records, for {len(models)} models",
-        actual="the same" if not found.violation_count else f"{found.violation_count} that differ",
-        repair=f"minerecon recalculate {day}",
-        violation_count=found.violation_count,
-        violations=found.violations,
-    )
+        return _evaluated(checked, day, looked_at if compared else len(models), expected, wrong)
+
+    results = [
+        of(
+            c.CALCULATIONS_MATCH_RECORDS,
+            compared,
+            f"the periods, units and energy of the SO-flagged records, for {len(models)} models",
+        ),
+        of(c.ONE_FORMULA_VERSION, calculated, f"version {FORMULA_VERSION} of the formula"),
+        of(c.BTC_RECOMPUTED, calculated, "the formula on the stored energy, difficulty and subsidy"),
+        c.could_not_look(c.SUBSIDY_BY_HEIGHT, day, unknown)
+        if unknown
+        else of(c.SUBSIDY_BY_HEIGHT, calculated, f"{_either(subsidies)} BTC a block"),
+    ]
+    of_archive = {(period, row.id) for _, period, row in bids or () if row.so_flag}
+    expected = len(of_archive) if bids is not None else max((f.expected for f in found), default=0)
+    return results, [Rate(m, expected, min(matched.get(m, 0), expected)) for m in models]
 
 
-def sums_match_parts(connection: Connection, day: dt.date, models: Sequence[str]) -> Result:
-    """Compare each figure of the day's summaries with the sum of its parts, exactly."""
-    figures = connection.execute(statement("checks/sums_match_parts"), {"day": day, "models": list(models)}).all()
+def sums(connection: Connection, day: dt.date, coverage: Mapping[str, object] | None = None) -> list[Result]:
+    """Compare each figure of the day's summaries with the sum of its parts, exactly, and the models with each other.
+
+    Args:
+        connection: the warehouse.
+        day: settlement date.
+        coverage: the day's state and counts of periods, as its answers have them; None where they are not at hand.
+    """
+    models = [m.name for m in MINER_MODELS]
+    figures = connection.execute(statement("checks/sums_match_parts"), {"day": day, "models": models}).all()
     wrong = [
         {"figure": f.figure, "expected": str(f.expected), "actual": str(f.actual)} for f in figures if not f.matches
     ]
+    if coverage is not None:
+        row = connection.execute(statement("checks/stored_coverage"), {"day": day}).one_or_none()
+        stored = dict(row._mapping) if row is not None else {}
+        wrong += [
+            {"figure": name, "expected": str(value), "actual": _text(stored.get(name))}
+            for name, value in coverage.items()
+            if stored.get(name) != value
+        ]
+    looked_at = len(figures) + len(coverage or ())
+    mined = {
+        model: f.actual
+        for model in models
+        for f in figures
+        if f.figure == f"mined_btc {model}" and f.actual is not None
+    }
+    return [
+        _evaluated(c.SUMS_MATCH_PARTS, day, looked_at, f"{looked_at} figures equal to their parts", wrong),
+        model_ratios(day, mined),
+    ]
+
+
+def model_ratios(day: dt.date, mined_btc: Mapping[str, Decimal]) -> Result:
+    """Compare the day's Bitcoin of each model with that of the first one."""
+    found = ", ".join(f"{btc:.8f} {model}" for model, btc in mined_btc.items())
     return result(
-        c.SUMS_MATCH_PARTS,
-        looked_at=len(figures),
-        expected=f"{len(figures)} figures equal to their parts",
-        actual=f"{len(figures) - len(wrong)} equal",
-        repair=rebuild(day),
-        violations=wrong,
+        c.MODEL_RATIOS,
+        looked_at=len(mined_btc),
+        expected=f"the Bitcoin of {len(MINER_MODELS)} models in the ratios of their hash rates per watt",
+        actual=found or "none",
+        repair=c.MODEL_RATIOS.repair_of(day),
+        violations=broken_model_ratios(mined_btc),
     )
 
 
-def difficulty_known(difficulty: Decimal, source: str) -> Result:
-    """The day has a validated difficulty; the error of a missing one is made by `difficulty_missing`."""
-    return result(
+def difficulty(connection: Connection, day: dt.date, value: Decimal, source: str) -> list[Result]:
+    """The day has a validated difficulty, and was computed with it; `difficulty_missing` is for one that has none."""
+    stored = connection.execute(
+        text("SELECT difficulty FROM minerecon.bitcoin_difficulty WHERE settlement_date = :day"), {"day": day}
+    ).scalar()
+    known = result(
         c.DIFFICULTY_KNOWN,
         looked_at=1,
         expected=f"a positive difficulty in {source}",
-        actual=difficulty,
-        repair="minerecon difficulty load FILE.csv",
+        actual=value,
+        repair=c.DIFFICULTY_KNOWN.repair,
     )
+    same = result(
+        c.DIFFICULTY_MATCHES_SOURCE,
+        looked_at=1,
+        expected=f"{value}, in {source}",
+        actual="none stored" if stored is None else stored,
+        repair=c.DIFFICULTY_MATCHES_SOURCE.repair_of(day),
+        violations=[] if stored == value else [{"stored": _text(stored), "source": str(value)}],
+    )
+    return [known, same]
 
 
-def difficulty_missing(reason: str) -> Result:
-    """The day has no usable difficulty, and why."""
-    return result(
+def difficulty_missing(day: dt.date, reason: str) -> list[Result]:
+    """The day has no usable difficulty, and why; so nothing can be compared with it."""
+    known = result(
         c.DIFFICULTY_KNOWN,
         looked_at=1,
         expected="a positive difficulty",
         actual="none",
-        repair="minerecon difficulty load FILE.csv",
+        repair=c.DIFFICULTY_KNOWN.repair,
         violations=[{"error": reason}],
     )
+    return [known, c.could_not_look(c.DIFFICULTY_MATCHES_SOURCE, day, reason)]
+
+
+def not_run(
+    day: dt.date, why: str, *, results: Iterable[Result] = (), of: Collection[str] | None = None
+) -> list[Result]:
+    """A failed result for each blocking family that was not come to: a check that could not run has failed.
+
+    Args:
+        day: settlement date.
+        why: what kept it from being run.
+        results: what was evaluated.
+        of: the families that should have been; None for all.
+    """
+    ran = {r.checked.family for r in results}
+    first = {p.family: p for p in reversed(c.DAY_PROPERTIES) if p.severity == "ERROR"}
+    wanted = [p for p in first.values() if p.family not in ran and (of is None or p.family in of)]
+    return [c.could_not_look(p, day, why, repair=f"minerecon reingest {day}") for p in wanted]
 
 
 def bids_are_priced(reading: DayReading, bids: Iterable[Bid]) -> Result:
@@ -227,12 +350,126 @@ def bids_are_priced(reading: DayReading, bids: Iterable[Bid]) -> Result:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class UnmappedUnit:
+    """A unit that looks like a wind farm, is not mapped as one, and was turned down by ``mwh`` on the day."""
+
+    unit: BmUnit
+    mwh: Decimal
+
+
+def wind_like_units_mapped(reading: DayReading, unmapped: Iterable[UnmappedUnit]) -> Result:
+    """Find units that look like wind farms and were turned down without being counted; reviewed ones are named."""
+    reviewed = reviewed_units()
+    units = sorted(unmapped, key=lambda u: u.unit.bmu_id)
+    known = [f"{u.unit.bmu_id} {_short(u.mwh)} MWh" for u in units if u.unit.bmu_id in reviewed]
+    wrong = [
+        {
+            "bmu_id": u.unit.bmu_id,
+            "name": u.unit.name,
+            "lead_party": u.unit.lead_party_name,
+            "fuel_type": u.unit.fuel_type,
+            "not_counted_mwh": str(u.mwh),
+        }
+        for u in units
+        if u.unit.bmu_id not in reviewed
+    ]
+    return result(
+        c.WIND_LIKE_UNITS_MAPPED,
+        looked_at=len(reading.answers),
+        expected="no unmapped unit that looks like a wind farm and was turned down",
+        actual=f"{len(wrong)} units" + (f"; reviewed, and not counted: {', '.join(known)}" if known else ""),
+        repair=c.WIND_LIKE_UNITS_MAPPED.repair_of(reading.day),
+        violations=wrong,
+    )
+
+
+_IN_SQL: Mapping[str, Mapping[Property, str]] = {
+    "physics": {
+        c.UNIT_ENERGY_WITHIN_CAPACITY: f"each unit's energy in a period at most {STALE_CAPACITY} × half its capacity",
+        c.WIND_OUTPUT_WITHIN_CAPACITY: f"at most {UNMAPPED_CAPACITY} × the installed wind capacity, and MWh = MW / 2",
+    },
+    "money": {
+        c.PAYMENT_IS_VOLUME_TIMES_PRICE: "each payment the product of its volume and price, and the day's their sums",
+        c.NET_IS_PAID_MINUS_REFUNDED: "net = paid − refunded, each the sum of its records",
+        c.SIGNS_BY_FORMULA: "volumes below 0, energy above it, payments signed by volume × price",
+    },
+    "register": {
+        c.UNITS_IN_FORCE: "units that are wind farms in the register in force",
+        c.LEAD_PARTIES_IN_FORCE: "the lead parties of the register in force",
+    },
+}
+"""The properties that a file of ``sql/checks`` evaluates by itself, and what it expects.
+
+Such a file returns a row per property: ``check_name``, ``looked_at``, ``violations`` and a ``note`` or NULL.
+"""
+
+
+def in_sql(connection: Connection, day: dt.date, wind_units: Mapping[str, BmUnit]) -> list[Result]:
+    """Evaluate the properties that the tables and the register in force decide alone.
+
+    Args:
+        connection: the warehouse.
+        day: settlement date.
+        wind_units: the wind farms in force on the day, by unit id.
+    """
+    units = list(wind_units.values())
+    parameters = {
+        "day": day,
+        "period_count": period_count(day),
+        "units": [u.bmu_id for u in units],
+        "capacities_mw": [u.generation_capacity_mw for u in units],
+        "lead_parties": [u.lead_party_name for u in units],
+        "stale": STALE_CAPACITY,
+        "unmapped": UNMAPPED_CAPACITY,
+    }
+    results = []
+    for file, properties in _IN_SQL.items():
+        found = {r.check_name: r for r in connection.execute(statement(f"checks/{file}"), parameters)}
+        for checked, expected in properties.items():
+            row = found[checked.name]
+            results.append(_evaluated(checked, day, row.looked_at, expected, _ordered(row.violations), row.note))
+    return results
+
+
+def _evaluated(
+    checked: Property,
+    day: dt.date,
+    looked_at: int,
+    expected: str,
+    violations: Sequence[dict[str, Any]],
+    note: str | None = None,
+) -> Result:
+    found = f"{len(violations)} that differ" if violations else "the same" if looked_at else "nothing to look at"
+    return result(
+        checked,
+        looked_at=looked_at,
+        expected=expected,
+        actual=f"{found}; {note}" if note else found,
+        repair=checked.repair_of(day),
+        violations=violations,
+    )
+
+
+def _ordered(violations: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """By period and unit; those of the day as a whole last."""
+    return sorted(violations, key=lambda v: (v.get("settlement_period", 99), v.get("bmu_id", "")))
+
+
 def _short(mwh: Decimal) -> str:
     return f"{mwh:,.3f}"
 
 
-def _texts(figures: list[Decimal] | None) -> list[str] | None:
-    return None if figures is None else [str(f) for f in figures]
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _texts(names: Iterable[str], figures: Iterable[object] | None) -> dict[str, str | None] | None:
+    return None if figures is None else {n: _text(f) for n, f in zip(names, figures, strict=True)}
+
+
+def _either(figures: Iterable[Decimal | None]) -> str:
+    return " or ".join(str(f) for f in dict.fromkeys(figures))
 
 
 def _totals(by_unit: Mapping[str, list[Decimal]], where: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
+from minerecon_dagster.pipeline.verification import MENDABLE
 from minerecon_dagster.warehouse.migrate import require_current
 from minerecon_dagster.warehouse.store import statement
 
@@ -35,6 +36,46 @@ def days_to_ingest(engine: Engine, *, first_day: dt.date, today: dt.date) -> lis
             {"first_day": first_day, "today": today, "catch_up_days": CATCH_UP_DAYS},
         )
         return list(found.scalars())
+
+
+def days_to_retry(engine: Engine, *, first_day: dt.date, today: dt.date) -> list[tuple[dt.date, int]]:
+    """The days before ``today`` that are wrong in what a repair may mend, newest first.
+
+    Args:
+        engine: the warehouse.
+        first_day: the first day that is kept.
+        today: the settlement day in progress.
+
+    Returns:
+        Each day, with the number of repairs in vain since it was last right.
+
+    Raises:
+        ConfigurationError: the warehouse is not migrated.
+    """
+    with engine.connect() as connection:
+        require_current(connection)
+        found = connection.execute(
+            statement("schedule/days_to_retry"),
+            {"first_day": first_day, "today": today, "mendable": sorted(MENDABLE)},
+        )
+        return [(row.settlement_date, row.attempts) for row in found]
+
+
+def stored_days(engine: Engine, *, first_day: dt.date, last_day: dt.date) -> list[dt.date]:
+    """The stored days from ``first_day`` to ``last_day``, oldest first.
+
+    Raises:
+        ConfigurationError: the warehouse is not migrated.
+    """
+    with engine.connect() as connection:
+        require_current(connection)
+        found = connection.execute(statement("schedule/stored_days"), {"first_day": first_day, "last_day": last_day})
+        return list(found.scalars())
+
+
+def failing_days(connection: Connection) -> list[dt.date]:
+    """The settlement days that fail: an ERROR that is not waived, or a latest attempt that failed; oldest first."""
+    return list(connection.execute(statement("schedule/failing_days")).scalars())
 
 
 def ranges(days: Iterable[dt.date], *, at_most: int) -> list[tuple[dt.date, dt.date]]:

@@ -19,17 +19,21 @@ if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run 
     from minerecon_dagster.resources.elexon import ElexonClient
 
 CONTROLS = tuple(AnswerKey("boav", side) for side in STACK_SIDES)
+CASHFLOWS = tuple(AnswerKey("cashflows", side) for side in STACK_SIDES)
+OPTIONAL = (*CASHFLOWS, AGWS)
+"""Asked for with every day; without them it is built all the same, and a check warns."""
 
 
 @dataclass(frozen=True)
 class FetchedDay:
-    """A day's answers as archived, what they say, and what it took."""
+    """A day's answers as archived, what they say, and what it took; ``fresh`` are those that came just now."""
 
     archived: ArchivedDay
     reading: DayReading
     request_count: int
     retry_count: int
     brought_something_new: bool
+    fresh: frozenset[AnswerKey] = frozenset()
 
 
 class FetchFailedError(DayFailedError):
@@ -57,7 +61,7 @@ def questions(
 
     Every period that is over is asked for, and with them the control totals and the wind output. With
     ``periods``, only those, and whatever else should be there and is not held. Of a day that is held
-    final only the wind output is asked for, if it is not all known yet.
+    final only the optional answers are asked for that are not all known yet.
 
     Raises:
         DayFailedError: ``periods`` has one that the day has not got.
@@ -67,10 +71,11 @@ def questions(
         if wrong := sorted(set(periods) - set(range(1, calendar.period_count(day) + 1))):
             raise DayFailedError(f"{day} has settlement periods 1 to {calendar.period_count(day)}, not {wrong[0]}")
     elif held_reading is not None and held_reading.judgement.state == "final" and not force:
-        return [] if held_reading.knows_wind_output else [AGWS]
+        missing = [key for key in CASHFLOWS if key.side in held_reading.cashflow_errors]
+        return missing if held_reading.knows_wind_output else [*missing, AGWS]
     everything = (AnswerKey("stack", side, period) for side in sides for period in ended)
     keys = [k for k in everything if periods is None or k.period in periods or held is None or k not in held.answers]
-    return [*keys, *CONTROLS, AGWS] if keys else []
+    return [*keys, *CONTROLS, *OPTIONAL] if keys else []
 
 
 def read_archived(archived: ArchivedDay, sides: tuple[StackSide, ...]) -> DayReading:
@@ -122,10 +127,12 @@ def fetch_day(
     used = client().stats.snapshot() - before
     fetched = {key: answer for key, answer in got.items() if isinstance(answer, Answer)}
     failures = {key: error for key, error in got.items() if isinstance(error, SourceError)}
-    if held is not None and AGWS in held.answers:
-        failures.pop(AGWS, None)  # what is held of the wind output stays, as `Archive.record` carries it over
     held_answers = held.answers if held is not None else {}
-    carried = {key: answer for key, answer in held_answers.items() if key not in fetched and key not in failures}
+    if AGWS in held_answers:
+        failures.pop(AGWS, None)
+    # What is held of an optional answer stays where asking again has failed, as `Archive.record` carries it over.
+    lost = failures.keys() - set(OPTIONAL)
+    carried = {key: answer for key, answer in held_answers.items() if key not in fetched and key not in lost}
     answers = carried | fetched
     latest = max((answer.fetched_at for answer in answers.values()), default=started)
     reading = read_day(day, answers, failures, sides=sides, now=latest)
@@ -136,11 +143,11 @@ def fetch_day(
             asked=keys,
             synthetic=is_synthetic(source_url),
         )
-    if not fetched:  # only the wind output was asked for, and did not come
+    if not fetched:  # only optional answers were asked for, and did not come
         assert held is not None
         return FetchedDay(held, reading, used.requests, used.retries, False)
     archived, is_new = archive.record(day, fetched, now=now())
-    return FetchedDay(archived, reading, used.requests, used.retries, is_new)
+    return FetchedDay(archived, reading, used.requests, used.retries, is_new, frozenset(fetched))
 
 
 def from_archive(day: dt.date, archive: Archive, sides: tuple[StackSide, ...]) -> FetchedDay:

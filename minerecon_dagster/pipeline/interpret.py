@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
+from typing import NamedTuple
 
 from minerecon_dagster.core import calendar
 from minerecon_dagster.core.answers import Answer, AnswerKey
@@ -16,15 +17,27 @@ from minerecon_dagster.core.errors import MinereconError, SchemaDriftError
 from minerecon_dagster.core.schema import (
     AgwsRow,
     BoavRow,
+    EbocfRow,
     StackRow,
     distinct_rows,
     parse_agws,
     parse_boav,
+    parse_cashflows,
     parse_stack,
 )
 from minerecon_dagster.core.states import DayJudgement, PeriodLook, Slot, judge_day, period_status, spans
 
 AGWS = AnswerKey("agws")
+CASHFLOWS_AFTER_VOLUMES_AT_MOST = dt.timedelta(minutes=15)
+"""BOAV and EBOCF are asked for together. An EBOCF that is older than its BOAV by more than a fetch's retries is of an
+earlier look, and no control of what came since."""
+
+
+class CashflowSum(NamedTuple):
+    """A unit's cashflows of a day in GBP: with their signs, and without."""
+
+    net_gbp: Decimal
+    gross_gbp: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +65,8 @@ class DayReading:
         control_errors: the same for the control totals, by side.
         wind: wind output by period, where Elexon has any.
         wind_error: why the wind output was not fetched; None where it was. It never makes a day fail.
+        cashflows: rows of the indicative cashflows (EBOCF), by side.
+        cashflow_errors: why those of a side are not known. It never makes a day fail.
     """
 
     day: dt.date
@@ -66,6 +81,8 @@ class DayReading:
     control_errors: Mapping[StackSide, str]
     wind: Mapping[int, WindOutput]
     wind_error: str | None
+    cashflows: Mapping[StackSide, list[EbocfRow]]
+    cashflow_errors: Mapping[StackSide, str]
 
     @property
     def knows_wind_output(self) -> bool:
@@ -76,14 +93,30 @@ class DayReading:
     def control_mwh(self, side: StackSide, units: Collection[str]) -> dict[str, Decimal]:
         """BOAV's negative volume per unit of ``units`` on ``side``, over the periods that are present."""
         totals: dict[str, Decimal] = defaultdict(Decimal)
-        present = {p for p in range(1, self.judgement.periods_expected + 1) if self.is_present(side, p)}
-        for row in self.boav[side]:
+        present = self.present_periods(side)
+        for row in self.boav.get(side, ()):
             if row.bm_unit in units and row.settlement_period in present:
                 assert row.bm_unit is not None
                 volume = row.total_volume_accepted
                 if volume is not None and volume < 0:
                     totals[row.bm_unit] += volume
         return dict(totals)
+
+    def control_gbp(self, side: StackSide, units: Collection[str]) -> dict[str, CashflowSum]:
+        """EBOCF's cashflows per unit of ``units`` on ``side``, over the periods that are present."""
+        totals: dict[str, CashflowSum] = {}
+        present = self.present_periods(side)
+        for row in self.cashflows.get(side, ()):
+            if row.bm_unit in units and row.settlement_period in present:
+                assert row.bm_unit is not None
+                net, gross = totals.get(row.bm_unit, (Decimal(), Decimal()))
+                gbp = row.total_cashflow
+                totals[row.bm_unit] = CashflowSum(net + gbp, gross + abs(gbp))
+        return totals
+
+    def present_periods(self, side: StackSide) -> set[int]:
+        """The periods that are present on ``side``: the ones that a control total is compared over."""
+        return {p for p in range(1, self.judgement.periods_expected + 1) if self.is_present(side, p)}
 
     def is_present(self, side: StackSide, period: int) -> bool:
         """Whether the period is there on ``side``; on a side that is not fetched, on the sides that are."""
@@ -125,9 +158,10 @@ def read_day(
     for side in STACK_SIDES:
         key = AnswerKey("boav", side)
         try:
-            boav[side] = _control_rows(key, day, answers, failures)
+            boav[side] = parse_boav(key, day, _control_answer(key, answers, failures))
         except MinereconError as error:
             control_errors[side] = str(error)
+    cashflows, cashflow_errors = _cashflows(day, answers, failures)
 
     @cache
     def periods_with_volume(side: StackSide) -> set[int] | None:
@@ -166,8 +200,9 @@ def read_day(
     stack = {(key.side, key.period): answer for key, answer in answers.items() if key.side and key.kind == "stack"}
     wind, wind_error = _wind_output(day, answers, failures)
     return DayReading(
-        day, sides, judgement, looks, stack, rows, duplicates, boav, errors, control_errors, wind, wind_error
-    )
+        day, sides, judgement, looks, stack, rows, duplicates, boav, errors, control_errors, wind, wind_error,
+        cashflows, cashflow_errors,
+    )  # fmt: skip
 
 
 def _wind_output(
@@ -191,9 +226,30 @@ def _wind_output(
     return {p: WindOutput(mw.get((p, "Wind Onshore")), mw.get((p, "Wind Offshore"))) for p in sorted(periods)}, None
 
 
-def _control_rows(
-    key: AnswerKey, day: dt.date, answers: Mapping[AnswerKey, Answer], failures: Mapping[AnswerKey, MinereconError]
-) -> list[BoavRow]:
+def _cashflows(
+    day: dt.date, answers: Mapping[AnswerKey, Answer], failures: Mapping[AnswerKey, MinereconError]
+) -> tuple[dict[StackSide, list[EbocfRow]], dict[StackSide, str]]:
+    rows: dict[StackSide, list[EbocfRow]] = {}
+    errors: dict[StackSide, str] = {}
+    for side in STACK_SIDES:
+        key = AnswerKey("cashflows", side)
+        held, volumes = answers.get(key), answers.get(AnswerKey("boav", side))
+        late = held and volumes and volumes.fetched_at - held.fetched_at > CASHFLOWS_AFTER_VOLUMES_AT_MOST
+        try:
+            if late:
+                assert held is not None
+                error = failures.get(key, "it did not come with the day's other answers")
+                raise MinereconError(f"{error}; what is held of it is of {held.fetched_at:%Y-%m-%d %H:%M} UTC")
+            # What is held and not too old counts though asking again has failed: the archive keeps it as the newest.
+            rows[side] = parse_cashflows(key, day, _control_answer(key, answers, {} if held else failures))
+        except MinereconError as error:
+            errors[side] = str(error)
+    return rows, errors
+
+
+def _control_answer(
+    key: AnswerKey, answers: Mapping[AnswerKey, Answer], failures: Mapping[AnswerKey, MinereconError]
+) -> Answer:
     if key in failures:
         raise failures[key]
     answer = answers.get(key)
@@ -202,4 +258,4 @@ def _control_rows(
     if answer.status != 200:
         # The whole day's accepted volumes decide what an absence means, so an absence of theirs decides nothing.
         raise MinereconError(f"GET {answer.url}: HTTP {answer.status}, no control total for the day")
-    return parse_boav(key, day, answer)
+    return answer

@@ -6,14 +6,14 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine, delete, select, text, update
+from sqlalchemy import Connection, Engine, Exists, delete, exists, select, text, union_all, update
 
 from minerecon_dagster.core.answers import Answer, is_synthetic
 from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.errors import ConfigurationError, RegisterError
 from minerecon_dagster.core.register import BmUnit, Register, UnitVersion, changes, one_of_each
 from minerecon_dagster.core.schema import parse_register
-from minerecon_dagster.warehouse.tables import bm_units
+from minerecon_dagster.warehouse.tables import bitcoin_price_gbp, bm_units
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
     from minerecon_dagster.resources.archive import Archive
@@ -22,6 +22,7 @@ MOST_WIND_UNITS_LOST = 0.1
 """An answer without more than a tenth of the wind farms in force is a broken answer, not a new register."""
 
 _REGISTER_LOCK = 0x7265676973746572
+_NOBODY = BmUnit("", None, None, None, None, None, None)
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def record_register(engine: Engine, archive: Archive, answer: Answer, *, now: dt
         SchemaDriftError: it is not what Elexon's description says.
         RegisterError: it is not believable; nothing was changed.
     """
-    units = _units(answer)
+    units = units_of(answer)
     with engine.begin() as connection:
         refuse_to_mix(connection, synthetic=is_synthetic(answer.url))
         _refuse_unbelievable(connection, units, answer)
@@ -84,7 +85,12 @@ def rebuild_register(engine: Engine, archive: Archive) -> RegisterReport:
     return report
 
 
-def _units(answer: Answer) -> dict[str, BmUnit]:
+def units_of(answer: Answer) -> dict[str, BmUnit]:
+    """The units of an answer of the register, by unit id.
+
+    Raises:
+        SchemaDriftError: it is not what Elexon's description says.
+    """
     return one_of_each(
         BmUnit(
             bmu_id=unit.elexon_bm_unit,
@@ -101,12 +107,13 @@ def _units(answer: Answer) -> dict[str, BmUnit]:
 
 
 def refuse_to_mix(connection: Connection, *, synthetic: bool) -> None:
-    """A warehouse holds the real register or the synthetic sample's, and days of the same kind only.
+    """A warehouse holds the real register or the synthetic sample's, and days and prices of the same kind only.
 
     Raises:
         ConfigurationError: it holds the other kind.
     """
-    kind = connection.execute(select(bm_units.c.is_synthetic).limit(1)).scalar()
+    held_rows = [select(table.c.is_synthetic).limit(1) for table in (bm_units, bitcoin_price_gbp)]
+    kind = connection.execute(union_all(*held_rows)).scalar()
     if kind is not None and kind != synthetic:
         held, other = ("the synthetic sample", "real") if kind else ("real data", "synthetic")
         raise ConfigurationError(
@@ -131,14 +138,23 @@ def _in_force(connection: Connection) -> dict[str, BmUnit]:
 
 
 def _store(engine: Engine, answer: Answer, uri: str) -> RegisterReport:
-    units = _units(answer)
+    units = units_of(answer)
     today = settlement_date(answer.fetched_at)
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _REGISTER_LOCK})
-        found = changes(_in_force(connection), units)
+        current = _in_force(connection)
+        found = changes(current, units)
         in_force = bm_units.c.valid_to.is_(None)
         changed = sorted({*found.ended, *(unit.bmu_id for unit in found.begun)})
         if changed:
+            # The only version of a unit covers all days before it. Where it was seen first today, and has lost its fuel
+            # type since, those days keep their wind farm: it begins a day earlier, and ends today.
+            lost = [b for b in changed if current.get(b, _NOBODY).is_wind and not units.get(b, _NOBODY).is_wind]
+            connection.execute(
+                update(bm_units)
+                .where(in_force, bm_units.c.bmu_id.in_(lost), bm_units.c.valid_from >= today, ~_has_earlier_version())
+                .values(valid_from=today - dt.timedelta(days=1))
+            )
             # A version that began today and changes again today is replaced: days are the grain.
             connection.execute(
                 delete(bm_units).where(in_force, bm_units.c.bmu_id.in_(changed), bm_units.c.valid_from >= today)
@@ -149,6 +165,11 @@ def _store(engine: Engine, answer: Answer, uri: str) -> RegisterReport:
     return RegisterReport(
         len(units), sum(unit.is_wind for unit in units.values()), len(found.begun), len(found.ended), uri
     )
+
+
+def _has_earlier_version() -> Exists:
+    earlier = bm_units.alias()
+    return exists().where(earlier.c.bmu_id == bm_units.c.bmu_id, earlier.c.valid_from < bm_units.c.valid_from)
 
 
 def _row(unit: BmUnit, valid_from: dt.date, synthetic: bool) -> dict[str, object]:

@@ -7,15 +7,17 @@ can hide in the other.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from minerecon_dagster.core import checks as c
-from minerecon_dagster.core.checks import Result, result
+from minerecon_dagster.core.checks import Property, Result, result
+from minerecon_dagster.core.mining import MINER_MODELS, broken_model_ratios
+from minerecon_dagster.pipeline.build import record_results
 from minerecon_dagster.warehouse.migrate import require_current
 from minerecon_dagster.warehouse.store import execute_script, statement
 
@@ -24,8 +26,6 @@ Grain = Literal["month", "year"]
 TIME_TO_FOLLOW = dt.timedelta(hours=1)
 """How long sums may lag behind a day before they count as stale: the update chain and its queue need a while."""
 
-SWEEP_COMMAND = "dagster job execute -m minerecon_dagster.definitions -j rollup_sweep"
-"""Brings all sums up to date, but those that wait for a failing day."""
 START_COMMAND = "minerecon reingest FROM TO"
 
 
@@ -109,31 +109,155 @@ def compare(connection: Connection, grain: Grain) -> list[Comparison]:
     ]
 
 
-def sums_not_older_than_parts(connection: Connection, grain: Grain, now: dt.datetime) -> Result:
-    """Find the months (or years) whose sums are stale: missing, older than a day in them, or not their days' sums.
+def look_at_sums(connection: Connection, grain: Grain, now: dt.datetime) -> dict[str, list[Result]]:
+    """Evaluate both properties of every month (or year) that has a stored day or a sum, in order.
 
-    One that waits for a failing day is stale too: what it shows is not what its days say, and the result
-    names the days. Sums have `TIME_TO_FOLLOW` before they count. It looks at every month that has a stored
-    day or a sum; in a warehouse without any it has looked at nothing, and fails like every other check:
-    an installation that stores nothing is not well.
+    Args:
+        connection: the warehouse.
+        grain: month or year.
+        now: the time of the look; sums have `TIME_TO_FOLLOW` before they count as stale.
+
+    Returns:
+        For each key, as in ``2025-03``: whether its sums are what its days say, and whether its Bitcoin is in the
+        models' ratios. `overall` makes of it what Dagster shows.
     """
     compared = compare(connection, grain)
-    stale = [
-        x
-        for x in compared
-        if x.problem and (x.newest_day_built_at is None or x.newest_day_built_at <= now - TIME_TO_FOLLOW)
+    bitcoin = {
+        str(r[0]): {model: Decimal(btc) for model, btc in (r.mined_btc or {}).items()}
+        for r in connection.execute(statement(f"rollup/{grain}_bitcoin"))
+    }
+    broken_days = _days_with_broken_ratios(connection)
+    found: dict[str, list[Result]] = {}
+    for x in compared:
+        found[x.key] = [_sums_follow(x, grain, now)]
+        # Sums that were not made yet are that property's to report, and have nothing to compare.
+        if x.problem != "missing" or x.key in bitcoin:
+            broken_here = [day for day in broken_days if str(day).startswith(x.key)]
+            found[x.key].append(_ratios_hold(x, grain, bitcoin.get(x.key, {}), broken_here))
+    return found
+
+
+def overall(grain: Grain, of_each: Mapping[str, Sequence[Result]]) -> list[Result]:
+    """The two results over all months (or years) that `look_at_sums` returned.
+
+    In a warehouse without any of them they have looked at nothing, and fail like every other check: an
+    installation that stores nothing is not well.
+    """
+    found = [r for of_key in of_each.values() for r in of_key]
+    return [
+        _joined(grain, c.SUMS_NOT_OLDER_THAN_PARTS, found, "each the sum of its days", "stale"),
+        _joined(grain, c.ROLLUP_MODEL_RATIOS, found, "the models' Bitcoin in their ratios", "not in the ratios"),
     ]
-    waited_for = [day for x in stale for day in x.waits_for]
+
+
+def _joined(grain: Grain, checked: Property, found: Sequence[Result], expected: str, wrong_word: str) -> Result:
+    results = [r for r in found if r.checked == checked]
+    wrong = [r for r in results if not r.passed]
+    repairs = list(dict.fromkeys(r.repair for r in wrong))
+    return result(
+        checked,
+        looked_at=len(results),
+        expected=f"{len(results)} {grain}s, {expected}" if results else f"a {grain} with a stored day",
+        actual=f"{len(wrong)} {wrong_word}" if results else "nothing is stored",
+        repair="; ".join(repairs[: c.SAMPLE_SIZE]) if repairs else c.SWEEP if results else START_COMMAND,
+        violations=[v for r in wrong for v in r.violations],
+    )
+
+
+def record_sums(
+    connection: Connection,
+    grain: Grain,
+    of_each: Mapping[str, Sequence[Result]],
+    *,
+    keys: Collection[str] | None,
+    now: dt.datetime,
+    run_id: str | None,
+) -> None:
+    """Record what `look_at_sums` found, a row for each month (or year) and property.
+
+    Args:
+        connection: in a transaction of the caller's.
+        grain: month or year.
+        of_each: what was found.
+        keys: record these, and of the others those that pass where they failed or the other way round, so that
+            the day in progress, summed every half an hour, does not fill the table; None for all.
+        now: the time of the look.
+        run_id: the Dagster run.
+    """
+    found = connection.execute(
+        text(
+            "SELECT settlement_date, check_name, passed FROM minerecon.reconciliation_latest"
+            " WHERE scope = :scope AND check_family = :family"
+        ),
+        {"scope": grain, "family": c.SUMS_NOT_OLDER_THAN_PARTS.family},
+    )
+    latest = {(_key(grain, r.settlement_date), r.check_name): r.passed for r in found}
+    # Of a month that failed once, and of which neither a day nor a sum is left, nothing else would say that it is well.
+    gone = {key for (key, _), passed in latest.items() if not passed and key not in of_each}
+    for key, results in {**of_each, **dict.fromkeys(gone, _NOTHING_LEFT)}.items():
+        news = [
+            r for r in results if keys is None or key in keys or latest.get((key, r.checked.name), True) != r.passed
+        ]
+        if news:
+            record_results(connection, _first_day(grain, key), news, now=now, run_id=run_id, scope=grain)
+
+
+def _sums_follow(x: Comparison, grain: Grain, now: dt.datetime) -> Result:
+    """Whether the sums are there, not older than a day in them, and what the days say.
+
+    Sums that wait for a failing day are stale too: what they show is not what their days say.
+    """
+    late = x.newest_day_built_at is None or x.newest_day_built_at <= now - TIME_TO_FOLLOW
     return result(
         c.SUMS_NOT_OLDER_THAN_PARTS,
-        looked_at=len(compared),
-        expected=f"{len(compared)} {grain}s, each the sum of its days" if compared else f"a {grain} with a stored day",
-        actual=f"{len(stale)} stale" if compared else "nothing is stored",
-        repair=f"minerecon reingest {waited_for[0]}" if waited_for else SWEEP_COMMAND if compared else START_COMMAND,
-        violations=[
-            {grain: x.key, "problem": x.problem, "waits_for": [day.isoformat() for day in x.waits_for]} for x in stale
-        ],
+        looked_at=1,
+        expected="the sums of its days",
+        actual=x.problem or "the sums of its days",
+        repair=f"minerecon reingest {x.waits_for[0]}" if x.waits_for else c.SWEEP,
+        violations=[{grain: x.key, "problem": x.problem, "waits_for": [day.isoformat() for day in x.waits_for]}]
+        if x.problem and late
+        else [],
     )
+
+
+def _ratios_hold(x: Comparison, grain: Grain, bitcoin: Mapping[str, Decimal], broken_days: Sequence[dt.date]) -> Result:
+    broken = broken_model_ratios(bitcoin)
+    if broken_days:
+        first, last = broken_days[0], broken_days[-1]
+        repair = f"minerecon recalculate {first}" + (f" {last}" if last != first else "")
+    else:
+        repair = f"minerecon reingest {x.waits_for[0]}" if x.waits_for else c.SWEEP
+    return result(
+        c.ROLLUP_MODEL_RATIOS,
+        looked_at=1,
+        expected=", ".join(f"{m.name} {m.hashrate_ths / m.power_w:.6f}" for m in MINER_MODELS) + " TH/s per W",
+        actual="in proportion" if not broken else "; ".join(f"{b['miner_model']} {b['mined_btc']} BTC" for b in broken),
+        repair=repair,
+        violations=[{grain: x.key, **b} for b in broken],
+    )
+
+
+_NOTHING_LEFT = [
+    result(checked, looked_at=1, expected="no sums: no day is stored", actual="none", repair=c.SWEEP)
+    for checked in (c.SUMS_NOT_OLDER_THAN_PARTS, c.ROLLUP_MODEL_RATIOS)
+]
+
+
+def _days_with_broken_ratios(connection: Connection) -> list[dt.date]:
+    found = connection.execute(statement("rollup/day_bitcoin"))
+    return [
+        r.summary_date
+        for r in found
+        if broken_model_ratios({model: Decimal(btc) for model, btc in (r.mined_btc or {}).items()})
+    ]
+
+
+def _first_day(grain: Grain, key: str) -> dt.date:
+    return dt.date.fromisoformat(f"{key}-01" if grain == "month" else f"{key}-01-01")
+
+
+def _key(grain: Grain, first_day: dt.date) -> str:
+    return f"{first_day:%Y-%m}" if grain == "month" else f"{first_day:%Y}"
 
 
 def _roll_up(engine: Engine, grain: Grain, parameters: dict[str, Any]) -> list[RollUp]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,27 +15,41 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from minerecon_dagster.core.calendar import StackSide
+from minerecon_dagster.core.calendar import StackSide, settlement_date
 from minerecon_dagster.core.checks import Result
 from minerecon_dagster.core.difficulty import validate_difficulty
-from minerecon_dagster.core.errors import ConfigurationError, DifficultyError, MinereconError
+from minerecon_dagster.core.errors import (
+    ArchiveError,
+    ConfigurationError,
+    DayFailedError,
+    DifficultyError,
+    MinereconError,
+)
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.register import Register
+from minerecon_dagster.core.waivers import read_waivers
 from minerecon_dagster.pipeline import checks
 from minerecon_dagster.pipeline.build import (
+    NO_WAIVERS,
     ChecksFailedError,
     DayFigures,
     DayInputs,
+    LookFailedError,
+    check_day,
     recalculate_day,
     record_failed_attempt,
+    record_rates,
     record_results,
     replace_day,
     wind_bids,
 )
+from minerecon_dagster.pipeline.checks import Rate, UnmappedUnit
+from minerecon_dagster.pipeline.controls import ControlFigures, boav_figures, ebocf_figures
 from minerecon_dagster.pipeline.fetch import FetchedDay, FetchFailedError, fetch_day, from_archive
 from minerecon_dagster.pipeline.register import load_register, rebuild_register, record_register
+from minerecon_dagster.settings import Settings
 from minerecon_dagster.warehouse.migrate import require_current, sync_reference_data
-from minerecon_dagster.warehouse.store import day_lock
+from minerecon_dagster.warehouse.store import day_lock, statement
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
     from minerecon_dagster.resources.archive import Archive
@@ -61,6 +75,8 @@ class DayReport:
     brought_something_new: bool = False
     duplicate_count: int = 0
     unmapped_mwh: dict[str, Decimal] = field(default_factory=dict)
+    boav: ControlFigures | None = None
+    ebocf: ControlFigures | None = None
 
 
 @dataclass(frozen=True)
@@ -115,13 +131,15 @@ class Worker:
         self._opened: ElexonClient | None = None
         self._difficulties: dict[dt.date, Decimal] = {}
         self._register = Register([])
+        self._waivers = NO_WAIVERS
 
     def prepare(self, days: Collection[dt.date], *, from_archive: bool) -> None:
-        """Read once what all days need: reference data, the register, the difficulties.
+        """Read once what all days need: reference data, the register, the waivers, the difficulties.
 
         Raises:
             ConfigurationError, RegisterError, SourceError: none of the days can be done.
         """
+        self._waivers = read_waivers(Settings.from_environ().waivers_file)
         with self._engine.begin() as connection:
             require_current(connection)
             sync_reference_data(connection)
@@ -213,23 +231,25 @@ class Worker:
                 )
             except FetchFailedError as failure:
                 record_failed_attempt(self._engine, failure, looked_at=self._now())
-                failure.results = checks.completeness(failure.reading)
+                failure.results = self.accepted(day, checks.completeness(failure.reading))
                 self._record(day, failure.results)
                 raise
             return _Fetched(found, time.perf_counter() - started, stack.pop_all())
 
     def _build(self, day: dt.date, fetched: _Fetched, *, rebuild: bool) -> DayReport:
         started = time.perf_counter()
-        found = fetched.found
+        found, wind_units = fetched.found, self._register.wind_units(day)
+        unmapped = self._unmapped(found)
         figures, results = self._recording(
             day,
             lambda: replace_day(
                 self._engine,
                 found,
-                DayInputs(self._register.wind_units(day), self._difficulty(day), self._table.name, MODEL_NAMES),
+                DayInputs(wind_units, self._difficulty(day), self._table.name, MODEL_NAMES, unmapped),
                 rebuild=rebuild,
                 now=self._now(),
                 run_id=self._run_id,
+                waivers=self._waivers,
             ),
         )
         return DayReport(
@@ -244,7 +264,9 @@ class Worker:
             archive_uri=found.archived.uri,
             brought_something_new=found.brought_something_new,
             duplicate_count=found.reading.duplicate_count,
-            unmapped_mwh=self._unmapped_mwh(found),
+            unmapped_mwh={u.unit.bmu_id: u.mwh for u in unmapped},
+            boav=boav_figures(found, wind_units),
+            ebocf=ebocf_figures(found, wind_units),
         )
 
     def recalculate(
@@ -289,11 +311,61 @@ class Worker:
                 all_models=MODEL_NAMES,
                 now=self._now(),
                 run_id=self._run_id,
+                waivers=self._waivers,
             )
             return figures, results
 
         figures, results = self._recording(day, build)
         return rebuilt, figures, results
+
+    def check(self, day: dt.date) -> list[Result]:
+        """Evaluate every property of a stored day but drift, against its archive object, the tables and the table of
+        difficulties, and record the results. Nothing is built, and Elexon is not asked.
+
+        It looks at one snapshot, under the day's lock: no other run replaces the day between archive and tables.
+
+        Args:
+            day: settlement date, among those of `prepare`.
+
+        Returns:
+            The results, what is waived among them.
+
+        Raises:
+            LookFailedError: the archive cannot be read or has no whole day, or nothing is stored; every blocking
+                family is then on record as failed.
+            ConfigurationError: no day can be looked at.
+        """
+        try:
+            with day_lock(self._engine, day):
+                results, rates = self._look(day)
+        except (ArchiveError, DayFailedError) as error:
+            results = self.accepted(day, checks.not_run(day, str(error)))
+            self._record(day, results)
+            raise LookFailedError(str(error), results) from error
+        results = self.accepted(day, results)
+        with self._engine.begin() as connection:
+            record_results(connection, day, results, now=self._now(), run_id=self._run_id)
+            record_rates(connection, day, rates, now=self._now())
+        return results
+
+    def _look(self, day: dt.date) -> tuple[list[Result], list[Rate]]:
+        found = from_archive(day, self._archive, self._sides)
+        wind_units = self._register.wind_units(day)
+        bids = list(wind_bids(found.reading, wind_units))
+        snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with self._engine.connect().execution_options(**snapshot) as connection, connection.begin():
+            if connection.execute(statement("checks/stored_coverage"), {"day": day}).one_or_none() is None:
+                raise DayFailedError(f"{day}: nothing is stored of this day; fetch it: minerecon reingest {day}")
+            results, rates = check_day(connection, found, bids, wind_units, self._unmapped(found))
+            try:
+                results += checks.difficulty(connection, day, self._difficulty(day), self._table.name)
+            except DifficultyError as error:
+                results += checks.difficulty_missing(day, str(error))
+        return results, rates
+
+    def accepted(self, day: dt.date, results: Iterable[Result]) -> list[Result]:
+        """The results of a day with what is waived of them today, by the waivers that `prepare` has read."""
+        return self._waivers.applied(day, results, today=settlement_date(self._now()))
 
     def traffic(self) -> ClientStats | None:
         """What was asked of Elexon so far; None where nothing was."""
@@ -325,17 +397,17 @@ class Worker:
             self._record(day, failure.results)
             raise
         except DifficultyError as failure:
-            self._record(day, [checks.difficulty_missing(str(failure))])
+            self._record(day, self.accepted(day, checks.difficulty_missing(day, str(failure))))
             raise
 
     def _record(self, day: dt.date, results: Collection[Result]) -> None:
         with self._engine.begin() as connection:
             record_results(connection, day, results, now=self._now(), run_id=self._run_id)
 
-    def _unmapped_mwh(self, fetched: FetchedDay) -> dict[str, Decimal]:
-        unmapped = self._register.unmapped_wind_like(fetched.archived.day)
+    def _unmapped(self, fetched: FetchedDay) -> list[UnmappedUnit]:
+        units = self._register.unmapped_wind_like(fetched.archived.day)
         totals: dict[str, Decimal] = {}
-        for _, _, row in wind_bids(fetched.reading, unmapped):
+        for _, _, row in wind_bids(fetched.reading, units):
             assert row.id is not None
             totals[row.id] = totals.get(row.id, Decimal()) - row.volume
-        return totals
+        return [UnmappedUnit(units[bmu_id], mwh) for bmu_id, mwh in totals.items()]

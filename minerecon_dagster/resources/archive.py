@@ -108,7 +108,7 @@ class _TakenError(Exception):
     """There is something of this name already."""
 
 
-class _Store(Protocol):
+class Store(Protocol):
     """Where the bytes are. Names are relative, with slashes; other failures are `ArchiveError`."""
 
     root: str
@@ -129,21 +129,27 @@ class _Store(Protocol):
         """Remove; nothing happens where nothing is there."""
 
 
+def open_store(url: str) -> Store:
+    """The bytes in a folder, or at ``s3://bucket/prefix``: of the archive, and of what is kept beside it.
+
+    Nothing is read or written yet.
+    """
+    return _S3Store(url) if url.startswith("s3://") else _FolderStore(Path(url))
+
+
 class Archive:
     """The raw archive at one place; keeps no state, so any number of processes may use it.
 
     Every method raises `ArchiveError` where the place cannot be used, or an object in it is damaged.
     """
 
-    def __init__(self, store: _Store) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
 
     @classmethod
     def from_url(cls, url: str) -> Self:
         """The archive in a folder, or at ``s3://bucket/prefix``. Nothing is read or written yet."""
-        if url.startswith("s3://"):
-            return cls(_S3Store(url))
-        return cls(_FolderStore(Path(url)))
+        return cls(open_store(url))
 
     def days(self) -> list[dt.date]:
         """The settlement days of which there is something, in order; one listing."""

@@ -18,9 +18,10 @@ from minerecon_dagster.settings import Settings
 from minerecon_dagster.warehouse.store import check_reachable, open_warehouse
 
 if TYPE_CHECKING:
-    from minerecon_dagster.resources.archive import Archive
+    from minerecon_dagster.resources.archive import Archive, Store
     from minerecon_dagster.resources.difficulty import DifficultyTable
     from minerecon_dagster.resources.elexon import ElexonClient
+    from minerecon_dagster.resources.price import PriceSource
 
 
 class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -67,6 +68,12 @@ class ArchiveResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
         return Archive.from_url(Settings.from_environ().archive_url)
 
+    def store(self) -> Store:
+        """The same place, for what is kept beside the archive: exports."""
+        from minerecon_dagster.resources.archive import open_store
+
+        return open_store(Settings.from_environ().archive_url)
+
 
 class DifficultyResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The network difficulty in the DynamoDB table ``DYNAMODB_DIFFICULTY_TABLE``."""
@@ -85,6 +92,23 @@ class DifficultyResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 "DYNAMODB_DIFFICULTY_TABLE is not set: set it, or run this under `minerecon local -- …`"
             )
         return DifficultyTable(name, region=os.environ.get("AWS_REGION") or None)
+
+
+class PriceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The price of Bitcoin, from ``BITCOIN_PRICE_BASE_URL``.
+
+    To take it from elsewhere, give `build_defs` another resource with these two methods, as ``price``.
+    """
+
+    def base_url(self) -> str:
+        """The base URL that is asked."""
+        return Settings.from_environ().price_base_url
+
+    def source(self) -> PriceSource:
+        """The source."""
+        from minerecon_dagster.resources.price import CoinbaseCandles
+
+        return CoinbaseCandles(self.base_url())
 
 
 class ClockResource(dg.ConfigurableResource):  # type: ignore[type-arg]

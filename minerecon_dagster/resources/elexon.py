@@ -377,6 +377,8 @@ def _path(key: AnswerKey, day: dt.date) -> str:
         return f"/balancing/settlement/stack/all/{key.side}/{day}/{key.period}"
     if key.kind == "boav":
         return f"/balancing/settlement/acceptance/volumes/all/{key.side}/{day}"
+    if key.kind == "cashflows":
+        return f"/balancing/settlement/indicative/cashflows/all/{key.side}/{day}"
     # Filtered by start time, both ends included, so that the London day is met in summer too.
     starts = period_starts(day)
     return (

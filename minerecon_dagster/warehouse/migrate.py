@@ -2,23 +2,39 @@
 
 Tables change by Alembic migrations only. Functions and views are replaced from ``sql/objects`` each
 time, so that the files say what is in force. All of it is one transaction: a failure changes nothing.
+Roles and rights follow after it, statement by statement: what the migrating role may not do is no failure.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from psycopg2.extensions import connection as PostgresConnection  # noqa: N812 - a class of that name
+from sqlalchemy import Connection, Engine, Table, delete, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.core.mining import MINER_MODELS, SUBSIDY_ERAS
-from minerecon_dagster.warehouse.tables import SCHEMA, block_subsidies, miner_models
+from minerecon_dagster.warehouse import roles
+from minerecon_dagster.warehouse.farms import farm_exceptions
+from minerecon_dagster.warehouse.published import PUBLISHED_FIGURES
+from minerecon_dagster.warehouse.store import act_as_owner
+from minerecon_dagster.warehouse.tables import (
+    SCHEMA,
+    block_subsidies,
+    miner_models,
+    published_figures,
+    wind_farm_exceptions,
+)
 
 LEAST_SERVER_VERSION = 150000
 """PostgreSQL 15: the first with UNIQUE NULLS NOT DISTINCT, which the identity of a record needs."""
@@ -35,23 +51,71 @@ def _config() -> Config:
     return config
 
 
+@dataclass(frozen=True)
+class Upgrade:
+    """The revision before (None: an empty database) and after, and what the role may not enforce."""
+
+    before: str | None
+    after: str | None
+    not_enforced: list[roles.NotEnforced]
+
+
 def upgrade(
-    engine: Engine, *, lock_timeout_s: int = 30, statement_timeout_s: int = 600
-) -> tuple[str | None, str | None]:
-    """Migrate the warehouse to the newest revision.
+    engine: Engine,
+    *,
+    analyst_password: str | None = None,
+    lock_timeout_s: int = 30,
+    statement_timeout_s: int = 600,
+) -> Upgrade:
+    """Migrate the warehouse to the newest revision, then its roles and rights.
+
+    Connections of ``engine`` that are opened afterwards work as the pipeline.
 
     Args:
         engine: connects as the owner of the database.
+        analyst_password: the one that analysts log in with from now on; None leaves it as it is.
         lock_timeout_s: how long to wait for a lock that somebody else holds.
         statement_timeout_s: how long one statement may take.
-
-    Returns:
-        The revision before (None: an empty database) and after.
 
     Raises:
         ConfigurationError: the server is too old, or the role may not do it; nothing was changed.
     """
+    before, after = _migrate(engine, lock_timeout_s, statement_timeout_s)
+    left_over = _secure(engine, analyst_password)
+    # The connections of before the first upgrade are the owner's, who may do more than the work needs.
+    engine.dispose()
+    return Upgrade(before, after, left_over)
+
+
+def change_analyst_password(engine: Engine, password: str) -> list[roles.NotEnforced]:
+    """Let analysts log in with ``password``; what it returns is `minerecon_dagster.warehouse.roles`'s."""
+    with _autocommitting_owner(engine) as connection:
+        return roles.set_analyst_password(connection, password)
+
+
+def _secure(engine: Engine, analyst_password: str | None) -> list[roles.NotEnforced]:
+    with _autocommitting_owner(engine) as connection:
+        left_over = roles.enforce(connection)
+        if analyst_password is not None:
+            left_over += roles.set_analyst_password(connection, analyst_password)
+    return left_over
+
+
+@contextmanager
+def _autocommitting_owner(engine: Engine) -> Iterator[PostgresConnection]:
+    raw = engine.raw_connection()
+    raw.detach()  # what is set for this session is for nobody else
+    with closing(raw):
+        connection = cast("PostgresConnection", raw.dbapi_connection)
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("SET ROLE NONE")
+        yield connection
+
+
+def _migrate(engine: Engine, lock_timeout_s: int, statement_timeout_s: int) -> tuple[str | None, str | None]:
     with engine.begin() as connection:
+        act_as_owner(connection)
         version = connection.execute(text("SELECT current_setting('server_version_num')::int")).scalar_one()
         if version < LEAST_SERVER_VERSION:
             raise ConfigurationError(f"DATABASE_URL: PostgreSQL {version // 10000} is too old; 15 or later is needed")
@@ -80,17 +144,54 @@ def upgrade(
 
 
 def sync_reference_data(connection: Connection) -> None:
-    """Copy the lists of which the code is the master: miner models and subsidy eras."""
-    models = [{"miner_model": m.name, "hashrate_ths": m.hashrate_ths, "power_w": m.power_w} for m in MINER_MODELS]
-    eras = [
+    """Copy the lists of which the code is the master: miner models, subsidy eras, names of farms, published figures.
+
+    Raises:
+        ConfigurationError: the file of the farms' names is not what it should be.
+    """
+    models: list[dict[str, Any]] = [
+        {"miner_model": m.name, "hashrate_ths": m.hashrate_ths, "power_w": m.power_w} for m in MINER_MODELS
+    ]
+    eras: list[dict[str, Any]] = [
         {"first_height": e.first_height, "starts_at": e.starts_at, "block_subsidy_btc": e.block_subsidy_btc}
         for e in SUBSIDY_ERAS
     ]
     for table, rows in ((miner_models, models), (block_subsidies, eras)):
-        statement = insert(table).values(rows)
-        keys = [c.name for c in table.primary_key]
-        changed = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in keys}
-        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
+        _copy(connection, table, rows)
+    farms: list[dict[str, Any]] = [
+        {"matches": e.matches, "key": e.key, "farm_name": e.farm_name, "reason": e.reason} for e in farm_exceptions()
+    ]
+    figures: list[dict[str, Any]] = [
+        {
+            "figure_id": f.figure_id,
+            "period_label": f.period,
+            "first_day": f.days[0],
+            "last_day": f.days[1],
+            "basis": f.basis,
+            "figure": f.figure,
+            "miner_model": f.miner_model,
+            "unit": f.unit,
+            "value": f.value,
+            "difficulty": f.difficulty,
+            "source": f.source,
+            "is_known_wrong": f.is_known_wrong,
+            "note": f.note,
+        }
+        for f in PUBLISHED_FIGURES
+    ]
+    for table, listed in ((wind_farm_exceptions, farms), (published_figures, figures)):
+        _copy(connection, table, listed)
+        keys = list(table.primary_key)
+        # Nothing depends on these: what the list no longer has goes.
+        kept = [tuple(row[c.name] for c in keys) for row in listed]
+        connection.execute(delete(table).where(tuple_(*keys).not_in(kept)))
+
+
+def _copy(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    statement = insert(table).values(rows)
+    keys = [c.name for c in table.primary_key]
+    changed = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
 
 
 def require_current(connection: Connection) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.warehouse.roles import PIPELINE
 
 _SQL = Path(__file__).parent / "sql"
 
@@ -32,18 +33,44 @@ def statement(name: str) -> TextClause:
     return text(sql(name))
 
 
-def open_warehouse(url: str) -> Engine:
-    """An engine for the warehouse at ``url`` (``postgresql+psycopg2://…``); connects when used."""
+_SESSION = "SET search_path = public; SET timezone = 'UTC'; SET application_name = 'minerecon'"
+# Not before `db upgrade` has let the role in: what an older one left works on as the owner until then.
+_WORK_AS_THE_PIPELINE = f"""
+SELECT set_config('role', rolname, false) FROM pg_catalog.pg_roles
+WHERE rolname = '{PIPELINE}' AND has_schema_privilege(oid, CAST(to_regnamespace('minerecon') AS oid), 'USAGE')
+  AND pg_has_role(session_user, oid, '{{may}}')
+"""  # noqa: S608 - a constant
+_KNOWS_SET = 160000
+"""PostgreSQL 16: the first in which a member of a role need not be allowed to act as it."""
+
+
+def open_warehouse(url: str, *, as_owner: bool = False) -> Engine:
+    """An engine for the warehouse at ``url`` (``postgresql+psycopg2://…``); connects when used.
+
+    Its connections work as ``minerecon_pipeline``, which may change data and not the schema, as soon as
+    `db upgrade` has let that role in.
+
+    Args:
+        url: of the owner of the database.
+        as_owner: work as the owner in any case, to make what no migration makes.
+    """
     engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
 
     @event.listens_for(engine, "connect")
     def _session(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         # A role named like the schema would otherwise have it on its search path, and names would differ by role.
         with connection.cursor() as session:  # type: ignore[attr-defined]
-            session.execute("SET search_path = public; SET timezone = 'UTC'; SET application_name = 'minerecon'")
+            may = "SET" if connection.server_version >= _KNOWS_SET else "MEMBER"
+            role = "" if as_owner else _WORK_AS_THE_PIPELINE.format(may=may)
+            session.execute("; ".join((_SESSION, role)))
         connection.commit()
 
     return engine
+
+
+def act_as_owner(connection: Connection) -> None:
+    """Let the transaction that is open, or begins now, be the owner's to its end: for changes of the schema."""
+    connection.execute(text("SET LOCAL ROLE NONE"))
 
 
 def check_reachable(engine: Engine, variable: str = "DATABASE_URL") -> None:

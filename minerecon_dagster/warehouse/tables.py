@@ -251,6 +251,113 @@ bitcoin_daily_summaries = Table(
     comment="A day's Bitcoin per miner model: the sum of historical_bitcoin_calculations.",
 )
 
+
+def _both_bases() -> list[Column[Any]]:
+    """Energy and money on both bases; made anew for each table."""
+    return [
+        Column("curtailed_mwh", Numeric, nullable=False, comment="Headline: SO-flagged curtailed energy, in MWh."),
+        Column("paid_gbp", Numeric, nullable=False, comment="Paid to farms for SO-flagged energy, in GBP."),
+        Column("refunded_gbp", Numeric, nullable=False, comment="Paid by farms for SO-flagged energy, in GBP."),
+        Column(
+            "payment_gbp",
+            Numeric,
+            Computed("paid_gbp - refunded_gbp", persisted=True),
+            nullable=False,
+            comment="Net payment to farms for SO-flagged energy, in GBP: paid − refunded.",
+        ),
+        Column("unpriced_mwh", Numeric, nullable=False, comment="SO-flagged energy without a price, in MWh."),
+        Column("all_bids_mwh", Numeric, nullable=False, comment="Energy of all accepted wind bids, any flag, in MWh."),
+        Column("all_bids_paid_gbp", Numeric, nullable=False, comment="Paid to farms for all wind bids, in GBP."),
+        Column("all_bids_refunded_gbp", Numeric, nullable=False, comment="Paid by farms for all wind bids, in GBP."),
+        Column(
+            "all_bids_payment_gbp",
+            Numeric,
+            Computed("all_bids_paid_gbp - all_bids_refunded_gbp", persisted=True),
+            nullable=False,
+            comment="Net payment to farms for all wind bids, in GBP: paid − refunded.",
+        ),
+        Column("all_bids_unpriced_mwh", Numeric, nullable=False, comment="Energy of all bids without a price, in MWh."),
+        Column("record_count", Integer, nullable=False, comment="Accepted wind bids, any flag."),
+        Column("so_record_count", Integer, nullable=False, comment="SO-flagged wind bids."),
+    ]
+
+
+def _both_bases_hold() -> CheckConstraint:
+    return CheckConstraint(
+        "paid_gbp >= 0 AND refunded_gbp >= 0 AND all_bids_paid_gbp >= paid_gbp AND all_bids_refunded_gbp >= refunded_gbp"
+        " AND all_bids_mwh >= curtailed_mwh AND record_count >= so_record_count",
+        name="all_bids_cover_so",
+    )
+
+
+# Analysts' sums per unit and per period: years of records take most of a second to add up, and these some milliseconds.
+unit_daily_summaries = Table(
+    "unit_daily_summaries",
+    metadata,
+    Column("settlement_date", Date, nullable=False, comment=_DATE),
+    Column("bmu_id", Text, nullable=False, comment="BM unit with an accepted wind bid on the day."),
+    Column("lead_party_name", Text, comment="Lead party of the unit, from the register version in force."),
+    *_both_bases(),
+    Column("period_count", SmallInteger, nullable=False, comment="Settlement periods with an accepted bid, any flag."),
+    Column("so_period_count", SmallInteger, nullable=False, comment="Settlement periods with an SO-flagged bid."),
+    PrimaryKeyConstraint("settlement_date", "bmu_id"),
+    ForeignKeyConstraint(["settlement_date"], [daily_summaries.c.summary_date], ondelete="CASCADE"),
+    _both_bases_hold(),
+    comment="A day's curtailment per BM unit: the sums of curtailment_records. Units without a bid have no row.",
+)
+
+period_summaries = Table(
+    "period_summaries",
+    metadata,
+    Column("settlement_date", Date, nullable=False, comment=_DATE),
+    Column("settlement_period", SmallInteger, nullable=False, comment=_PERIOD),
+    *_both_bases(),
+    Column("bmu_count", SmallInteger, nullable=False, comment="BM units with an accepted wind bid, any flag."),
+    Column("so_bmu_count", SmallInteger, nullable=False, comment="BM units with an SO-flagged wind bid."),
+    PrimaryKeyConstraint("settlement_date", "settlement_period"),
+    ForeignKeyConstraint(["settlement_date"], [daily_summaries.c.summary_date], ondelete="CASCADE"),
+    _period_range(),
+    _both_bases_hold(),
+    comment="A period's curtailment: the sums of curtailment_records. Periods without a wind bid have no row.",
+)
+
+wind_farm_exceptions = Table(
+    "wind_farm_exceptions",
+    metadata,
+    Column("matches", Text, nullable=False, comment="What is looked up: bmu_id (a unit) or stem (of a register name)."),
+    Column("key", Text, nullable=False, comment="The BM unit's id, or the stem as minerecon.wind_farm_stem makes it."),
+    Column("farm_name", Text, nullable=False, comment="Name of the wind farm."),
+    Column("reason", Text, nullable=False, comment="Why the stem of the register's name is not its name."),
+    PrimaryKeyConstraint("matches", "key"),
+    CheckConstraint("matches IN ('bmu_id', 'stem')", name="matches"),
+    comment="Wind farms whose register names do not say so. The list in the code, wind_farms.toml, is the master.",
+)
+
+published_figures = Table(
+    "published_figures",
+    metadata,
+    Column("figure_id", Text, primary_key=True, comment="Name of the figure, as in 2026-06/all_bids/curtailed_mwh."),
+    Column("period_label", Text, nullable=False, comment="Day, month or year that it is of, as in 2025-03."),
+    Column("first_day", Date, nullable=False, comment="First settlement date that it is of."),
+    Column("last_day", Date, nullable=False, comment="Last settlement date that it is of."),
+    Column("basis", Text, nullable=False, comment="so_flagged (the headline here) or all_bids."),
+    Column("figure", Text, nullable=False, comment="What it is: curtailed_mwh, payment_gbp or mined_btc."),
+    Column("miner_model", Text, comment="Miner model of a mined_btc; NULL of the others."),
+    Column("unit", Text, nullable=False, comment="MWh, GBP or BTC."),
+    Column("value", Numeric, nullable=False, comment="The figure as it was published, with its own rounding."),
+    Column("difficulty", Numeric, comment="Network difficulty that a mined_btc was published with; NULL if not known."),
+    Column("source", Text, nullable=False, comment="Who published it."),
+    Column("is_known_wrong", Boolean, nullable=False, comment="Whether it is known to be wrong, as the note says."),
+    Column("note", Text, nullable=False, comment="What a comparison must know."),
+    CheckConstraint("first_day <= last_day", name="days"),
+    CheckConstraint("basis IN ('so_flagged', 'all_bids')", name="basis"),
+    CheckConstraint(
+        "(figure, unit) IN (('curtailed_mwh', 'MWh'), ('payment_gbp', 'GBP'), ('mined_btc', 'BTC'))", name="figure"
+    ),
+    CheckConstraint("(figure = 'mined_btc') = (miner_model IS NOT NULL)", name="miner_model"),
+    comment="Totals that others published, to compare with. The list in the code is the master.",
+)
+
 bm_units = Table(
     "bm_units",
     metadata,

@@ -10,12 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
+from minerecon_dagster.core.calendar import STACK_SIDES
 from minerecon_dagster.core.errors import SchemaDriftError
-from minerecon_dagster.core.schema import distinct_rows, parse_boav, parse_register, parse_stack
+from minerecon_dagster.core.schema import distinct_rows, parse_boav, parse_cashflows, parse_register, parse_stack
+from minerecon_dagster.sample import SAMPLE_DAYS
+from minerecon_dagster.sample.generate import SampleWorld
 
 DAY = dt.date(2025, 3, 28)
 STACK = AnswerKey("stack", "bid", 12)
 BOAV = AnswerKey("boav", "bid")
+EBOCF = AnswerKey("cashflows", "bid")
 URL = "http://127.0.0.1:1/balancing/settlement/stack/all/bid/2025-03-28/12"
 
 
@@ -62,6 +66,22 @@ def boav_row(**changes):
         "acceptanceDuration": "L",
         "totalVolumeAccepted": -75.725,
         "pairVolumes": pairs | {"negative1": -75.725},
+    } | changes
+
+
+def ebocf_row(**changes):
+    pairs = {f"{sign}{n}": None for n in range(1, 7) for sign in ("negative", "positive")}
+    return {
+        "settlementDate": "2025-03-28",
+        "settlementPeriod": 1,
+        "startTime": "2025-03-28T00:00:00.0000000+00:00",
+        "createdDateTime": "2025-03-29T00:44:00.0000000+00:00",
+        "bmUnit": "T_ABRBO-1",
+        "bmUnitType": "T",
+        "leadPartyName": "Aberdeen Offshore Wind Farm",
+        "nationalGridBmUnit": "ABRBO-1",
+        "bidOfferPairCashflows": pairs | {"negative1": 5301.75},
+        "totalCashflow": 5301.75,
     } | changes
 
 
@@ -121,6 +141,7 @@ def test_a_field_that_may_be_null_may_be_null(name):
 def test_an_answer_without_rows_has_none(body):
     assert parse_stack(STACK, DAY, answer(body)) == []
     assert parse_boav(BOAV, DAY, answer(body)) == []
+    assert parse_cashflows(EBOCF, DAY, answer(body)) == []
 
 
 def test_a_404_has_no_rows_whatever_it_says():
@@ -202,6 +223,49 @@ def test_control_totals_may_be_of_any_period_of_the_day_and_of_no_other():
         parse_boav(BOAV, DAY, answer({"data": [boav_row(totalVolumeAccepted="-1")]}))
 
 
+@pytest.mark.parametrize("name", sorted(ebocf_row()))
+def test_every_declared_field_of_the_cashflows_is_required(name):
+    with pytest.raises(SchemaDriftError, match=rf"required field `{name}` - at `\$\.data\[0\]`"):
+        parse_cashflows(EBOCF, DAY, answer({"data": [without(ebocf_row(), name)]}))
+
+
+def test_cashflows_keep_every_digit_and_their_sign_and_may_lack_what_may_be_null(caplog):
+    nulls = dict.fromkeys(["createdDateTime", "bmUnit", "leadPartyName", "nationalGridBmUnit"])
+    body = json.dumps({"data": [ebocf_row(totalCashflow="C"), ebocf_row(**nulls)]})
+    rows = parse_cashflows(EBOCF, DAY, answer(body.replace('"C"', "-12345.678901234567890123")))
+    assert [str(row.total_cashflow) for row in rows] == ["-12345.678901234567890123", "5301.75"]
+    assert (rows[0].bm_unit, rows[1].bm_unit) == ("T_ABRBO-1", None)
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"totalCashflow": None}, r"Expected `float`, got `null` - at `\$\.data\[0\]\.totalCashflow`"),
+        ({"totalCashflow": "1"}, r"Expected `float`, got `str` - at `\$\.data\[0\]\.totalCashflow`"),
+        ({"bmUnitType": None}, r"at `\$\.data\[0\]\.bmUnitType`"),
+        ({"bidOfferPairCashflows": None}, r"at `\$\.data\[0\]\.bidOfferPairCashflows`"),
+        ({"settlementPeriod": 49}, "49 is not a period asked for"),
+        ({"settlementDate": "2025-03-29"}, "is not the day asked for"),
+    ],
+)
+def test_cashflows_that_are_not_as_declared_are_drift(change, problem):
+    with pytest.raises(SchemaDriftError, match=problem):
+        parse_cashflows(EBOCF, DAY, answer({"data": [ebocf_row(**change)]}))
+
+
+@pytest.mark.parametrize("day", SAMPLE_DAYS, ids=str)
+def test_the_samples_cashflows_are_read_without_a_field_too_many(day, caplog):
+    for side in STACK_SIDES:
+        served = SampleWorld().cashflows(day, side)
+        rows = parse_cashflows(AnswerKey("cashflows", side), day, answer({"data": served}))
+        assert [(r.settlement_period, r.bm_unit, float(r.total_cashflow)) for r in rows] == [
+            (r["settlementPeriod"], r["bmUnit"], r["totalCashflow"]) for r in served
+        ]
+        assert rows
+    assert not caplog.messages
+
+
 def test_an_undeclared_field_is_ignored_and_logged_once(caplog):
     pairs = boav_row()["pairVolumes"] | {"negative7": None}
     with caplog.at_level(logging.WARNING):
@@ -209,7 +273,9 @@ def test_an_undeclared_field_is_ignored_and_logged_once(caplog):
             (row,) = stack(stack_row(carbonPrice=1, extra="x"))
             assert row.volume == Decimal("-23.5")
             parse_boav(BOAV, DAY, answer({"data": [boav_row(pairVolumes=pairs)], "page": 1}))
-    assert [m.rsplit("'", 2)[1] for m in caplog.messages] == ["carbonPrice", "extra", "negative7", "page"]
+            parse_cashflows(EBOCF, DAY, answer({"data": [ebocf_row(currency="GBP")]}))
+    logged = [m.rsplit("'", 2)[1] for m in caplog.messages]
+    assert logged == ["carbonPrice", "extra", "negative7", "page", "currency"]
     assert URL in caplog.messages[0]
 
 

@@ -125,6 +125,6 @@ def test_the_additional_environment_is_all_that_boto3_needs(
     for name, value in embedded_environ.items():
         monkeypatch.setenv(name, value)
     table = boto3.resource("dynamodb").Table(embedded_environ["DYNAMODB_DIFFICULTY_TABLE"])
-    table.put_item(Item={"Date": "2025-03-28", "Difficulty": 113757508810854})
-    assert table.get_item(Key={"Date": "2025-03-28"})["Item"]["Difficulty"] == 113757508810854
-    table.delete_item(Key={"Date": "2025-03-28"})
+    table.put_item(Item={"Date": "2018-03-28", "Difficulty": 113757508810854})
+    assert table.get_item(Key={"Date": "2018-03-28"})["Item"]["Difficulty"] == 113757508810854
+    table.delete_item(Key={"Date": "2018-03-28"})

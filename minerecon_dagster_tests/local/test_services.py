@@ -2,16 +2,21 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
+import psycopg2
 import pytest
 
 from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.local.postgres import analyst_password
 from minerecon_dagster.local.services import local_services
+from minerecon_dagster.warehouse import migrate
+from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster_tests.local.conftest import Client, postmasters, processes, query_one, supervisors
 
 GIVEN = {
@@ -200,9 +205,67 @@ def test_a_server_that_ends_by_itself_is_replaced_for_the_next_client(home: Path
 def test_the_password_is_readable_by_the_owner_only(home: Path) -> None:
     client = Client(home)
     assert client.environ
-    for name in ("run/services.json", "run/supervisor.log", "postgres/password", "dynamodb/requests.jsonl"):
+    for name in (
+        "run/services.json",
+        "run/supervisor.log",
+        "postgres/password",
+        "postgres/analyst_password",
+        "dynamodb/requests.jsonl",
+    ):
         assert (home / name).stat().st_mode & 0o777 == 0o600, name
     client.leave()
+
+
+def test_analysts_log_in_with_the_generated_password_on_the_port_that_was_asked_for(home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with local_services(home, {"MINERECON_POSTGRES_PORT": str(port)}) as additional:
+        assert f"@127.0.0.1:{port}/" in additional["DATABASE_URL"]
+        password = analyst_password(home)
+        url = f"postgresql://minerecon_analyst:{password}@127.0.0.1:{port}"
+        for database in ("minerecon", "dagster", "postgres", "template1"):
+            # Nobody let them into the warehouse yet: that is for `minerecon db upgrade`.
+            with pytest.raises(psycopg2.OperationalError, match="permission denied for database"):
+                query_one(f"{url}/{database}", "SELECT 1")
+        with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+            query_one(f"{url.replace(password, 'wrong')}/minerecon", "SELECT 1")
+    with local_services(home, {}):
+        assert analyst_password(home) == password
+
+
+def test_a_port_that_is_taken_is_a_clear_error(home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with (
+            pytest.raises(ConfigurationError, match=f"MINERECON_POSTGRES_PORT: port {port} cannot be had"),
+            local_services(home, {"MINERECON_POSTGRES_PORT": port}),
+        ):
+            pass
+    assert processes(home) == []
+
+
+def test_a_warehouse_made_before_there_were_roles_for_analysts_gets_them_at_the_next_start(home: Path) -> None:
+    with local_services(home, {}) as additional:
+        engine = open_warehouse(additional["DATABASE_URL"])
+        migrate.upgrade(engine)
+        engine.dispose()
+        server = additional["DATABASE_URL"].partition("@")[2].partition("/")[0]
+        for database in ("template1", "dagster", "minerecon"):
+            superuser_does(home, server, database, "DROP OWNED BY minerecon_pipeline, minerecon_analyst")
+        superuser_does(home, server, "minerecon", "DROP ROLE minerecon_pipeline, minerecon_analyst")
+        superuser_does(home, server, "minerecon", "GRANT EXECUTE ON FUNCTION lo_create TO PUBLIC")
+        (home / "postgres" / "analyst_password").unlink()
+    with local_services(home, {}) as additional:
+        owner = additional["DATABASE_URL"]
+        url = owner.partition("://")[0] + f"://minerecon_analyst:{analyst_password(home)}@" + owner.partition("@")[2]
+        assert query_one(url, "SELECT count(*) FROM minerecon.miner_models") == 3
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            query_one(url, "SELECT lo_create(0)")
+
+
+def superuser_does(home: Path, server: str, database: str, statement: str) -> None:
+    password = (home / "postgres" / "password").read_text()
+    query_one(f"postgresql://postgres:{password}@{server}/{database}", statement)
 
 
 def test_the_owner_is_no_superuser_and_databases_are_durable_and_utf8(fresh_database: str) -> None:

@@ -68,6 +68,11 @@ class Project:
         with self.engine.connect() as connection:
             return [tuple(row) for row in connection.execute(text(query), parameters)]
 
+    def sql_write(self, statement: str, **parameters: Any) -> None:
+        """Change the tables as other hands might."""
+        with self.engine.begin() as connection:
+            connection.execute(text(statement), parameters)
+
     def content(self) -> dict[str, list[tuple[Any, ...]]]:
         """All rows of the day tables, without our own times: what "the same" means."""
         found = {}

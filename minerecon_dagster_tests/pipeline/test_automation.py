@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -13,8 +14,10 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.jobs import ROLL_UP_MONTHS, ROLL_UP_YEARS, ROLLUP_SWEEP
-from minerecon_dagster_tests.fake_elexon import NO_ROWS, FakeElexon, Fault, boav_path, stack_path
+from minerecon_dagster.resources.difficulty import DifficultyTable
+from minerecon_dagster_tests.fake_elexon import NO_ROWS, FakeElexon, Fault, boav_path, fake_elexon, stack_path
 from minerecon_dagster_tests.pipeline.conftest import DAY, Project
+from minerecon_dagster_tests.pipeline.test_checks import Stored
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 
@@ -177,6 +180,90 @@ def test_a_day_that_warns_holds_nothing_and_its_month_is_not_complete(project: P
     assert project.sql("SELECT days_present, days_final, is_complete FROM minerecon.monthly_summaries") == [
         (1, 0, False)
     ]
+
+
+def evaluation(project: Project, family: str) -> dg.AssetCheckEvaluation:
+    key = dg.AssetCheckKey(catalog.CHECKED_ASSET[family], family)
+    (record,) = project.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+    assert record.event is not None
+    assert record.event.dagster_event is not None
+    return record.event.dagster_event.asset_check_evaluation_data
+
+
+def test_a_warning_in_a_family_that_also_blocks_holds_nothing(
+    project: Project, chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fake_elexon(DAY, unpriced={DAY}) as elexon:
+        monkeypatch.setenv("ELEXON_BASE_URL", elexon.base_url)
+        project.ingest()
+    money = evaluation(project, "money")
+    assert not money.passed
+    assert money.severity is dg.AssetCheckSeverity.WARN
+    assert chain.tick() == MARCH
+
+
+def test_what_is_waived_holds_nothing_and_does_not_show_as_passed(
+    project: Project, chain: Chain, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    break_day(project, contradicts_the_control_total)
+    assert not project.run(DAY).success
+    assert chain.tick() == NOTHING
+    accepted = tmp_path / "accepted.toml"
+    accepted.write_text(
+        "\n".join(
+            f'[[waiver]]\ncheck = "control_totals.{name}"\nfirst_day = 2025-03-28\nlast_day = 2025-03-28\n'
+            'reason = "the stack lacks them"\naccepted_by = "A. Person"\nexpires = 2999-12-31'
+            for name in ("boav_wind_volume", "empty_day_has_empty_control")
+        )
+    )
+    monkeypatch.setenv("MINERECON_WAIVERS", str(accepted))
+    project.ingest()
+    found = evaluation(project, "control_totals")
+    assert not found.passed
+    assert found.severity is dg.AssetCheckSeverity.WARN
+    assert "WAIVED until 2999-12-31: the stack lacks them (accepted by A. Person)" in str(
+        found.metadata["boav_wind_volume"]
+    )
+    assert chain.tick() == MARCH
+
+
+def test_a_stored_day_that_a_look_finds_wrong_holds_its_month_until_it_is_right(
+    project: Project, chain: Chain, difficulty_table: str, tmp_path: Path
+) -> None:
+    project.run(DAY, NEXT)
+    chain.tick()
+    chain.tick()
+    project.sql_write("UPDATE minerecon.bitcoin_daily_summaries SET mined_btc = 1 WHERE miner_model = 'S9'")
+    table = DifficultyTable(difficulty_table, region="eu-west-2")
+    stored = Stored(project.engine, tmp_path / "archive", project.elexon, table)
+    assert not stored.check()["calculation.model_ratios"].passed
+    project.elexon.world.revise[NEXT] = 1.004
+    project.ingest(NEXT, force=True)
+    assert chain.tick() == NOTHING
+    project.ingest(from_archive=True)
+    assert chain.tick() == MARCH
+
+
+def test_a_good_day_of_a_run_that_failed_for_another_one_holds_nothing(project: Project, chain: Chain) -> None:
+    project.ingest()
+    chain.tick()
+    chain.tick()
+    project.elexon.faults = lambda path: Fault(400) if str(NEXT) in path else None
+    assert not project.run(DAY, NEXT).success
+    assert chain.tick() == NOTHING
+    mend_day(project)
+    project.ingest(NEXT)
+    assert chain.tick() == MARCH, (
+        "the first day was not asked for, so that its drift was not evaluated in the failed run"
+    )
+
+
+def test_the_tick_asks_nothing_of_a_warehouse_that_cannot_be_reached_and_requests_nothing(
+    project: Project, chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:9/nowhere")
+    assert chain.tick() == NOTHING, "nothing changed, so that it is not asked"
+    monkeypatch.undo()
 
 
 def test_a_day_whose_run_died_holds_its_month_until_it_has_run_again(project: Project, chain: Chain) -> None:

@@ -15,16 +15,21 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 from sqlalchemy import Engine, text
 
 from minerecon_dagster.assets import catalog
+from minerecon_dagster.core import checks as c
+from minerecon_dagster.core.checks import Result
+from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.jobs import ROLL_UP_MONTHS, ROLL_UP_YEARS, ROLLUP_SWEEP
 from minerecon_dagster.partitions import monthly_partitions, yearly_partitions
 from minerecon_dagster.pipeline.rollups import (
     TIME_TO_FOLLOW,
     Grain,
+    look_at_sums,
     months_to_update,
+    overall,
+    record_sums,
     roll_up_months,
     roll_up_years,
-    sums_not_older_than_parts,
     years_to_update,
 )
 
@@ -32,7 +37,8 @@ D = dt.date.fromisoformat
 BUILT = dt.datetime(2026, 1, 2, 6, tzinfo=dt.UTC)
 """When the days of these tests were built, and `NOW`, when they are looked at."""
 NOW = BUILT + dt.timedelta(days=1)
-MODELS = {"S19J_PRO": Decimal("0.000755"), "S9": Decimal("0.000235")}
+MODELS = {model.name: round(Decimal("0.02") * model.hashrate_ths / model.power_w, 15) for model in MINER_MODELS}
+"""Bitcoin of the first of a month, per model: in the models' ratios."""
 SUMMED = (
     "curtailed_mwh, payment_gbp, paid_gbp, refunded_gbp, unpriced_mwh, all_bids_mwh, all_bids_payment_gbp,"
     " record_count, so_record_count, wind_generation_mwh, wind_onshore_mwh, wind_offshore_mwh"
@@ -115,6 +121,13 @@ def to_update(engine: Engine) -> tuple[list[str], list[int]]:
         return months_to_update(connection), years_to_update(connection)
 
 
+def look(engine: Engine, grain: Grain, now: dt.datetime = NOW) -> tuple[Result, Result]:
+    """The results of both properties over all months (or years)."""
+    with engine.connect() as connection:
+        follow, ratios = overall(grain, look_at_sums(connection, grain, now))
+    return follow, ratios
+
+
 def roll_up_all(engine: Engine) -> None:
     months, years = to_update(engine)
     roll_up_months(engine, months, NOW)
@@ -173,7 +186,9 @@ def test_a_day_missing_in_the_middle_is_missing_and_not_zero(warehouse: Engine) 
 
 def test_a_model_that_some_days_lack_says_so_in_its_own_row(warehouse: Engine) -> None:
     store(warehouse, days("2025-03-01", "2025-03-31"))
-    set_bitcoin(warehouse, D("2025-03-31"), {"M20S": Decimal(1)})
+    with warehouse.begin() as connection:
+        without = "DELETE FROM minerecon.bitcoin_daily_summaries WHERE miner_model = 'M20S' AND summary_date < :d"
+        connection.execute(text(without), {"d": D("2025-03-31")})
     roll_up_months(warehouse, ["2025-03"], NOW)
     assert rows(
         warehouse, "SELECT miner_model, days_present, is_complete FROM minerecon.bitcoin_monthly_summaries ORDER BY 1"
@@ -266,33 +281,159 @@ def test_a_month_and_its_year_wait_for_a_failing_day_and_follow_when_it_is_mende
 def test_the_check_lists_stale_sums_and_passes_when_they_are_summed(warehouse: Engine, grain: Grain) -> None:
     store(warehouse, [D("2024-12-31"), D("2025-03-28")])
     roll_up_all(warehouse)
-    with warehouse.connect() as connection:
-        checked = sums_not_older_than_parts(connection, grain, NOW)
+    checked, ratios = look(warehouse, grain)
     assert (checked.passed, checked.looked_at) == (True, 2)
+    assert (ratios.passed, ratios.looked_at) == (True, 2)
 
     late = NOW + dt.timedelta(hours=2)
     store(warehouse, [D("2025-03-28")], built_at=late)
-    with warehouse.connect() as connection:
-        assert sums_not_older_than_parts(connection, grain, late + TIME_TO_FOLLOW / 2).passed, "it has time to follow"
-        checked = sums_not_older_than_parts(connection, grain, late + TIME_TO_FOLLOW)
+    assert look(warehouse, grain, late + TIME_TO_FOLLOW / 2)[0].passed, "it has time to follow"
+    checked, _ = look(warehouse, grain, late + TIME_TO_FOLLOW)
     key = {"month": "2025-03", "year": "2025"}[grain]
     assert not checked.passed
     assert list(checked.violations) == [{grain: key, "problem": "older than a day in it", "waits_for": []}]
     assert checked.repair.endswith("rollup_sweep")
 
     evaluate(warehouse, D("2025-03-29"), passed=False)
-    with warehouse.connect() as connection:
-        checked = sums_not_older_than_parts(connection, grain, late + TIME_TO_FOLLOW)
+    checked, _ = look(warehouse, grain, late + TIME_TO_FOLLOW)
     assert checked.violations[0]["waits_for"] == ["2025-03-29"]
     assert checked.repair == "minerecon reingest 2025-03-29"
 
 
 @pytest.mark.parametrize("grain", ["month", "year"])
-def test_the_check_fails_where_it_has_nothing_to_look_at(warehouse: Engine, grain: Grain) -> None:
-    with warehouse.connect() as connection:
-        checked = sums_not_older_than_parts(connection, grain, NOW)
-    assert (checked.passed, checked.looked_at) == (False, 0)
-    assert "minerecon reingest" in checked.repair
+def test_the_checks_fail_where_they_have_nothing_to_look_at(warehouse: Engine, grain: Grain) -> None:
+    for checked in look(warehouse, grain):
+        assert (checked.passed, checked.looked_at) == (False, 0)
+        assert "minerecon reingest" in checked.repair
+
+
+@pytest.mark.parametrize(
+    ("grain", "table", "key", "totals"),
+    [
+        ("month", "bitcoin_monthly_summaries", "2025-03", ("260.28916727", "159.87284065", "80.60844328")),
+        ("year", "bitcoin_yearly_summaries", "2025", ("903.24720919", "556.74644712", "280.71290970")),
+    ],
+)
+def test_published_totals_of_the_earlier_system_typed_in_are_found_and_the_sweep_mends_them(
+    warehouse: Engine, grain: Grain, table: str, key: str, totals: tuple[str, str, str]
+) -> None:
+    store(warehouse, days("2025-02-01", "2025-03-31"))
+    roll_up_all(warehouse)
+    name = "year_month" if grain == "month" else "year"
+    with warehouse.begin() as connection:
+        for model, btc in zip(("S19J_PRO", "M20S", "S9"), totals, strict=True):
+            connection.execute(
+                text(f"UPDATE minerecon.{table} SET mined_btc = :b WHERE miner_model = :m AND {name} = :k"),
+                {"b": Decimal(btc), "m": model, "k": key if grain == "month" else int(key)},
+            )
+    follow, ratios = look(warehouse, grain)
+    for checked in (follow, ratios):
+        assert not checked.passed
+        assert checked.violations[0][grain] == key
+        assert checked.repair == c.SWEEP
+    assert {v["miner_model"] for v in ratios.violations} == {"M20S", "S9"}
+    assert to_update(warehouse) == ((["2025-03"], []) if grain == "month" else ([], [2025]))
+    assert build_defs().resolve_job_def(ROLLUP_SWEEP).name in c.SWEEP
+    roll_up_all(warehouse)
+    assert all(checked.passed for checked in look(warehouse, grain))
+
+
+def test_a_single_models_total_that_is_off_by_a_millionth_is_found_and_rounding_is_not(warehouse: Engine) -> None:
+    store(warehouse, days("2025-03-01", "2025-03-31"))
+    roll_up_all(warehouse)
+    for factor, passes in (("1.000000000000001", True), ("1.000001", False)):
+        with warehouse.begin() as connection:
+            connection.execute(
+                text("UPDATE minerecon.bitcoin_monthly_summaries SET mined_btc = mined_btc * :f"
+                     " WHERE miner_model = 'S9'"), {"f": Decimal(factor)},
+            )  # fmt: skip
+        follow, ratios = look(warehouse, "month")
+        assert not follow.passed, "any other figure is not the sum of the days"
+        assert ratios.passed is passes
+
+
+def test_a_month_whose_days_are_out_of_ratio_names_the_command_that_recalculates_them(warehouse: Engine) -> None:
+    store(warehouse, days("2025-03-01", "2025-03-31"))
+    for day in ("2025-03-06", "2025-03-09"):
+        set_bitcoin(warehouse, D(day), {"M20S": Decimal(1)})
+    roll_up_all(warehouse)
+    for grain in ("month", "year"):
+        follow, ratios = look(warehouse, grain)
+        assert follow.passed, "it is the sum of its days"
+        assert (ratios.passed, ratios.repair) == (False, "minerecon recalculate 2025-03-06 2025-03-09")
+
+
+def test_a_month_without_one_of_the_models_is_out_of_ratio(warehouse: Engine) -> None:
+    store(warehouse, days("2025-03-01", "2025-03-31"))
+    with warehouse.begin() as connection:
+        connection.execute(text("DELETE FROM minerecon.bitcoin_daily_summaries WHERE miner_model = 'S9'"))
+    roll_up_all(warehouse)
+    _, ratios = look(warehouse, "month")
+    assert [(v["miner_model"], v["mined_btc"]) for v in ratios.violations] == [("S9", None)]
+
+
+@pytest.mark.parametrize("column", ["wind_generation_mwh", "days_expected", "curtailed_mwh"])
+def test_any_figure_of_a_month_or_year_that_is_typed_in_is_to_be_updated(warehouse: Engine, column: str) -> None:
+    store(warehouse, days("2025-03-01", "2025-03-31"))
+    roll_up_all(warehouse)
+    with warehouse.begin() as connection:
+        for table in ("monthly_summaries", "yearly_summaries"):
+            connection.execute(text(f"UPDATE minerecon.{table} SET {column} = {column} + 1"))
+    assert to_update(warehouse) == (["2025-03"], [2025])
+    assert not any(look(warehouse, grain)[0].passed for grain in ("month", "year"))
+
+
+def test_bitcoin_of_a_month_without_any_day_is_found_and_removed(warehouse: Engine) -> None:
+    with warehouse.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO minerecon.bitcoin_monthly_summaries (year_month, miner_model, mined_btc, days_expected,"
+                " days_present, days_final, built_at) VALUES ('2025-03', 'S9', 80.6, 31, 31, 31, :t)"
+            ),
+            {"t": NOW},
+        )
+    assert look(warehouse, "month")[0].violations[0]["problem"] == "its days are gone"
+    assert to_update(warehouse) == (["2025-03"], [])
+    roll_up_all(warehouse)
+    assert rows(warehouse, "SELECT count(*) FROM minerecon.bitcoin_monthly_summaries") == [(0,)]
+
+
+def latest(engine: Engine) -> set[tuple[Any, ...]]:
+    return set(
+        rows(
+            engine,
+            "SELECT scope, settlement_date, check_name, passed FROM minerecon.reconciliation_latest"
+            " WHERE check_family = 'rollups'",
+        )
+    )
+
+
+def record(engine: Engine, keys: list[str] | None) -> int:
+    """Look at all months, record what was found, and say how many rows that were."""
+    count = "SELECT count(*) FROM minerecon.reconciliation_results"
+    ((before,),) = rows(engine, count)
+    with engine.begin() as connection:
+        of_each = look_at_sums(connection, "month", NOW)
+        record_sums(connection, "month", of_each, keys=keys, now=NOW, run_id=None)
+    ((after,),) = rows(engine, count)
+    return int(after - before)
+
+
+def test_each_months_results_are_on_record_and_a_run_adds_its_own_and_what_is_new(warehouse: Engine) -> None:
+    store(warehouse, days("2025-01-01", "2025-03-31"))
+    roll_up_all(warehouse)
+    assert record(warehouse, None) == 6
+    both = ("sums_not_older_than_parts", "model_ratios")
+    assert latest(warehouse) == {("month", D(f"2025-0{n}-01"), name, True) for n in (1, 2, 3) for name in both}
+    assert record(warehouse, ["2025-03"]) == 2, "its own"
+    set_bitcoin(warehouse, D("2025-01-06"), {"M20S": Decimal(1)})
+    assert record(warehouse, ["2025-03"]) == 3, "and that January is not the sum of its days any more"
+    assert ("month", D("2025-01-01"), "sums_not_older_than_parts", False) in latest(warehouse)
+    with warehouse.begin() as connection:
+        connection.execute(text("DELETE FROM minerecon.daily_summaries WHERE summary_date < '2025-02-01'"))
+    roll_up_all(warehouse)
+    assert record(warehouse, ["2025-03"]) == 3, "and that nothing is left of January, which is well"
+    assert ("month", D("2025-01-01"), "sums_not_older_than_parts", True) in latest(warehouse)
 
 
 def test_a_years_months_and_year_are_summed_well_within_two_seconds(warehouse: Engine) -> None:
@@ -359,10 +500,15 @@ def test_a_range_is_one_run_that_says_what_each_partition_holds(
     assert newest["is_complete"] is (job == ROLL_UP_MONTHS)
     assert newest["payment_gbp"] == pytest.approx(float(3 * curtailed - Decimal("0.1") * 28))
     assert told[assets[1], max(done)]["S9_btc"] == pytest.approx(float(MODELS["S9"] * sum(range(1, 29))))
-    (check,) = ran.get_asset_check_evaluations()
-    assert (check.asset_key, check.check_name, check.partition) == (assets[0], "sums_not_older_than_parts", None)
-    assert check.passed
-    assert check.metadata["looked_at"].value == 2
+    checks = ran.get_asset_check_evaluations()
+    assert {(check.asset_key, check.check_name, check.partition) for check in checks} == {
+        (assets[0], "sums_not_older_than_parts", None),
+        (assets[0], "model_ratios", None),
+    }
+    assert [(check.passed, check.metadata["looked_at"].value) for check in checks] == [(True, 2), (True, 2)]
+    grain = {ROLL_UP_MONTHS: "month", ROLL_UP_YEARS: "year"}[job]
+    assert {(scope, passed) for scope, _, _, passed in latest(warehouse)} == {(grain, True)}
+    assert len(latest(warehouse)) == 4
 
 
 def test_the_sweep_updates_what_is_stale_and_evaluates_both_checks(
@@ -379,13 +525,16 @@ def test_the_sweep_updates_what_is_stale_and_evaluates_both_checks(
         (catalog.YEARLY, "2024"),
         (catalog.BITCOIN_YEARLY, "2024"),
     }
-    assert {c.asset_key: c.passed for c in ran.get_asset_check_evaluations()} == {
-        catalog.MONTHLY: False,
-        catalog.YEARLY: False,
+    assert {(e.asset_key, e.check_name): e.passed for e in ran.get_asset_check_evaluations()} == {
+        (catalog.MONTHLY, "sums_not_older_than_parts"): False,
+        (catalog.YEARLY, "sums_not_older_than_parts"): False,
+        (catalog.MONTHLY, "model_ratios"): True,
+        (catalog.YEARLY, "model_ratios"): True,
     }, "2025-03 and 2025 wait"
     evaluate(warehouse, D("2025-03-29"), passed=True)
     ran = job.execute_in_process(instance=instance)
-    assert all(c.passed for c in ran.get_asset_check_evaluations())
+    found = [(e.asset_key, e.passed) for e in ran.get_asset_check_evaluations() if e.check_name != "model_ratios"]
+    assert found == [(catalog.MONTHLY, False), (catalog.YEARLY, False), (catalog.MONTHLY, True), (catalog.YEARLY, True)]
     key = dg.AssetCheckKey(catalog.MONTHLY, "sums_not_older_than_parts")
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
     assert latest.evaluation is not None

@@ -165,6 +165,29 @@ def test_an_object_opens_with_common_tools_and_says_what_was_asked_and_when(arch
     }
 
 
+def test_every_kind_of_answer_has_a_member_of_its_name_and_is_found_by_it(archive, place):
+    keys = [
+        AnswerKey("agws"),
+        *(AnswerKey(kind, side) for kind in ("boav", "cashflows") for side in ("bid", "offer")),
+        AnswerKey("stack", "offer", 48),
+    ]
+    uri = archive.record(DAY, {key: answer(str(key).encode()) for key in keys}, now=NOW)[0].uri
+    with zipfile.ZipFile(io.BytesIO(place.read(uri))) as pack:
+        assert pack.namelist()[1:] == [
+            "agws.json", "boav/bid.json", "boav/offer.json", "cashflows/bid.json", "cashflows/offer.json",
+            "stack/offer/48.json",
+        ]  # fmt: skip
+    assert {key: a.body for key, a in archive.newest(DAY).answers.items()} == {key: str(key).encode() for key in keys}
+
+
+@pytest.mark.parametrize(
+    "name", ["cashflows", "cashflows/both", "cashflows/bid/1", "boav/Bid", "agws/bid", "stack/bid"]
+)
+def test_what_is_not_the_name_of_an_answer_is_refused(name):
+    with pytest.raises(ValueError, match="not the name of an answer"):
+        AnswerKey.parse(name)
+
+
 def test_something_new_makes_a_new_object_and_leaves_the_old_one_as_it_was(archive, place):
     first, _ = archive.record(DAY, day_of_answers(), now=NOW)
     before = place.read(first.uri)

@@ -152,13 +152,15 @@ def test_a_day_comes_whole_and_in_the_order_asked_over_a_connection_a_thread(ser
         ok(request, f'"{request.path}"'.encode())
 
     server.usual = echo
-    keys = [*KEYS, AnswerKey("boav", "bid"), AnswerKey("boav", "offer")]
+    keys = [*KEYS, *(AnswerKey(kind, side) for kind in ("boav", "cashflows") for side in ("bid", "offer"))]
     got = client.fetch(keys, DAY)
     assert list(got) == keys
     for key, answer in got.items():
         path = f"/balancing/settlement/stack/all/{key.side}/2025-03-28/{key.period}"
         if key.kind == "boav":
             path = f"/balancing/settlement/acceptance/volumes/all/{key.side}/2025-03-28"
+        elif key.kind == "cashflows":
+            path = f"/balancing/settlement/indicative/cashflows/all/{key.side}/2025-03-28"
         assert answer == Answer(server.url + path, 200, NOW, f'"{path}"'.encode())
     client.fetch(KEYS, DAY)
     assert len(server.connections) == 8

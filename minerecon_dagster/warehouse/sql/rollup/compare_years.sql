@@ -9,6 +9,8 @@ WITH days AS (
            sum(so_record_count) AS so_record_count,
            CASE WHEN count(*) = count(wind_onshore_mwh) THEN sum(wind_onshore_mwh) END AS wind_onshore_mwh,
            CASE WHEN count(*) = count(wind_offshore_mwh) THEN sum(wind_offshore_mwh) END AS wind_offshore_mwh,
+           CASE WHEN count(*) = count(wind_generation_mwh) THEN sum(wind_generation_mwh) END AS wind_generation_mwh,
+           extract(doy FROM date_trunc('year', min(summary_date)) + interval '1 year - 1 day') AS days_expected,
            max(built_at) AS newest_day_built_at
     FROM minerecon.daily_summaries GROUP BY 1
 ), parts AS (
@@ -29,20 +31,21 @@ WITH days AS (
     FROM analytics.reconciliation_status WHERE status = 'failing' GROUP BY 1
 )
 SELECT year, days.newest_day_built_at, coalesce(failing.waits_for, '{}') AS waits_for,
-       CASE WHEN s.built_at IS NULL THEN 'missing'
-            WHEN days.days_present IS NULL THEN 'its days are gone'
+       CASE WHEN days.days_present IS NULL THEN 'its days are gone'
+            WHEN s.built_at IS NULL THEN 'missing'
             WHEN s.built_at < days.newest_day_built_at THEN 'older than a day in it'
             WHEN (s.days_present, s.days_final, s.curtailed_mwh, s.paid_gbp, s.refunded_gbp, s.unpriced_mwh,
                   s.all_bids_mwh, s.all_bids_payment_gbp, s.record_count, s.so_record_count, s.wind_onshore_mwh,
-                  s.wind_offshore_mwh)
+                  s.wind_offshore_mwh, s.wind_generation_mwh, s.days_expected)
                  IS DISTINCT FROM
                  (days.days_present, days.days_final, days.curtailed_mwh, days.paid_gbp, days.refunded_gbp,
                   days.unpriced_mwh, days.all_bids_mwh, days.all_bids_payment_gbp, days.record_count,
-                  days.so_record_count, days.wind_onshore_mwh, days.wind_offshore_mwh)
+                  days.so_record_count, days.wind_onshore_mwh, days.wind_offshore_mwh,
+                  days.wind_generation_mwh, days.days_expected)
               OR sums.bitcoin IS DISTINCT FROM parts.bitcoin THEN 'not the sum of its days' END AS problem
 FROM days
 FULL OUTER JOIN minerecon.yearly_summaries AS s USING (year)
+FULL OUTER JOIN sums USING (year)
 LEFT JOIN parts USING (year)
-LEFT JOIN sums USING (year)
 LEFT JOIN failing USING (year)
 ORDER BY year;

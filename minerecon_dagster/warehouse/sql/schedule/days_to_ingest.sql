@@ -1,5 +1,6 @@
 -- The days from :first_day until yesterday that are not final: stored and may still change, attempted and never
--- stored, or among the last :catch_up_days and never attempted, or final there but for their wind output.
+-- stored, or among the last :catch_up_days and never attempted, or final there but for their wind output or for
+-- cashflows (EBOCF) that did not come.
 SELECT settlement_date
 FROM (
     SELECT summary_date AS settlement_date FROM minerecon.daily_summaries
@@ -8,7 +9,15 @@ FROM (
     UNION SELECT CAST(:today AS date) - n FROM generate_series(1, :catch_up_days) AS n
     EXCEPT SELECT summary_date FROM minerecon.daily_summaries
            WHERE is_final
-             AND (wind_generation_mwh IS NOT NULL OR summary_date < CAST(:today AS date) - CAST(:catch_up_days AS int))
+             AND (
+                 summary_date < CAST(:today AS date) - CAST(:catch_up_days AS int)
+                 OR wind_generation_mwh IS NOT NULL AND NOT EXISTS (
+                     SELECT FROM minerecon.reconciliation_latest AS l
+                     JOIN minerecon.reconciliation_results AS r USING (result_id)
+                     WHERE l.scope = 'day' AND l.settlement_date = summary_date
+                       AND l.check_name = 'ebocf_wind_cashflow' AND r.looked_at = 0
+                 )
+             )
 ) AS not_final
 WHERE settlement_date >= :first_day AND settlement_date < :today
 ORDER BY settlement_date;

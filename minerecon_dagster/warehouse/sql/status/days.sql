@@ -1,5 +1,5 @@
--- The status and the stored figures of some days.
-SELECT r.settlement_date, r.status, r.check_count, r.not_passed, r.error_count,
+-- The stored figures of some days, and how many properties of each were looked at.
+SELECT r.settlement_date, r.check_count,
        s.record_count, s.so_record_count, s.curtailed_mwh, s.payment_gbp, s.all_bids_mwh, s.all_bids_payment_gbp,
        s.periods_expected, s.periods_due, s.periods_present, r.is_synthetic
 FROM analytics.reconciliation_status AS r

@@ -1,0 +1,185 @@
+"""The words of the messages: what, where, what was found, how to repair it, and where to look."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+from minerecon_dagster.alerts.failures import Detail, Restatement
+from minerecon_dagster.alerts.redaction import redact
+from minerecon_dagster.alerts.runs import FailedRun, Keys
+from minerecon_dagster.alerts.state import Check, FailedRuns, Message, Place, label, spans
+from minerecon_dagster.core import checks
+from minerecon_dagster.core.checks import Property, Scope
+from minerecon_dagster.jobs import RECALCULATE, ROLL_UP_MONTHS, ROLL_UP_YEARS, VERIFY
+
+MOST_CHARACTERS = 2_900
+"""Of a message; Slack takes more, and nobody reads it."""
+_MOST_OF_A_FIELD = 400
+_MOST_COMMANDS = 3
+_MOST_RANGES = 5
+_TAKES_A_RANGE = ("minerecon reingest ", "minerecon recalculate ", "minerecon verify ")
+_UNIT: Mapping[Scope, str] = {"day": "days", "month": "months", "year": "years", "all": "looks"}
+_MEANINGS = {p.full_name: p.meaning for p in vars(checks).values() if isinstance(p, Property)}
+
+
+def message(kind: str, text: str, *, now: dt.datetime, is_synthetic: bool) -> Message:
+    """A message ready to be sent: without secrets, marked where it is of made-up data, and of bounded length."""
+    marked = f"[SYNTHETIC] {kind}: {text}" if is_synthetic else f"{kind}: {text}"
+    return Message(kind, _clipped(redact(marked), MOST_CHARACTERS), instant(now))
+
+
+def instant(at: dt.datetime) -> str:
+    """A time as the state has it: UTC, to the minute."""
+    return f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def failing(check: Check, details: Mapping[Place, Detail], ui_url: str) -> str:
+    """A check that fails, on all of ``details``."""
+    places = sorted(details)
+    first = details[places[0]]
+    found = f"{first.violation_count:,} of {first.looked_at:,} wrong" if first.looked_at else "it could look at nothing"
+    on = f"on {label(check.scope, places[0])} " if len(places) > 1 else ""
+    lines = [
+        f"{check} (ERROR), {where(check.scope, places)}: {on}{found}; expected {_field(first.expected)}, "
+        f"found {_field(first.actual)}",
+        f"What must hold: {_MEANINGS[str(check)]}" if str(check) in _MEANINGS else "",
+        f"Repair: {_commands(commands(check.scope, details))}",
+        run_link([first.run_id], ui_url),
+    ]
+    return "\n".join(filter(None, lines))
+
+
+def cleared(check: Check, places: Sequence[Place], since: str) -> str:
+    """A check that failed, and does not any more."""
+    return f"{check} (ERROR), {where(check.scope, places)}; it was failing since {since}"
+
+
+def accepted(check: Check, places: Sequence[Place], since: str, detail: Detail) -> str:
+    """A check that still fails, and of which that is waived by now."""
+    return (
+        f"{check} (ERROR), {where(check.scope, places)}: it still fails, and a waiver accepts that until "
+        f"{detail.waived_until}: {_field(detail.waiver)}; it was failing since {since}"
+    )
+
+
+def restated(changes: Sequence[Restatement], ui_url: str) -> str:
+    """Neighbouring days that were final, and changed at the source."""
+    days = sorted({change.settlement_date for change in changes})
+    places = [day.toordinal() for day in days]
+    lines = [f"{where('day', places)}, final before, changed at the source; what is stored follows it"]
+    lines += [
+        f"{c.settlement_date}: SO-flagged {c.old_curtailed_mwh:,.2f} → {c.new_curtailed_mwh:,.2f} MWh, "
+        f"£{c.old_payment_gbp:,.2f} → £{c.new_payment_gbp:,.2f}; all bids {c.old_all_bids_mwh:,.2f} → "
+        f"{c.new_all_bids_mwh:,.2f} MWh"
+        for c in changes[:_MOST_RANGES]
+    ]
+    if len(changes) > _MOST_RANGES:
+        lines.append(f"… and {len(changes) - _MOST_RANGES} more, in minerecon.restatements")
+    lines.append(run_link([c.run_id for c in changes], ui_url))
+    return "\n".join(filter(None, lines))
+
+
+def run_failed(runs: Sequence[FailedRun], keys: Keys, ui_url: str) -> str:
+    """Runs of one job that failed for good with the same error.
+
+    Args:
+        runs: the runs.
+        keys: those of their partitions that nothing else tells of.
+        ui_url: base of the links.
+    """
+    first = runs[0]
+    counted = f" ({len(runs)} runs)" if len(runs) > 1 else ""
+    why = next(iter(first.days_not_done.values()), first.error)
+    lines = [
+        f"{first.title}{_of(keys)}{counted}: {_field(' '.join(why.split()))}",
+        f"Repair: {_commands(_run_commands(first, keys))}",
+        run_link([run.run_id for run in runs], ui_url),
+    ]
+    return "\n".join(filter(None, lines))
+
+
+def run_made_good(failed: FailedRuns, how: str) -> str:
+    """Failed runs whose work was done since."""
+    runs = f"{failed.run_count} runs" if failed.run_count > 1 else "a run"
+    return f"{failed.title}{_of(failed.keys)}: {how}; {runs} of it had failed, told {failed.told_at}"
+
+
+def unreachable(error: str) -> str:
+    """A warehouse that cannot be read."""
+    return (
+        f"the warehouse cannot be read, so that what its checks say is not known, and nothing is told as cleared: "
+        f"{_field(' '.join(error.split()))}\n"
+        "Repair: start the database, or correct DATABASE_URL. Failed runs are told all the while"
+    )
+
+
+def where(scope: Scope, places: Sequence[Place]) -> str:
+    """Places as a reader writes them."""
+    if scope == "all":
+        return "over all days"
+    ranges = [_range(label(scope, first), label(scope, last)) for first, last in spans(places)]
+    counted = f"{len(places):,} {_UNIT[scope]}"
+    if len(ranges) == 1:
+        return ranges[0] if len(places) == 1 else f"{ranges[0]} ({counted})"
+    more = f" and {len(ranges) - _MOST_RANGES:,} more ranges" if len(ranges) > _MOST_RANGES else ""
+    return f"{counted}: {', '.join(ranges[:_MOST_RANGES])}{more}"
+
+
+def commands(scope: Scope, details: Mapping[Place, Detail]) -> list[str]:
+    """The commands that repair all of ``details``: one for a range where its days differ by nothing but the date."""
+    found: list[str] = []
+    for first, last in spans(details):
+        repairs = [(place, details[place].repair) for place in range(first, last + 1)]
+        templates = {repair.replace(label(scope, place), "\0") for place, repair in repairs}
+        template = next(iter(templates))
+        can_span = scope == "day" and template.count("\0") == 1 and template.startswith(_TAKES_A_RANGE)
+        if last > first and len(templates) == 1 and can_span and "\0 " in f"{template} ":
+            found.append(template.replace("\0", f"{label(scope, first)} {label(scope, last)}"))
+        else:
+            found += [repair for _, repair in repairs]
+    return list(dict.fromkeys(found))
+
+
+def run_link(run_ids: Sequence[str | None], ui_url: str) -> str:
+    """Where to look at runs, a few of them at most; nothing where none is known."""
+    known = list(dict.fromkeys(run_id for run_id in run_ids if run_id))
+    shown = ", ".join(f"{ui_url}/runs/{run_id}" for run_id in known[:_MOST_COMMANDS])
+    more = f" and {len(known) - _MOST_COMMANDS} more" if len(known) > _MOST_COMMANDS else ""
+    return f"{'Run' if len(known) == 1 else 'Runs'}: {shown}{more}" if known else ""
+
+
+def _run_commands(run: FailedRun, keys: Keys) -> list[str]:
+    if run.job in (ROLL_UP_MONTHS, ROLL_UP_YEARS):
+        return [checks.SWEEP]
+    verb = "reingest" if run.asks else {RECALCULATE: "recalculate", VERIFY: "verify"}.get(run.job)
+    if verb is not None and keys:
+        return [f"minerecon {verb} {first}" + (f" {last}" if last != first else "") for first, last in keys]
+    if keys or run.job.startswith("__"):
+        return ["start it again from its page, when what it names is mended"]
+    return [f"minerecon local -- dagster job execute -m minerecon_dagster.definitions -j {run.job}"]
+
+
+def _commands(found: Sequence[str]) -> str:
+    shown = "; ".join(f"`{_field(c)}`" if c.startswith("minerecon ") else _field(c) for c in found[:_MOST_COMMANDS])
+    more = f"; and {len(found) - _MOST_COMMANDS:,} more, see `minerecon status`" if len(found) > _MOST_COMMANDS else ""
+    return shown + more
+
+
+def _of(keys: Keys) -> str:
+    ranges = [_range(first, last) for first, last in keys]
+    more = f" and {len(ranges) - _MOST_RANGES:,} more ranges" if len(ranges) > _MOST_RANGES else ""
+    return f" of {', '.join(ranges[:_MOST_RANGES])}{more}" if ranges else ""
+
+
+def _range(first: str, last: str) -> str:
+    return first if first == last else f"{first} to {last}"
+
+
+def _field(value: str | None) -> str:
+    """A text that others wrote. Secrets go before it is cut: a part of one would not be recognised."""
+    return _clipped(redact(value or "nothing"), _MOST_OF_A_FIELD)
+
+
+def _clipped(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

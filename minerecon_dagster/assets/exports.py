@@ -1,0 +1,182 @@
+"""The exports of months, what keeps them up to date, and the nightly sweep over all of them.
+
+A step exports its months one by one and logs a materialization for each; a month without any stored day
+stays unmaterialized. The month in progress changes every half hour, and is exported by the sweep alone.
+"""
+
+import datetime as dt
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+
+from minerecon_dagster import automation
+from minerecon_dagster.assets import catalog
+from minerecon_dagster.assets.price import PRICE
+from minerecon_dagster.instance import hold_connections
+from minerecon_dagster.pipeline.exports import Export, export_month, months_with_days
+from minerecon_dagster.resources.dagster_resources import ArchiveResource, ClockResource, WarehouseResource
+
+EXPORTS = dg.AssetKey("exports")
+EXPORT_SWEEP = "export_sweep"
+
+_log = logging.getLogger(__name__)
+
+
+def build_exports(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """The asset on the given monthly partitions."""
+    parts = dg.AssetSelection.assets(catalog.MONTHLY, catalog.BITCOIN_MONTHLY, PRICE)
+    # Sums wait for failing days already; an export says in its manifest which there are.
+    condition = (
+        automation.changed_since_summed(parts)
+        & ~dg.AutomationCondition.any_deps_in_progress()
+        & ~dg.AutomationCondition.in_progress()
+        & ~dg.AutomationCondition.in_latest_time_window()
+    )
+
+    @dg.multi_asset(
+        name="exports",
+        specs=[
+            dg.AssetSpec(
+                EXPORTS,
+                deps=[catalog.MONTHLY, catalog.BITCOIN_MONTHLY, PRICE],
+                description="A Parquet and a CSV file per month of every view in `analytics` that has days or months, "
+                "under `exports/` in the archive's place, and a manifest that says what they hold, how complete the "
+                "month is, and the hash of each file. What has not changed is not written again. docs/exports.md says "
+                "how to read them.",
+                group_name="exports",
+                owners=catalog.OWNERS,
+                kinds={"parquet", "csv"},
+                partitions_def=partitions,
+                automation_condition=condition.with_label("follows its month"),
+                skippable=True,
+            )
+        ],
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def exports(
+        context: dg.AssetExecutionContext, warehouse: WarehouseResource, archive: ArchiveResource, clock: ClockResource
+    ) -> Iterator[Any]:
+        _export(context, context.partition_keys, warehouse, archive, clock.now(), log_all=True)
+        yield from ()
+
+    return exports
+
+
+def build_export_sweep() -> dg.JobDefinition:
+    """The job that finds what changed without a month being summed: names of farms, statuses, the views themselves."""
+
+    @dg.op
+    def sweep_exports(
+        context: dg.OpExecutionContext, warehouse: WarehouseResource, archive: ArchiveResource, clock: ClockResource
+    ) -> None:
+        engine = warehouse.engine()
+        try:
+            with engine.connect() as connection:
+                months = months_with_days(connection)
+        finally:
+            engine.dispose()
+        _export(context, months, warehouse, archive, clock.now(), log_all=False)
+
+    return dg.GraphDefinition(
+        name=EXPORT_SWEEP,
+        node_defs=[sweep_exports],
+        description="Export every month that has a stored day, and write what differs from the files that are there.",
+    ).to_job()
+
+
+def build_export_schedule(sweep: dg.JobDefinition) -> dg.ScheduleDefinition:
+    """The nightly sweep."""
+    return dg.ScheduleDefinition(
+        name=EXPORT_SWEEP,
+        job=sweep,
+        cron_schedule="45 4 * * *",
+        execution_timezone="Europe/London",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="04:45: exports every month, the one in progress too, and writes what has changed. "
+        "Running unless it is switched off.",
+    )
+
+
+def build_export_sensor() -> dg.AutomationConditionSensorDefinition:
+    """The sensor that evaluates the condition."""
+    return dg.AutomationConditionSensorDefinition(
+        "exports_follow_months",
+        target=dg.AssetSelection.assets(EXPORTS),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=60,
+        description="Exports a month that is over again when its sums or prices changed. Running unless it is "
+        "switched off.",
+    )
+
+
+def _export(
+    context: dg.OpExecutionContext | dg.AssetExecutionContext,
+    months: Sequence[str],
+    warehouse: WarehouseResource,
+    archive: ArchiveResource,
+    now: dt.datetime,
+    *,
+    log_all: bool,
+) -> None:
+    """Export months, and log a materialization of each: of all of them, or only where something was written.
+
+    Raises:
+        dg.Failure: a month cannot be exported as it is; the others are.
+    """
+    from minerecon_dagster.pipeline.export_files import ExportError
+
+    hold_connections(context.instance)
+    not_done = []
+    engine = warehouse.engine()
+    try:
+        store = archive.store()
+        for month in months:
+            try:
+                export = export_month(engine, store, month, now)
+            except ExportError as error:
+                not_done.append(f"{month}: {error}")
+                _log.error("not done: %s", not_done[-1])
+                continue
+            if export is None:
+                _log.info("no day is stored of %s: no export", month)
+                continue
+            _log.info("%s", _line(export))
+            if log_all or export.manifest_written:
+                context.log_event(dg.AssetMaterialization(EXPORTS, partition=month, metadata=_metadata(export)))
+    finally:
+        engine.dispose()
+    if not_done:
+        raise dg.Failure(f"{len(not_done)} of {len(months)} months not done: {'; '.join(not_done)}")
+
+
+def _line(export: Export) -> str:
+    state = export.manifest["state"]
+    complete = "complete" if state["is_complete"] else "not complete"
+    return (
+        f"{export.month}: {complete}, {state['days_present']} of {state['days_expected']} days, "
+        f"{state['days_final']} final, {sum(export.row_counts.values()):,} rows, {export.byte_count:,} bytes, "
+        f"{len(export.written)} files written"
+    )
+
+
+def _metadata(export: Export) -> dict[str, Any]:
+    state = export.manifest["state"]
+    metadata: dict[str, Any] = {
+        "manifest": dg.MetadataValue.path(export.manifest_uri),
+        "is_complete": state["is_complete"],
+        "days_present": state["days_present"],
+        "days_expected": state["days_expected"],
+        "days_final": state["days_final"],
+        "statuses": state["statuses"],
+        "rows": export.row_counts,
+        "bytes": export.byte_count,
+        "files_written": len(export.written),
+    }
+    if export.removed:
+        metadata["files_removed"] = list(export.removed)
+    if export.manifest["is_synthetic"]:
+        metadata["synthetic"] = True
+    return metadata

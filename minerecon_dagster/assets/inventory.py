@@ -1,0 +1,123 @@
+"""The standing inventory: checks over all partitions, shown on the asset of the reconciliation's results.
+
+They look at the calendar and the clock, at no partition of their own: a job runs them on a schedule, and
+whoever wants to know now runs it from the UI.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import dagster as dg
+
+from minerecon_dagster.assets import catalog
+from minerecon_dagster.core import checks as c
+from minerecon_dagster.core.calendar import settlement_date
+from minerecon_dagster.pipeline.build import record_results
+from minerecon_dagster.pipeline.inventory import Finding, take_inventory
+from minerecon_dagster.resources.dagster_resources import ClockResource, WarehouseResource
+from minerecon_dagster.warehouse.migrate import require_current
+
+MOST_GROUPS_SHOWN = 50
+"""How many groups of days a check's table shows; the count is of all, and so is `minerecon status --json`."""
+
+_PROPERTIES = (
+    c.YESTERDAY_IS_THERE,
+    c.DAYS_BECOME_FINAL,
+    c.EVERY_DAY_IS_COMPLETE,
+    c.EVERY_MODEL_RATIO_HOLDS,
+    c.EVERY_DAY_MATCHES_ITS_ROWS,
+)
+CHECKS = tuple(dict.fromkeys(p.family for p in _PROPERTIES))
+"""The checks, each a family of properties."""
+CHECK_KEYS = tuple(dg.AssetCheckKey(catalog.RESULTS, family) for family in CHECKS)
+
+_COLUMNS = dg.TableSchema(
+    columns=[
+        dg.TableColumn("days", description="First and last day of the group."),
+        dg.TableColumn("count", "int", description="How many days."),
+        dg.TableColumn("what", description="What is wrong with them."),
+        dg.TableColumn("repair", description="The command that mends them."),
+    ]
+)
+
+
+def build_inventory(first_day: dt.date) -> dg.AssetChecksDefinition:
+    """The checks, over the settlement days from ``first_day`` on."""
+
+    @dg.multi_asset_check(
+        name="inventory_of_all_days",
+        specs=[
+            dg.AssetCheckSpec(
+                family,
+                asset=catalog.RESULTS,
+                description="\n\n".join(
+                    f"{p.name} ({p.severity}): {p.meaning}" for p in _PROPERTIES if p.family == family
+                ),
+            )
+            for family in CHECKS
+        ],
+    )
+    def inventory_of_all_days(
+        context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource, clock: ClockResource
+    ) -> Iterator[dg.AssetCheckResult]:
+        now = clock.now()
+        engine = warehouse.engine()
+        try:
+            with engine.connect() as connection:
+                require_current(connection)
+            # One state of the warehouse, whatever is written meanwhile: a day being replaced is whole in it.
+            snapshot = engine.connect().execution_options(isolation_level="REPEATABLE READ")
+            with snapshot as connection, connection.begin():
+                findings = take_inventory(connection, first_day, now)
+            with engine.begin() as connection:
+                record_results(
+                    connection,
+                    settlement_date(now),
+                    [finding.result for finding in findings],
+                    now=now,
+                    run_id=context.run.run_id,
+                    scope="all",
+                )
+        finally:
+            engine.dispose()
+        for family, of_family in groupby(findings, key=lambda finding: finding.result.checked.family):
+            yield _check_result(family, list(of_family))
+
+    return inventory_of_all_days
+
+
+def _check_result(family: str, findings: Sequence[Finding]) -> dg.AssetCheckResult:
+    results = [finding.result for finding in findings]
+    failed = [r for r in results if not r.passed]
+    groups = [group for finding in findings for group in finding.groups]
+    table = [
+        dg.TableRecord(
+            {
+                "days": str(g.first) if g.first == g.last else f"{g.first} to {g.last}",
+                "count": g.day_count,
+                "what": g.what + (f" ({', '.join(g.properties)})" if g.properties else ""),
+                "repair": g.command,
+            }
+        )
+        for g in groups[:MOST_GROUPS_SHOWN]
+    ]
+    return dg.AssetCheckResult(
+        asset_key=catalog.RESULTS,
+        check_name=family,
+        passed=not failed,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={
+            "problem": "; ".join(f"{r.checked.name}: expected {r.expected}; found {r.actual}" for r in failed)
+            or "none",
+            "repair": "; ".join(dict.fromkeys(r.repair for r in failed)) or "none",
+            "violations": sum(r.violation_count for r in results),
+            "groups": dg.MetadataValue.table(table, _COLUMNS),
+            **{
+                r.checked.name: f"{'passed' if r.passed else 'FAILED'}: expected {r.expected}; found {r.actual}; "
+                f"looked at {r.looked_at:,}"
+                for r in results
+            },
+            "sample": dg.MetadataValue.json([v for r in failed for v in r.sample]),
+        },
+    )

@@ -1,0 +1,150 @@
+"""The reports: a page of pictures per month, and one of the latest state."""
+
+import datetime as dt
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from minerecon_dagster import automation
+from minerecon_dagster.assets import catalog
+from minerecon_dagster.assets.price import PRICE
+from minerecon_dagster.resources.dagster_resources import ArchiveResource, ClockResource, WarehouseResource
+from minerecon_dagster.settings import Settings
+
+MONTHLY_REPORT = dg.AssetKey("monthly_report")
+LATEST_REPORT = dg.AssetKey("latest_report")
+REPORT_MONTHS = "report_months"
+REPORT_LATEST = "report_latest"
+
+_log = logging.getLogger(__name__)
+_WHERE = (
+    "One HTML file under `reports/` in the archive's place, which needs neither a network nor a script. The link in "
+    "its metadata opens it."
+)
+
+
+def build_monthly_report(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """The report of a month, on the given monthly partitions."""
+    parts = dg.AssetSelection.assets(catalog.MONTHLY, catalog.BITCOIN_MONTHLY, PRICE)
+    condition = (
+        automation.changed_since_summed(parts)
+        & ~dg.AutomationCondition.any_deps_in_progress()
+        & ~dg.AutomationCondition.in_progress()
+        & ~dg.AutomationCondition.in_latest_time_window()
+    )
+
+    @dg.multi_asset(
+        name="monthly_report",
+        specs=[
+            dg.AssetSpec(
+                MONTHLY_REPORT,
+                deps=[catalog.MONTHLY, catalog.BITCOIN_MONTHLY, PRICE],
+                description="A month in pictures: MWh and GBP by day with the state of each, a heat map of its half "
+                "hours, the farms that were curtailed most, the Bitcoin per model, the payment to stop against the "
+                f"value of the Bitcoin, and what Elexon changed afterwards. {_WHERE}",
+                group_name="reports",
+                owners=catalog.OWNERS,
+                kinds={"html"},
+                partitions_def=partitions,
+                automation_condition=condition.with_label("follows its month"),
+                skippable=True,
+            )
+        ],
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def monthly_report(
+        context: dg.AssetExecutionContext, warehouse: WarehouseResource, archive: ArchiveResource, clock: ClockResource
+    ) -> Iterator[Any]:
+        from minerecon_dagster.reports.publish import publish_month
+
+        engine = warehouse.engine()
+        try:
+            for month in context.partition_keys:
+                report = publish_month(engine, archive.store(), month, clock.now())
+                if report is None:
+                    _log.info("no day is stored of %s: no report", month)
+                    continue
+                _log.info("%s: %s %s", month, report.uri, report.states)
+                context.log_event(
+                    dg.AssetMaterialization(
+                        MONTHLY_REPORT, partition=month, metadata=_metadata(report, f"{month}.html")
+                    )
+                )
+        finally:
+            engine.dispose()
+        yield from ()
+
+    return monthly_report
+
+
+@dg.asset(
+    name="latest_report",
+    deps=[catalog.DAILY, catalog.BITCOIN_DAILY, PRICE],
+    description="The latest state in pictures: yesterday, the month and the year so far, what is wrong now with the "
+    f"command that mends it, and the last 90 days. {_WHERE}",
+    group_name="reports",
+    owners=catalog.OWNERS,
+    kinds={"html"},
+)
+def latest_report(warehouse: WarehouseResource, archive: ArchiveResource, clock: ClockResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Write the page of the latest state."""
+    from minerecon_dagster.reports.publish import LATEST, publish_latest
+
+    engine = warehouse.engine()
+    try:
+        report = publish_latest(engine, archive.store(), clock.now())
+    finally:
+        engine.dispose()
+    _log.info("%s %s", report.uri, report.states)
+    return dg.MaterializeResult(metadata=_metadata(report, f"{LATEST}.html"))
+
+
+def build_report_sensor() -> dg.AutomationConditionSensorDefinition:
+    """The sensor that evaluates the condition."""
+    return dg.AutomationConditionSensorDefinition(
+        "reports_follow_months",
+        target=dg.AssetSelection.assets(MONTHLY_REPORT),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=60,
+        description="Draws the report of a month that is over again when its sums or prices changed. Running unless it "
+        "is switched off.",
+    )
+
+
+def build_report_schedule() -> dg.ScheduleDefinition:
+    """The daily page of the latest state, after the morning's reconciliation."""
+    return dg.ScheduleDefinition(
+        name=REPORT_LATEST,
+        job_name=REPORT_LATEST,
+        cron_schedule="30 7 * * *",
+        execution_timezone="Europe/London",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="07:30: draws the report of the latest state. Running unless it is switched off.",
+    )
+
+
+def _metadata(report: Any, name: str) -> dict[str, Any]:
+    """What the UI shows of a report, its link first."""
+    base = Settings.from_environ().reports_url
+    metadata: dict[str, Any] = {}
+    if base is not None:
+        metadata["open"] = dg.MetadataValue.url(f"{base}/{name}")
+    facts = report.facts
+    as_of: dt.datetime | None = facts.as_of
+    metadata |= {
+        "file": dg.MetadataValue.path(report.uri),
+        "state": report.states,
+        "curtailed_mwh": float(facts.total(lambda d: d.curtailed_mwh)),
+        "payment_gbp": float(facts.total(lambda d: d.payment_gbp)),
+        "days_stored": len(facts.stored),
+        "bytes": len(report.body.encode()),
+        "seconds": round(report.seconds, 3),
+    }
+    if as_of is not None:
+        metadata["newest_day_built_at"] = as_of.isoformat(timespec="seconds")
+    if facts.is_synthetic:
+        metadata["synthetic"] = True
+    return metadata

@@ -1,0 +1,349 @@
+"""How all days stand: what `minerecon status` reads, and how it says it to people and to machines."""
+
+from __future__ import annotations
+
+import datetime as dt
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+from rich.console import Console
+from sqlalchemy import Connection, Row
+
+from minerecon_dagster.cli.render import DayRow, read_days, status_table, unmapped_units
+from minerecon_dagster.core import checks as c
+from minerecon_dagster.core.checks import Result
+from minerecon_dagster.pipeline.inventory import (
+    Group,
+    group_days,
+    look_at_rows,
+    never_started,
+    take_inventory,
+)
+from minerecon_dagster.pipeline.rollups import Grain, look_at_sums
+from minerecon_dagster.warehouse.store import open_warehouse, statement
+
+MOST_LINES = 20
+"""How many groups of days a terminal is shown; `--json` has all."""
+LATEST = 5
+"""How many verifications and restatements are shown."""
+
+_BESIDE_THE_DAYS = (c.EVERY_MODEL_RATIO_HOLDS, c.EVERY_DAY_MATCHES_ITS_ROWS)
+"""Of the inventory: what the days' own results do not say."""
+_GRAINS: tuple[Grain, ...] = ("month", "year")
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How many calculations there should be, and how many are there and right; of each model too."""
+
+    expected: int
+    matched: int
+    by_model: Mapping[str, tuple[int, int]]
+    days_unchecked: int
+
+    @property
+    def differing(self) -> dict[str, str]:
+        """The rate of each model, where they are not all the same."""
+        shown = {model: percent(matched, expected) for model, (expected, matched) in self.by_model.items()}
+        return shown if len(set(shown.values())) > 1 else {}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; the rate is exact to 10 digits, and null where nothing was expected."""
+        return {
+            "expected_count": self.expected,
+            "matched_count": self.matched,
+            "rate_percent": _exact_percent(self.matched, self.expected),
+            "rate_percent_by_model": {m: _exact_percent(right, all_) for m, (all_, right) in self.by_model.items()},
+            "days_unchecked": self.days_unchecked,
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is known of the days from ``first`` to ``last``.
+
+    Args:
+        groups: the days that are wrong, each group with the command that mends it; errors first.
+        advice: what to do about days before the first stored one; None where there are none.
+        freshness: the results of freshness; empty where the days were narrowed down.
+        sums: the failed results of months and years.
+        rates: of each month, as in ``2025-03``.
+        rate: of all.
+        verifications: comparisons with Elexon: ``last_at``, ``outcomes``, ``newest``.
+        restatements: the newest changes at the source.
+        unmapped: units that look like wind and are not mapped.
+    """
+
+    first: dt.date
+    last: dt.date
+    rows: Sequence[DayRow]
+    groups: Sequence[Group]
+    advice: str | None
+    freshness: Sequence[Result]
+    sums: Sequence[tuple[Grain, str, Result]]
+    rates: Mapping[str, Rate]
+    rate: Rate
+    verifications: Mapping[str, Any]
+    restatements: Sequence[Mapping[str, Any]]
+    restatement_count: int
+    unmapped: Sequence[str]
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether a person has something to do: an error or a warning stands, waived ones apart."""
+        return bool(self.groups or self.sums or any(not r.passed for r in self.freshness))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; docs/status.md says what each key is."""
+        return {
+            "ok": not self.is_wrong,
+            "from": self.first.isoformat(),
+            "to": self.last.isoformat(),
+            "rate": self.rate.as_dict(),
+            "months": [self._month(month, list(rows)) for month, rows in groupby(self.rows, key=_month_of)],
+            "problems": [group.as_dict() for group in self.groups],
+            "advice": self.advice,
+            "waived": [
+                {
+                    "settlement_date": row.day.isoformat(),
+                    "property": p.name,
+                    "waiver": p.waiver,
+                    "waived_until": p.waived_until.isoformat() if p.waived_until else None,
+                }
+                for row in self.rows
+                for p in row.standing.problems
+                if p.waiver is not None
+            ],
+            "sums": [
+                {"grain": grain, "key": key, "property": r.checked.name, "actual": r.actual, "repair": r.repair}
+                for grain, key, r in self.sums
+            ],
+            "freshness": [
+                {
+                    "property": r.checked.name,
+                    "passed": r.passed,
+                    "expected": r.expected,
+                    "actual": r.actual,
+                    "repair": r.repair,
+                }
+                for r in self.freshness
+            ],
+            "verifications": dict(self.verifications),
+            "restatements": {"count": self.restatement_count, "newest": [dict(r) for r in self.restatements]},
+            "unmapped_wind_like_units": list(self.unmapped),
+            "days": [row.as_dict() for row in self.rows],
+        }
+
+    def _month(self, month: str, rows: Sequence[DayRow]) -> dict[str, Any]:
+        counts: dict[str, int] = {}
+        for row in rows:
+            counts[row.status] = counts.get(row.status, 0) + 1
+        rate = self.rates.get(month)
+        return {"year_month": month, "days": len(rows), "by_status": counts, "rate": rate.as_dict() if rate else None}
+
+
+def read_report(database_url: str, first: dt.date, last: dt.date, now: dt.datetime, *, narrowed: bool) -> Report:
+    """Read how the days from ``first`` to ``last`` stand at ``now``.
+
+    Args:
+        database_url: the warehouse.
+        first: the first day.
+        last: the last day; before ``first`` where there is none.
+        now: the time of the look.
+        narrowed: these days were chosen: freshness, which is about now, is left out.
+    """
+    rows = read_days(database_url, [first + dt.timedelta(days=n) for n in range((last - first).days + 1)])
+    engine = open_warehouse(database_url)
+    try:
+        with engine.connect() as connection:
+            span = {"first_day": first, "last_day": last}
+            groups = group_days((row.standing for row in rows), now)
+            findings = look_at_rows(connection, first, last) if narrowed else take_inventory(connection, first, now)
+            rates = {
+                month: _rate(list(of_month))
+                for month, of_month in groupby(
+                    connection.execute(statement("status/rates"), span), key=lambda r: str(r.year_month)
+                )
+            }
+            verifications = connection.execute(statement("status/verifications"), {**span, "sample_size": LATEST}).one()
+            restatements = connection.execute(statement("status/restatements"), {**span, "sample_size": LATEST}).all()
+            return Report(
+                first=first,
+                last=last,
+                rows=rows,
+                groups=[
+                    *groups,
+                    *(g for f in findings if f.result.checked in _BESIDE_THE_DAYS for g in f.groups),
+                ],
+                advice=None if narrowed else never_started(groups, first),
+                freshness=[f.result for f in findings if f.result.checked.family == "freshness"],
+                sums=list(_failed_sums(connection, first, last, now)),
+                rates=rates,
+                rate=_total(rates.values()),
+                verifications={
+                    "last_at": verifications.last_at.isoformat() if verifications.last_at else None,
+                    "outcomes": verifications.outcomes,
+                    "newest": verifications.newest,
+                },
+                restatements=[_plain(r) for r in restatements],
+                restatement_count=restatements[0].all_count if restatements else 0,
+                unmapped=unmapped_units(database_url),
+            )
+    finally:
+        engine.dispose()
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print a report: the table by month, the rate, and what is wrong with the commands that mend it."""
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, soft_wrap=True)
+
+    if any(row.standing.is_stored for row in report.rows):
+        rates = {month: percent(rate.matched, rate.expected) for month, rate in report.rates.items()}
+        console.print(status_table(report.rows, rates))
+        for line in _rate_lines(report):
+            say(line)
+    else:
+        say("Nothing is stored yet. Fetch a day: minerecon reingest YYYY-MM-DD")
+    for line in _problem_lines(report, console.width):
+        say(line)
+    for line in _history_lines(report, console.width):
+        say(line)
+
+
+def percent(part: int, whole: int) -> str:
+    """``part`` of ``whole`` in per cent with two digits, cut off: 100 % is said of all and of nothing less."""
+    if not whole:
+        return "-"
+    if part == whole:
+        return "100 %"
+    hundredths = 10_000 * part // whole
+    return f"{hundredths // 100}.{hundredths % 100:02d} %"
+
+
+def _rate_lines(report: Report) -> Iterator[str]:
+    if report.rate.expected:
+        share = percent(report.rate.matched, report.rate.expected)
+        yield f"{share} of {report.rate.expected:,} calculations reconciled."
+    if report.rate.days_unchecked:
+        yield f"Not in that rate: {report.rate.days_unchecked:,} stored days whose calculations were never compared."
+    for month, rate in report.rates.items():
+        if rate.differing:
+            yield f"{month}: " + ", ".join(f"{model} {share}" for model, share in rate.differing.items())
+
+
+def _problem_lines(report: Report, width: int) -> Iterator[str]:
+    for result in report.freshness:
+        if not result.passed:
+            name = result.checked.name
+            yield from _with_command(
+                f"Not fresh, {name}: expected {result.expected}, found {result.actual}", result.repair, width
+            )
+    for group in report.groups[:MOST_LINES]:
+        yield from _with_command(group.headline, group.command, width)
+    if len(report.groups) > MOST_LINES:
+        yield f"… and {len(report.groups) - MOST_LINES} more: narrow it down with --from and --to, or use --json"
+    if report.advice:
+        yield textwrap.fill(f"{report.advice[0].upper()}{report.advice[1:]}.", max(width, 40))
+    wrong_sums = sorted(report.sums, key=lambda s: (s[0], s[2].actual, s[2].repair, s[1]))
+    for (grain, actual, repair), same in groupby(wrong_sums, key=lambda s: (s[0], s[2].actual, s[2].repair)):
+        keys = list(dict.fromkeys(key for _, key, _ in same))
+        which = ", ".join(keys) if len(keys) <= LATEST else f"{len(keys)} {grain}s, {keys[0]} to {keys[-1]},"
+        yield from _with_command(f"Sums of {which}: {actual}", repair, width)
+    waived = [(row.day, p) for row in report.rows for p in row.standing.problems if p.waiver is not None]
+    waived.sort(key=lambda w: (w[1].name, w[1].waiver or "", w[0]))
+    for (name, waiver, until), of_it in groupby(waived, key=lambda w: (w[1].name, w[1].waiver, w[1].waived_until)):
+        days = [day for day, _ in of_it]
+        which = str(days[0]) if len(days) == 1 else f"{len(days)} days, {days[0]} to {days[-1]}"
+        yield textwrap.fill(f"Waived until {until}: {name} of {which}: {waiver}", max(width, 40))
+
+
+def _history_lines(report: Report, width: int) -> Iterator[str]:
+    def wrapped(text: str) -> str:
+        return textwrap.fill(text, max(width, 40), subsequent_indent="    ", break_on_hyphens=False)
+
+    outcomes = report.verifications["outcomes"]
+    if outcomes:
+        counts = ", ".join(f"{n:,} {outcome}" for outcome, n in sorted(outcomes.items(), key=lambda o: -o[1]))
+        last = str(report.verifications["last_at"])[:16].replace("T", " ")
+        yield wrapped(f"Compared with Elexon: {_times(sum(outcomes.values()))}, last at {last} UTC: {counts}.")
+    for v in report.verifications["newest"]:
+        done = v["repair"] or v["error"] or f"{v['problems']} problems"
+        yield wrapped(f"  {v['settlement_date']} {v['action']} by {v['requested_by']}: {v['outcome']}; {done}")
+    if report.restatement_count:
+        yield f"Changed at the source: {_times(report.restatement_count)}; the latest:"
+    for r in report.restatements:
+        mwh = f"{Decimal(r['old_curtailed_mwh']):,.1f} to {Decimal(r['new_curtailed_mwh']):,.1f} MWh"
+        gbp = f"£{Decimal(r['old_payment_gbp']):,.0f} to £{Decimal(r['new_payment_gbp']):,.0f}"
+        yield wrapped(f"  {r['settlement_date']} ({r['old_state']}): {mwh}, {gbp}")
+
+
+def _times(n: int) -> str:
+    return "once" if n == 1 else f"{n:,} times"
+
+
+def _with_command(text: str, command: str, width: int) -> Iterator[str]:
+    """A line with the command that mends it; on lines of their own where the terminal is too narrow for both."""
+    if len(text) + len(command) + 2 <= width:
+        yield f"{text}: {command}"
+    else:
+        yield textwrap.fill(text + ":", max(width, 40), break_long_words=False, break_on_hyphens=False)
+        yield f"    {command}"
+
+
+def _failed_sums(
+    connection: Connection, first: dt.date, last: dt.date, now: dt.datetime
+) -> Iterator[tuple[Grain, str, Result]]:
+    for grain in _GRAINS:
+        form = "%Y-%m" if grain == "month" else "%Y"
+        for key, results in look_at_sums(connection, grain, now).items():
+            if first.strftime(form) <= key <= last.strftime(form):
+                yield from ((grain, key, r) for r in results if not r.passed)
+
+
+def _month_of(row: DayRow) -> str:
+    return f"{row.day:%Y-%m}"
+
+
+def _rate(of_models: Sequence[Row[Any]]) -> Rate:
+    by_model = {r.miner_model: (int(r.expected_count), int(r.matched_count)) for r in of_models}
+    return Rate(
+        expected=sum(expected for expected, _ in by_model.values()),
+        matched=sum(matched for _, matched in by_model.values()),
+        by_model=by_model,
+        days_unchecked=max(r.days_stored - r.days_checked for r in of_models),
+    )
+
+
+def _total(rates: Iterable[Rate]) -> Rate:
+    months = list(rates)
+    models = dict.fromkeys(model for rate in months for model in rate.by_model)
+    return Rate(
+        expected=sum(rate.expected for rate in months),
+        matched=sum(rate.matched for rate in months),
+        by_model={
+            model: (
+                sum(rate.by_model.get(model, (0, 0))[0] for rate in months),
+                sum(rate.by_model.get(model, (0, 0))[1] for rate in months),
+            )
+            for model in models
+        },
+        days_unchecked=sum(rate.days_unchecked for rate in months),
+    )
+
+
+def _exact_percent(part: int, whole: int) -> str | None:
+    return f"{Decimal(100 * part) / Decimal(whole):.10f}" if whole else None
+
+
+def _plain(row: Row[Any]) -> dict[str, Any]:
+    return {
+        name: value.isoformat() if isinstance(value, dt.date) else str(value)
+        for name, value in row._mapping.items()
+        if name != "all_count"
+    }

@@ -1,0 +1,516 @@
+"""Drift: compare a stored settlement day with what Elexon answers now.
+
+Elexon's answers are read by the very functions by which a day is ingested, with the register in force:
+there is no second interpretation. An answer that does not come is not equal to anything: where the look
+was not possible, the check fails.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal, localcontext
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import NoResultFound
+
+from minerecon_dagster.core import checks as c
+from minerecon_dagster.core.answers import Answer, AnswerKey
+from minerecon_dagster.core.calendar import STACK_SIDES, StackSide
+from minerecon_dagster.core.checks import Result, result
+from minerecon_dagster.core.errors import SourceError
+from minerecon_dagster.core.register import BmUnit
+from minerecon_dagster.core.sampling import Sampling, detection_share, dice, draws, first_step, further_step
+from minerecon_dagster.core.states import PeriodLook, Slot
+from minerecon_dagster.pipeline.build import DayFigures, day_figures, wind_bids
+from minerecon_dagster.pipeline.checks import EXACT
+from minerecon_dagster.pipeline.fetch import CASHFLOWS, CONTROLS
+from minerecon_dagster.pipeline.interpret import CashflowSum, DayReading, read_day
+from minerecon_dagster.warehouse.store import statement
+
+if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
+    from minerecon_dagster.resources.elexon import ElexonClient
+
+Part = TypeVar("Part")
+Units = Mapping[tuple[StackSide, str], Any]
+
+
+class BidKey(NamedTuple):
+    """What tells the accepted wind bids of a day apart."""
+
+    settlement_period: int
+    stack_side: StackSide
+    bmu_id: str
+    acceptance_id: int | None
+    bid_offer_pair_id: int | None
+    sequence_number: int
+
+
+class BidValues(NamedTuple):
+    """What is compared of a bid; energy in MWh, prices in GBP/MWh."""
+
+    volume_mwh: Decimal
+    original_price: Decimal | None
+    final_price: Decimal | None
+    so_flag: bool | None
+    cadl_flag: bool | None
+
+
+Bids = Mapping[BidKey, BidValues]
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """Rows, curtailed MWh (positive) and GBP of some bids: of all of them, and of the SO-flagged ones."""
+
+    rows: int = 0
+    mwh: Decimal = Decimal()
+    gbp: Decimal = Decimal()
+    so_rows: int = 0
+    so_mwh: Decimal = Decimal()
+    so_gbp: Decimal = Decimal()
+
+    def __str__(self) -> str:
+        """As a reader writes it, rounded."""
+        return f"{self.rows:,} rows, {self.mwh:,.3f} MWh, £{self.gbp:,.2f} ({self.so_rows:,} SO-flagged)"
+
+    def as_dict(self) -> dict[str, int | str]:
+        """Plain values for JSON; exact numbers as strings."""
+        return {
+            "rows": self.rows,
+            "mwh": f"{self.mwh:f}",
+            "gbp": f"{self.gbp:f}",
+            "so_rows": self.so_rows,
+            "so_mwh": f"{self.so_mwh:f}",
+            "so_gbp": f"{self.so_gbp:f}",
+        }
+
+
+def amounts_by(bids: Bids, part: Callable[[BidKey], Part]) -> dict[Part, Amounts]:
+    """Add bids up by a part of their key, exactly."""
+    sums: dict[Part, list[Any]] = {}
+    with localcontext(EXACT):
+        for key, bid in bids.items():
+            total = sums.setdefault(part(key), [0, Decimal(), Decimal(), 0, Decimal(), Decimal()])
+            gbp = bid.volume_mwh * bid.original_price if bid.original_price is not None else Decimal()
+            for start in (0, 3) if bid.so_flag else (0,):
+                total[start] += 1
+                total[start + 1] -= bid.volume_mwh
+                total[start + 2] += gbp
+    return {key: Amounts(*total) for key, total in sums.items()}
+
+
+def total(bids: Bids) -> Amounts:
+    """All of them added up."""
+    return amounts_by(bids, lambda _: None).get(None, Amounts())
+
+
+def bids_of(reading: DayReading, wind_units: Mapping[str, BmUnit]) -> dict[BidKey, BidValues]:
+    """The accepted wind bids of a day's answers, as ingestion takes them."""
+    found = {}
+    for side, period, row in wind_bids(reading, wind_units):
+        assert row.id is not None
+        key = BidKey(period, side, row.id, row.acceptance_id, row.bid_offer_pair_id, row.sequence_number)
+        found[key] = BidValues(row.volume, row.original_price, row.final_price, row.so_flag, row.cadl_flag)
+    return found
+
+
+def of_periods(bids: Bids, periods: Iterable[int]) -> dict[BidKey, BidValues]:
+    """Those of some settlement periods."""
+    wanted = set(periods)
+    return {key: bid for key, bid in bids.items() if key.settlement_period in wanted}
+
+
+def differing(one: Bids, other: Bids) -> frozenset[BidKey]:
+    """The bids that only one of both has, or both with other values."""
+    return frozenset(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is compared of a day, as it is stored, or as its answers have it.
+
+    Args:
+        bids: the accepted wind bids.
+        boav_mwh: the control totals of accepted volumes, by side and unit.
+        cashflows: those of the cashflows.
+    """
+
+    bids: Bids
+    boav_mwh: Units
+    cashflows: Units
+
+
+@dataclass(frozen=True)
+class StoredDay(Contents):
+    """A day as it is stored, all of one instant.
+
+    Args:
+        figures: its summaries.
+        bitcoin: mined BTC by period and unit, and by model.
+    """
+
+    figures: DayFigures
+    bitcoin: Mapping[tuple[int, str], Mapping[str, Decimal]]
+
+
+def read_stored(engine: Engine, day: dt.date) -> StoredDay | None:
+    """What is stored of a day, all of one instant; None where nothing is."""
+    with engine.connect() as opened:
+        connection = opened.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with connection.begin():
+            try:
+                figures = day_figures(connection, day)
+            except NoResultFound:
+                return None
+            bitcoin: dict[tuple[int, str], dict[str, Decimal]] = {}
+            for r in connection.execute(statement("verify/stored_bitcoin"), {"day": day}):
+                bitcoin.setdefault((r.settlement_period, r.bmu_id), {})[r.miner_model] = r.mined_btc
+            boav, cashflows = _stored_controls(connection, day)
+            rows = connection.execute(statement("verify/stored_bids"), {"day": day})
+            bids = {BidKey(*row[:6]): BidValues(*row[6:]) for row in rows}
+            return StoredDay(bids, boav, cashflows, figures, bitcoin)
+
+
+def _stored_controls(connection: Connection, day: dt.date) -> tuple[Units, Units]:
+    boav, cashflows = {}, {}
+    for r in connection.execute(statement("verify/stored_controls"), {"day": day}):
+        if r.kind == "boav":
+            boav[r.stack_side, r.bmu_id] = r.amount
+        else:
+            cashflows[r.stack_side, r.bmu_id] = CashflowSum(r.amount, r.gross)
+    return boav, cashflows
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A stored day beside Elexon's answers now.
+
+    Args:
+        day: settlement date.
+        sampling: how its periods were chosen.
+        seed: of the periods that were drawn; None where none were.
+        comparable: the periods that could be compared.
+        periods: those that were: every side of them was answered.
+        stored, source: the bids of ``periods``, here and there.
+        control_differences: control totals that are not what is stored.
+        compares_controls: whether they were looked at.
+        unseen: the answers that did not come, or say nothing, and why.
+        looked_at: how many answers were compared.
+    """
+
+    day: dt.date
+    sampling: Sampling
+    seed: int | None
+    comparable: Sequence[int]
+    periods: Sequence[int]
+    stored: Bids
+    source: Bids
+    control_differences: Sequence[dict[str, Any]]
+    compares_controls: bool
+    unseen: Sequence[dict[str, str]]
+    looked_at: int
+
+    @property
+    def differing(self) -> frozenset[BidKey]:
+        """The bids that are not the same here and there."""
+        return differing(self.stored, self.source)
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything that was seen is not what is stored."""
+        return bool(self.control_differences or self.differing)
+
+    @property
+    def share(self) -> Decimal | None:
+        """The share of the faults of a single period that so many periods find; None of control totals alone."""
+        if self.sampling == "controls" and not self.periods:
+            return None
+        return detection_share(len(self.periods), len(self.comparable))
+
+    def extent(self) -> str:
+        """What was looked at, and what such a look finds, as a reader writes it."""
+        if not self.looked_at:
+            return "of which nothing could be looked at"
+        if self.share is None:
+            return (
+                "by whole-day control totals alone, which find what changes a wind farm's energy or money of the day, "
+                "and no change of flags"
+            )
+        found = f"in {len(self.periods)} of {len(self.comparable)} periods"
+        if self.share < 1:
+            found += f", a sample that finds {100 * self.share:.1f} % of the faults of a single period"
+        return found
+
+
+class Source:
+    """A settlement day at Elexon, asked step by step and compared with what is stored.
+
+    Args:
+        day: settlement date.
+        client: the Elexon client.
+        sides: the sides of the stack that are fetched.
+        wind_units: the wind farms in force on the day, by unit id.
+        held: what the archive holds of the day; None where it cannot be read.
+        comparable: the periods that can be compared, ascending.
+        sampling: how to choose among them.
+        seed: of the periods that are drawn.
+    """
+
+    def __init__(
+        self,
+        day: dt.date,
+        *,
+        client: ElexonClient,
+        sides: tuple[StackSide, ...],
+        wind_units: Mapping[str, BmUnit],
+        held: DayReading | None,
+        comparable: Sequence[int],
+        sampling: Sampling,
+        seed: int,
+    ) -> None:
+        self._day = day
+        self._client = client
+        self._sides = sides
+        self._wind_units = wind_units
+        self._held = held
+        self._comparable = comparable
+        self._sampling = sampling
+        self._seed = seed
+        self._controls = (*CONTROLS, *CASHFLOWS) if sampling in ("full", "controls") else ()
+        self._answers: dict[AnswerKey, Answer] = {}
+        self._failures: dict[AnswerKey, SourceError] = {}
+        self._periods: list[int] = []
+        self._reading: DayReading | None = None
+
+    def look(self, stored: Callable[[], Contents]) -> Comparison:
+        """Ask, and compare: control totals first, then periods, and more of them once something differs.
+
+        Args:
+            stored: reads what is stored. It is called after Elexon was asked, so that a day which another run
+                replaces meanwhile is compared as it is then.
+        """
+        self._ask(self._controls)
+        if self._controls and not self._answers:
+            return self.compare(stored())  # nobody is there: a hundred more questions would not change that
+        rng = dice(self._seed, self._day)
+        first = first_step(self._sampling, self._comparable, rng)
+        # No control total speaks for a period that was not there when the day was stored.
+        self._ask_periods(sorted({*first, *self._not_held()} if self._sampling == "controls" else first))
+        comparison = self.compare(stored())
+        if comparison.differs:
+            self._ask_periods(further_step(self._sampling, self._comparable, self._periods, rng))
+            comparison = self.compare(stored())
+        return comparison
+
+    def look_again(self, stored: Callable[[], Contents], held: DayReading | None) -> Comparison:
+        """Ask once more what was asked, and compare, after a repair.
+
+        Args:
+            stored: reads what is stored now.
+            held: what the archive holds now.
+        """
+        periods, self._periods = self._periods, []
+        self._held = held
+        self._answers, self._failures, self._reading = {}, {}, None
+        self._ask(self._controls)
+        self._ask_periods(periods)
+        return self.compare(stored())
+
+    def not_asked(self, stored: Contents, why: str) -> Comparison:
+        """The comparison of a day for which Elexon is not asked at all, and therefore of nothing."""
+        return replace(self.compare(stored), unseen=[{"answer": "the whole day", "error": why}])
+
+    def compare(self, stored: Contents) -> Comparison:
+        """Compare the answers that came with what is stored."""
+        reading = self._read()
+        unseen = list(self._unseen(reading))
+        blind = {key.period for key, _ in unseen}
+        periods = [period for period in self._periods if period not in blind]
+        slots = len(periods) * len(self._sides)
+        controls = [key for key in self._controls if key in self._answers and key not in dict(unseen)]
+        return Comparison(
+            day=self._day,
+            sampling=self._sampling,
+            seed=self._seed if draws(self._sampling) else None,
+            comparable=self._comparable,
+            periods=periods,
+            stored=of_periods(stored.bids, periods),
+            source=of_periods(bids_of(reading, self._wind_units), periods),
+            control_differences=list(self._control_differences(stored, reading, controls)),
+            compares_controls=bool(controls),
+            unseen=[{"answer": str(key), "error": error} for key, error in unseen],
+            looked_at=slots + len(controls),
+        )
+
+    def archive_agrees(self, comparison: Comparison) -> bool:
+        """Whether the archive holds what Elexon answers now: then the stored tables alone are wrong."""
+        if self._held is None or comparison.unseen:
+            return False
+        return not self.compare(_contents(self._held, self._wind_units)).differs
+
+    def _ask(self, keys: Sequence[AnswerKey]) -> None:
+        self._reading = None
+        for key, answer in (self._client.fetch(list(keys), self._day) if keys else {}).items():
+            if isinstance(answer, Answer):
+                self._answers[key] = answer
+            else:
+                self._failures[key] = answer
+
+    def _ask_periods(self, periods: Sequence[int]) -> None:
+        self._ask([AnswerKey("stack", side, period) for side in self._sides for period in periods])
+        self._periods = sorted({*self._periods, *periods})
+        # Without rows, the whole day's accepted volumes say whether the period is empty; a sample asks for them then.
+        asked = self._answers.keys() | self._failures.keys()
+        empty = {side for (side, _), look in self._read().looks.items() if look.status == "failed"}
+        self._ask([key for key in CONTROLS if key.side in empty and key not in asked])
+
+    def _read(self) -> DayReading:
+        """What the answers so far say; read once."""
+        if self._reading is None:
+            latest = max((answer.fetched_at for answer in self._answers.values()), default=dt.datetime.now(dt.UTC))
+            self._reading = read_day(self._day, self._answers, self._failures, sides=self._sides, now=latest)
+        return self._reading
+
+    def _not_held(self) -> list[int]:
+        if self._held is None:
+            return []
+        return [p for p in self._comparable if not all(self._held.is_present(side, p) for side in self._sides)]
+
+    def _unseen(self, reading: DayReading) -> Iterable[tuple[AnswerKey, str]]:
+        for key in self._controls:
+            assert key.side is not None
+            errors = reading.control_errors if key.kind == "boav" else reading.cashflow_errors
+            if key.side in errors:
+                yield key, errors[key.side]
+        for (side, period), look in sorted(reading.looks.items()):
+            # Rows that are gone although the control total still has volume: Elexon is about to publish, or broken.
+            vanished = look.status == "unpublished" and self._was((side, period)) != "unpublished"
+            if look.status == "failed" or vanished:
+                yield AnswerKey("stack", side, period), reading.errors[side, period]
+
+    def _was(self, slot: Slot) -> str:
+        look = self._held.looks.get(slot) if self._held is not None else None
+        return "unpublished" if look is None else look.status
+
+    def _control_differences(
+        self, stored: Contents, reading: DayReading, controls: Sequence[AnswerKey]
+    ) -> Iterable[dict[str, Any]]:
+        present = PeriodLook("rows", None)
+        looks = (
+            self._held.looks
+            if self._held is not None
+            else {(side, period): present for side in self._sides for period in self._comparable}
+        )
+        # Over the periods that were there when the day was stored, as the stored totals are.
+        now = _contents(replace(reading, looks=looks), self._wind_units)
+        both = (("boav", stored.boav_mwh, now.boav_mwh), ("cashflows", stored.cashflows, now.cashflows))
+        for kind, here, there in both:
+            sides = {key.side for key in controls if key.kind == kind}
+            for side, unit in sorted(here.keys() | there.keys()):
+                one, other = here.get((side, unit)), there.get((side, unit))
+                if side in sides and one != other:
+                    yield {
+                        "control_total": "BOAV (MWh)" if kind == "boav" else "EBOCF (GBP; gross)",
+                        "stack_side": side,
+                        "bmu_id": unit,
+                        "stored": _written(one),
+                        "elexon": _written(other),
+                    }
+
+
+def _contents(reading: DayReading, wind_units: Mapping[str, BmUnit]) -> Contents:
+    """What a day's answers hold, as ingestion stores it."""
+    with localcontext(EXACT):
+        boav = {(s, unit): mwh for s in STACK_SIDES for unit, mwh in reading.control_mwh(s, wind_units).items()}
+        cashflows = {(s, unit): gbp for s in STACK_SIDES for unit, gbp in reading.control_gbp(s, wind_units).items()}
+    return Contents(bids_of(reading, wind_units), boav, cashflows)
+
+
+def _written(amount: Any) -> str:
+    if isinstance(amount, CashflowSum):
+        return f"{amount.net_gbp:f}; {amount.gross_gbp:f}"
+    return "none" if amount is None else f"{amount:f}"
+
+
+def source_unchanged(comparison: Comparison) -> Result:
+    """Whether what is stored is what Elexon answers now; what could not be looked at counts against it."""
+    here, there = (
+        amounts_by(bids, lambda key: key.settlement_period) for bids in (comparison.stored, comparison.source)
+    )
+    periods = sorted({key.settlement_period for key in comparison.differing})
+    wrong: list[dict[str, Any]] = [{"could_not_look_at": u["answer"], "error": u["error"]} for u in comparison.unseen]
+    wrong += comparison.control_differences
+    wrong += [
+        {"settlement_period": p, "stored": str(here.get(p, Amounts())), "elexon": str(there.get(p, Amounts()))}
+        for p in periods
+    ]
+    found = [f"{len(comparison.unseen)} answers could not be had"] if comparison.unseen else []
+    if periods:
+        units = {key.bmu_id for key in comparison.differing}
+        found.append(f"{len(comparison.differing)} rows of {len(periods)} periods and {len(units)} units differ")
+    if comparison.control_differences:
+        found.append(f"{len(comparison.control_differences)} control totals of units differ")
+    return result(
+        c.SOURCE_UNCHANGED,
+        looked_at=comparison.looked_at,
+        expected=f"what Elexon answers now: {total(comparison.source)}, {comparison.extent()}",
+        actual=f"{total(comparison.stored)} stored; {'; '.join(found) or 'no difference'}",
+        repair=f"minerecon verify {comparison.day}" + (" --action fix" if comparison.differs else ""),
+        violations=wrong,
+    )
+
+
+def nothing_stored(day: dt.date) -> Result:
+    """The drift of a day of which nothing is stored: there is nothing to look at."""
+    return result(
+        c.SOURCE_UNCHANGED,
+        looked_at=0,
+        expected="a stored day",
+        actual="nothing is stored",
+        repair=f"minerecon reingest {day}",
+        violations=[{"error": "nothing is stored of this day"}],
+    )
+
+
+@dataclass(frozen=True)
+class RegisterLook:
+    """The wind farms of the versions in force, beside Elexon's register now."""
+
+    in_force: Mapping[str, BmUnit]
+    answer: Mapping[str, BmUnit] = field(default_factory=dict)
+    error: str | None = None
+
+    def differences(self) -> list[dict[str, Any]]:
+        """Wind units that are new, gone, without their fuel type, or of another lead party."""
+        found: list[dict[str, Any]] = []
+        now_wind = {bmu_id for bmu_id, unit in self.answer.items() if unit.is_wind}
+        for bmu_id in sorted(self.in_force.keys() | now_wind):
+            was, now = self.in_force.get(bmu_id), self.answer.get(bmu_id)
+            if was is None:
+                assert now is not None
+                found.append({"bmu_id": bmu_id, "change": "new", "lead_party_name": now.lead_party_name})
+            elif now is None:
+                found.append({"bmu_id": bmu_id, "change": "gone"})
+            elif not now.is_wind:
+                found.append({"bmu_id": bmu_id, "change": "no longer wind", "fuel_type": now.fuel_type})
+            elif was.lead_party_name != now.lead_party_name:
+                change = {"stored": was.lead_party_name, "elexon": now.lead_party_name}
+                found.append({"bmu_id": bmu_id, "change": "lead party", **change})
+        return found
+
+
+def register_unchanged(look: RegisterLook) -> Result:
+    """Whether Elexon's register has the wind farms of the versions in force; unable to look, it fails."""
+    wrong = [{"error": look.error}] if look.error else look.differences()
+    units = sum(unit.is_wind for unit in look.answer.values())
+    return result(
+        c.REGISTER_UNCHANGED,
+        looked_at=0 if look.error else len(look.in_force.keys() | look.answer.keys()),
+        expected=f"the {len(look.in_force)} wind units in force",
+        actual=look.error or f"{units} wind units at Elexon; of both, that differ: {len(wrong)}",
+        repair=c.REFRESH_REGISTER,
+        violations=wrong,
+    )

@@ -1,0 +1,403 @@
+"""What is wrong right now: freshness by the clock, and the standing inventory of all settlement days.
+
+What should be there comes from the calendar and the clock, never from what is stored: back-filling an old
+day does not hide that yesterday is missing, and a day that nobody ever asked for is found. Days in a row
+that are wrong in the same way are one group, with the one command that mends them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection
+
+from minerecon_dagster.core import checks as c
+from minerecon_dagster.core.calendar import LONDON, period_count
+from minerecon_dagster.core.checks import Property, Result, Severity
+from minerecon_dagster.core.mining import broken_model_ratios
+from minerecon_dagster.warehouse.store import statement
+
+THERE_BY = dt.time(9)
+"""London time of the next day by which a day is stored: `daily_ingest` is at 06:00, and tries again."""
+FINAL_BY = dt.time(12)
+"""London time of the second day after it by which a day is final: Elexon's re-run is over at 00:44."""
+
+STATUSES = ("complete", "warned", "waived", "provisional", "incomplete", "failing", "missing")
+"""The words of ``analytics.reconciliation_status``."""
+MOST_REPAIRS = 5
+"""How many commands a result names; all of them are in `minerecon status`."""
+
+_ONE_DAY = dt.timedelta(days=1)
+_DAY = "DATE"
+_STRONGEST_FIRST = (
+    f"minerecon reingest {_DAY} --force",
+    f"minerecon verify {_DAY} --action fix",
+    f"minerecon reingest {_DAY}",
+    f"minerecon reingest {_DAY} --from-archive",
+    f"minerecon recalculate {_DAY}",
+    f"minerecon verify {_DAY}",
+)
+"""The commands that mend a day, or days in a row: each does what the ones after it do, and more."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A property of a day that did not hold when last looked at, and the command that mends it."""
+
+    name: str
+    severity: Severity
+    repair: str
+    waiver: str | None
+    waived_until: dt.date | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a settlement day stands.
+
+    Args:
+        day: settlement date.
+        status: one of `STATUSES`.
+        is_stored: whether it has sums.
+        is_final: whether they are of a final day.
+        periods_due: how many of its periods were due when it was last fetched.
+        problems: the properties that did not hold, the waived ones among them.
+    """
+
+    day: dt.date
+    status: str
+    is_stored: bool
+    is_final: bool
+    periods_due: int
+    problems: Sequence[Problem]
+
+    @property
+    def open_problems(self) -> list[Problem]:
+        """Those that no waiver accepts."""
+        return [p for p in self.problems if p.waiver is None]
+
+    def wrong(self, now: dt.datetime) -> tuple[str, Severity] | None:
+        """What is wrong with it at ``now``, and how much; None where nothing is.
+
+        A day that is not stored yet, or may still change, is given its time; one that Elexon has not
+        published whole, or of which a warning stands, is for a person to look at.
+        """
+        if self.status == "failing":
+            return "failing", "ERROR"
+        if self.status == "missing":
+            return ("missing", "ERROR") if self.day <= last_day_to_be_there(now) else None
+        if self.status in ("provisional", "incomplete"):
+            if self.day <= last_day_to_be_final(now):
+                return f"{self.status} for too long", "ERROR"
+            return ("incomplete", "WARN") if self.status == "incomplete" else None
+        return ("warned", "WARN") if self.status == "warned" else None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Days in a row that are wrong in the same way, and the command that mends them."""
+
+    first: dt.date
+    last: dt.date
+    what: str
+    severity: Severity
+    properties: Sequence[str]
+    command: str
+
+    @property
+    def day_count(self) -> int:
+        """How many days."""
+        return (self.last - self.first).days + 1
+
+    @property
+    def headline(self) -> str:
+        """Which days, what they are, and why."""
+        why = f" ({', '.join(self.properties)})" if self.properties else ""
+        if self.first == self.last:
+            return f"{self.first} is {self.what}{why}"
+        return f"{self.first} to {self.last}, {self.day_count:,} days, are {self.what}{why}"
+
+    def __str__(self) -> str:
+        """One line: which days, what they are and why, and the command that mends them."""
+        return f"{self.headline}: {self.command}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "first": self.first.isoformat(),
+            "last": self.last.isoformat(),
+            "days": self.day_count,
+            "what": self.what,
+            "severity": self.severity,
+            "properties": list(self.properties),
+            "repair": self.command,
+        }
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A result over all days, and the groups of days that are behind it."""
+
+    result: Result
+    groups: Sequence[Group]
+
+
+def last_day_to_be_there(now: dt.datetime) -> dt.date:
+    """The latest settlement day that should be stored at ``now``: from 09:00 London on, yesterday."""
+    return _days_before(now, 1, THERE_BY)
+
+
+def last_day_to_be_final(now: dt.datetime) -> dt.date:
+    """The latest settlement day that should be final at ``now``: from 12:00 London on, the day before yesterday."""
+    return _days_before(now, 2, FINAL_BY)
+
+
+def read_standings(connection: Connection, first: dt.date, last: dt.date) -> list[Standing]:
+    """How each day of the calendar from ``first`` to ``last`` stands, the ones that nobody ever asked for included."""
+    found = connection.execute(statement("inventory/days"), {"first_day": first, "last_day": last})
+    return [
+        Standing(r.settlement_date, r.status, r.is_stored, r.is_final, r.periods_due, problems_of(r.problems))
+        for r in found
+    ]
+
+
+def problems_of(stored: Iterable[Mapping[str, Any]]) -> list[Problem]:
+    """The problems that ``inventory/days.sql`` returns as JSON."""
+    return [
+        Problem(
+            name=p["property"],
+            severity=p["severity"],
+            repair=p["repair"],
+            waiver=p["waiver"],
+            waived_until=dt.date.fromisoformat(p["waived_until"]) if p["waived_until"] else None,
+        )
+        for p in stored
+    ]
+
+
+def group_days(standings: Iterable[Standing], now: dt.datetime) -> list[Group]:
+    """The days that are wrong at ``now``, in groups that one command mends each: errors first, then by day."""
+
+    def kind(s: Standing) -> tuple[str, Severity, tuple[str, ...], str] | None:
+        wrong = s.wrong(now)
+        return wrong and (*wrong, tuple(p.name for p in s.open_problems), mend(s))
+
+    groups = _groups((s.day, kind(s)) for s in standings)
+    return sorted(groups, key=lambda g: (g.severity, g.first))
+
+
+def take_inventory(connection: Connection, first_day: dt.date, now: dt.datetime) -> list[Finding]:
+    """Look at freshness and at every settlement day since the first partition.
+
+    Args:
+        connection: the warehouse; in a transaction that sees one state of it.
+        first_day: the first partition (``MINERECON_START_DATE``).
+        now: the time of the look.
+
+    Returns:
+        A finding for each property of the families ``freshness`` and ``inventory``. Where no day is due yet,
+        nothing was looked at, and they fail.
+    """
+    standings = read_standings(connection, first_day, last_day_to_be_there(now))
+    return [
+        _yesterday_is_there(standings, now),
+        _days_become_final([s for s in standings if s.day <= last_day_to_be_final(now)]),
+        _every_day_is_complete(standings, first_day, now),
+        *look_at_rows(connection, first_day, dt.date.max),
+    ]
+
+
+def look_at_rows(connection: Connection, first: dt.date, last: dt.date) -> list[Finding]:
+    """Whether the stored days from ``first`` to ``last`` are in the models' ratios and the sums of their rows.
+
+    It reads all rows, exactly, and does not depend on what an earlier check of a day said: what other hands
+    have changed since is found.
+    """
+    return [
+        _every_model_ratio_holds(connection, first, last),
+        _every_day_matches_its_rows(connection, first, last),
+    ]
+
+
+def _yesterday_is_there(standings: Sequence[Standing], now: dt.datetime) -> Finding:
+    day = last_day_to_be_there(now)
+    expected = period_count(day)
+    # Fetched while it was in progress, and then no more, is not there.
+    late = [s for s in standings if s.day == day and not (s.is_stored and s.periods_due == expected)]
+    what = f"stored with {late[0].periods_due} of its {expected} periods" if late and late[0].is_stored else "missing"
+    groups = [Group(s.day, s.day, what, "ERROR", (), over(mend(s), day, day)) for s in late]
+    return _finding(
+        c.YESTERDAY_IS_THERE,
+        looked_at=sum(s.day == day for s in standings),
+        expected=f"{day}, stored with {expected} periods",
+        actual=what if late else "there",
+        groups=groups,
+        command=f"minerecon reingest {day}",
+    )
+
+
+def _days_become_final(standings: Sequence[Standing]) -> Finding:
+    def kind(s: Standing) -> tuple[str, Severity, tuple[str, ...], str] | None:
+        if s.is_final:
+            return None
+        return s.status if s.status != "failing" else "not final, and failing", "ERROR", (), mend(s)
+
+    groups = _groups((s.day, kind(s)) for s in standings)
+    return _finding(
+        c.DAYS_BECOME_FINAL,
+        looked_at=len(standings),
+        expected=f"{len(standings):,} days final{_span(standings)}",
+        actual=f"{sum(s.is_final for s in standings):,} are",
+        groups=groups,
+        command="minerecon reingest FROM TO",
+    )
+
+
+def _every_day_is_complete(standings: Sequence[Standing], first_day: dt.date, now: dt.datetime) -> Finding:
+    groups = [group for group in group_days(standings, now) if group.severity == "ERROR"]
+    counts = Counter(s.status for s in standings)
+    actual = ", ".join(f"{counts[status]:,} {status}" for status in STATUSES if counts[status])
+    return _finding(
+        c.EVERY_DAY_IS_COMPLETE,
+        looked_at=len(standings),
+        expected=f"{len(standings):,} days, none missing, failing or unfinished for too long{_span(standings)}",
+        actual="; ".join(filter(None, (actual or "no day is due", never_started(groups, first_day)))),
+        groups=groups,
+        command="minerecon reingest FROM TO",
+    )
+
+
+def never_started(groups: Sequence[Group], first_day: dt.date) -> str | None:
+    """What to do about the days before the first stored one, if there are such: fetch them, or do without."""
+    early = next((g for g in groups if g.first == first_day and g.what == "missing"), None)
+    if early is None:
+        return None
+    return (
+        f"nothing is stored of {early.first} to {early.last}: fetch these days, or, where they are not wanted, "
+        f"set MINERECON_START_DATE={early.last + _ONE_DAY} and restart"
+    )
+
+
+def _every_model_ratio_holds(connection: Connection, first: dt.date, last: dt.date) -> Finding:
+    found = [r for r in connection.execute(statement("rollup/day_bitcoin")) if first <= r.summary_date <= last]
+
+    def kind(btc_by_model: Mapping[str, str] | None) -> tuple[str, Severity, tuple[str, ...], str] | None:
+        broken = broken_model_ratios({model: Decimal(btc) for model, btc in (btc_by_model or {}).items()})
+        if not broken:
+            return None
+        models = ", ".join(str(b["miner_model"]) for b in broken)
+        return f"out of the models' ratios: {models}", "ERROR", (), f"minerecon recalculate {_DAY}"
+
+    return _finding(
+        c.EVERY_MODEL_RATIO_HOLDS,
+        looked_at=len(found),
+        expected=f"{len(found):,} days in the models' ratios",
+        actual=None,
+        groups=_groups((r.summary_date, kind(r.mined_btc)) for r in found),
+        command="minerecon recalculate FROM TO",
+    )
+
+
+def _every_day_matches_its_rows(connection: Connection, first: dt.date, last: dt.date) -> Finding:
+    span = {"first_day": first, "last_day": last}
+    found = connection.execute(statement("inventory/days_and_rows"), span).one()
+
+    def kind(d: Mapping[str, Any]) -> tuple[str, Severity, tuple[str, ...], str]:
+        if not d["is_stored"]:
+            return "without sums, and have rows", "ERROR", (), f"minerecon reingest {_DAY}"
+        parts = [name for name in ("records", "wind", "units", "periods") if d[name]]
+        command = f"minerecon reingest {_DAY} --from-archive" if parts else f"minerecon recalculate {_DAY}"
+        parts += [f"calculations of {', '.join(d['models'])}"] if d["models"] else []
+        return f"not the sums of the {', '.join(parts)}", "ERROR", (), command
+
+    return _finding(
+        c.EVERY_DAY_MATCHES_ITS_ROWS,
+        looked_at=found.looked_at,
+        expected=f"{found.looked_at:,} days equal to the sums of their rows",
+        actual=None,
+        groups=_groups((dt.date.fromisoformat(d["day"]), kind(d)) for d in found.differing),
+        command="minerecon reingest FROM TO --from-archive",
+    )
+
+
+def _finding(
+    checked: Property, *, looked_at: int, expected: str, actual: str | None, groups: Sequence[Group], command: str
+) -> Finding:
+    days = sum(group.day_count for group in groups)
+    commands = list(dict.fromkeys(group.command for group in groups))
+    more = len(commands) - MOST_REPAIRS
+    return Finding(
+        Result(
+            checked,
+            looked_at=looked_at,
+            expected=expected,
+            actual=actual or ((f"{days:,} that are not" if days else "all are") if looked_at else "nothing is stored"),
+            repair="; ".join(commands[:MOST_REPAIRS]) + (f"; and {more} more: minerecon status" if more > 0 else "")
+            if commands
+            else command,
+            violation_count=days,
+            violations=tuple(group.as_dict() for group in groups[: c.SAMPLE_SIZE]),
+        ),
+        groups,
+    )
+
+
+def _groups(days: Iterable[tuple[dt.date, tuple[str, Severity, tuple[str, ...], str] | None]]) -> list[Group]:
+    """Days in a row of the same kind (what, severity, properties, command with DATE), without those of no kind."""
+    groups = []
+    # Days in a row keep their distance from their place in the list.
+    numbered = enumerate(sorted(days, key=lambda day: day[0]))
+    for (_, kind), run in groupby(numbered, key=lambda n: (n[1][0].toordinal() - n[0], n[1][1])):
+        if kind is not None:
+            span = [day for _, (day, _) in run]
+            what, severity, properties, command = kind
+            groups.append(Group(span[0], span[-1], what, severity, properties, over(command, span[0], span[-1])))
+    return groups
+
+
+def mend(s: Standing) -> str:
+    """The command, with DATE for the day, that mends all that is wrong with a day.
+
+    Of the commands that mend a single property the strongest is enough. What is not done to a day comes
+    before it: a difficulty is loaded, and then the day is computed with it.
+    """
+    day = s.day.isoformat()
+    repairs = dict.fromkeys(command for p in s.open_problems for command in p.repair.split("; "))
+    first = [repair for repair in repairs if day not in repair]
+    of_the_day = next((command for command in _STRONGEST_FIRST if command.replace(_DAY, day) in repairs), None)
+    # With its own date: it mends this day, and none beside it.
+    others = [repair for repair in repairs if day in repair and repair.replace(day, _DAY) not in _STRONGEST_FIRST]
+    if of_the_day is None and not others:
+        of_the_day = _look_again(s, first)
+    return "; ".join([*first, *others, *([of_the_day] if of_the_day else [])])
+
+
+def _look_again(s: Standing, done: Sequence[str]) -> str:
+    """What makes a day anew, or has it checked again, after what was ``done`` that is not done to a day."""
+    if not s.is_stored or not done:
+        return f"minerecon reingest {_DAY}"
+    if all(command.startswith("minerecon difficulty") for command in done):
+        return f"minerecon recalculate {_DAY}"
+    if any(p.name == c.REGISTER_UNCHANGED.full_name for p in s.open_problems):
+        return f"minerecon verify {_DAY}"
+    return f"minerecon reingest {_DAY} --from-archive"
+
+
+def over(command: str, first: dt.date, last: dt.date) -> str:
+    """A command, with DATE for the day, over all days from ``first`` to ``last``."""
+    return command.replace(_DAY, str(first) if first == last else f"{first} {last}")
+
+
+def _span(standings: Sequence[Standing]) -> str:
+    return f", {standings[0].day} to {standings[-1].day}" if standings else ""
+
+
+def _days_before(now: dt.datetime, days: int, by: dt.time) -> dt.date:
+    local = now.astimezone(LONDON)
+    return local.date() - (days if local.time() >= by else days + 1) * _ONE_DAY

@@ -1,0 +1,187 @@
+"""What a report shows, read in one snapshot: days, periods, farms, restatements, and what is wrong."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection
+
+from minerecon_dagster.core.calendar import period_count
+from minerecon_dagster.warehouse.store import statement
+
+MOST_FARMS = 15
+MOST_PROBLEMS = 30
+
+
+@dataclass(frozen=True)
+class DayFacts:
+    """A calendar day; its figures are None where it is not stored. Energy in MWh, money in GBP, of SO-flagged bids.
+
+    Args:
+        status: the day's status in one word, as ``analytics.reconciliation_status`` has it.
+        mined_btc: BTC by miner model; empty where the day is not stored.
+        price_gbp: the price of one Bitcoin on the day; None where it is not known.
+    """
+
+    day: dt.date
+    status: str
+    not_passed: Sequence[str]
+    curtailed_mwh: Decimal | None
+    paid_gbp: Decimal | None
+    refunded_gbp: Decimal | None
+    payment_gbp: Decimal | None
+    all_bids_mwh: Decimal | None
+    all_bids_payment_gbp: Decimal | None
+    wind_generation_mwh: Decimal | None
+    mined_btc: Mapping[str, Decimal]
+    price_gbp: Decimal | None
+    built_at: dt.datetime | None
+    is_restated: bool
+    is_synthetic: bool
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the day has figures."""
+        return self.curtailed_mwh is not None
+
+
+@dataclass(frozen=True)
+class FarmFacts:
+    """A wind farm over the report's days: MWh, GBP net, and its share (0 to 1) of all SO-flagged energy."""
+
+    farm_name: str
+    curtailed_mwh: Decimal
+    payment_gbp: Decimal | None
+    share: Decimal
+
+
+@dataclass(frozen=True)
+class Restatement:
+    """A change of a day that was seen at the source."""
+
+    settlement_date: dt.date
+    detected_at: dt.datetime
+    old_state: str
+    old_curtailed_mwh: Decimal
+    new_curtailed_mwh: Decimal
+    old_payment_gbp: Decimal
+    new_payment_gbp: Decimal
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A check that does not hold now, of a day or of days in a row, with the command that mends it."""
+
+    first: dt.date
+    last: dt.date
+    check: str
+    severity: str
+    expected: str
+    actual: str
+    repair: str
+
+    @property
+    def days(self) -> str:
+        """The day, or the first and the last of several."""
+        return f"{self.first}" if self.first == self.last else f"{self.first} to {self.last}"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that a report of the days from ``first`` to ``last`` shows."""
+
+    first: dt.date
+    last: dt.date
+    days: Sequence[DayFacts]
+    periods: Mapping[tuple[dt.date, int], Decimal]
+    farms: Sequence[FarmFacts]
+    restatements: Sequence[Restatement]
+    problems: Sequence[Problem]
+
+    @property
+    def stored(self) -> list[DayFacts]:
+        """The days that have figures."""
+        return [day for day in self.days if day.is_stored]
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether any day of it is made up."""
+        return any(day.is_synthetic for day in self.days)
+
+    @property
+    def as_of(self) -> dt.datetime | None:
+        """When the newest of its days was last built."""
+        return max((day.built_at for day in self.days if day.built_at is not None), default=None)
+
+    def total(self, figure: Callable[[DayFacts], Decimal | None], days: Iterable[DayFacts] | None = None) -> Decimal:
+        """The sum of a figure over the days (all, if not named) that have it."""
+        return sum((v for d in (self.days if days is None else days) if (v := figure(d)) is not None), Decimal())
+
+    def btc(self, model: str) -> Decimal:
+        """The Bitcoin of a model over all days that are stored."""
+        return sum((d.mined_btc.get(model, Decimal()) for d in self.days), Decimal())
+
+    def part(self, first: dt.date, last: dt.date) -> Facts:
+        """The same of fewer days; farms are left out, since they cannot be cut."""
+        return Facts(
+            first,
+            last,
+            [d for d in self.days if first <= d.day <= last],
+            {slot: mwh for slot, mwh in self.periods.items() if first <= slot[0] <= last},
+            [],
+            [r for r in self.restatements if first <= r.settlement_date <= last],
+            [p for p in self.problems if first <= p.first <= last],
+        )
+
+
+def read_facts(connection: Connection, first: dt.date, last: dt.date) -> Facts:
+    """Read what the warehouse holds of the days from ``first`` to ``last``, both included.
+
+    Args:
+        connection: of a transaction that sees one state: REPEATABLE READ.
+        first: first settlement date.
+        last: last settlement date.
+    """
+    span: dict[str, Any] = {"first": first, "last": last}
+
+    def rows(name: str, **more: Any) -> Sequence[Any]:
+        return connection.execute(statement(f"report/{name}"), span | more).all()
+
+    days = [
+        DayFacts(
+            day=r.settlement_date,
+            status=r.status,
+            not_passed=r.not_passed,
+            curtailed_mwh=r.curtailed_mwh,
+            paid_gbp=r.paid_gbp,
+            refunded_gbp=r.refunded_gbp,
+            payment_gbp=r.payment_gbp,
+            all_bids_mwh=r.all_bids_mwh,
+            all_bids_payment_gbp=r.all_bids_payment_gbp,
+            wind_generation_mwh=r.wind_generation_mwh,
+            mined_btc={model: Decimal(btc) for model, btc in (r.mined_btc or {}).items()},
+            price_gbp=r.price_gbp,
+            built_at=r.built_at,
+            is_restated=r.is_restated,
+            is_synthetic=r.is_synthetic,
+        )
+        for r in rows("days")
+    ]
+    return Facts(
+        first=first,
+        last=last,
+        days=days,
+        periods={(r.settlement_date, r.settlement_period): r.curtailed_mwh for r in rows("periods")},
+        farms=[FarmFacts(**r._mapping) for r in rows("farms", most=MOST_FARMS)],
+        restatements=[Restatement(**r._mapping) for r in rows("restatements")],
+        problems=[Problem(**r._mapping) for r in rows("wrong", most=MOST_PROBLEMS)],
+    )
+
+
+def longest_day(days: Iterable[DayFacts]) -> int:
+    """The most settlement periods that one of the days has."""
+    return max(period_count(day.day) for day in days)

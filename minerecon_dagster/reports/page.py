@@ -1,0 +1,199 @@
+"""The pages: a month's report, and the latest state."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from typing import TYPE_CHECKING
+
+from minerecon_dagster.core.mining import MINER_MODELS
+from minerecon_dagster.pipeline.due import ranges
+from minerecon_dagster.reports import charts
+from minerecon_dagster.reports.charts import STATES
+from minerecon_dagster.reports.data import Facts, Problem
+
+if TYPE_CHECKING:  # loaded when a page is made
+    from jinja2 import Template
+
+SOURCE = "Contains BMRS data © Elexon Limited copyright and database right."
+SYNTHETIC_SOURCE = "Synthetic data, made up by a generator; not Elexon's."
+_PATTERNS = {
+    "///": "repeating-linear-gradient(135deg, {c} 0 3px, #1f2937 3px 4px)",
+    "\\\\\\": "repeating-linear-gradient(45deg, {c} 0 3px, #1f2937 3px 4px)",
+    "xxx": "repeating-linear-gradient(45deg, transparent 0 3px, #1f2937 3px 4px), "
+    "repeating-linear-gradient(135deg, {c} 0 3px, #1f2937 3px 4px)",
+    "..": "radial-gradient(#1f2937 1px, {c} 1.5px) 0 0 / 4px 4px",
+    "": "{c}",
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number in the head of a page."""
+
+    name: str
+    value: str
+    more: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of the head: a sentence, and its numbers."""
+
+    title: str
+    sentence: str
+    figures: Sequence[Figure]
+
+
+def month_page(facts: Facts, *, version: str) -> str:
+    """The report of a calendar month, as one HTML file.
+
+    Args:
+        facts: of the month's days up to yesterday; every one, stored or not.
+        version: of the code, for the small print.
+    """
+    block = _block("In figures", facts)
+    return _render(facts, f"Wind curtailment in Great Britain, {facts.first:%B %Y}", [block], None, version)
+
+
+def latest_page(recent: Facts, year: Facts, *, version: str) -> str:
+    """The latest state: yesterday, this month and this year so far, what is wrong, and the recent days.
+
+    Args:
+        recent: the days that the charts show; the last one is yesterday.
+        year: the days of this year up to yesterday.
+        version: of the code, for the small print.
+    """
+    yesterday = recent.last
+    blocks = [
+        _block(f"Yesterday, {yesterday.day} {yesterday:%B %Y}", recent.part(yesterday, yesterday)),
+        _block(f"{yesterday:%B %Y} so far", year.part(yesterday.replace(day=1), yesterday)),
+        _block(f"{yesterday.year} so far", year),
+    ]
+    title = f"Wind curtailment in Great Britain: the state on {yesterday.day} {yesterday:%B %Y}"
+    return _render(recent, title, blocks, year, version)
+
+
+def _render(facts: Facts, title: str, blocks: Sequence[Block], wrong_of: Facts | None, version: str) -> str:
+    as_of = facts.as_of
+    made = f"minerecon_dagster {version}. " + (
+        f"The newest of these days was built on {as_of:%Y-%m-%d at %H:%M UTC}." if as_of else "Nothing is stored yet."
+    )
+    return _template().render(
+        title=title,
+        synthetic=facts.is_synthetic,
+        state=_state_word(facts),
+        state_more=states(facts),
+        states=f"State: {states(facts)}",
+        blocks=blocks,
+        problems=None if wrong_of is None else recent_first(facts, wrong_of),
+        key=[
+            {"background": _PATTERNS[hatch].format(c=colour), "meaning": meaning}
+            for colour, hatch, meaning in STATES.values()
+        ],
+        charts=[
+            charts.energy(facts),
+            charts.payment(facts),
+            charts.heat_map(facts),
+            charts.farms(facts),
+            charts.bitcoin(facts),
+            charts.stop_or_mine(facts),
+        ],
+        restatements=facts.restatements,
+        source=SYNTHETIC_SOURCE if facts.is_synthetic else SOURCE,
+        price_source="made up, as everything here is" if facts.is_synthetic else "Coinbase Exchange, daily close",
+        made=made,
+    )
+
+
+def recent_first(*parts: Facts) -> list[Problem]:
+    """What is wrong with the days of all parts: days without figures, then red checks, the newest first."""
+    missing = {d.day for part in parts for d in part.days if not d.is_stored and d.status != "failing"}
+    found = [
+        Problem(first, last, "day", "ERROR", "figures", "nothing stored", f"minerecon reingest {first} {last}")
+        for first, last in ranges(missing, at_most=len(missing))
+    ]
+    red = dict.fromkeys(problem for part in parts for problem in part.problems)
+    return found[::-1] + sorted(red, key=lambda p: (p.severity, -p.last.toordinal(), p.check))
+
+
+def states(facts: Facts) -> str:
+    """How many days are in which state, in words."""
+    counts = Counter(day.status for day in facts.days)
+    parts = [f"{counts[word]} {word}" for word in STATES if counts[word]]
+    return f"{', '.join(parts)}, of {_days(len(facts.days))}."
+
+
+def _days(count: int) -> str:
+    return f"{count} day" if count == 1 else f"{count} days"
+
+
+def _state_word(facts: Facts) -> str:
+    words = {day.status for day in facts.days}
+    if words <= {"complete", "waived"}:
+        return "Final."
+    if "failing" in words:
+        return "Not to be relied on yet: a check is red."
+    if words & {"missing", "incomplete"}:
+        return "Not complete: something is missing."
+    return "Provisional: it may still change." if "provisional" in words else "Final, and a person should look."
+
+
+def _block(title: str, facts: Facts) -> Block:
+    if not facts.stored:
+        return Block(title, "Nothing is stored: no figure stands in for it.", [])
+    energy, all_bids = facts.total(lambda d: d.curtailed_mwh), facts.total(lambda d: d.all_bids_mwh)
+    paid, refunded = facts.total(lambda d: d.paid_gbp), facts.total(lambda d: d.refunded_gbp)
+    net = paid - refunded
+    of_days = f"{len(facts.stored)} of {_days(len(facts.days))}"
+    wind_known = [d for d in facts.stored if d.wind_generation_mwh is not None]
+    figures = [
+        Figure("Curtailed energy, SO-flagged", f"{energy:,.0f} MWh", f"all bids: {all_bids:,.0f} MWh"),
+        Figure("Net payment to farms", f"£{net:,.0f}", f"paid £{paid:,.0f}, paid back £{refunded:,.0f}"),
+        Figure("Price of a MWh", f"£{net / energy:,.2f}" if energy else "-", "net payment over energy, SO-flagged"),
+    ]
+    if wind_known:
+        known_mwh = facts.total(lambda d: d.curtailed_mwh, wind_known)
+        output = facts.total(lambda d: d.wind_generation_mwh, wind_known)
+        share = known_mwh / (output + known_mwh) if output + known_mwh else Decimal()
+        figures.append(
+            Figure(
+                "Share of what the wind offered",
+                f"{share:.1%}",
+                f"of {_days(len(wind_known))}",
+            )
+        )
+    else:
+        figures.append(Figure("Share of what the wind offered", "-", "wind output is not known"))
+    figures += [Figure(f"Bitcoin on {m.name}", f"{facts.btc(m.name):,.4f} BTC", of_days) for m in MINER_MODELS]
+    sentence = (
+        f"{energy:,.0f} MWh were curtailed for system reasons, for £{net:,.0f} net, in {of_days}. "
+        f"State: {states(facts)}"
+    )
+    return Block(title, sentence, figures)
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("minerecon_dagster.reports", "templates"), autoescape=True, undefined=StrictUndefined
+    ).get_template("report.html.j2")
+
+
+def month_span(month: str, yesterday: dt.date) -> tuple[dt.date, dt.date]:
+    """The first and the last day of a month (``2025-03``) that a report shows: none after ``yesterday``.
+
+    Raises:
+        ValueError: the month has not begun by then.
+    """
+    first = dt.date.fromisoformat(f"{month}-01")
+    last = (first + dt.timedelta(days=32)).replace(day=1) - dt.timedelta(days=1)
+    if first > yesterday:
+        raise ValueError(f"{month} has no day before {yesterday + dt.timedelta(days=1)}")
+    return first, min(last, yesterday)

@@ -1,0 +1,11 @@
+-- What failed at ERROR when last looked at, and whether that is accepted today. Of the looks at all days, each on its own
+-- date, only the latest counts.
+SELECT scope, settlement_date, check_family, check_name, result_id,
+       coalesce(waived_until >= :today, false) AS waived
+FROM (
+    SELECT * FROM minerecon.reconciliation_latest WHERE scope <> 'all'
+    UNION ALL
+    (SELECT DISTINCT ON (check_family, check_name) * FROM minerecon.reconciliation_latest
+     WHERE scope = 'all' ORDER BY check_family, check_name, settlement_date DESC)
+) AS latest
+WHERE NOT passed AND severity = 'ERROR';

@@ -1,0 +1,82 @@
+-- The days from :first_day to :last_day whose sums are not those of their rows, and how many days were compared. One
+-- pass over all records and calculations, exact; what a row itself should be is for the checks of its day.
+WITH records AS (
+    SELECT settlement_date AS day, count(*) AS record_count, count(*) FILTER (WHERE so_flag) AS so_record_count,
+           coalesce(sum(curtailed_mwh) FILTER (WHERE so_flag), 0) AS curtailed_mwh,
+           coalesce(sum(payment_gbp) FILTER (WHERE so_flag AND payment_gbp > 0), 0) AS paid_gbp,
+           coalesce(-sum(payment_gbp) FILTER (WHERE so_flag AND payment_gbp < 0), 0) AS refunded_gbp,
+           coalesce(sum(curtailed_mwh) FILTER (WHERE so_flag AND payment_gbp IS NULL), 0) AS unpriced_mwh,
+           sum(curtailed_mwh) AS all_bids_mwh, coalesce(sum(payment_gbp), 0) AS all_bids_payment_gbp
+    FROM minerecon.curtailment_records WHERE settlement_date BETWEEN :first_day AND :last_day GROUP BY settlement_date
+), wind AS (
+    SELECT settlement_date AS day, count(wind_onshore_mw) AS onshore_count, count(wind_offshore_mw) AS offshore_count,
+           sum(wind_onshore_mw) * 0.5 AS onshore_mwh, sum(wind_offshore_mw) * 0.5 AS offshore_mwh
+    FROM minerecon.wind_generation_data WHERE settlement_date BETWEEN :first_day AND :last_day GROUP BY settlement_date
+), calculations AS (
+    SELECT settlement_date AS day, miner_model, sum(curtailed_mwh) AS curtailed_mwh, sum(mined_btc) AS mined_btc
+    FROM minerecon.historical_bitcoin_calculations WHERE settlement_date BETWEEN :first_day AND :last_day
+    GROUP BY settlement_date, miner_model
+), sums AS (
+    SELECT summary_date AS day, miner_model, mined_btc
+    FROM minerecon.bitcoin_daily_summaries WHERE summary_date BETWEEN :first_day AND :last_day
+), bitcoin AS (
+    SELECT day, array_agg(miner_model ORDER BY miner_model) AS models
+    FROM calculations AS c
+    FULL OUTER JOIN sums AS s USING (day, miner_model)
+    LEFT JOIN records AS r USING (day)
+    WHERE (coalesce(c.curtailed_mwh, 0), coalesce(c.mined_btc, 0))
+          IS DISTINCT FROM (coalesce(r.curtailed_mwh, 0), s.mined_btc)
+    GROUP BY day
+), units AS (
+    SELECT settlement_date AS day, count(*) AS bmu_count, sum(record_count) AS record_count,
+           sum(so_record_count) AS so_record_count, sum(curtailed_mwh) AS curtailed_mwh, sum(paid_gbp) AS paid_gbp,
+           sum(refunded_gbp) AS refunded_gbp, sum(unpriced_mwh) AS unpriced_mwh, sum(all_bids_mwh) AS all_bids_mwh,
+           sum(all_bids_paid_gbp - all_bids_refunded_gbp) AS all_bids_payment_gbp
+    FROM minerecon.unit_daily_summaries WHERE settlement_date BETWEEN :first_day AND :last_day GROUP BY settlement_date
+), periods AS (
+    SELECT settlement_date AS day, sum(record_count) AS record_count, sum(so_record_count) AS so_record_count,
+           sum(curtailed_mwh) AS curtailed_mwh, sum(paid_gbp) AS paid_gbp, sum(refunded_gbp) AS refunded_gbp,
+           sum(unpriced_mwh) AS unpriced_mwh, sum(all_bids_mwh) AS all_bids_mwh,
+           sum(all_bids_paid_gbp - all_bids_refunded_gbp) AS all_bids_payment_gbp
+    FROM minerecon.period_summaries WHERE settlement_date BETWEEN :first_day AND :last_day GROUP BY settlement_date
+), compared AS (
+    SELECT day, d.summary_date IS NOT NULL AS is_stored, bitcoin.models,
+           (coalesce(r.record_count, 0), coalesce(r.so_record_count, 0), coalesce(r.curtailed_mwh, 0),
+            coalesce(r.paid_gbp, 0), coalesce(r.refunded_gbp, 0), coalesce(r.unpriced_mwh, 0),
+            coalesce(r.all_bids_mwh, 0), coalesce(r.all_bids_payment_gbp, 0))
+           IS DISTINCT FROM
+           (d.record_count, d.so_record_count, d.curtailed_mwh, d.paid_gbp, d.refunded_gbp, d.unpriced_mwh,
+            d.all_bids_mwh, d.all_bids_payment_gbp) AS records_differ,
+           (CASE WHEN w.onshore_count = d.periods_expected THEN w.onshore_mwh END,
+            CASE WHEN w.offshore_count = d.periods_expected THEN w.offshore_mwh END)
+           IS DISTINCT FROM (d.wind_onshore_mwh, d.wind_offshore_mwh) AS wind_differs,
+           (coalesce(u.bmu_count, 0), coalesce(u.record_count, 0), coalesce(u.so_record_count, 0),
+            coalesce(u.curtailed_mwh, 0), coalesce(u.paid_gbp, 0), coalesce(u.refunded_gbp, 0),
+            coalesce(u.unpriced_mwh, 0), coalesce(u.all_bids_mwh, 0), coalesce(u.all_bids_payment_gbp, 0))
+           IS DISTINCT FROM
+           (d.bmu_count, d.record_count, d.so_record_count, d.curtailed_mwh, d.paid_gbp, d.refunded_gbp,
+            d.unpriced_mwh, d.all_bids_mwh, d.all_bids_payment_gbp) AS units_differ,
+           (coalesce(p.record_count, 0), coalesce(p.so_record_count, 0), coalesce(p.curtailed_mwh, 0),
+            coalesce(p.paid_gbp, 0), coalesce(p.refunded_gbp, 0), coalesce(p.unpriced_mwh, 0),
+            coalesce(p.all_bids_mwh, 0), coalesce(p.all_bids_payment_gbp, 0))
+           IS DISTINCT FROM
+           (d.record_count, d.so_record_count, d.curtailed_mwh, d.paid_gbp, d.refunded_gbp, d.unpriced_mwh,
+            d.all_bids_mwh, d.all_bids_payment_gbp) AS periods_differ
+    FROM (
+        SELECT *, summary_date AS day
+        FROM minerecon.daily_summaries WHERE summary_date BETWEEN :first_day AND :last_day
+    ) AS d
+    FULL OUTER JOIN records AS r USING (day)
+    FULL OUTER JOIN wind AS w USING (day)
+    FULL OUTER JOIN bitcoin USING (day)
+    FULL OUTER JOIN units AS u USING (day)
+    FULL OUTER JOIN periods AS p USING (day)
+)
+SELECT count(*) AS looked_at,
+       coalesce(jsonb_agg(jsonb_build_object(
+           'day', day, 'is_stored', is_stored, 'records', records_differ, 'wind', wind_differs, 'units', units_differ,
+           'periods', periods_differ, 'models', models
+       ) ORDER BY day) FILTER (
+           WHERE records_differ OR wind_differs OR units_differ OR periods_differ OR models IS NOT NULL
+       ), '[]') AS differing
+FROM compared;

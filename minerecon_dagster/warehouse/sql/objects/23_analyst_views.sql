@@ -1,0 +1,381 @@
+-- What analysts read. Each view begins its comment with its grain, the columns that no two rows share. Figures of
+-- SO-flagged bids, the headline, have no prefix; those of all accepted bids begin with all_bids_: never add the two.
+-- What is not known is NULL, with a coverage below 1; a period, day or unit that was quiet is 0.
+
+-- Every day from the first stored one to yesterday: a day is missing by the calendar, and not by what is stored. The
+-- synthetic sample has no yesterday: it ends with its last day.
+CREATE VIEW analytics.settlement_days AS
+WITH span AS (
+    SELECT min(summary_date) AS first_day,
+           CASE WHEN bool_or(is_synthetic) THEN max(summary_date)
+                ELSE greatest(max(summary_date), CAST(now() AT TIME ZONE 'Europe/London' AS date) - 1) END AS last_day,
+           bool_or(is_synthetic) AS is_synthetic
+    FROM minerecon.daily_summaries
+)
+SELECT c.settlement_date,
+       to_char(CAST(c.settlement_date AS timestamp), 'YYYY-MM') AS year_month,
+       s.summary_date IS NOT NULL AS is_stored,
+       minerecon.settlement_period_count(c.settlement_date) AS periods_expected,
+       CAST(coalesce(s.periods_present, 0) AS integer) AS periods_present,
+       coalesce(s.periods_present, 0) / CAST(minerecon.settlement_period_count(c.settlement_date) AS numeric) AS coverage,
+       s.state AS day_state,
+       coalesce(r.status, 'missing') AS status,
+       coalesce(s.is_final, false) AS is_final,
+       span.is_synthetic
+FROM span
+CROSS JOIN LATERAL (
+    SELECT span.first_day + n AS settlement_date FROM generate_series(0, span.last_day - span.first_day) AS n
+) AS c
+LEFT JOIN minerecon.daily_summaries AS s ON s.summary_date = c.settlement_date
+LEFT JOIN analytics.reconciliation_status AS r ON r.settlement_date = c.settlement_date;
+
+COMMENT ON VIEW analytics.settlement_days IS
+'Grain: settlement_date. Every settlement day from the first stored one to yesterday (and today, once it is stored), with its state: the calendar of all other views.';
+
+CREATE VIEW analytics.settlement_months AS
+SELECT d.year_month, m.days_expected,
+       CAST(count(*) FILTER (WHERE d.is_stored) AS integer) AS days_present,
+       CAST(count(*) FILTER (WHERE d.is_final) AS integer) AS days_final,
+       count(*) FILTER (WHERE d.is_stored) / CAST(m.days_expected AS numeric) AS coverage,
+       count(*) FILTER (WHERE d.is_final) = m.days_expected AS is_complete,
+       CASE WHEN bool_or(d.status = 'failing') THEN 'failing'
+            WHEN bool_or(d.status = 'missing') OR min(d.settlement_date) > m.first_day THEN 'missing'
+            WHEN bool_or(d.status = 'incomplete') THEN 'incomplete'
+            WHEN bool_or(d.status = 'provisional') OR count(*) < m.days_expected THEN 'provisional'
+            WHEN bool_or(d.status = 'warned') THEN 'warned'
+            WHEN bool_or(d.status = 'waived') THEN 'waived'
+            ELSE 'complete' END AS status,
+       bool_or(d.is_synthetic) AS is_synthetic
+FROM analytics.settlement_days AS d
+CROSS JOIN LATERAL (
+    SELECT first_day, CAST(first_day + interval '1 month' AS date) - first_day AS days_expected
+    FROM to_date(d.year_month, 'YYYY-MM') AS first_day
+) AS m
+GROUP BY d.year_month, m.first_day, m.days_expected;
+
+COMMENT ON VIEW analytics.settlement_months IS
+'Grain: year_month. Every calendar month that has a day in settlement_days: how many of its days are there, and the worst state among them.';
+
+CREATE VIEW analytics.wind_farms AS
+WITH latest AS MATERIALIZED (
+    SELECT DISTINCT ON (bmu_id) bmu_id, name, lead_party_name, generation_capacity_mw, is_synthetic,
+           valid_to IS NULL AND fuel_type = 'WIND' AS is_in_force,
+           minerecon.wind_farm_stem(bmu_id, name) AS stem
+    FROM minerecon.bm_units
+    WHERE bmu_id IN (SELECT bmu_id FROM minerecon.bm_units WHERE fuel_type = 'WIND')
+    ORDER BY bmu_id, valid_from DESC
+)
+SELECT l.bmu_id,
+       coalesce(of_unit.farm_name, of_stem.farm_name, l.stem) AS farm_name,
+       CASE WHEN of_unit.key IS NOT NULL THEN 'exception of the unit'
+            WHEN of_stem.key IS NOT NULL THEN 'exception of the stem'
+            ELSE 'stem of the register''s name' END AS named_by,
+       coalesce(of_unit.reason, of_stem.reason) AS reason,
+       l.name AS unit_name, l.lead_party_name, l.generation_capacity_mw, coalesce(l.is_in_force, false) AS is_in_force,
+       l.is_synthetic
+FROM latest AS l
+LEFT JOIN minerecon.wind_farm_exceptions AS of_unit ON of_unit.matches = 'bmu_id' AND of_unit.key = l.bmu_id
+LEFT JOIN minerecon.wind_farm_exceptions AS of_stem ON of_stem.matches = 'stem' AND of_stem.key = l.stem;
+
+COMMENT ON VIEW analytics.wind_farms IS
+'Grain: bmu_id. The wind farm of every BM unit that the register ever had as wind: the stem of the unit''s latest name (minerecon.wind_farm_stem), or a reviewed exception (wind_farm_exceptions).';
+
+CREATE VIEW analytics.curtailment_by_period AS
+SELECT d.settlement_date, p.settlement_period, t.start_time,
+       t.start_time AT TIME ZONE 'Europe/London' AS london_time,
+       d.year_month,
+       coalesce(s.curtailed_mwh, z.zero) AS curtailed_mwh,
+       coalesce(s.paid_gbp, z.zero) AS paid_gbp,
+       coalesce(s.refunded_gbp, z.zero) AS refunded_gbp,
+       coalesce(s.payment_gbp, z.zero) AS payment_gbp,
+       coalesce(s.unpriced_mwh, z.zero) AS unpriced_mwh,
+       s.payment_gbp / nullif(s.curtailed_mwh - s.unpriced_mwh, 0) AS payment_gbp_per_mwh,
+       coalesce(s.all_bids_mwh, z.zero) AS all_bids_mwh,
+       coalesce(s.all_bids_paid_gbp, z.zero) AS all_bids_paid_gbp,
+       coalesce(s.all_bids_refunded_gbp, z.zero) AS all_bids_refunded_gbp,
+       coalesce(s.all_bids_payment_gbp, z.zero) AS all_bids_payment_gbp,
+       coalesce(s.all_bids_unpriced_mwh, z.zero) AS all_bids_unpriced_mwh,
+       s.all_bids_payment_gbp / nullif(s.all_bids_mwh - s.all_bids_unpriced_mwh, 0) AS all_bids_payment_gbp_per_mwh,
+       w.total_wind_mwh AS wind_generation_mwh,
+       coalesce(s.curtailed_mwh, z.zero) / nullif(w.total_wind_mwh + coalesce(s.curtailed_mwh, z.zero), 0)
+           AS curtailed_share,
+       coalesce(s.all_bids_mwh, z.zero) / nullif(w.total_wind_mwh + coalesce(s.all_bids_mwh, z.zero), 0)
+           AS all_bids_share,
+       coalesce(s.record_count, CAST(z.zero AS integer)) AS record_count,
+       coalesce(s.so_record_count, CAST(z.zero AS integer)) AS so_record_count,
+       CAST(coalesce(s.bmu_count, z.zero) AS integer) AS bmu_count,
+       CAST(coalesce(s.so_bmu_count, z.zero) AS integer) AS so_bmu_count,
+       c.coverage, d.day_state, d.status, d.is_final, d.is_synthetic
+FROM analytics.settlement_days AS d
+CROSS JOIN LATERAL (
+    -- Of at most 50: a planner that knows so many rows plans better.
+    SELECT CAST(n AS smallint) AS settlement_period FROM generate_series(1, 50) AS n WHERE n <= d.periods_expected
+) AS p
+CROSS JOIN LATERAL (
+    SELECT minerecon.settlement_period_start(d.settlement_date, p.settlement_period) AS start_time
+) AS t
+LEFT JOIN minerecon.period_summaries AS s
+    ON s.settlement_date = d.settlement_date AND s.settlement_period = p.settlement_period
+LEFT JOIN minerecon.wind_generation_data AS w
+    ON w.settlement_date = d.settlement_date AND w.settlement_period = p.settlement_period
+-- Only a day that lacks a period has to be looked at by period.
+LEFT JOIN (
+    SELECT i.settlement_date, i.settlement_period, avg(CASE WHEN i.status IN ('rows', 'empty') THEN 1 ELSE 0 END) AS sides_there
+    FROM minerecon.daily_summaries AS part
+    JOIN minerecon.ingestion_progress AS i ON i.settlement_date = part.summary_date
+    WHERE part.periods_present < part.periods_expected
+    GROUP BY i.settlement_date, i.settlement_period
+) AS looked ON looked.settlement_date = d.settlement_date AND looked.settlement_period = p.settlement_period
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN NOT d.is_stored THEN 0
+                WHEN d.periods_present = d.periods_expected THEN 1
+                ELSE coalesce(looked.sides_there, 0) END AS coverage
+) AS c
+CROSS JOIN LATERAL (SELECT CASE WHEN c.coverage = 1 THEN CAST(0 AS numeric) END AS zero) AS z;
+
+COMMENT ON VIEW analytics.curtailment_by_period IS
+'Grain: settlement_date, settlement_period. Curtailment of every half hour of every day in settlement_days. A period that is not there is NULL, with a coverage below 1; one without a wind bid is 0.';
+
+CREATE VIEW analytics.curtailment_by_day AS
+SELECT d.settlement_date, d.year_month,
+       s.curtailed_mwh, s.paid_gbp, s.refunded_gbp, s.payment_gbp, s.unpriced_mwh,
+       s.payment_gbp / nullif(s.curtailed_mwh - s.unpriced_mwh, 0) AS payment_gbp_per_mwh,
+       s.all_bids_mwh,
+       CASE WHEN d.is_stored THEN coalesce(u.all_bids_paid_gbp, 0) END AS all_bids_paid_gbp,
+       CASE WHEN d.is_stored THEN coalesce(u.all_bids_refunded_gbp, 0) END AS all_bids_refunded_gbp,
+       s.all_bids_payment_gbp,
+       CASE WHEN d.is_stored THEN coalesce(u.all_bids_unpriced_mwh, 0) END AS all_bids_unpriced_mwh,
+       s.all_bids_payment_gbp / nullif(s.all_bids_mwh - coalesce(u.all_bids_unpriced_mwh, 0), 0)
+           AS all_bids_payment_gbp_per_mwh,
+       s.wind_generation_mwh, s.wind_onshore_mwh, s.wind_offshore_mwh, s.curtailed_share,
+       s.all_bids_mwh / nullif(s.wind_generation_mwh + s.all_bids_mwh, 0) AS all_bids_share,
+       s.record_count, s.so_record_count, s.bmu_count,
+       CASE WHEN d.is_stored THEN CAST(coalesce(u.so_bmu_count, 0) AS integer) END AS so_bmu_count,
+       d.periods_expected, d.periods_present, d.coverage, d.day_state, d.status, d.is_final, d.is_synthetic
+FROM analytics.settlement_days AS d
+LEFT JOIN minerecon.daily_summaries AS s ON s.summary_date = d.settlement_date
+LEFT JOIN (
+    SELECT settlement_date, sum(all_bids_paid_gbp) AS all_bids_paid_gbp,
+           sum(all_bids_refunded_gbp) AS all_bids_refunded_gbp, sum(all_bids_unpriced_mwh) AS all_bids_unpriced_mwh,
+           count(*) FILTER (WHERE so_record_count > 0) AS so_bmu_count
+    FROM minerecon.unit_daily_summaries GROUP BY settlement_date
+) AS u ON u.settlement_date = d.settlement_date;
+
+COMMENT ON VIEW analytics.curtailment_by_day IS
+'Grain: settlement_date. Curtailment of every day in settlement_days, on both bases: daily_summaries, with the days that are missing. A missing day is NULL, with coverage 0.';
+
+CREATE VIEW analytics.curtailment_by_month AS
+SELECT m.year_month,
+       sum(d.curtailed_mwh) AS curtailed_mwh, sum(d.paid_gbp) AS paid_gbp, sum(d.refunded_gbp) AS refunded_gbp,
+       sum(d.payment_gbp) AS payment_gbp, sum(d.unpriced_mwh) AS unpriced_mwh,
+       sum(d.payment_gbp) / nullif(sum(d.curtailed_mwh - d.unpriced_mwh), 0) AS payment_gbp_per_mwh,
+       sum(d.all_bids_mwh) AS all_bids_mwh, sum(d.all_bids_paid_gbp) AS all_bids_paid_gbp,
+       sum(d.all_bids_refunded_gbp) AS all_bids_refunded_gbp, sum(d.all_bids_payment_gbp) AS all_bids_payment_gbp,
+       sum(d.all_bids_unpriced_mwh) AS all_bids_unpriced_mwh,
+       sum(d.all_bids_payment_gbp) / nullif(sum(d.all_bids_mwh - d.all_bids_unpriced_mwh), 0)
+           AS all_bids_payment_gbp_per_mwh,
+       -- Of all the days that are there or not at all, as in monthly_summaries.
+       CASE WHEN count(d.wind_generation_mwh) = m.days_present THEN sum(d.wind_generation_mwh) END AS wind_generation_mwh,
+       CASE WHEN count(d.wind_generation_mwh) = m.days_present
+            THEN sum(d.curtailed_mwh) / nullif(sum(d.wind_generation_mwh + d.curtailed_mwh), 0) END AS curtailed_share,
+       CASE WHEN count(d.wind_generation_mwh) = m.days_present
+            THEN sum(d.all_bids_mwh) / nullif(sum(d.wind_generation_mwh + d.all_bids_mwh), 0) END AS all_bids_share,
+       sum(d.record_count) AS record_count, sum(d.so_record_count) AS so_record_count,
+       m.days_expected, m.days_present, m.days_final, m.coverage, m.is_complete, m.status, m.is_synthetic
+FROM analytics.settlement_months AS m
+JOIN analytics.curtailment_by_day AS d USING (year_month)
+GROUP BY m.year_month, m.days_expected, m.days_present, m.days_final, m.coverage, m.is_complete, m.status,
+         m.is_synthetic;
+
+COMMENT ON VIEW analytics.curtailment_by_month IS
+'Grain: year_month. Curtailment of every month in settlement_months: the sums of the days that are there, on both bases, and how many of them there are. Made when it is read, so never older than its days.';
+
+CREATE VIEW analytics.curtailment_by_unit_day AS
+WITH days AS MATERIALIZED (
+    SELECT * FROM analytics.settlement_days
+), versions AS MATERIALIZED (
+    -- The first version covers all days before; each ends where the next begins.
+    SELECT bmu_id, name, lead_party_name, fuel_type,
+           CASE WHEN lag(valid_from) OVER of_unit IS NULL THEN CAST('-infinity' AS date) ELSE valid_from END AS first_day,
+           coalesce(lead(valid_from) OVER of_unit, CAST('infinity' AS date)) AS next_day,
+           coalesce(valid_to, CAST('infinity' AS date)) AS gone_from
+    FROM minerecon.bm_units
+    WHERE bmu_id IN (SELECT bmu_id FROM minerecon.bm_units WHERE fuel_type = 'WIND')
+    WINDOW of_unit AS (PARTITION BY bmu_id ORDER BY valid_from)
+), figures AS (
+    SELECT settlement_date, bmu_id, lead_party_name, curtailed_mwh, paid_gbp, refunded_gbp, payment_gbp, unpriced_mwh,
+           all_bids_mwh, all_bids_paid_gbp, all_bids_refunded_gbp, all_bids_payment_gbp, all_bids_unpriced_mwh,
+           record_count, so_record_count, period_count, so_period_count
+    FROM minerecon.unit_daily_summaries
+    UNION ALL
+    SELECT d.settlement_date, v.bmu_id, v.lead_party_name, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+           NULL, NULL, NULL, NULL
+    FROM days AS d
+    JOIN versions AS v ON d.settlement_date >= v.first_day AND d.settlement_date < least(v.next_day, v.gone_from)
+    WHERE NOT d.is_stored AND v.fuel_type = 'WIND'
+)
+SELECT d.settlement_date, x.bmu_id, d.year_month, v.name AS unit_name,
+       coalesce(x.lead_party_name, '(not in the register)') AS lead_party_name,
+       coalesce(f.farm_name, minerecon.wind_farm_stem(x.bmu_id, NULL)) AS farm_name,
+       x.curtailed_mwh, x.paid_gbp, x.refunded_gbp, x.payment_gbp, x.unpriced_mwh,
+       x.payment_gbp / nullif(x.curtailed_mwh - x.unpriced_mwh, 0) AS payment_gbp_per_mwh,
+       x.curtailed_mwh / nullif(s.curtailed_mwh, 0) AS share_of_curtailed,
+       x.all_bids_mwh, x.all_bids_paid_gbp, x.all_bids_refunded_gbp, x.all_bids_payment_gbp, x.all_bids_unpriced_mwh,
+       x.all_bids_payment_gbp / nullif(x.all_bids_mwh - x.all_bids_unpriced_mwh, 0) AS all_bids_payment_gbp_per_mwh,
+       x.all_bids_mwh / nullif(s.all_bids_mwh, 0) AS share_of_all_bids,
+       x.record_count, x.so_record_count, x.period_count, x.so_period_count,
+       d.coverage, d.day_state, d.status, d.is_final, d.is_synthetic
+FROM figures AS x
+JOIN days AS d USING (settlement_date)
+LEFT JOIN versions AS v
+    ON v.bmu_id = x.bmu_id AND x.settlement_date >= v.first_day AND x.settlement_date < v.next_day
+LEFT JOIN analytics.wind_farms AS f ON f.bmu_id = x.bmu_id
+LEFT JOIN minerecon.daily_summaries AS s ON s.summary_date = x.settlement_date;
+
+COMMENT ON VIEW analytics.curtailment_by_unit_day IS
+'Grain: settlement_date, bmu_id. Curtailment per wind unit and day, of the units with an accepted bid; of a stored day, a unit without a row had none. Of a missing day every wind unit then in force has a row, with NULL and coverage 0.';
+
+CREATE VIEW analytics.curtailment_by_farm_day AS
+SELECT settlement_date, farm_name, year_month,
+       string_agg(DISTINCT lead_party_name, '; ' ORDER BY lead_party_name) AS lead_party_names,
+       CAST(count(record_count) AS integer) AS bmu_count,
+       sum(curtailed_mwh) AS curtailed_mwh, sum(paid_gbp) AS paid_gbp, sum(refunded_gbp) AS refunded_gbp,
+       sum(payment_gbp) AS payment_gbp, sum(unpriced_mwh) AS unpriced_mwh,
+       sum(payment_gbp) / nullif(sum(curtailed_mwh) - sum(unpriced_mwh), 0) AS payment_gbp_per_mwh,
+       sum(share_of_curtailed) AS share_of_curtailed,
+       sum(all_bids_mwh) AS all_bids_mwh, sum(all_bids_paid_gbp) AS all_bids_paid_gbp,
+       sum(all_bids_refunded_gbp) AS all_bids_refunded_gbp, sum(all_bids_payment_gbp) AS all_bids_payment_gbp,
+       sum(all_bids_unpriced_mwh) AS all_bids_unpriced_mwh,
+       sum(all_bids_payment_gbp) / nullif(sum(all_bids_mwh) - sum(all_bids_unpriced_mwh), 0)
+           AS all_bids_payment_gbp_per_mwh,
+       sum(share_of_all_bids) AS share_of_all_bids,
+       sum(record_count) AS record_count, sum(so_record_count) AS so_record_count,
+       coverage, day_state, status, is_final, is_synthetic
+FROM analytics.curtailment_by_unit_day
+GROUP BY settlement_date, farm_name, year_month, coverage, day_state, status, is_final, is_synthetic;
+
+COMMENT ON VIEW analytics.curtailment_by_farm_day IS
+'Grain: settlement_date, farm_name. Curtailment per wind farm and day: its units (wind_farms) together. Of a stored day, a farm without a row had no accepted bid; of a missing day every farm has a row, with NULL and coverage 0.';
+
+CREATE VIEW analytics.curtailment_by_lead_party_month AS
+WITH months AS MATERIALIZED (
+    SELECT * FROM analytics.settlement_months
+), figures AS (
+    SELECT to_char(CAST(settlement_date AS timestamp), 'YYYY-MM') AS year_month,
+           coalesce(lead_party_name, '(not in the register)') AS lead_party_name,
+           count(DISTINCT bmu_id) AS bmu_count, count(DISTINCT settlement_date) AS day_count,
+           sum(curtailed_mwh) AS curtailed_mwh, sum(paid_gbp) AS paid_gbp, sum(refunded_gbp) AS refunded_gbp,
+           sum(payment_gbp) AS payment_gbp, sum(unpriced_mwh) AS unpriced_mwh, sum(all_bids_mwh) AS all_bids_mwh,
+           sum(all_bids_paid_gbp) AS all_bids_paid_gbp, sum(all_bids_refunded_gbp) AS all_bids_refunded_gbp,
+           sum(all_bids_payment_gbp) AS all_bids_payment_gbp, sum(all_bids_unpriced_mwh) AS all_bids_unpriced_mwh,
+           sum(record_count) AS record_count, sum(so_record_count) AS so_record_count
+    FROM minerecon.unit_daily_summaries
+    GROUP BY 1, 2
+    UNION ALL
+    SELECT DISTINCT m.year_month, coalesce(b.lead_party_name, '(not in the register)'),
+           CAST(NULL AS bigint), CAST(NULL AS bigint), CAST(NULL AS numeric), CAST(NULL AS numeric),
+           CAST(NULL AS numeric), CAST(NULL AS numeric), CAST(NULL AS numeric), CAST(NULL AS numeric),
+           CAST(NULL AS numeric), CAST(NULL AS numeric), CAST(NULL AS numeric), CAST(NULL AS numeric),
+           CAST(NULL AS bigint), CAST(NULL AS bigint)
+    FROM months AS m
+    JOIN minerecon.bm_units AS b ON b.fuel_type = 'WIND' AND b.valid_to IS NULL
+    WHERE m.days_present = 0
+)
+SELECT m.year_month, x.lead_party_name, x.bmu_count, x.day_count,
+       x.curtailed_mwh, x.paid_gbp, x.refunded_gbp, x.payment_gbp, x.unpriced_mwh,
+       x.payment_gbp / nullif(x.curtailed_mwh - x.unpriced_mwh, 0) AS payment_gbp_per_mwh,
+       x.curtailed_mwh / nullif(sum(x.curtailed_mwh) OVER (PARTITION BY m.year_month), 0) AS share_of_curtailed,
+       x.all_bids_mwh, x.all_bids_paid_gbp, x.all_bids_refunded_gbp, x.all_bids_payment_gbp, x.all_bids_unpriced_mwh,
+       x.all_bids_payment_gbp / nullif(x.all_bids_mwh - x.all_bids_unpriced_mwh, 0) AS all_bids_payment_gbp_per_mwh,
+       x.all_bids_mwh / nullif(sum(x.all_bids_mwh) OVER (PARTITION BY m.year_month), 0) AS share_of_all_bids,
+       x.record_count, x.so_record_count,
+       m.days_expected, m.days_present, m.days_final, m.coverage, m.is_complete, m.status, m.is_synthetic
+FROM figures AS x
+JOIN months AS m USING (year_month);
+
+COMMENT ON VIEW analytics.curtailment_by_lead_party_month IS
+'Grain: year_month, lead_party_name. Curtailment per lead party and month, by the party that was in force on each day. Of a month with some days there, a party without a row had no accepted bid on them; of a wholly missing month every lead party of wind has a row, with NULL and coverage 0.';
+
+CREATE VIEW analytics.mining_potential_by_day AS
+WITH eras AS (
+    SELECT block_subsidy_btc, starts_at, lead(starts_at, 1, 'infinity') OVER (ORDER BY starts_at) AS ends_at
+    FROM minerecon.block_subsidies
+), days AS MATERIALIZED (
+    SELECT d.settlement_date, d.year_month, d.is_stored, s.curtailed_mwh, s.paid_gbp, s.refunded_gbp, s.payment_gbp,
+           s.all_bids_mwh, s.all_bids_payment_gbp, x.difficulty, first_era.block_subsidy_btc,
+           last_era.block_subsidy_btc AS last_subsidy_btc, p.price_gbp, p.source AS price_source,
+           d.coverage, d.day_state, d.status, d.is_final, d.is_synthetic
+    FROM analytics.settlement_days AS d
+    LEFT JOIN minerecon.daily_summaries AS s ON s.summary_date = d.settlement_date
+    LEFT JOIN minerecon.bitcoin_difficulty AS x ON x.settlement_date = d.settlement_date
+    LEFT JOIN minerecon.bitcoin_price_gbp AS p ON p.price_date = d.settlement_date
+    CROSS JOIN LATERAL (
+        SELECT minerecon.settlement_period_start(d.settlement_date, 1) AS first_start,
+               minerecon.settlement_period_start(d.settlement_date, d.periods_expected) AS last_start
+    ) AS t
+    LEFT JOIN eras AS first_era ON first_era.starts_at <= t.first_start AND t.first_start < first_era.ends_at
+    LEFT JOIN eras AS last_era ON last_era.starts_at <= t.last_start AND t.last_start < last_era.ends_at
+), potential AS (
+    SELECT d.*, m.miner_model, b.mined_btc,
+           -- Bitcoin is kept per period and unit of SO-flagged energy only; that of all bids follows from the energy,
+           -- by period on the day of a halving.
+           CASE WHEN d.block_subsidy_btc = d.last_subsidy_btc
+                THEN minerecon.mined_btc(d.all_bids_mwh, m.hashrate_ths, m.power_w, d.difficulty, d.block_subsidy_btc)
+                ELSE (SELECT sum(minerecon.mined_btc(
+                                 q.all_bids_mwh, m.hashrate_ths, m.power_w, d.difficulty, minerecon.block_subsidy_btc(
+                                     minerecon.settlement_period_start(q.settlement_date, q.settlement_period))))
+                      FROM minerecon.period_summaries AS q WHERE q.settlement_date = d.settlement_date)
+           END AS all_bids_mined_btc
+    FROM days AS d
+    CROSS JOIN minerecon.miner_models AS m
+    LEFT JOIN minerecon.bitcoin_daily_summaries AS b
+        ON b.summary_date = d.settlement_date AND b.miner_model = m.miner_model
+)
+SELECT settlement_date, miner_model, year_month, curtailed_mwh, mined_btc,
+       mined_btc / nullif(curtailed_mwh, 0) AS btc_per_mwh,
+       paid_gbp, refunded_gbp, payment_gbp,
+       all_bids_mwh, all_bids_mined_btc, all_bids_mined_btc / nullif(all_bids_mwh, 0) AS all_bids_btc_per_mwh,
+       all_bids_payment_gbp,
+       difficulty, block_subsidy_btc, block_subsidy_btc IS DISTINCT FROM last_subsidy_btc AS has_halving,
+       price_gbp, price_source,
+       mined_btc * price_gbp AS value_gbp,
+       mined_btc * price_gbp / nullif(curtailed_mwh, 0) AS value_gbp_per_mwh,
+       mined_btc * price_gbp - payment_gbp AS value_less_payment_gbp,
+       payment_gbp / nullif(mined_btc, 0) AS break_even_price_gbp,
+       all_bids_mined_btc * price_gbp AS all_bids_value_gbp,
+       all_bids_mined_btc * price_gbp - all_bids_payment_gbp AS all_bids_value_less_payment_gbp,
+       all_bids_payment_gbp / nullif(all_bids_mined_btc, 0) AS all_bids_break_even_price_gbp,
+       coverage, day_state, status, is_final, is_synthetic
+FROM potential;
+
+COMMENT ON VIEW analytics.mining_potential_by_day IS
+'Grain: settlement_date, miner_model. The Bitcoin that the curtailed energy of each day in settlement_days could have mined, its value at the day''s price, and what was paid to stop instead. Energy-limited: machines are not rounded down. A missing day, and the value of a day without a price, are NULL.';
+
+CREATE VIEW analytics.mining_potential_by_month AS
+SELECT m.year_month, d.miner_model,
+       sum(d.curtailed_mwh) AS curtailed_mwh, sum(d.mined_btc) AS mined_btc,
+       sum(d.mined_btc) / nullif(sum(d.curtailed_mwh), 0) AS btc_per_mwh,
+       sum(d.paid_gbp) AS paid_gbp, sum(d.refunded_gbp) AS refunded_gbp, sum(d.payment_gbp) AS payment_gbp,
+       sum(d.all_bids_mwh) AS all_bids_mwh, sum(d.all_bids_mined_btc) AS all_bids_mined_btc,
+       sum(d.all_bids_mined_btc) / nullif(sum(d.all_bids_mwh), 0) AS all_bids_btc_per_mwh,
+       sum(d.all_bids_payment_gbp) AS all_bids_payment_gbp,
+       min(d.difficulty) AS lowest_difficulty, max(d.difficulty) AS highest_difficulty,
+       min(d.block_subsidy_btc) AS lowest_block_subsidy_btc, bool_or(d.has_halving) AS has_halving,
+       sum(d.value_gbp) AS value_gbp,
+       sum(d.value_gbp) / nullif(sum(d.curtailed_mwh) FILTER (WHERE d.value_gbp IS NOT NULL), 0) AS value_gbp_per_mwh,
+       sum(d.payment_gbp) FILTER (WHERE d.value_gbp IS NOT NULL) AS priced_days_payment_gbp,
+       sum(d.value_less_payment_gbp) AS value_less_payment_gbp,
+       sum(d.payment_gbp) / nullif(sum(d.mined_btc), 0) AS break_even_price_gbp,
+       sum(d.all_bids_value_gbp) AS all_bids_value_gbp,
+       sum(d.all_bids_value_less_payment_gbp) AS all_bids_value_less_payment_gbp,
+       sum(d.all_bids_payment_gbp) / nullif(sum(d.all_bids_mined_btc), 0) AS all_bids_break_even_price_gbp,
+       CAST(count(d.value_gbp) AS integer) AS days_priced,
+       count(d.value_gbp) / CAST(m.days_expected AS numeric) AS priced_coverage,
+       m.days_expected, m.days_present, m.days_final, m.coverage, m.is_complete, m.status, m.is_synthetic
+FROM analytics.settlement_months AS m
+JOIN analytics.mining_potential_by_day AS d USING (year_month)
+GROUP BY m.year_month, d.miner_model, m.days_expected, m.days_present, m.days_final, m.coverage, m.is_complete,
+         m.status, m.is_synthetic;
+
+COMMENT ON VIEW analytics.mining_potential_by_month IS
+'Grain: year_month, miner_model. The sums of mining_potential_by_day over the days that are there; value_gbp and what is made of it are of the days that have a price, which days_priced counts.';

@@ -1,0 +1,24 @@
+-- The days from :first_day until before :today that are wrong in something which a repair may mend (:mendable), or of
+-- which the latest attempt to fetch failed; newest first; and how often that was tried in vain since they were right.
+SELECT settlement_date, (
+    SELECT count(*)
+    FROM minerecon.verifications AS v
+    WHERE v.settlement_date = f.settlement_date
+      AND v.action IN ('fix', 'refetch') AND v.outcome IN ('not repaired', 'failed')
+      AND v.verification_id > coalesce((
+          SELECT max(r.verification_id) FROM minerecon.verifications AS r
+          WHERE r.settlement_date = f.settlement_date AND r.outcome IN ('right', 'repaired')
+      ), 0)
+) AS attempts
+FROM (
+    SELECT settlement_date
+    FROM minerecon.reconciliation_latest
+    WHERE scope = 'day' AND NOT passed AND check_family || '.' || check_name = ANY(:mendable)
+      AND (waived_until IS NULL OR waived_until < :today)
+    UNION
+    SELECT settlement_date
+    FROM minerecon.ingestion_progress
+    WHERE status = 'failed' OR (status <> 'unpublished' AND error IS NOT NULL)
+) AS f
+WHERE settlement_date >= :first_day AND settlement_date < :today
+ORDER BY settlement_date DESC;

@@ -1,0 +1,321 @@
+"""`minerecon status`: a table by month, the rate, and what is wrong with the commands that mend it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shlex
+from collections.abc import Callable, Iterable
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+from sqlalchemy import Engine, text
+
+from minerecon_dagster.cli.standing import percent, print_report, read_report
+from minerecon_dagster.core import checks as c
+from minerecon_dagster.settings import PROJECT_ROOT
+from minerecon_dagster_tests.cli.conftest import Ran
+from minerecon_dagster_tests.conftest import FORTNIGHT
+from minerecon_dagster_tests.pipeline.conftest import DAY
+
+Run = Callable[..., Ran]
+
+D = dt.date.fromisoformat
+FIRST, LAST = FORTNIGHT
+NOW = dt.datetime(2025, 4, 3, 11, 5, tzinfo=dt.UTC)
+KEYS = {
+    "ok", "from", "to", "rate", "months", "problems", "advice", "waived", "sums", "freshness", "verifications",
+    "restatements", "unmapped_wind_like_units", "days", "difficulty_reaches", "difficulty_warning",
+}  # fmt: skip
+
+
+def url(engine: Engine) -> str:
+    return engine.url.render_as_string(hide_password=False)
+
+
+def change(engine: Engine, *statements: str) -> None:
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+def evaluate(engine: Engine, *days: str, severity: str = "ERROR", name: str = "source_unchanged") -> None:
+    """Record a property of some days that does not hold."""
+    with engine.begin() as connection:
+        for day in days:
+            connection.execute(
+                text(
+                    "INSERT INTO minerecon.reconciliation_results (settlement_date, check_family, check_name, passed,"
+                    " severity, looked_at, violation_count, violations, repair, evaluated_at)"
+                    " VALUES (:d, 'drift', :n, false, :s, 1, 1, '[]', :r, now())"
+                ),
+                {"d": D(day), "s": severity, "n": name, "r": f"minerecon verify {day} --action fix"},
+            )
+
+
+def shown(
+    engine: Engine, first: dt.date = FIRST, last: dt.date = LAST, *, width: int = 160, narrowed: bool = False
+) -> list[str]:
+    """The lines of a report on a terminal of some width."""
+    out = StringIO()
+    print_report(read_report(url(engine), first, last, NOW, narrowed=narrowed), Console(file=out, width=width))
+    return [line.rstrip() for line in out.getvalue().splitlines()]
+
+
+def report(engine: Engine, **options: Any) -> dict[str, Any]:
+    return read_report(url(engine), FIRST, LAST, NOW, **{"narrowed": False, **options}).as_dict()
+
+
+def one_with(lines: Iterable[str], words: str) -> str:
+    (found,) = [line for line in lines if words in line]
+    return found
+
+
+def test_where_all_is_well_the_table_and_the_rate_say_so_and_nothing_is_to_be_done(filled: Engine) -> None:
+    with filled.connect() as connection:
+        count = connection.execute(text("SELECT count(*) FROM minerecon.historical_bitcoin_calculations")).scalar_one()
+    lines = shown(filled)
+    assert one_with(lines, "reconciled") == f"100 % of {count:,} calculations reconciled."
+    assert one_with(lines, "2025-03 ").split() == ["2025-03", "12", "12", "100", "%"]
+    assert one_with(lines, "2025-04 ").split() == ["2025-04", "2", "2", "100", "%"]
+    assert not any("minerecon" in line for line in lines[: lines.index(one_with(lines, "Compared with Elexon"))])
+    assert report(filled)["ok"]
+
+
+def test_each_status_has_its_column_and_each_group_its_command(filled: Engine) -> None:
+    evaluate(filled, "2025-03-21", "2025-03-22")
+    evaluate(filled, "2025-03-24", severity="WARN")
+    change(
+        filled,
+        "DELETE FROM minerecon.daily_summaries WHERE summary_date = '2025-04-02'",
+        "DELETE FROM minerecon.reconciliation_results WHERE settlement_date = '2025-04-02'",
+        "DELETE FROM minerecon.reconciliation_latest WHERE settlement_date = '2025-04-02'",
+        "DELETE FROM minerecon.ingestion_progress WHERE settlement_date = '2025-04-02'",
+        "DELETE FROM minerecon.curtailment_records WHERE settlement_date = '2025-04-02'",
+        "DELETE FROM minerecon.historical_bitcoin_calculations WHERE settlement_date = '2025-04-02'",
+        "DELETE FROM minerecon.wind_generation_data WHERE settlement_date = '2025-04-02'",
+        "DELETE FROM minerecon.unit_daily_summaries WHERE settlement_date = '2025-04-02'",
+        "DELETE FROM minerecon.period_summaries WHERE settlement_date = '2025-04-02'",
+    )
+    lines = shown(filled)
+    assert one_with(lines, "complete").split() == ["month", "days", "complete", "warned", "failing", "missing", "right"]
+    assert one_with(lines, "2025-03 ").split()[:5] == ["2025-03", "12", "9", "1", "2"]
+    assert (
+        "2025-03-21 to 2025-03-22, 2 days, are failing (drift.source_unchanged): "
+        "minerecon verify 2025-03-21 2025-03-22 --action fix"
+    ) in lines
+    assert "2025-04-02 is missing: minerecon reingest 2025-04-02" in lines
+    warned = "2025-03-24 is warned (drift.source_unchanged): minerecon verify 2025-03-24 --action fix"
+    assert warned in lines
+    assert lines.index(warned) > lines.index("2025-04-02 is missing: minerecon reingest 2025-04-02"), "errors first"
+    found = report(filled)
+    assert not found["ok"]
+    assert [(p["what"], p["days"]) for p in found["problems"]] == [("failing", 2), ("missing", 1), ("warned", 1)]
+    assert [f["property"] for f in found["freshness"] if not f["passed"]] == ["yesterday_is_there"]
+
+
+def test_a_warning_alone_is_something_to_do_and_a_waiver_is_not_but_is_told_with_its_reason(filled: Engine) -> None:
+    evaluate(filled, "2025-03-24", severity="WARN")
+    assert not report(filled)["ok"]
+    change(
+        filled,
+        "INSERT INTO minerecon.reconciliation_results (settlement_date, check_family, check_name, passed, severity,"
+        " looked_at, violation_count, violations, repair, evaluated_at, waiver, waived_until)"
+        " VALUES ('2025-03-24', 'drift', 'source_unchanged', false, 'WARN', 1, 1, '[]', '', now(),"
+        " 'Elexon withdrew the period; A. Person', '2099-12-31')",
+    )
+    found = report(filled)
+    assert found["ok"]
+    assert found["waived"] == [
+        {
+            "settlement_date": "2025-03-24",
+            "property": "drift.source_unchanged",
+            "waiver": "Elexon withdrew the period; A. Person",
+            "waived_until": "2099-12-31",
+        }
+    ]
+    assert (
+        "Waived until 2099-12-31: drift.source_unchanged of 2025-03-24: Elexon withdrew the period; A. Person"
+    ) in shown(filled)
+
+
+def test_the_rate_is_cut_off_and_shown_by_model_where_they_differ(filled: Engine) -> None:
+    change(
+        filled,
+        "UPDATE minerecon.calculation_reconciliation SET matched_count = expected_count - 1"
+        " WHERE miner_model = 'S9' AND settlement_date ="
+        " (SELECT summary_date FROM minerecon.daily_summaries ORDER BY record_count DESC LIMIT 1)",
+    )
+    lines = shown(filled)
+    assert one_with(lines, "reconciled").startswith("99.99 %")
+    by_model = one_with(lines, "S19J_PRO 100 %")
+    assert by_model.startswith("2025-03: M20S 100 %, S19J_PRO 100 %, S9 99.9")
+    rate = report(filled)["rate"]
+    assert rate["expected_count"] == rate["matched_count"] + 1
+    assert rate["rate_percent_by_model"]["M20S"] == "100.0000000000"
+    assert 99.9 < float(rate["rate_percent_by_model"]["S9"]) < 100
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "shown_as"),
+    [
+        (0, 0, "-"),
+        (3, 3, "100 %"),
+        (0, 3, "0.00 %"),
+        (1_511_933, 1_511_934, "99.99 %"),
+        (1_035_123, 1_511_934, "68.46 %"),
+    ],
+)
+def test_a_hundred_per_cent_is_said_of_all_and_of_nothing_less(part: int, whole: int, shown_as: str) -> None:
+    assert percent(part, whole) == shown_as
+
+
+def test_stored_days_that_were_never_compared_are_in_no_rate_and_are_told(filled: Engine) -> None:
+    change(filled, "DELETE FROM minerecon.calculation_reconciliation WHERE settlement_date >= '2025-04-01'")
+    assert "Not in that rate: 2 stored days whose calculations were never compared." in shown(filled)
+    assert report(filled)["rate"]["days_unchecked"] == 2
+
+
+def test_the_view_of_the_rate_agrees_and_is_unique_by_month_and_model(filled: Engine) -> None:
+    change(filled, "DELETE FROM minerecon.calculation_reconciliation WHERE settlement_date = '2025-03-20'")
+    with filled.connect() as connection:
+        rows = connection.execute(text("SELECT * FROM analytics.reconciliation_rate ORDER BY 1, 2")).all()
+    assert [(r.year_month, r.miner_model) for r in rows] == [
+        (month, model) for month in ("2025-03", "2025-04") for model in ("M20S", "S19J_PRO", "S9")
+    ]
+    assert {(r.year_month, r.days_expected, r.days_stored, r.days_checked, r.is_complete) for r in rows} == {
+        ("2025-03", 31, 12, 11, False),
+        ("2025-04", 30, 2, 2, False),
+    }
+    assert sum(r.expected_count for r in rows) == report(filled)["rate"]["expected_count"]
+    assert {r.rate_percent for r in rows} == {100}
+
+
+def test_typed_in_sums_are_told_with_the_command_that_sums_them_again(filled: Engine) -> None:
+    change(filled, "UPDATE minerecon.bitcoin_monthly_summaries SET mined_btc = 260.28916727 WHERE year_month='2025-03'")
+    lines = shown(filled)
+    assert f"Sums of 2025-03: not the sum of its days: {c.SWEEP}" in lines
+    assert {(s["grain"], s["key"], s["property"]) for s in report(filled)["sums"]} == {
+        ("month", "2025-03", "sums_not_older_than_parts"),
+        ("month", "2025-03", "model_ratios"),
+    }
+
+
+def test_rows_that_other_hands_deleted_are_told_though_every_check_of_their_day_has_passed(filled: Engine) -> None:
+    change(filled, "DELETE FROM minerecon.historical_bitcoin_calculations WHERE settlement_date = '2025-03-31'")
+    wanted = "2025-03-31 is not the sums of the calculations of M20S, S19J_PRO, S9: minerecon recalculate 2025-03-31"
+    assert wanted in shown(filled)
+    assert wanted in shown(filled, D("2025-03-31"), D("2025-03-31"), narrowed=True)
+    assert wanted not in shown(filled, D("2025-03-30"), D("2025-03-30"), narrowed=True)
+
+
+def test_years_before_the_first_stored_day_are_one_line_and_say_how_to_do_without(filled: Engine) -> None:
+    lines = shown(filled, D("2022-01-01"))
+    assert "2022-01-01 to 2025-03-19, 1,174 days, are missing: minerecon reingest 2022-01-01 2025-03-19" in lines
+    assert any("MINERECON_START_DATE=2025-03-20" in line for line in lines)
+    assert [line for line in lines if line.startswith((" 2022", " 2023", " 2024"))] == [
+        next(line for line in lines if line.startswith(" 2022-01"))
+    ], "months of which nothing is stored are one row"
+
+
+def test_history_shows_repairs_and_changes_at_the_source(filled: Engine) -> None:
+    lines = shown(filled)
+    assert one_with(lines, "Compared with Elexon").endswith("1 right, 1 repaired.")
+    assert "  2025-03-20 fix by weekly_audit: repaired; minerecon reingest 2025-03-20 --force" in lines
+    assert one_with(lines, "Changed at the source") == "Changed at the source: once; the latest:"
+    assert one_with(lines, " (provisional): ").startswith("  2025-03-31 (provisional): ")
+
+
+def test_a_terminal_of_80_columns_holds_everything_but_commands(filled: Engine) -> None:
+    evaluate(filled, "2025-03-21", "2025-03-22")
+    evaluate(filled, "2025-03-24", severity="WARN")
+    evaluate(filled, *[f"2025-03-{n}" for n in (26, 27, 28)], name="a_property_with_a_name_that_is_rather_long")
+    change(
+        filled,
+        "UPDATE minerecon.reconciliation_results SET waiver = 'known' || repeat(' and reviewed', 20),"
+        " waived_until = '2099-12-31' WHERE settlement_date = '2025-03-22' AND NOT passed",
+        "UPDATE minerecon.reconciliation_latest SET waived_until = '2099-12-31'"
+        " WHERE settlement_date = '2025-03-22' AND NOT passed",
+        "UPDATE minerecon.daily_summaries SET state = 'provisional' WHERE summary_date = '2025-04-02'",
+        "UPDATE minerecon.daily_summaries SET state = 'incomplete' WHERE summary_date = '2025-04-01'",
+        "DELETE FROM minerecon.daily_summaries WHERE summary_date = '2025-03-30'",
+        "DELETE FROM minerecon.reconciliation_latest WHERE settlement_date = '2025-03-30'",
+        "DELETE FROM minerecon.bitcoin_monthly_summaries WHERE miner_model = 'S9'",
+    )
+    lines = shown(filled, D("2022-01-01"), width=80)
+    header = next(line for line in lines if "warned" in line)
+    for word in ("warned", "waived", "failing", "missing"):
+        assert word in header
+    assert any(line.split()[:2] == ["provi-", "incom-"] for line in lines)
+    # Whoever copies a command must not have to join it.
+    assert [line for line in lines if len(line) > 80 and not line.startswith("    minerecon")] == []
+    assert "    minerecon verify 2025-03-26 2025-03-28 --action fix" in lines
+
+
+def test_many_groups_are_cut_and_json_has_all(filled: Engine) -> None:
+    change(
+        filled,
+        "INSERT INTO minerecon.reconciliation_results (settlement_date, check_family, check_name, passed, severity,"
+        " looked_at, violation_count, violations, repair, evaluated_at) SELECT d, 'drift', 'source_unchanged', false,"
+        " 'ERROR', 1, 1, '[]', '', now() FROM generate_series(timestamp '2025-01-01', '2025-03-15', '2 days') AS d",
+    )
+    lines = shown(filled, D("2025-01-01"))
+    assert any(line.startswith("… and ") and "--json" in line for line in lines)
+    found = read_report(url(filled), D("2025-01-01"), LAST, NOW, narrowed=False).as_dict()
+    assert len(found["problems"]) > 50
+
+
+def test_the_command_prints_documented_keys_and_its_exit_code_says_whether_something_is_to_be_done(
+    minerecon: Run, warehouse: Engine
+) -> None:
+    assert minerecon("reingest", str(DAY)).code == 0
+    only = ("--from", str(DAY), "--to", str(DAY))
+    ran = minerecon("status", *only, "--json")
+    assert ran.code == 0, ran.out
+    assert set(ran.json) == KEYS
+    documented = (PROJECT_ROOT / "docs" / "status.md").read_text("utf-8")
+    assert [key for key in KEYS if f"`{key}`" not in documented] == []
+    assert ran.json["ok"]
+    assert ran.json["days"][0]["status"] == "complete"
+    whole = minerecon("status", MINERECON_START_DATE="2025-03-27")
+    assert whole.code == 1
+    assert "Not fresh, yesterday_is_there" in whole.out
+
+
+FAULTS = {
+    "ten rows deleted": [
+        "DELETE FROM minerecon.curtailment_records WHERE ctid IN"
+        " (SELECT ctid FROM minerecon.curtailment_records LIMIT 10)"
+    ],
+    "a day typed in": [
+        "UPDATE minerecon.bitcoin_daily_summaries SET mined_btc = 34.58136172 WHERE miner_model = 'S19J_PRO'"
+    ],
+    "a month and a year typed in": [
+        "UPDATE minerecon.bitcoin_monthly_summaries SET mined_btc = 260.28916727 WHERE miner_model = 'S19J_PRO'",
+        "UPDATE minerecon.bitcoin_yearly_summaries SET mined_btc = 903.24720919 WHERE miner_model = 'S19J_PRO'",
+    ],
+    "a day gone": ["DELETE FROM minerecon.daily_summaries"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_put_in_by_sql_is_told_and_the_commands_that_are_named_mend_it(
+    minerecon: Run, warehouse: Engine, fault: str
+) -> None:
+    only = ("--from", str(DAY), "--to", str(DAY), "--json")
+    assert minerecon("reingest", str(DAY)).code == 0
+    assert minerecon("status", *only).code == 0
+    change(warehouse, *FAULTS[fault])
+    found = minerecon("status", *only)
+    assert found.code == 1
+    named = dict.fromkeys(x["repair"] for x in [*found.json["problems"], *found.json["sums"]])
+    assert named
+    for command in "; ".join(named).split("; "):
+        program, *arguments = shlex.split(command)
+        assert program == "minerecon"
+        ran = minerecon(*arguments)
+        assert ran.code == 0, f"{command}: {ran.err[-2000:]}"
+    mended = minerecon("status", *only)
+    assert mended.code == 0, mended.out

@@ -1,0 +1,142 @@
+"""`minerecon verify` and `minerecon spot-fix` as a user runs them: exit codes, what is said, and what mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import Engine, text
+
+from minerecon_dagster_tests.cli.conftest import Ran
+from minerecon_dagster_tests.fake_elexon import FakeElexon, Fault
+from minerecon_dagster_tests.pipeline.conftest import DAY
+
+Run = Callable[..., Ran]
+
+
+def month(engine: Engine) -> Decimal:
+    with engine.connect() as connection:
+        found: Decimal = connection.execute(text("SELECT all_bids_mwh FROM minerecon.monthly_summaries")).scalar_one()
+    return found
+
+
+def test_a_right_day_exits_0_and_says_what_was_compared(minerecon: Run) -> None:
+    assert minerecon("reingest", str(DAY)).code == 0
+    ran = minerecon("verify", str(DAY))
+    assert ran.code == 0, ran.err
+    assert "right" in ran.out
+    assert "all 48" in ran.out
+    assert f"{DAY}: right; compared with Elexon in 48 of 48 periods" in ran.err
+
+
+def test_a_revised_day_exits_1_and_the_command_that_it_names_mends_it_and_its_month(
+    minerecon: Run, elexon: FakeElexon, warehouse: Engine
+) -> None:
+    assert minerecon("reingest", str(DAY)).code == 0
+    before = month(warehouse)
+    elexon.world.revise[DAY] = 1.5
+    ran = minerecon("verify", str(DAY))
+    assert ran.code == 1
+    assert "drift.source_unchanged (ERROR)" in ran.err
+    assert "Settlement periods that differ" in ran.out
+    assert "Traceback" not in ran.err
+    (command,) = {line.partition("repair: ")[2] for line in ran.err.splitlines() if line.startswith("repair: ")}
+    assert command == f"minerecon verify {DAY} --action fix"
+    assert month(warehouse) == before
+    ran = minerecon(*command.split()[1:], "--json")
+    assert ran.code == 0, ran.err
+    (row,) = ran.json["verifications"]
+    assert (row["outcome"], row["repair"], row["requested_by"]) == ("repaired", "fetched again", "minerecon verify")
+    assert month(warehouse) == sum((t.mwh for t in elexon.world.expected_totals(DAY).values()), Decimal())
+    assert Decimal(row["after_figures"]["mwh"]) == month(warehouse)
+
+
+def test_a_repair_shows_before_and_after(minerecon: Run, elexon: FakeElexon) -> None:
+    assert minerecon("reingest", str(DAY)).code == 0
+    elexon.world.revise[DAY] = 1.5
+    ran = minerecon("verify", str(DAY), "--action", "fix")
+    assert ran.code == 0, ran.err
+    for said in (
+        "before and after",
+        "BTC S19J_PRO",
+        "Settlement periods that differ",
+        "Units that differ",
+        "MWh after",
+    ):
+        assert said in ran.out
+
+
+def test_elexon_out_of_reach_exits_1(minerecon: Run, elexon: FakeElexon) -> None:
+    assert minerecon("reingest", str(DAY)).code == 0
+    elexon.faults = lambda path: Fault(400)
+    ran = minerecon("verify", str(DAY), "--action", "fix", "--json")
+    assert ran.code == 1
+    assert ran.json["ok"] is False
+    assert ran.json["verifications"][0]["outcome"] == "failed"
+
+
+def test_a_sample_says_its_share_and_its_seed(minerecon: Run) -> None:
+    assert minerecon("reingest", str(DAY)).code == 0
+    ran = minerecon("verify", str(DAY), "--sampling", "random", "--seed", "7")
+    assert ran.code == 0, ran.err
+    assert "periods are drawn with --seed 7" in ran.err
+    assert "finds 20.8 % of single faults" in ran.out
+    again = minerecon("verify", str(DAY), "--sampling", "random", "--seed", "7", "--json")
+    assert again.json["verifications"][0]["seed"] == 7
+    assert len(again.json["verifications"][0]["periods_looked_at"]) == 10
+
+
+def test_a_missing_day_of_a_range_is_named_and_mended(minerecon: Run) -> None:
+    ran = minerecon("verify", str(DAY))
+    assert ran.code == 1
+    assert f"{DAY}: missing (ERROR): expected a stored day; found nothing is stored" in ran.err
+    assert minerecon("verify", str(DAY), "--action", "fix").code == 0
+    assert minerecon("status", "--from", str(DAY), "--to", str(DAY)).code == 0
+
+
+def test_a_spot_fix_exits_0_and_says_what_it_did(minerecon: Run, warehouse: Engine) -> None:
+    assert minerecon("reingest", str(DAY)).code == 0
+    with warehouse.connect() as connection:
+        unit = connection.execute(text("SELECT min(bmu_id) FROM minerecon.curtailment_records")).scalar_one()
+    ran = minerecon("spot-fix", str(DAY), "12", unit)
+    assert ran.code == 0, ran.err
+    assert f"period 12 fetched again for {unit}" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["verify", "2025-03-28", "--action", "mend"], "'mend' is not one of"),
+        (["verify", "2025-03-28", "--sampling", "some"], "'some' is not one of"),
+        (["verify", "2025-03-29", "2025-03-28"], "is after TO"),
+        (["verify", "2099-01-01"], "has not begun"),
+        (["spot-fix", "2025-03-30", "47", "T_SGRWO-1"], "2025-03-30 has settlement periods 1 to 46, not 47"),
+        (["spot-fix", "2025-03-28", "12", "T_NOSUCH-1"], "T_NOSUCH-1 is not in the register on 2025-03-28"),
+        (["verify", "2025-03-28"], "MINERECON_RECONCILE_DAYS must be a whole number"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
+)
+def test_usage_and_configuration_exit_with_2_and_one_clear_line(
+    minerecon: Run, arguments: list[str], says: str
+) -> None:
+    environment = {"MINERECON_RECONCILE_DAYS": "none"} if "RECONCILE" in says else {}
+    ran = minerecon(*arguments, **environment)
+    assert ran.code == 2
+    assert says in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_what_only_a_person_can_mend_exits_1_and_names_no_repair_that_would_not(
+    minerecon: Run, elexon: FakeElexon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert minerecon("reingest", str(DAY)).code == 0
+    served = elexon.world.register()
+    other = next(row for row in served if row["fuelType"] != "WIND" and row["elexonBmUnit"])
+    rows = [row | ({"fuelType": "WIND"} if row is other else {}) for row in served]
+    monkeypatch.setattr(elexon.world, "register", lambda: rows)
+    ran = minerecon("verify", str(DAY), "--sampling", "fixed")
+    assert ran.code == 1
+    assert "drift.register_unchanged (WARN)" in ran.err
+    assert "bm_units_refresh" in ran.err
+    assert "--action fix" not in ran.err

@@ -1,0 +1,91 @@
+"""The list of checks: written down once, and the documentation and Dagster say the same."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from minerecon_dagster.assets import catalog
+from minerecon_dagster.assets.events import check_metadata
+from minerecon_dagster.core import checks as c
+from minerecon_dagster.core.checks import DAY_PROPERTIES, PROPERTIES, SAMPLE_SIZE, Result, result, table
+from minerecon_dagster.partitions import daily_partitions
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "checks.md"
+DAY = dt.date(2025, 3, 28)
+
+
+def failed(checked: c.Property, count: int = 1) -> Result:
+    violations = [{"bmu_id": f"T_A-{n}"} for n in range(count)]
+    return result(checked, looked_at=50, expected="x", actual="y", repair=checked.repair_of(DAY), violations=violations)
+
+
+def test_the_documentation_has_the_table_of_the_code() -> None:
+    written = DOCS.read_text("utf-8")
+    assert table() in written, (
+        "docs/checks.md is old: put the output of `python -m minerecon_dagster.core.checks` there"
+    )
+    rows = [line for line in written.splitlines() if line.startswith("| `") and line.count("|") == 7]
+    assert len(rows) == len(PROPERTIES)
+
+
+def test_every_property_has_its_own_name_and_says_what_mends_it() -> None:
+    assert len({p.full_name for p in PROPERTIES}) == len(PROPERTIES)
+    assert all(p.meaning.endswith(".") and p.repair and p.evaluated for p in PROPERTIES)
+    assert c.RECORDS_MATCH_ARCHIVE.repair_of(DAY) == "minerecon reingest 2025-03-28 --from-archive"
+
+
+def test_dagster_shows_at_most_eight_checks_a_day_each_with_all_its_properties() -> None:
+    specs = {spec.name: spec for spec in catalog.check_specs(daily_partitions(dt.date(2025, 1, 1)))}
+    assert specs.keys() == {p.family for p in PROPERTIES if p.scope == "day"}
+    assert len(specs) <= 8
+    for family, spec in specs.items():
+        of_family = [p for p in PROPERTIES if p.family == family]
+        assert all(f"**{p.name}** ({p.severity}" in str(spec.description) for p in of_family)
+        assert spec.blocking == any(p.severity == "ERROR" for p in of_family)
+
+
+def test_every_family_of_a_day_has_an_error_that_says_when_it_could_not_be_run() -> None:
+    assert {p.family for p in DAY_PROPERTIES if p.severity == "ERROR"} == {p.family for p in DAY_PROPERTIES}
+
+
+def test_a_check_that_looked_at_nothing_has_not_passed() -> None:
+    blind = result(c.MODEL_RATIOS, looked_at=0, expected="x", actual="y", repair="z")
+    assert not blind.passed
+    assert blind.blocks
+    assert not c.could_not_look(c.BIDS_ARE_PRICED, DAY, "gone").passed
+
+
+def test_all_violators_are_counted_and_a_sample_is_shown() -> None:
+    found = failed(c.BOAV_WIND_VOLUME, 30)
+    assert found.violation_count == 30
+    assert len(found.sample) == SAMPLE_SIZE
+
+
+@pytest.mark.parametrize(
+    ("results", "problem", "repair"),
+    [
+        ([result(c.BIDS_ARE_PRICED, looked_at=5, expected="x", actual="y", repair="z")],
+         "none: 1 of 1 properties hold", "nothing to repair"),
+        ([failed(c.BIDS_ARE_PRICED, 3)],
+         "bids_are_priced (WARN), 3 of 50 wrong: expected x, found y", "minerecon reingest 2025-03-28 --force"),
+        ([failed(c.BIDS_ARE_PRICED), failed(c.SIGNS_BY_FORMULA, 2)],
+         "2 of 2 properties do not hold: signs_by_formula (ERROR), 2 of 50 wrong; bids_are_priced (WARN), 1 of 50 "
+         "wrong",
+         "minerecon reingest 2025-03-28 --from-archive; minerecon reingest 2025-03-28 --force"),
+        ([failed(c.SIGNS_BY_FORMULA).waived("agreed (accepted by A. Person)", DAY)],
+         "signs_by_formula (ERROR) WAIVED until 2025-03-28: agreed (accepted by A. Person), 1 of 50 wrong: expected x, "
+         "found y", "nothing to repair"),
+    ],
+    ids=["passed", "one", "two", "waived"],
+)  # fmt: skip
+def test_whoever_is_woken_reads_the_problem_and_then_the_repair(
+    results: list[Result], problem: str, repair: str
+) -> None:
+    metadata = check_metadata(results)
+    assert list(metadata)[:3] == ["problem", "repair", "wrong"]
+    assert metadata["problem"] == problem
+    assert metadata["repair"] == repair
+    assert list(metadata)[3 : 3 + len(results)] == [r.checked.name for r in results]

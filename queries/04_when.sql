@@ -1,0 +1,35 @@
+-- Question: when is wind curtailed: at which hour of the day, on which day of the week, in which season?
+-- Basis: SO-flagged; all accepted wind bids beside it. Units: MW (mean over the half hours that are there, quiet ones
+-- included), share of the energy (0 to 1), GBP per MWh. Hours and days are London's.
+-- State: half_hours are those that are there; missing ones are in no mean.
+-- Change: from_date, to_date. Without a change: all that is stored.
+WITH params AS (
+    SELECT min(summary_date) AS from_date, max(summary_date) AS to_date FROM minerecon.daily_summaries
+), cells AS (
+    SELECT extract(hour FROM h.london_time) AS hour, extract(isodow FROM h.settlement_date) AS weekday,
+           extract(month FROM h.settlement_date) AS month, count(*) AS half_hours,
+           sum(h.curtailed_mwh) AS curtailed_mwh, sum(h.unpriced_mwh) AS unpriced_mwh,
+           sum(h.payment_gbp) AS payment_gbp, sum(h.all_bids_mwh) AS all_bids_mwh
+    FROM params AS p
+    JOIN analytics.curtailment_by_period AS h ON h.settlement_date BETWEEN p.from_date AND p.to_date
+    WHERE h.curtailed_mwh IS NOT NULL
+    GROUP BY 1, 2, 3
+), parts AS (
+    SELECT grouping(hour, weekday, month) AS which, coalesce(hour, weekday, month) AS part,
+           sum(half_hours) AS half_hours, sum(curtailed_mwh) AS curtailed_mwh, sum(unpriced_mwh) AS unpriced_mwh,
+           sum(payment_gbp) AS payment_gbp, sum(all_bids_mwh) AS all_bids_mwh
+    FROM cells
+    GROUP BY GROUPING SETS ((hour), (weekday), (month))
+)
+SELECT CASE which WHEN 3 THEN 'hour of the day' WHEN 5 THEN 'day of the week' ELSE 'month of the year' END AS part_of,
+       CASE which WHEN 3 THEN lpad(CAST(part AS text), 2, '0') || 'h'
+                  WHEN 5 THEN (ARRAY['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'])[CAST(part AS integer)]
+                  ELSE (ARRAY['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September',
+                              'October', 'November', 'December'])[CAST(part AS integer)] END AS part,
+       half_hours,
+       round(curtailed_mwh / (half_hours * 0.5), 2) AS mean_curtailed_mw,
+       round(curtailed_mwh / nullif(sum(curtailed_mwh) OVER (PARTITION BY which), 0), 4) AS share_of_curtailed,
+       round(payment_gbp / nullif(curtailed_mwh - unpriced_mwh, 0), 2) AS payment_gbp_per_mwh,
+       round(all_bids_mwh / (half_hours * 0.5), 2) AS all_bids_mean_mw
+FROM parts
+ORDER BY which, parts.part;
