@@ -483,7 +483,25 @@ def month_export(bench: Bench) -> None:
     engine.dispose()
 
 
-MEASUREMENTS = (one_day, floor, checks, throughput, month, year, limit, queries, inventory, month_export)
+def month_report(bench: Bench) -> None:
+    """The page of a month, and the one of the latest state, on five years."""
+    from minerecon_dagster.reports.publish import publish_latest, publish_month
+
+    engine = open_warehouse(five_years(bench))
+    store = open_store(str(bench.scratch / "reports"))
+    now = dt.datetime.combine(FIRST_DAY + dt.timedelta(days=1_800), dt.time(12), dt.UTC)
+    month = f"{now - dt.timedelta(days=60):%Y-%m}"
+    publish_month(engine, store, month, now)  # loads the plotting library
+    for name, publish in (
+        ("month_report_five_years", lambda: publish_month(engine, store, month, now)),
+        ("latest_report_five_years", lambda: publish_latest(engine, store, now)),
+    ):
+        made = [publish() for _ in range(RUNS)]
+        emit(name, median([report.seconds for report in made]), "s", bytes=len(made[0].body), runs=RUNS)
+    engine.dispose()
+
+
+MEASUREMENTS = (one_day, floor, checks, throughput, month, year, limit, queries, inventory, month_export, month_report)
 
 
 def main() -> None:

@@ -158,6 +158,71 @@ def _sums(
     return table_spec(key, table, group="summaries", deps=deps, partitions=partitions, skippable=True)
 
 
+def _lineage(columns: Mapping[str, Sequence[tuple[dg.AssetKey, str]]]) -> dg.TableColumnLineage:
+    return dg.TableColumnLineage(
+        {name: [dg.TableColumnDep(key, column) for key, column in deps] for name, deps in columns.items()}
+    )
+
+
+_SUMS = ("curtailed_mwh", "paid_gbp", "refunded_gbp", "unpriced_mwh", "all_bids_mwh", "all_bids_payment_gbp",
+         "record_count", "so_record_count", "wind_generation_mwh", "wind_onshore_mwh", "wind_offshore_mwh")  # fmt: skip
+_OF_SUMS = {name: [(DAILY, name)] for name in _SUMS}
+COLUMN_LINEAGE: Mapping[dg.AssetKey, dg.TableColumnLineage] = {
+    RECORDS: _lineage(
+        {
+            "lead_party_name": [(BM_UNITS, "lead_party_name")],
+            "curtailed_mwh": [(RECORDS, "volume_mwh")],
+            "payment_gbp": [(RECORDS, "volume_mwh"), (RECORDS, "original_price_gbp_per_mwh")],
+        }
+    ),
+    **{
+        key: _lineage(
+            {
+                "curtailed_mwh": [(RECORDS, "curtailed_mwh"), (RECORDS, "so_flag")],
+                "difficulty": [(DIFFICULTY, "difficulty")],
+                "block_subsidy_btc": [(RECORDS, "start_time")],
+                "mined_btc": [
+                    (RECORDS, "curtailed_mwh"),
+                    (DIFFICULTY, "difficulty"),
+                    (MODELS, "hashrate_ths"),
+                    (MODELS, "power_w"),
+                ],
+            }
+        )
+        for key in CALCULATIONS
+    },
+    DAILY: _lineage(
+        {
+            "curtailed_mwh": [(RECORDS, "curtailed_mwh"), (RECORDS, "so_flag")],
+            "paid_gbp": [(RECORDS, "payment_gbp"), (RECORDS, "so_flag")],
+            "refunded_gbp": [(RECORDS, "payment_gbp"), (RECORDS, "so_flag")],
+            "payment_gbp": [(RECORDS, "payment_gbp"), (RECORDS, "so_flag")],
+            "unpriced_mwh": [(RECORDS, "curtailed_mwh"), (RECORDS, "original_price_gbp_per_mwh")],
+            "all_bids_mwh": [(RECORDS, "curtailed_mwh")],
+            "all_bids_payment_gbp": [(RECORDS, "payment_gbp")],
+            "record_count": [(RECORDS, "bmu_id")],
+            "bmu_count": [(RECORDS, "bmu_id")],
+            "so_record_count": [(RECORDS, "so_flag")],
+            "wind_generation_mwh": [(WIND, "wind_onshore_mw"), (WIND, "wind_offshore_mw")],
+            "wind_onshore_mwh": [(WIND, "wind_onshore_mw")],
+            "wind_offshore_mwh": [(WIND, "wind_offshore_mw")],
+            "curtailed_share": [(RECORDS, "curtailed_mwh"), (WIND, "total_wind_mwh")],
+        }
+    ),
+    BITCOIN_DAILY: _lineage({"mined_btc": [(key, "mined_btc") for key in CALCULATIONS]}),
+    MONTHLY: _lineage(_OF_SUMS),
+    YEARLY: _lineage(_OF_SUMS),
+    BITCOIN_MONTHLY: _lineage({"mined_btc": [(BITCOIN_DAILY, "mined_btc")]}),
+    BITCOIN_YEARLY: _lineage({"mined_btc": [(BITCOIN_DAILY, "mined_btc")]}),
+}
+"""Which columns a column is made of. Dagster shows it of the latest materialization, so each carries it."""
+
+
+def lineage_of(key: dg.AssetKey) -> dict[str, dg.TableColumnLineage]:
+    """The metadata by which a materialization tells Dagster what its columns are made of, if that is known."""
+    return {"dagster/column_lineage": COLUMN_LINEAGE[key]} if key in COLUMN_LINEAGE else {}
+
+
 CHECKED_ASSET: Mapping[str, dg.AssetKey] = {
     "completeness": PROGRESS,
     "control_totals": RECORDS,

@@ -91,6 +91,7 @@ def _rounded(exact: Decimal, digits: int) -> float:
 def _materialize(context: RunContext, key: dg.AssetKey, report: DayReport, **metadata: Any) -> None:
     if report.figures.is_synthetic:
         metadata["synthetic"] = True
+    metadata |= catalog.lineage_of(key)
     context.log_event(dg.AssetMaterialization(key, partition=report.day.isoformat(), metadata=metadata))
 
 

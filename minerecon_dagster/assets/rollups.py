@@ -186,7 +186,9 @@ def _update(
         figures = {"curtailed_mwh": float(sums.curtailed_mwh), "payment_gbp": float(sums.payment_gbp)}
         bitcoin = {f"{model}_btc": float(btc) for model, btc in sums.mined_btc.items()}
         for key, metadata in ((SUMS[grain], figures), (_BITCOIN[grain], bitcoin)):
-            context.log_event(dg.AssetMaterialization(key, partition=sums.key, metadata=metadata | coverage))
+            context.log_event(
+                dg.AssetMaterialization(key, partition=sums.key, metadata=metadata | coverage | catalog.lineage_of(key))
+            )
         _log.info("%s", _line(sums))
     if without := sorted(set(keys) - {sums.key for sums in made}):
         _log.info("no day is stored of %s: no sums", ", ".join(without))

@@ -1,0 +1,139 @@
+r"""The data dictionary: every table, view, column and function, from what the database says of itself.
+
+Meanings stand in the comments of `warehouse/tables.py` and of ``sql/objects``, so that psql's ``\d+``, Dagster and
+docs/dictionary.md say the same. Units are in the names. Sources are of a relation: `SOURCES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from minerecon_dagster.warehouse.store import statement
+
+UNITS: tuple[tuple[str, str], ...] = (
+    ("_gbp_per_mwh", "GBP/MWh"),
+    ("_btc_per_mwh", "BTC/MWh"),
+    ("price_gbp", "GBP/BTC"),
+    ("_gbp_per_btc", "GBP/BTC"),
+    ("_mwh", "MWh"),
+    ("_mw", "MW"),
+    ("_ths", "TH/s"),
+    ("_w", "W"),
+    ("_gbp", "GBP"),
+    ("_btc", "BTC"),
+    ("_percent", "%"),
+    ("_share", "0 to 1"),
+    ("coverage", "0 to 1"),
+    ("_hours", "h"),
+    ("_count", "number"),
+)
+"""What the end of a column's name says of its unit."""
+
+STACK = "Elexon's settlement stack (ISPSTACK)"
+DERIVED = "derived from the records"
+OURS = "this project's own record"
+SOURCES: Mapping[str, str] = {
+    "minerecon.bitcoin_daily_summaries": "derived from historical_bitcoin_calculations",
+    "minerecon.bitcoin_difficulty": "the DynamoDB difficulty table",
+    "minerecon.bitcoin_monthly_summaries": "derived from bitcoin_daily_summaries",
+    "minerecon.bitcoin_price_gbp": "Coinbase Exchange, daily candles of BTC-GBP",
+    "minerecon.bitcoin_yearly_summaries": "derived from bitcoin_daily_summaries",
+    "minerecon.block_subsidies": "the list in core/mining.py",
+    "minerecon.bm_units": "Elexon's register of BM units",
+    "minerecon.boav_control_totals": "Elexon's accepted volumes (BOAV)",
+    "minerecon.calculation_reconciliation": OURS,
+    "minerecon.curtailment_records": STACK,
+    "minerecon.daily_summaries": "derived from curtailment_records and wind_generation_data",
+    "minerecon.day_locks": OURS,
+    "minerecon.ebocf_control_totals": "Elexon's indicative cashflows (EBOCF)",
+    "minerecon.historical_bitcoin_calculations": "derived from curtailment_records and bitcoin_difficulty",
+    "minerecon.ingestion_progress": OURS,
+    "minerecon.miner_models": "the list in core/mining.py",
+    "minerecon.monthly_summaries": "derived from daily_summaries",
+    "minerecon.period_summaries": DERIVED,
+    "minerecon.published_figures": "others' publications, as each row names them",
+    "minerecon.reconciliation_latest": OURS,
+    "minerecon.reconciliation_results": OURS,
+    "minerecon.restatements": OURS,
+    "minerecon.unit_daily_summaries": DERIVED,
+    "minerecon.verifications": OURS,
+    "minerecon.wind_farm_exceptions": "the reviewed file warehouse/wind_farms.toml",
+    "minerecon.wind_generation_data": "Elexon's wind output (AGWS)",
+    "minerecon.yearly_summaries": "derived from daily_summaries",
+}
+"""Where the rows of a table are from; a view's are from the tables that it reads."""
+
+
+@dataclass(frozen=True)
+class ColumnEntry:
+    """A column: its name, type, unit (None: it has none), meaning and an example (None: there is none)."""
+
+    name: str
+    type: str
+    unit: str | None
+    meaning: str | None
+    example: str | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A table, view or function: its full name, kind, meaning, source and columns (of a function: none)."""
+
+    name: str
+    kind: str
+    meaning: str | None
+    source: str | None
+    columns: Sequence[ColumnEntry] = ()
+
+    def missing(self) -> list[str]:
+        """What nobody has described."""
+        found = [] if self.meaning else [self.name]
+        if self.kind == "table" and not self.source:
+            found.append(f"{self.name}: source")
+        return found + [f"{self.name}.{column.name}" for column in self.columns if not column.meaning]
+
+
+def unit_of(column: str) -> str | None:
+    """The unit that a column's name ends with."""
+    return next((unit for ending, unit in UNITS if f"_{column}".endswith(ending)), None)
+
+
+def read_dictionary(connection: Connection) -> list[Entry]:
+    """Every table, view and function of both schemas, as the database describes it: tables, views, functions.
+
+    Args:
+        connection: a migrated warehouse. Examples are left out.
+    """
+    columns: dict[str, list[ColumnEntry]] = {}
+    entries: dict[str, Entry] = {}
+    for r in connection.execute(statement("dictionary/columns")):
+        columns.setdefault(r.relation, []).append(ColumnEntry(r.column_name, r.type, unit_of(r.column_name), r.meaning))
+        entries[r.relation] = Entry(r.relation, r.kind, r.relation_meaning, SOURCES.get(r.relation))
+    relations = [Entry(e.name, e.kind, e.meaning, e.source, columns[e.name]) for e in entries.values()]
+    functions = [
+        Entry(r.signature, "function", r.meaning, None) for r in connection.execute(statement("dictionary/functions"))
+    ]
+    return sorted(relations, key=lambda e: (e.kind != "view", e.name)) + functions
+
+
+def as_markdown(entries: Sequence[Entry], introduction: str) -> str:
+    """The dictionary as a page, views first: they are what analysts read."""
+    parts = [introduction]
+    for entry in entries:
+        source = f" Source: {entry.source}." if entry.source else ""
+        parts.append(f"\n## `{entry.name}` ({entry.kind})\n\n{_cell(entry.meaning or '')}{source}\n")
+        if entry.columns:
+            lines = ["| column | type | unit | meaning | example |", "|---|---|---|---|---|"]
+            lines += [
+                f"| `{c.name}` | {c.type} | {c.unit or ''} | {_cell(c.meaning or '')} | {_cell(c.example or '')} |"
+                for c in entry.columns
+            ]
+            parts.append("\n" + "\n".join(lines) + "\n")
+    return "".join(parts)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,137 @@
+"""The data dictionary: nothing is undescribed, the database says what the code says, and the page shows it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from minerecon_dagster.assets import catalog
+from minerecon_dagster.definitions import build_defs
+from minerecon_dagster.warehouse.dictionary import SOURCES, Entry, as_markdown, read_dictionary, unit_of
+from minerecon_dagster.warehouse.store import act_as_owner
+from minerecon_dagster.warehouse.tables import metadata
+from minerecon_dagster_tests.pipeline.conftest import DAY, Project
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "dictionary.md"
+UPDATE = "UPDATE_DOCS=1 .venv/bin/python -m pytest minerecon_dagster_tests/analytics/test_dictionary.py -k page"
+OURS = {"built_from", "run_id", "archive_uri", "old_archive_uri", "new_archive_uri", "payload_sha256", "result_id"}
+"""Names and numbers of our own: another run has others."""
+
+INTRODUCTION = f"""# Data dictionary
+
+Every view, table, column and function of the warehouse, made from the comments in the database: `\\d+` in psql and the
+column schemas in Dagster say the same. The unit is the end of a column's name. Energy, money and Bitcoin are exact
+(`numeric` without a scale); instants are UTC; NULL is "not known", and never 0. Headline figures are of SO-flagged
+bids, `all_bids_…` is the other published basis. Examples are of generated days: **made up**.
+
+Begin with [analysts.md](analysts.md). This page is written by a test: `{UPDATE}`.
+"""
+
+
+def with_examples(connection: Connection, entries: list[Entry]) -> list[Entry]:
+    """The entries, each column with a value of the made-up warehouse."""
+    found = []
+    for entry in entries:
+        columns = []
+        for column in entry.columns:
+            example = None
+            if column.type == "timestamp with time zone" and column.name != "start_time":
+                example = "2025-03-29 06:03:11+00"
+            elif column.name not in OURS and column.type != "jsonb":
+                example = connection.execute(
+                    text(
+                        f'SELECT max(CAST("{column.name}" AS text)) FROM {entry.name} WHERE "{column.name}" IS NOT NULL'
+                    )
+                ).scalar()
+            columns.append(dataclasses.replace(column, example=None if example is None else str(example)[:40]))
+        found.append(dataclasses.replace(entry, columns=columns))
+    return found
+
+
+def test_nothing_is_undescribed(stored: Engine) -> None:
+    with stored.connect() as connection:
+        entries = read_dictionary(connection)
+    assert [name for entry in entries for name in entry.missing()] == []
+    assert {e.kind for e in entries} == {"table", "view", "function"}
+    assert SOURCES.keys() == {e.name for e in entries if e.kind == "table"}
+
+
+def test_what_is_undescribed_is_named(stored: Engine) -> None:
+    with stored.connect() as connection:
+        transaction = connection.begin()
+        act_as_owner(connection)
+        connection.execute(text("CREATE TABLE minerecon.nameless (a integer)"))
+        connection.execute(text("COMMENT ON COLUMN minerecon.bm_units.name IS NULL"))
+        connection.execute(text("CREATE FUNCTION analytics.silent() RETURNS integer LANGUAGE sql RETURN 1"))
+        missing = [name for entry in read_dictionary(connection) for name in entry.missing()]
+        transaction.rollback()
+    assert sorted(missing) == [
+        "analytics.silent() → integer",
+        "minerecon.bm_units.name",
+        "minerecon.nameless",
+        "minerecon.nameless.a",
+        "minerecon.nameless: source",
+    ]
+
+
+def test_the_database_says_what_the_code_says(stored: Engine) -> None:
+    with stored.connect() as connection:
+        entries = {e.name: e for e in read_dictionary(connection) if e.kind == "table"}
+    for table in metadata.tables.values():
+        entry = entries[f"{table.schema}.{table.name}"]
+        assert entry.meaning == table.comment
+        assert {c.name: c.meaning for c in entry.columns} == {c.name: c.comment for c in table.columns}, table.name
+
+
+def test_units_are_in_the_names() -> None:
+    assert unit_of("curtailed_mwh") == "MWh"
+    assert unit_of("payment_gbp_per_mwh") == "GBP/MWh"
+    assert unit_of("price_gbp") == "GBP/BTC"
+    assert unit_of("original_price_gbp_per_mwh") == "GBP/MWh"
+    assert unit_of("wind_onshore_mw") == "MW"
+    assert unit_of("bmu_id") is None
+
+
+def test_the_page_is_what_the_database_says(stored: Engine) -> None:
+    with stored.connect() as connection:
+        made = as_markdown(with_examples(connection, read_dictionary(connection)), INTRODUCTION)
+    if os.environ.get("UPDATE_DOCS"):
+        DOCS.write_text(made, "utf-8")
+    assert DOCS.read_text("utf-8") == made, f"docs/dictionary.md is not what the database says; write it anew: {UPDATE}"
+
+
+def test_dagster_shows_the_columns_of_every_table_and_where_they_are_from(project: Project) -> None:
+    columns = {}
+    for spec in build_defs().resolve_all_asset_specs():
+        schema = spec.metadata.get("dagster/column_schema")
+        if schema is not None:
+            columns[spec.key] = {column.name: column.description for column in schema.columns}
+            assert all(columns[spec.key].values()), spec.key
+    assert {catalog.RECORDS, catalog.DAILY, catalog.MONTHLY, *catalog.CALCULATIONS} <= columns.keys()
+    for key, lineage in catalog.COLUMN_LINEAGE.items():
+        for name, deps in lineage.deps_by_column.items():
+            assert name in columns[key], (key, name)
+            for dep in deps:
+                assert dep.column_name in columns[dep.asset_key], (key, name, dep)
+    project.ingest(DAY)
+    event = project.instance.get_latest_materialization_event(catalog.DAILY)
+    assert event is not None
+    assert event.asset_materialization is not None
+    shown = event.asset_materialization.metadata["dagster/column_lineage"].value
+    assert isinstance(shown, dg.TableColumnLineage)
+    assert dg.TableColumnDep(catalog.RECORDS, "curtailed_mwh") in shown.deps_by_column["curtailed_mwh"]
+
+
+@pytest.mark.parametrize("name", ["bm_units", "curtailment_by_period"])
+def test_a_reader_finds_comments_with_psqls_own_queries(stored: Engine, name: str) -> None:
+    with stored.connect() as connection:
+        schema = "minerecon" if name == "bm_units" else "analytics"
+        found = connection.execute(
+            text("SELECT obj_description(CAST(:n AS regclass), 'pg_class')"), {"n": f"{schema}.{name}"}
+        ).scalar()
+    assert found
