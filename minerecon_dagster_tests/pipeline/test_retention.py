@@ -12,6 +12,7 @@ from minerecon_dagster.assets.catalog import CHECKED_ASSET
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.resources.dagster_resources import ClockResource
 from minerecon_dagster.retention import PURGE_SUPERSEDED_RUNS, Purged, purge_superseded_runs
+from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster_tests.pipeline.conftest import DAY, Project
 
 ONE_DAY = dt.timedelta(days=1)
@@ -150,8 +151,10 @@ def test_days_of_the_project_on_postgres_keep_their_status_and_their_checks(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = f"{project.engine.url.database}_dagster"
-    with project.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    owner = open_warehouse(project.engine.url.render_as_string(hide_password=False), as_owner=True)
+    with owner.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
+    owner.dispose()
     url = project.engine.url.set(database=name).render_as_string(hide_password=False)
     monkeypatch.setenv("DAGSTER_POSTGRES_URL", url)
     storage = {"custom": {"module": "minerecon_dagster.instance", "class": "Storage"}}
