@@ -21,13 +21,7 @@ from minerecon_dagster.warehouse.migrate import require_current
 MOST_GROUPS_SHOWN = 50
 """How many groups of days a check's table shows; the count is of all, and so is `minerecon status --json`."""
 
-_PROPERTIES = (
-    c.YESTERDAY_IS_THERE,
-    c.DAYS_BECOME_FINAL,
-    c.EVERY_DAY_IS_COMPLETE,
-    c.EVERY_MODEL_RATIO_HOLDS,
-    c.EVERY_DAY_MATCHES_ITS_ROWS,
-)
+_PROPERTIES = tuple(p for p in c.PROPERTIES if p.scope == "all")
 CHECKS = tuple(dict.fromkeys(p.family for p in _PROPERTIES))
 """The checks, each a family of properties."""
 CHECK_KEYS = tuple(dg.AssetCheckKey(catalog.RESULTS, family) for family in CHECKS)

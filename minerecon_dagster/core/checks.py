@@ -42,6 +42,8 @@ class Property:
         repair: the command that mends it, with DATE for the day.
         evaluated: what evaluates it, for the documentation.
         scope: what it is a property of.
+        needs_a_person: whether no repair of a day mends it: Elexon's own figures are odd, and asking again helps
+            only if they have changed, which drift finds; or it is mended where it is, in a table or file of its own.
     """
 
     family: str
@@ -51,6 +53,7 @@ class Property:
     repair: str = REFETCH
     evaluated: str = _BUILD
     scope: Literal["day", "month and year", "all"] = "day"
+    needs_a_person: bool = False
 
     @property
     def full_name(self) -> str:
@@ -99,6 +102,7 @@ NO_REDUCTION_ON_OFFER_SIDE = Property(
     "no_reduction_on_offer_side",
     "WARN",
     "No wind unit has a negative volume on the offer side, neither in BOAV nor in the stack.",
+    needs_a_person=True,
 )
 EBOCF_WIND_CASHFLOW = Property(
     "control_totals",
@@ -137,6 +141,7 @@ DIFFICULTY_KNOWN = Property(
     "The difficulty table holds a believable value for the day.",
     "minerecon difficulty load FILE.csv",
     _CALCULATED,
+    needs_a_person=True,
 )
 DIFFICULTY_MATCHES_SOURCE = Property(
     "calculation",
@@ -186,6 +191,7 @@ UNIT_ENERGY_WITHIN_CAPACITY = Property(
     "No wind unit was curtailed by more energy in a period than its capacity gives in half an hour, and 10 % for a "
     "capacity that is out of date.",
     REFRESH_REGISTER,
+    needs_a_person=True,
 )
 WIND_OUTPUT_WITHIN_CAPACITY = Property(
     "physics",
@@ -195,7 +201,11 @@ WIND_OUTPUT_WITHIN_CAPACITY = Property(
     "give, and a period's MWh are half of its MW.",
 )
 BIDS_ARE_PRICED = Property(
-    "money", "bids_are_priced", "WARN", "Every accepted wind bid has a price; energy without one is in no payment."
+    "money",
+    "bids_are_priced",
+    "WARN",
+    "Every accepted wind bid has a price; energy without one is in no payment.",
+    needs_a_person=True,
 )
 PAYMENT_IS_VOLUME_TIMES_PRICE = Property(
     "money",
@@ -241,6 +251,7 @@ WIND_LIKE_UNITS_MAPPED = Property(
     "No unit that looks like a wind farm, or once was one, was turned down on the day without being counted, unless "
     "a person has reviewed it.",
     "look at the unit, and write it into minerecon_dagster/reviewed_units.toml (docs/checks.md says how)",
+    needs_a_person=True,
 )
 SOURCE_UNCHANGED = Property(
     "drift",
@@ -257,6 +268,7 @@ REGISTER_UNCHANGED = Property(
     "Elexon's register of BM units has no wind farm that is new, gone, without its fuel type or of another lead party.",
     f"{REFRESH_REGISTER}; minerecon verify DATE",
     "verify",
+    needs_a_person=True,
 )
 SUMS_NOT_OLDER_THAN_PARTS = Property(
     "rollups",
@@ -322,43 +334,8 @@ EVERY_DAY_MATCHES_ITS_ROWS = Property(
     "all",
 )
 
-PROPERTIES: tuple[Property, ...] = (
-    PERIODS_FETCHED,
-    PERIODS_PRESENT,
-    WIND_OUTPUT_KNOWN,
-    BOAV_WIND_VOLUME,
-    EMPTY_DAY_HAS_EMPTY_CONTROL,
-    NO_REDUCTION_ON_OFFER_SIDE,
-    EBOCF_WIND_CASHFLOW,
-    RECORDS_MATCH_ARCHIVE,
-    CALCULATIONS_MATCH_RECORDS,
-    SUMS_MATCH_PARTS,
-    DIFFICULTY_KNOWN,
-    DIFFICULTY_MATCHES_SOURCE,
-    ONE_FORMULA_VERSION,
-    BTC_RECOMPUTED,
-    SUBSIDY_BY_HEIGHT,
-    MODEL_RATIOS,
-    UNIT_ENERGY_WITHIN_CAPACITY,
-    WIND_OUTPUT_WITHIN_CAPACITY,
-    BIDS_ARE_PRICED,
-    PAYMENT_IS_VOLUME_TIMES_PRICE,
-    NET_IS_PAID_MINUS_REFUNDED,
-    SIGNS_BY_FORMULA,
-    UNITS_IN_FORCE,
-    LEAD_PARTIES_IN_FORCE,
-    WIND_LIKE_UNITS_MAPPED,
-    SOURCE_UNCHANGED,
-    REGISTER_UNCHANGED,
-    SUMS_NOT_OLDER_THAN_PARTS,
-    ROLLUP_MODEL_RATIOS,
-    YESTERDAY_IS_THERE,
-    DAYS_BECOME_FINAL,
-    EVERY_DAY_IS_COMPLETE,
-    EVERY_MODEL_RATIO_HOLDS,
-    EVERY_DAY_MATCHES_ITS_ROWS,
-)
-"""All of them. Written down once: Dagster's descriptions and docs/checks.md are made from here."""
+PROPERTIES: tuple[Property, ...] = tuple(p for p in tuple(vars().values()) if isinstance(p, Property))
+"""All of them, in the order of their declaration: Dagster's descriptions and docs/checks.md are made from here."""
 
 DAY_PROPERTIES = tuple(p for p in PROPERTIES if p.scope == "day" and p.family != SOURCE_UNCHANGED.family)
 """What is evaluated of every stored day; drift is not, since it needs Elexon's answers of now."""

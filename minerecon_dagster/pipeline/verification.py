@@ -40,19 +40,7 @@ Part = TypeVar("Part", int, str)
 
 REBUILT = frozenset(p.full_name for p in c.PROPERTIES if p.scope == "day" and p.repair in (c.REBUILD, c.RECALCULATE))
 """What only the stored tables have wrong: building the day again from the archive mends it, and asks for nothing."""
-FOR_A_PERSON = frozenset(
-    p.full_name
-    for p in (
-        # Elexon's own figures are odd: asking again helps only if they have changed, and that drift finds.
-        c.NO_REDUCTION_ON_OFFER_SIDE,
-        c.BIDS_ARE_PRICED,
-        c.UNIT_ENERGY_WITHIN_CAPACITY,
-        c.WIND_LIKE_UNITS_MAPPED,
-        # Mended where they are: in the difficulty table, and in the register.
-        c.DIFFICULTY_KNOWN,
-        c.REGISTER_UNCHANGED,
-    )
-)
+FOR_A_PERSON = frozenset(p.full_name for p in c.PROPERTIES if p.scope == "day" and p.needs_a_person)
 REFETCHED = frozenset(p.full_name for p in c.PROPERTIES if p.scope == "day") - REBUILT - FOR_A_PERSON
 """What differs from the source, is incomplete, or is not what the control totals say: it is fetched again."""
 MENDABLE = REBUILT | REFETCHED
