@@ -32,6 +32,7 @@ LEFT_OUT_COLUMNS: Mapping[str, str] = {
     "new_archive_uri": "a place",
     "old_archive_uri": "a place",
     "built_at": "when it ran",
+    "built_from": "a hash of what a day was built from, which each version of the code makes in its own way",
     "detected_at": "when it ran",
     "evaluated_at": "when it ran",
     "fetched_at": "when it ran",

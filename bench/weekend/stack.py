@@ -56,14 +56,9 @@ class Command:
         return found
 
 
-def apart(clock: Clock, folder: Path, given: Mapping[str, str]) -> dict[str, str]:
+def apart(clock: Clock, folder: Path) -> dict[str, str]:
     """The whole environment of everything that is started: of what is around, no setting and no credential."""
-    return (
-        bare_environ()
-        | clock.environ
-        | {"MINERECON_HOME": str(folder / "home"), "DAGSTER_HOME": str(folder)}
-        | dict(given)
-    )
+    return bare_environ() | clock.environ | {"MINERECON_HOME": str(folder / "home"), "DAGSTER_HOME": str(folder)}
 
 
 def write_dagster_yaml(folder: Path) -> None:
