@@ -24,7 +24,7 @@ from bench.replay import REPLAY, RETARGETS, differences, expected_figures, serve
 from bench.weekend.clock import LONDON, Clock, why_not
 from bench.weekend.expectations import judge
 from bench.weekend.record import Day, Seen, london, write
-from bench.weekend.scenario import SATURDAY, SUNDAY, Plan
+from bench.weekend.scenario import FRIDAY, SATURDAY, SUNDAY, Plan
 from bench.weekend.servers import Fault, PriceSource, Proxy, Receiver
 from bench.weekend.stack import (
     ROOT,
@@ -166,7 +166,7 @@ class Weekend:
         yield plan.status_asked, "a person asks how Sunday stands", ask("status in the outage", *asked)
         yield plan.outage[1], "the source is back", fault(Fault())
         yield plan.typed, f"1,000 MWh are typed into {plan.month}", type_in
-        yield plan.typed, "a person verifies a day", ask("verify after typing", "verify", SATURDAY, "--json")
+        yield plan.typed, "a person verifies a day", ask("verify after typing", "verify", FRIDAY, "--json")
         # First refused, then answering 500: a retry that knows one of them only is no help.
         yield plan.price_outage[0], "the price source goes away", lambda: setattr(self.prices, "is_away", True)
         half = plan.price_outage[0] + (plan.price_outage[1] - plan.price_outage[0]) * 0.75

@@ -47,7 +47,7 @@ def judge(plan: Plan, seen: Seen) -> list[Verdict]:
         _calm(plan, seen),
         _late_periods(plan, seen),
         *_outage(plan, seen),
-        *_typed_in(seen),
+        *_typed_in(plan, seen),
         *_prices(plan, seen),
         *_told(plan, seen),
         *_days(seen),
@@ -146,12 +146,14 @@ def _outage(plan: Plan, seen: Seen) -> Iterator[Verdict]:
     )
 
 
-def _typed_in(seen: Seen) -> Iterator[Verdict]:
+def _typed_in(plan: Plan, seen: Seen) -> Iterator[Verdict]:
     looked = seen.commands.get("verify after typing")
+    # The month itself, and not a day of it.
+    named = looked is not None and re.search(rf"{plan.month}(?!-)", looked.output) is not None
     yield Verdict(
-        "`minerecon verify` exited with 1 at once when a total of the running month had been typed in",
-        looked.code == 1 if looked else None,
-        f"exit {looked.code}" if looked else "",
+        "`minerecon verify` exited with 1 at once when a total of the running month had been typed in, and named it",
+        looked.code == 1 and named if looked else None,
+        f"exit {looked.code}, {'names it' if named else 'does not name it'}" if looked else "",
     )
     sweep = at(MONDAY, "03:30")
     night = [passed for at_, passed in seen.sums if sweep <= at_ <= sweep + _SOON]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bench.weekend.clock import LONDON
 
-SATURDAY, SUNDAY, MONDAY = "2025-03-29", "2025-03-30", "2025-03-31"
+FRIDAY, SATURDAY, SUNDAY, MONDAY = "2025-03-28", "2025-03-29", "2025-03-30", "2025-03-31"
 
 
 def at(day: str, time: str) -> dt.datetime:

@@ -70,7 +70,7 @@ def good() -> Seen:
     status = '{"days": [{"settlement_date": "2025-03-30", "status": "incomplete"}]}'
     seen.commands = {
         "status in the outage": Command(PLAN.status_asked, ("status",), 1, status),
-        "verify after typing": Command(PLAN.typed, ("verify",), 1, "{}"),
+        "verify after typing": Command(PLAN.typed, ("verify",), 1, '{"not_done": {"2025-03": "wrong"}}'),
         "prices asked for": Command(PLAN.prices_asked, ("prices",), 0, ""),
     }
     seen.sums = [(at(MONDAY, "03:30"), False), (at(MONDAY, "03:31"), True)]
@@ -139,6 +139,12 @@ MISHAPS: dict[str, tuple[Callable[[Seen], None], str]] = {
     ),
     "verify passes a wrong sum": (
         lambda s: s.commands.update({"verify after typing": Command(PLAN.typed, ("verify",), 0, "{}")}),
+        "`minerecon verify` exited with 1",
+    ),
+    "verify fails of something else": (
+        lambda s: s.commands.update(
+            {"verify after typing": Command(PLAN.typed, ("verify",), 1, '{"not_done": {"2025-03-28": "wrong"}}')}
+        ),
         "`minerecon verify` exited with 1",
     ),
     "a wrong sum is not told": (without("FAILING: rollups"), "told: the typed-in total ("),
