@@ -27,6 +27,8 @@ from bench.versions import BASE, check_out, commit, environ
 
 PACKAGE = "minerecon_dagster"
 TESTS = "minerecon_dagster_tests"
+OF_NO_PACKAGE = f"{TESTS}/bench/"
+"""Tests of the measuring tools, which are no part of the package: left out unless they are asked for."""
 
 PLUGIN = '''
 """Keeps the tests that were asked for, and writes what came of each test and each module."""
