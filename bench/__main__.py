@@ -31,6 +31,7 @@ import msgspec
 import psycopg2
 import requests
 
+from bench import end_in_order
 from bench.five_years import FIRST_DAY, make_five_years
 from bench.queries import RUNS as QUERY_RUNS
 from bench.queries import p95, time_queries
@@ -551,6 +552,7 @@ def main() -> None:
     only = os.environ.get("ONLY", "").replace(",", " ").split()
     if unknown := set(only) - {m.__name__ for m in MEASUREMENTS}:
         sys.exit(f"bench: ONLY knows {', '.join(m.__name__ for m in MEASUREMENTS)}, not {', '.join(unknown)}")
+    end_in_order()
     with tempfile.TemporaryDirectory(prefix="minerecon-bench-") as folder:
         scratch = Path(folder)
         with local_services(scratch / "home", {}) as services:

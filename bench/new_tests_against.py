@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from bench import end_in_order
 from bench.versions import BASE, check_out, commit, environ
 
 PACKAGE = "minerecon_dagster"
@@ -183,6 +184,7 @@ def main() -> int:
     parser.add_argument("-n", type=int, default=2, help="processes (default 2)")
     parser.add_argument("--log", type=Path, help="keep pytest's own output here")
     given = parser.parse_args()
+    end_in_order()
     with tempfile.TemporaryDirectory(prefix="minerecon-regressions-") as folder:
         scratch = Path(folder)
         base, head = (

@@ -25,7 +25,7 @@ from typing import Any
 import psycopg2
 import psycopg2.extensions
 
-from bench import bare_environ, fingerprint
+from bench import bare_environ, end_in_order, fingerprint
 from bench.replay import REPLAY, RETARGETS, differences, expected_figures, requests_served, serve_replay, stored_figures
 from minerecon_dagster.core.calendar import period_count
 from minerecon_dagster.local.services import local_services
@@ -57,6 +57,7 @@ def main() -> int:
     if not REPLAY.exists():
         print("year_2025: skipped: needs the replay of published days, ../shared/replay", file=sys.stderr)
         return 2
+    end_in_order()
     around = bare_environ()
     file = given.fingerprint.absolute() if given.fingerprint else None
     with tempfile.TemporaryDirectory(prefix="minerecon-2025-") as name:

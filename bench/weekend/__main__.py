@@ -13,7 +13,6 @@ import argparse
 import contextlib
 import datetime as dt
 import os
-import signal
 import sys
 import tempfile
 import time
@@ -21,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bench import end_in_order
 from bench.replay import REPLAY, RETARGETS, differences, expected_figures, serve_replay, stored_figures
 from bench.weekend.clock import LONDON, Clock, why_not
 from bench.weekend.expectations import judge
@@ -246,7 +246,7 @@ def main() -> int:
     plan = Plan(start=given.start, until=until, history_from=given.history_from, outage=outage)
     given.out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is stopped, and what was seen is told
+    end_in_order()
     with tempfile.TemporaryDirectory(prefix="minerecon-weekend-") as name:
         folder = Path(name)
         clock = Clock(folder, plan.start - _BEFORE)
