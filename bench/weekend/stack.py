@@ -246,7 +246,9 @@ class Watcher:
 
     def runs(self, since: dt.datetime) -> list[dict[str, Any]]:
         """The runs since then: job, what asked for it, days, status, and when it ran."""
-        records = self._instance.get_run_records(dg.RunsFilter(created_after=since), ascending=True)
+        # Dagster compares the figures of the time as they are written with its own, which are UTC.
+        created_after = since.astimezone(dt.UTC)
+        records = self._instance.get_run_records(dg.RunsFilter(created_after=created_after), ascending=True)
         return [_run(record) for record in records]
 
     def _states(self) -> dict[str, InstigatorState]:
