@@ -28,6 +28,8 @@ from bench.weekend.clock import Clock
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_WAIT_S = 600
 """Real seconds for one thing to happen; what takes longer is stuck."""
+_PATIENT = {"DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS": "600", "DAGSTER_SCHEDULE_GRPC_TIMEOUT_SECONDS": "600"}
+"""A machine that is busy with other things is no fault of the project's."""
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -58,7 +60,8 @@ class Command:
 
 def apart(clock: Clock, folder: Path) -> dict[str, str]:
     """The whole environment of everything that is started: of what is around, no setting and no credential."""
-    return bare_environ() | clock.environ | {"MINERECON_HOME": str(folder / "home"), "DAGSTER_HOME": str(folder)}
+    homes = {"MINERECON_HOME": str(folder / "home"), "DAGSTER_HOME": str(folder)}
+    return bare_environ() | clock.environ | homes | _PATIENT
 
 
 def write_dagster_yaml(folder: Path) -> None:
