@@ -268,9 +268,12 @@ class Watcher:
         )
 
     def _all_looked_since(self, mark: float) -> bool:
+        # Any finished tick that began since: where ticks take longer than their interval, the newest is never finished.
         states = self._states()
-        newest = [self._ticks(states[name], mark, limit=1) for name in self.sensors if name in states]
-        return len(newest) == len(self.sensors) and all(t and t[0].status != TickStatus.STARTED for t in newest)
+        return all(
+            name in states and any(t.status != TickStatus.STARTED for t in self._ticks(states[name], mark))
+            for name in self.sensors
+        )
 
     def _unfinished(self) -> int:
         return self._instance.get_runs_count(dg.RunsFilter(statuses=_UNFINISHED))
