@@ -7,7 +7,7 @@ PYTHON ?= $(shell for v in 3 3.13 3.12 3.11; do \
 BIN := .venv/bin
 SETUP := .venv/.installed
 
-.PHONY: run test test-all ui bench setup lint types format clean
+.PHONY: run test test-all ui bench weekend regressions pairs year-2025 setup lint types format clean
 
 run: $(SETUP)
 	@$(BIN)/minerecon run $(FROM) $(TO)
@@ -23,6 +23,19 @@ ui: $(SETUP)
 
 bench: $(SETUP)
 	@$(BIN)/python -m bench
+
+# Measuring: docs/measuring.md. HOURS, BASE, ONLY, PAIRS and ARGS are optional.
+weekend: $(SETUP)
+	@$(BIN)/python -m bench.weekend $(if $(HOURS),--hours $(HOURS)) $(ARGS)
+
+regressions: $(SETUP)
+	@$(BIN)/python -m bench.new_tests_against $(if $(BASE),--base $(BASE)) $(ARGS)
+
+pairs: $(SETUP)
+	@$(BIN)/python -m bench.pairs $(if $(BASE),--base $(BASE)) $(if $(ONLY),--only $(ONLY)) $(if $(PAIRS),--pairs $(PAIRS)) $(ARGS)
+
+year-2025: $(SETUP)
+	@$(BIN)/python -m bench.year_2025 $(ARGS)
 
 setup: $(SETUP)
 

@@ -1,1 +1,12 @@
-"""Benchmarks: `make bench` prints one JSON object a line."""
+"""Benchmarks and measuring tools: docs/measuring.md. `make bench` prints one JSON object a line."""
+
+from __future__ import annotations
+
+import os
+
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
+
+
+def bare_environ() -> dict[str, str]:
+    """The environment without any setting or credential of what is around: nothing of it may reach what is measured."""
+    return {name: value for name, value in os.environ.items() if name in _KEPT}

@@ -12,7 +12,6 @@ import datetime as dt
 import functools
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -20,10 +19,13 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import msgspec
 import psycopg2
@@ -32,9 +34,12 @@ import requests
 from bench.five_years import FIRST_DAY, make_five_years
 from bench.queries import RUNS as QUERY_RUNS
 from bench.queries import p95, time_queries
+from bench.replay import REPLAY, RETARGETS, serve_replay
 from minerecon_dagster.core.answers import AnswerKey
 from minerecon_dagster.core.calendar import STACK_SIDES
+from minerecon_dagster.core.checks import Result
 from minerecon_dagster.local.services import local_services
+from minerecon_dagster.pipeline import work
 from minerecon_dagster.pipeline.exports import export_month, months_with_days
 from minerecon_dagster.pipeline.fetch import from_archive
 from minerecon_dagster.pipeline.inventory import take_inventory
@@ -49,11 +54,11 @@ from minerecon_dagster.sample.server import serve_sample
 from minerecon_dagster.warehouse.store import open_warehouse
 
 DAY = "2025-03-28"
-RUNS = 3
+RUNS = int(os.environ.get("RUNS") or 3)
+"""How often each thing is measured; `bench.pairs` asks for fewer, and more often."""
+WITH_THE_ONE_BEFORE_MS = 0.1
 EARLIER = 3.0
 """Seconds a day of the earlier system's own code on such a machine, at its best (3.0 to 3.9), without any check."""
-REPLAY = Path(__file__).resolve().parents[2] / "shared" / "replay" / "elexon_replay.py"
-RETARGETS = REPLAY.parents[1] / "data" / "difficulty_retargets.csv"
 MINERECON = Path(sys.executable).with_name("minerecon")
 
 
@@ -81,22 +86,10 @@ def source(latency_ms: int = 0) -> Iterator[tuple[str, str]]:
         with serve_sample() as url:
             yield url, "synthetic sample"
         return
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, str(REPLAY), "--port", str(port), "--latency-ms", str(latency_ms)], stdout=subprocess.PIPE
-    )
-    try:
-        assert server.stdout is not None
-        server.stdout.readline()
-        url = f"http://127.0.0.1:{port}/bmrs/api/v1"
+    with serve_replay("--latency-ms", str(latency_ms)) as url:
         # The first answer of a day makes the server build it, which is no work of ours.
         urllib.request.urlopen(f"{url}/balancing/settlement/acceptance/volumes/all/bid/{DAY}").read()
         yield url, "replay"
-    finally:
-        server.terminate()
-        server.wait()
 
 
 class Bench:
@@ -169,6 +162,58 @@ def one_day(bench: Bench) -> None:
         work = [run.output["work"][DAY] for run in cold]
         rate = median([w["requests"] / w["fetch_seconds"] for w in work])
         emit(f"day_requests_per_second{label}", rate, "1/s", **about)
+        if not latency_ms:
+            properties_one_by_one(bench, database, archives[0], about)
+
+
+def properties_one_by_one(bench: Bench, database: str, folder: str, about: Mapping[str, object]) -> None:
+    """The milliseconds of each property of a windy day; of those that one statement evaluates together, of all of them.
+
+    A property's time is that from the result before it, or from the reading of the archive, to its own. What takes
+    next to none came with the one before, and is named with it.
+    """
+    runs = 2 * RUNS + 1
+    worker = own_worker(bench, database, folder)
+    seen: dict[str, list[float]] = {}
+    try:
+        for _ in range(runs + 1):
+            for name, ms in timed_properties(worker):
+                seen.setdefault(name, []).append(ms)
+    finally:
+        worker.close()
+    groups: list[tuple[list[str], float]] = []
+    for name, values in seen.items():
+        ms = median(values[1:])  # the first look opens the connections
+        if groups and ms < WITH_THE_ONE_BEFORE_MS:
+            groups[-1] = ([*groups[-1][0], name], groups[-1][1] + ms)
+        else:
+            groups.append(([name], ms))
+    own = {**about, "runs": runs}
+    for names, ms in groups:
+        emit(f"property_{names[0]}", ms, "ms", **own, **({"with": names[1:]} if names[1:] else {}))
+    emit("properties_of_a_day", sum(ms for _, ms in groups), "ms", **own, properties=len(seen))
+
+
+def timed_properties(worker: Worker) -> list[tuple[str, float]]:
+    """Each property that a look at the day evaluates, in that order, and the milliseconds until it had its result."""
+    marks: list[tuple[str, float]] = []
+    made, read = Result.__init__, work.from_archive
+
+    def timed(self: Result, *args: Any, **kwargs: Any) -> None:
+        made(self, *args, **kwargs)
+        marks.append((self.checked.full_name, time.perf_counter()))
+
+    def read_and_mark(*args: Any, **kwargs: Any) -> Any:
+        found = read(*args, **kwargs)
+        marks.append(("", time.perf_counter()))
+        return found
+
+    with patch.object(Result, "__init__", timed), patch.object(work, "from_archive", read_and_mark):
+        worker.check(dt.date.fromisoformat(DAY))
+    first: dict[str, float] = {}
+    for (_, before), (name, at) in pairwise(marks):
+        first.setdefault(name, 1000 * (at - before))  # one that is accepted by a waiver is made twice
+    return list(first.items())
 
 
 def floor(bench: Bench) -> None:
@@ -518,4 +563,5 @@ def main() -> None:
                     measure(bench)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""A weekend lived through on a moved clock: `make weekend`."""
