@@ -593,9 +593,15 @@ wind_generation_data = Table(
     Column("settlement_date", Date, nullable=False, comment=_DATE),
     Column("settlement_period", SmallInteger, nullable=False, comment=_PERIOD),
     Column("start_time", _Instant, nullable=False, comment="UTC start of the settlement period."),
-    Column("wind_onshore_mw", Numeric, comment="Mean onshore wind output over the period in MW; NULL: not published."),
     Column(
-        "wind_offshore_mw", Numeric, comment="Mean offshore wind output over the period in MW; NULL: not published."
+        "wind_onshore_mw",
+        Numeric,
+        comment="Mean onshore wind output over the period in MW; NULL: not published, or 0 beside wind bids.",
+    ),
+    Column(
+        "wind_offshore_mw",
+        Numeric,
+        comment="Mean offshore wind output over the period in MW; NULL: not published, or 0 beside wind bids.",
     ),
     Column(
         "total_wind_mw",
