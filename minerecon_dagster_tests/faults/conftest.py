@@ -182,6 +182,11 @@ def _heal(world: World) -> None:
     world.elexon.world.revise.clear()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the test last that asks whether every check was turned red: after the faults of all modules."""
+    items.sort(key=lambda item: item.name.startswith("test_every_mode_has_a_fault"))
+
+
 FAULTS = pytest.StashKey[list[tuple[int, str, str, str]]]()
 
 
