@@ -7,12 +7,14 @@ SET LOCAL maintenance_work_mem = '256MB';
 SET LOCAL synchronous_commit = off;
 SELECT setseed(0.2021);
 
--- Days: how windy, how many periods, a difficulty that moves every two weeks, a price.
+-- Days: how windy, how many periods, a difficulty that moves every two weeks (of a target with a mantissa of 3 bytes, as
+-- Bitcoin has them), a price.
 CREATE TEMP TABLE day ON COMMIT DROP AS
 SELECT day, n, starts_at, CAST(extract(epoch FROM ends_at - starts_at) / 1800 AS int) AS periods,
        least(0.92, greatest(0.04, 0.34 + 0.14 * cos(2 * pi() * (extract(doy FROM day) - 15) / 365)
                                   + 0.5 * (random() + random() - 1))) AS wind,
-       round(CAST(18600000000000 * exp(ln(146 / 18.6) * (n / 14) / 130) * (1 + 0.03 * sin(1.7 * (n / 14))) AS numeric), 2)
+       round(65535 * 281474976710656.0 / round(65535 * 281474976710656.0
+           / CAST(18600000000000 * exp(ln(146 / 18.6) * (n / 14) / 130) * (1 + 0.03 * sin(1.7 * (n / 14))) AS numeric)), 2)
            AS difficulty,
        round(CAST(31000 * exp(0.5 * sin(n / 300.0) + 0.6 * n / 1826) * (0.98 + 0.04 * random()) AS numeric), 2) AS price_gbp
 FROM (

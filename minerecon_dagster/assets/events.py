@@ -16,7 +16,13 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from minerecon_dagster.assets import catalog
-from minerecon_dagster.core.checks import DIFFICULTY_KNOWN, PERIODS_PRESENT, Result
+from minerecon_dagster.core.checks import (
+    DIFFICULTY_KNOWN,
+    PERIODS_PRESENT,
+    WIND_OUTPUT_ABOVE_ZERO,
+    WIND_OUTPUT_KNOWN,
+    Result,
+)
 from minerecon_dagster.pipeline.work import DayReport
 
 RunContext = dg.AssetExecutionContext | dg.OpExecutionContext
@@ -62,8 +68,7 @@ def log_day(context: RunContext, report: DayReport) -> None:
             all_bids_payment_gbp=_rounded(f.all_bids_payment_gbp, _GBP_DIGITS),
             unmapped_wind_like_units_mwh={u: _rounded(mwh, _MWH_DIGITS) for u, mwh in report.unmapped_mwh.items()},
         )
-        wind_mwh = None if f.wind_generation_mwh is None else _rounded(f.wind_generation_mwh, _MWH_DIGITS)
-        _materialize(context, catalog.WIND, report, wind_generation_mwh=wind_mwh)
+        _materialize(context, catalog.WIND, report, **_wind_output(report))
     difficulty = next((r.actual for r in report.results if r.checked is DIFFICULTY_KNOWN), None)
     _materialize(context, catalog.DIFFICULTY, report, difficulty=difficulty)
     for key, model in catalog.CALCULATIONS.items():
@@ -96,16 +101,35 @@ def _materialize(context: RunContext, key: dg.AssetKey, report: DayReport, **met
 
 
 def _materialize_controls(context: RunContext, report: DayReport) -> None:
-    """Log the control totals with their sums by side; not one of which neither side is known."""
+    """Log the control totals with their sums by side, and why a side is missing.
+
+    One of which neither side is known is logged too: it is optional, and a backfill is told as failed for every
+    asset of a day that has no materialization.
+    """
     for key, figures, unit, digits in (
         (catalog.BOAV, report.boav, "mwh", _MWH_DIGITS),
         (catalog.EBOCF, report.ebocf, "gbp", _GBP_DIGITS),
     ):
-        if figures is not None and figures.fetched_at is not None:
-            sums = {f"{side}_{unit}": _rounded(total, digits) for side, total in figures.totals.items()}
-            missing = {f"{side}_missing": why for side, why in figures.missing.items()}
-            fetched_at = dg.MetadataValue.timestamp(figures.fetched_at)
-            _materialize(context, key, report, units=figures.unit_count, **sums, fetched_at=fetched_at, **missing)
+        if figures is None:
+            _materialize(context, key, report, missing="it was not looked at")
+            continue
+        missing = {f"{side}_missing": why for side, why in figures.missing.items()}
+        if figures.fetched_at is None:
+            _materialize(context, key, report, missing="; ".join(map(str, figures.missing.values())), **missing)
+            continue
+        sums = {f"{side}_{unit}": _rounded(total, digits) for side, total in figures.totals.items()}
+        fetched_at = dg.MetadataValue.timestamp(figures.fetched_at)
+        _materialize(context, key, report, units=figures.unit_count, **sums, fetched_at=fetched_at, **missing)
+
+
+def _wind_output(report: DayReport) -> dict[str, Any]:
+    """The day's wind output, or why it is missing."""
+    mwh = report.figures.wind_generation_mwh
+    if mwh is not None:
+        return {"wind_generation_mwh": _rounded(mwh, _MWH_DIGITS)}
+    of_it = [r for r in report.results if r.checked in (WIND_OUTPUT_KNOWN, WIND_OUTPUT_ABOVE_ZERO)]
+    why = "; ".join(r.actual for r in of_it if not r.passed) or "not known of every period yet"
+    return {"wind_generation_mwh": None, "missing": why}
 
 
 def _target(context: RunContext, key: dg.AssetKey, day: date) -> _Target | None:

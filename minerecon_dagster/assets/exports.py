@@ -10,10 +10,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
+from sqlalchemy.exc import SQLAlchemyError
 
 from minerecon_dagster import automation
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.price import PRICE
+from minerecon_dagster.core.errors import ConfigurationError, MinereconError, one_line
 from minerecon_dagster.instance import hold_connections
 from minerecon_dagster.pipeline.exports import Export, export_month, months_with_days
 from minerecon_dagster.resources.dagster_resources import ArchiveResource, ClockResource, WarehouseResource
@@ -124,10 +126,9 @@ def _export(
     """Export months, and log a materialization of each: of all of them, or only where something was written.
 
     Raises:
-        dg.Failure: a month cannot be exported as it is; the others are.
+        dg.Failure: a month cannot be exported; the others are.
+        ConfigurationError: none can.
     """
-    from minerecon_dagster.pipeline.export_files import ExportError
-
     hold_connections(context.instance)
     not_done = []
     engine = warehouse.engine()
@@ -136,8 +137,11 @@ def _export(
         for month in months:
             try:
                 export = export_month(engine, store, month, now)
-            except ExportError as error:
-                not_done.append(f"{month}: {error}")
+            except ConfigurationError:
+                raise
+            except (MinereconError, SQLAlchemyError) as error:
+                # One month's failure is its own: the others are exported.
+                not_done.append(f"{month}: {one_line(error)}")
                 _log.error("not done: %s", not_done[-1])
                 continue
             if export is None:

@@ -17,6 +17,7 @@ import dagster as dg
 
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.events import log_checks, log_day, periods_of
+from minerecon_dagster.core.errors import one_line
 from minerecon_dagster.core.periods import parse_periods
 from minerecon_dagster.instance import hold_connections
 from minerecon_dagster.pipeline.build import ChecksFailedError
@@ -109,7 +110,7 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
                     log_day(context, outcome)
                     _log.info("%s [%d of %d]", _line(outcome), number, len(days), extra=progress)
                     continue
-                why = _one_line(outcome)
+                why = one_line(outcome)
                 not_done[day.isoformat()] = why if str(day) in why else f"{day}: {why}"
                 _log.error("not done: %s", not_done[day.isoformat()], extra=progress)
                 results = outcome.results if isinstance(outcome, ChecksFailedError | FetchFailedError) else ()
@@ -146,11 +147,6 @@ def _models(selected: AbstractSet[dg.AssetKey]) -> Sequence[str]:
     if selected & {catalog.DIFFICULTY, catalog.BITCOIN_DAILY}:
         return MODEL_NAMES
     return [model for key, model in catalog.CALCULATIONS.items() if key in selected]
-
-
-def _one_line(error: Exception) -> str:
-    text = str(getattr(error, "orig", None) or error).strip()
-    return " ".join(text.split())
 
 
 def _line(report: DayReport) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minerecon_dagster.cli.environment import services
-from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.core.errors import ConfigurationError, MinereconError
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.periods import parse_periods
 from minerecon_dagster.settings import Settings, start_date
@@ -187,10 +187,15 @@ def update_sums(settings: Settings, days: Sequence[dt.date]) -> Outcome:
     return total
 
 
+def _names(error: type[Exception]) -> set[str]:
+    return {error.__name__}.union(*map(_names, error.__subclasses__()))
+
+
 def _outcome(result: dg.ExecuteInProcessResult) -> Outcome:
     from dagster import JsonMetadataValue
 
     outcome = Outcome([result.run_id], _work_done(result))
+    ours = _names(MinereconError)
     for event in result.get_step_failure_events():
         failure = event.step_failure_data
         metadata = failure.user_failure_data.metadata if failure.user_failure_data else {}
@@ -199,13 +204,15 @@ def _outcome(result: dg.ExecuteInProcessResult) -> Outcome:
             outcome.not_done |= {str(day): str(why) for day, why in days.value.items()}
             continue
         cause = failure.error
-        while cause is not None and cause.cause is not None:
+        # What one of our own errors says has its remedy; what caused it has not.
+        while cause is not None and cause.cause is not None and cause.cls_name not in ours:
             cause = cause.cause
         message = " ".join((cause.message if cause else "the run failed").split())
         name = cause.cls_name if cause else None
         if name == ConfigurationError.__name__:
             raise ConfigurationError(message.split(": ", 1)[-1])
-        outcome.stopped_by = message.split(": ", 1)[-1] if name and message.startswith("dagster") else message
+        is_ours = name in ours or message.startswith("dagster")
+        outcome.stopped_by = message.split(": ", 1)[-1] if name and is_ours else message
     return outcome
 
 

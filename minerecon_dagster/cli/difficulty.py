@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -20,18 +21,31 @@ def load(file: Path) -> None:
     """Load retargets from FILE (height,time_utc,difficulty) into the table, a value a day.
 
     Each day gets the difficulty in force at 00:00 UTC. The last retarget is carried 14 days, no
-    further: after that there is another one.
+    further: after that there is another one. A row that Bitcoin cannot have made is refused, and
+    its days get no value; the others are loaded, and the exit code is 1.
     """
-    from minerecon_dagster.core.difficulty import read_retargets, values_by_day
+    from minerecon_dagster.core.difficulty import days_between, read_retargets, values_by_day
     from minerecon_dagster.resources.dagster_resources import DifficultyResource
 
-    values = values_by_day(read_retargets(file))
+    retargets = read_retargets(file)
+    values = values_by_day(retargets)
+    without = days_between(values)
     with services():
         table = DifficultyResource().table()
         report = table.load(values)
+    for refused in retargets.refused:
+        click.echo(f"refused: {refused}", err=True)
+    if without:
+        spans = ", ".join(f"{first} to {last}" if first != last else f"{first}" for first, last in without)
+        click.echo(f"no value, as their retarget is missing or refused: {spans}", err=True)
+    reach = f", {min(values)} to {max(values)}" if values else ""
     click.echo(
-        f"{table.name}: {len(values)} days, {min(values)} to {max(values)}: {report.written} written, "
+        f"{table.name}: {len(values)} days{reach}: {report.written} written, "
         f"{report.unchanged} unchanged, {len(report.changed)} changed"
+        + (f"; {len(retargets.refused)} rows refused" if retargets.refused else "")
     )
     for day, (old, new) in sorted(report.changed.items()):
         click.echo(f"  {day}: {old} -> {new}; then: minerecon recalculate {day}")
+    if retargets.refused or without:
+        click.echo(f"not all is loaded: correct {file}, and load it again", err=True)
+        sys.exit(1)

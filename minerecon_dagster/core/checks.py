@@ -200,11 +200,28 @@ WIND_OUTPUT_WITHIN_CAPACITY = Property(
     "The wind output of the day and of each period is at most 1.25 times what all wind farms of the register can "
     "give, and a period's MWh are half of its MW.",
 )
+WIND_OUTPUT_ABOVE_ZERO = Property(
+    "physics",
+    "wind_output_above_zero",
+    "WARN",
+    "In every period with an accepted wind bid, Elexon's onshore and offshore wind output (AGWS) is above 0: a farm "
+    "that is turned down was generating. A 0 there is taken for not known, and so is the output of the day.",
+    "minerecon reingest DATE",
+    needs_a_person=True,
+)
 BIDS_ARE_PRICED = Property(
     "money",
     "bids_are_priced",
     "WARN",
     "Every accepted wind bid has a price; energy without one is in no payment.",
+    needs_a_person=True,
+)
+PRICES_BELOW_LIMIT = Property(
+    "money",
+    "prices_below_limit",
+    "WARN",
+    "No accepted wind bid has a price at or beyond GBP 99,999/MWh, up or down: Elexon's limit, which no farm means. "
+    "The payment is in the sums, whatever the cashflows (EBOCF) say of it.",
     needs_a_person=True,
 )
 PAYMENT_IS_VOLUME_TIMES_PRICE = Property(
@@ -329,6 +346,16 @@ EVERY_DAY_MATCHES_ITS_ROWS = Property(
     "every_day_matches_its_rows",
     "ERROR",
     "The sums of every stored day equal those of its rows now: none was deleted, added or changed since it was built.",
+    "minerecon reingest FROM TO --from-archive",
+    "inventory",
+    "all",
+)
+EVERY_INPUT_IS_BELIEVABLE = Property(
+    "inventory",
+    "every_input_is_believable",
+    "ERROR",
+    "Every stored day was computed with a difficulty that a block can have, takes no wind output of 0 beside accepted "
+    "wind bids for known, and has no price at Elexon's limit that was never looked at.",
     "minerecon reingest FROM TO --from-archive",
     "inventory",
     "all",

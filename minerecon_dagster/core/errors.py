@@ -7,6 +7,11 @@ class MinereconError(Exception):
     """Any failure that a user can act on; ``str()`` is one clear line."""
 
 
+def one_line(error: Exception) -> str:
+    """What an error says, in one line; of a database's error what the server said, without the statement."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())
+
+
 class ConfigurationError(MinereconError):
     """A setting, argument or file given by the user is wrong (exit code 2)."""
 

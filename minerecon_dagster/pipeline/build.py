@@ -28,12 +28,12 @@ from minerecon_dagster.core.waivers import Waivers
 from minerecon_dagster.pipeline import checks, controls
 from minerecon_dagster.pipeline.checks import Rate, UnmappedUnit
 from minerecon_dagster.pipeline.fetch import CONTROLS, FetchedDay, FetchFailedError
-from minerecon_dagster.pipeline.interpret import DayReading
+from minerecon_dagster.pipeline.interpret import DayReading, believed_wind_output
 from minerecon_dagster.pipeline.register import refuse_to_mix
 from minerecon_dagster.warehouse.store import cursor, execute_script, statement
 from minerecon_dagster.warehouse.tables import calculation_reconciliation, ingestion_progress, reconciliation_results
 
-BUILD_VERSION = 2
+BUILD_VERSION = 3
 """Raise it when the same inputs would be built into other rows: days are then built again when next met."""
 
 _RECORD_COLUMNS = (
@@ -237,6 +237,7 @@ def _write_day(
     reading, archived = fetched.reading, fetched.archived
     day, models = archived.day, list(inputs.models)
     starts = calendar.period_starts(day)
+    wind = believed_wind_output(reading.wind, {period for _, period, _ in bids})
     execute_script(connection, "day/delete_derived", {"day": day})
     with cursor(connection) as copy:
         lines = io.StringIO("".join(_copy_lines(day, bids, inputs.wind_units)))
@@ -245,7 +246,7 @@ def _write_day(
             copy,
             "INSERT INTO minerecon.wind_generation_data"
             " (settlement_date, settlement_period, start_time, wind_onshore_mw, wind_offshore_mw) VALUES %s",
-            [(day, p, starts[p - 1], wind.onshore_mw, wind.offshore_mw) for p, wind in reading.wind.items()],
+            [(day, p, starts[p - 1], output.onshore_mw, output.offshore_mw) for p, output in wind.items()],
         )
     controls.store_control_totals(connection, reading, inputs.wind_units)
     connection.execute(
@@ -298,7 +299,9 @@ def check_day(
         *calculations,
         *checks.sums(connection, reading.day, {k: v for k, v in _coverage(reading).items() if k != "day"}),
         *checks.in_sql(connection, reading.day, wind_units),
+        checks.wind_output_above_zero(reading, bids),
         checks.bids_are_priced(reading, bids),
+        checks.prices_below_limit(reading, bids),
         checks.wind_like_units_mapped(reading, unmapped),
         *_source_unchanged(fetched, records),
     ], rates

@@ -27,7 +27,7 @@ from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.core.reviewed import reviewed_units
 from minerecon_dagster.core.schema import StackRow
 from minerecon_dagster.core.states import spans
-from minerecon_dagster.pipeline.interpret import DayReading
+from minerecon_dagster.pipeline.interpret import DayReading, believed_wind_output
 from minerecon_dagster.warehouse.store import statement
 
 BTC_TOLERANCE = Decimal("1e-12")
@@ -42,6 +42,9 @@ near it: all of Britain's wind farms at their full power would. The fault that i
 doubles the figure: it is found where the output is above 62 % of capacity, in a period or over the day; of a calmer
 day no bound could find it, so that a period's MWh are compared with its MW as well.
 """
+
+PRICE_LIMIT_GBP_PER_MWH = Decimal(99_999)
+"""Elexon's limit of a bid or offer price, up and down (Balancing and Settlement Code, section T)."""
 
 EXACT = Context(prec=200)
 """Enough for any sum of products of 17-digit numbers: nothing may be rounded where equality is asked."""
@@ -114,8 +117,10 @@ def records_match_archive(connection: Connection, reading: DayReading, bids: Ite
     names = ("row_count", "volume_mwh", "payment_gbp", "so_row_count", "so_volume_mwh", "so_payment_gbp", "placed_mwh")
     with localcontext(EXACT):
         archive: dict[str, list[Decimal]] = {}
+        with_bids = set()
         for side, period, row in bids:
             assert row.id is not None
+            with_bids.add(period)
             of_unit = archive.get(row.id)
             if of_unit is None:
                 of_unit = archive[row.id] = [Decimal()] * len(names)
@@ -138,7 +143,7 @@ def records_match_archive(connection: Connection, reading: DayReading, bids: Ite
             for unit in sorted(archive.keys() | stored.keys())
             if archive.get(unit) != stored.get(unit)
         ]
-        wrong += _wind_output_changed(connection, reading)
+        wrong += _wind_output_changed(connection, reading, with_bids)
         answers = len(reading.rows)
         return result(
             c.RECORDS_MATCH_ARCHIVE,
@@ -150,8 +155,11 @@ def records_match_archive(connection: Connection, reading: DayReading, bids: Ite
         )
 
 
-def _wind_output_changed(connection: Connection, reading: DayReading) -> list[dict[str, Any]]:
-    archive = {period: (wind.onshore_mw, wind.offshore_mw) for period, wind in reading.wind.items()}
+def _wind_output_changed(
+    connection: Connection, reading: DayReading, with_bids: Collection[int]
+) -> list[dict[str, Any]]:
+    believed = believed_wind_output(reading.wind, with_bids)
+    archive = {period: (wind.onshore_mw, wind.offshore_mw) for period, wind in believed.items()}
     stored = {
         r.settlement_period: (r.wind_onshore_mw, r.wind_offshore_mw)
         for r in connection.execute(statement("checks/stored_wind_output"), {"day": reading.day})
@@ -347,6 +355,67 @@ def bids_are_priced(reading: DayReading, bids: Iterable[Bid]) -> Result:
         actual=f"{len(without)} without",
         repair=refetch(reading.day),
         violations=without,
+    )
+
+
+def prices_below_limit(reading: DayReading, bids: Iterable[Bid]) -> Result:
+    """Find accepted wind bids with a price at or beyond Elexon's limit: a person is told, whatever EBOCF says."""
+    beyond = [
+        (side, period, row, row.original_price)
+        for side, period, row in bids
+        if row.original_price is not None and abs(row.original_price) >= PRICE_LIMIT_GBP_PER_MWH
+    ]
+    with localcontext(EXACT):
+        payments = [row.volume * price for _, _, row, price in beyond]
+        mwh, gbp = -sum((row.volume for _, _, row, _ in beyond), Decimal()), sum(payments, Decimal())
+    first = ", ".join(f"{row.id} in period {period} at £{price:,}/MWh" for _, period, row, price in beyond[:3])
+    return result(
+        c.PRICES_BELOW_LIMIT,
+        looked_at=len(reading.rows),
+        expected=f"every price between -£{PRICE_LIMIT_GBP_PER_MWH:,} and £{PRICE_LIMIT_GBP_PER_MWH:,}/MWh",
+        actual=f"{len(beyond)} bids at it or beyond, {_short(mwh)} MWh, £{gbp:,.2f}: {first}" if beyond else "all are",
+        repair=refetch(reading.day),
+        violations=[
+            {
+                "stack_side": side,
+                "settlement_period": period,
+                "bmu_id": row.id,
+                "price_gbp_per_mwh": str(price),
+                "volume_mwh": str(row.volume),
+                "payment_gbp": str(payment),
+            }
+            for (side, period, row, price), payment in zip(beyond, payments, strict=True)
+        ],
+    )
+
+
+def wind_output_above_zero(reading: DayReading, bids: Iterable[Bid]) -> Result:
+    """Find periods with accepted wind bids for which Elexon's wind output is 0, onshore or offshore.
+
+    What is not known at all is the business of `completeness.wind_output_known`.
+    """
+    with localcontext(EXACT):
+        turned_down: dict[int, Decimal] = {}
+        for _, period, row in bids:
+            turned_down[period] = turned_down.get(period, Decimal()) - row.volume
+    zero = {p: wind for p, wind in sorted(reading.wind.items()) if p in turned_down and wind.has_zero}
+    wrong = [
+        {
+            "settlement_period": period,
+            "wind_onshore_mw": _text(wind.onshore_mw),
+            "wind_offshore_mw": _text(wind.offshore_mw),
+            "all_bids_mwh": str(turned_down[period]),
+        }
+        for period, wind in zero.items()
+    ]
+    known = len(turned_down.keys() & reading.wind.keys())
+    return result(
+        c.WIND_OUTPUT_ABOVE_ZERO,
+        looked_at=len(reading.rows),
+        expected=f"wind output above 0 in the {len(turned_down)} periods with wind bids",
+        actual=f"0 in {len(zero)} of {known} with an output" + (f": periods {spans(list(zero))}" if zero else ""),
+        repair=c.WIND_OUTPUT_ABOVE_ZERO.repair_of(reading.day),
+        violations=wrong,
     )
 
 

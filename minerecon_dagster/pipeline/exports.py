@@ -24,8 +24,9 @@ from sqlalchemy import Connection, Engine, Select, Text, cast, collate, column, 
 from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.errors import ArchiveError
 from minerecon_dagster.core.mining import FORMULA_VERSION
+from minerecon_dagster.core.units import unit_of
 from minerecon_dagster.warehouse.migrate import require_current
-from minerecon_dagster.warehouse.store import statement
+from minerecon_dagster.warehouse.store import statement, wait_for_locks
 
 if TYPE_CHECKING:  # pyarrow and the archive's clients are loaded when something is exported
     from minerecon_dagster.pipeline.export_files import Column
@@ -39,17 +40,6 @@ FORMATS = ("parquet", "csv")
 
 _DAY_COLUMNS = ("settlement_date", "summary_date", "price_date")
 _MONTH_COLUMNS = ("year_month",)
-_UNITS = {
-    "_gbp_per_mwh": "GBP/MWh",
-    "_gbp_per_btc": "GBP/BTC",
-    "_btc_per_mwh": "BTC/MWh",
-    "_mwh": "MWh",
-    "_mw": "MW",
-    "_gbp": "GBP",
-    "_btc": "BTC",
-    "_ths": "TH/s",
-    "_w": "W",
-}
 _CHUNK_ROWS = 20_000
 _LOCK = 0x6578706F
 
@@ -119,7 +109,9 @@ def exported_views(connection: Connection) -> list[View]:
     found: dict[str, tuple[str | None, list[Column]]] = {}
     for row in connection.execute(statement("exports/views")):
         _, columns = found.setdefault(row.view_name, (row.view_comment, []))
-        columns.append(Column(row.column_name, row.column_type, row.column_comment, _unit(row.column_name)))
+        columns.append(
+            Column(row.column_name, row.column_type, row.column_comment, unit_of(row.column_name, row.column_type))
+        )
     views = []
     for name, (comment, columns) in found.items():
         types = {c.name: c.sql_type for c in columns}
@@ -268,7 +260,7 @@ def _make(connection: Connection, view: View, first: dt.date, scratch: Path) -> 
 def _alone(engine: Engine, first: dt.date) -> Iterator[None]:
     """Keep other exports of the month waiting: two at once would leave files of both."""
     with engine.connect() as connection, connection.begin():
-        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        wait_for_locks(connection)
         connection.execute(
             text("SELECT pg_advisory_xact_lock(:kind, :month)"), {"kind": _LOCK, "month": first.year * 12 + first.month}
         )
@@ -295,7 +287,3 @@ def _without_time(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 def _last(first: dt.date) -> dt.date:
     return first.replace(day=calendar.monthrange(first.year, first.month)[1])
-
-
-def _unit(column_name: str) -> str | None:
-    return next((unit for suffix, unit in _UNITS.items() if column_name.endswith(suffix)), None)

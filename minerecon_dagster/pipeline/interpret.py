@@ -47,6 +47,34 @@ class WindOutput:
     onshore_mw: Decimal | None
     offshore_mw: Decimal | None
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether both are known and not 0: Great Britain's wind farms are never all still, and some reports give 0 for
+        a fuel that they lack.
+        """
+        return bool(self.onshore_mw and self.offshore_mw)
+
+    @property
+    def has_zero(self) -> bool:
+        """Whether either is 0."""
+        return self.onshore_mw == 0 or self.offshore_mw == 0
+
+
+def believed_wind_output(wind: Mapping[int, WindOutput], with_bids: Collection[int]) -> dict[int, WindOutput]:
+    """Wind output by period, without each 0 of a period in which a wind farm was turned down.
+
+    A farm that is turned down was generating, so that 0 is no measurement. Taken for one, it would make all of that
+    period's potential output curtailed.
+
+    Args:
+        wind: output by period, as Elexon has it.
+        with_bids: the periods with an accepted wind bid.
+    """
+    return {
+        period: WindOutput(output.onshore_mw or None, output.offshore_mw or None) if period in with_bids else output
+        for period, output in wind.items()
+    }
+
 
 @dataclass(frozen=True)
 class DayReading:
@@ -86,9 +114,8 @@ class DayReading:
 
     @property
     def knows_wind_output(self) -> bool:
-        """Whether the onshore and offshore output of every period of the day is known."""
-        known = [w for w in self.wind.values() if w.onshore_mw is not None and w.offshore_mw is not None]
-        return len(known) == self.judgement.periods_expected
+        """Whether the onshore and offshore output of every period of the day is known, and none of them 0."""
+        return sum(w.is_measured for w in self.wind.values()) == self.judgement.periods_expected
 
     def control_mwh(self, side: StackSide, units: Collection[str]) -> dict[str, Decimal]:
         """BOAV's negative volume per unit of ``units`` on ``side``, over the periods that are present."""

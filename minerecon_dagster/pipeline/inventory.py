@@ -15,12 +15,14 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.calendar import LONDON, period_count
 from minerecon_dagster.core.checks import Property, Result, Severity
+from minerecon_dagster.core.difficulty import why_unbelievable
 from minerecon_dagster.core.mining import broken_model_ratios
+from minerecon_dagster.pipeline.checks import PRICE_LIMIT_GBP_PER_MWH
 from minerecon_dagster.warehouse.store import statement
 
 THERE_BY = dt.time(9)
@@ -214,7 +216,8 @@ def take_inventory(connection: Connection, first_day: dt.date, now: dt.datetime)
 
 
 def look_at_rows(connection: Connection, first: dt.date, last: dt.date) -> list[Finding]:
-    """Whether the stored days from ``first`` to ``last`` are in the models' ratios and the sums of their rows.
+    """Whether the stored days from ``first`` to ``last`` are in the models' ratios, the sums of their rows, and made of
+    what can be believed.
 
     It reads all rows, exactly, and does not depend on what an earlier check of a day said: what other hands
     have changed since is found.
@@ -222,6 +225,7 @@ def look_at_rows(connection: Connection, first: dt.date, last: dt.date) -> list[
     return [
         _every_model_ratio_holds(connection, first, last),
         _every_day_matches_its_rows(connection, first, last),
+        _every_input_is_believable(connection, first, last),
     ]
 
 
@@ -322,6 +326,40 @@ def _every_day_matches_its_rows(connection: Connection, first: dt.date, last: dt
         expected=f"{found.looked_at:,} days equal to the sums of their rows",
         actual=None,
         groups=_groups((dt.date.fromisoformat(d["day"]), kind(d)) for d in found.differing),
+        command="minerecon reingest FROM TO --from-archive",
+    )
+
+
+def _every_input_is_believable(connection: Connection, first: dt.date, last: dt.date) -> Finding:
+    asked = {
+        "first_day": first,
+        "last_day": last,
+        "limit": PRICE_LIMIT_GBP_PER_MWH,
+        "judged_by": c.PRICES_BELOW_LIMIT.name,
+    }
+    found = connection.execute(statement("inventory/inputs"), asked).all()
+    problems = {value: why_unbelievable(value) for value in {r.difficulty for r in found} - {None}}
+
+    def kind(r: Row[Any]) -> tuple[str, Severity, tuple[str, ...], str] | None:
+        what, commands = [], []
+        if r.difficulty is None or problems[r.difficulty]:
+            why = f"{r.difficulty}, {problems[r.difficulty]}" if r.difficulty is not None else "none"
+            what.append(f"computed with a difficulty that cannot be: {why}")
+            commands = [c.DIFFICULTY_KNOWN.repair, f"minerecon recalculate {_DAY}"]
+        if r.has_zero_wind:
+            what.append("stored with a wind output of 0 beside wind bids")
+        if r.is_at_limit:
+            what.append("stored with a price at Elexon's limit, of which no check has told")
+        if r.has_zero_wind or r.is_at_limit:
+            commands = [*commands[:1], f"minerecon reingest {_DAY} --from-archive"]
+        return ("; ".join(what), "ERROR", (), "; ".join(commands)) if what else None
+
+    return _finding(
+        c.EVERY_INPUT_IS_BELIEVABLE,
+        looked_at=len(found),
+        expected=f"{len(found):,} days made from what can be believed",
+        actual=None,
+        groups=_groups((r.settlement_date, kind(r)) for r in found),
         command="minerecon reingest FROM TO --from-archive",
     )
 

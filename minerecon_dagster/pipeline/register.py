@@ -13,6 +13,7 @@ from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.errors import ConfigurationError, RegisterError
 from minerecon_dagster.core.register import BmUnit, Register, UnitVersion, changes, one_of_each
 from minerecon_dagster.core.schema import parse_register
+from minerecon_dagster.warehouse.store import waiting_for_locks
 from minerecon_dagster.warehouse.tables import bitcoin_price_gbp, bm_units
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
@@ -141,7 +142,8 @@ def _store(engine: Engine, answer: Answer, uri: str) -> RegisterReport:
     units = units_of(answer)
     today = settlement_date(answer.fetched_at)
     with engine.begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _REGISTER_LOCK})
+        with waiting_for_locks(connection):
+            connection.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _REGISTER_LOCK})
         current = _in_force(connection)
         found = changes(current, units)
         in_force = bm_units.c.valid_to.is_(None)

@@ -19,7 +19,7 @@ from minerecon_dagster.core.checks import Property, Result, result
 from minerecon_dagster.core.mining import MINER_MODELS, broken_model_ratios
 from minerecon_dagster.pipeline.build import record_results
 from minerecon_dagster.warehouse.migrate import require_current
-from minerecon_dagster.warehouse.store import execute_script, statement
+from minerecon_dagster.warehouse.store import execute_script, statement, waiting_for_locks
 
 Grain = Literal["month", "year"]
 
@@ -263,9 +263,11 @@ def _key(grain: Grain, first_day: dt.date) -> str:
 def _roll_up(engine: Engine, grain: Grain, parameters: dict[str, Any]) -> list[RollUp]:
     with engine.connect() as connection:
         require_current(connection)
-    # One snapshot for energy and Bitcoin: a day that is replaced meanwhile is in both or in neither. The script
-    # begins with its lock, and the snapshot is taken after that.
+    # One snapshot for energy and Bitcoin: a day that is replaced meanwhile is in both or in neither. It is
+    # taken after the lock, for which limits are set without taking one.
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection, connection.begin():
+        with waiting_for_locks(connection):
+            connection.execute(statement(f"rollup/lock_{grain}s"))
         execute_script(connection, f"rollup/{grain}s", parameters)
         return [
             RollUp(

@@ -22,7 +22,7 @@ from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.answers import is_synthetic
 from minerecon_dagster.core.calendar import StackSide, due_periods, period_count, settlement_date
 from minerecon_dagster.core.checks import Result
-from minerecon_dagster.core.errors import ArchiveError, ConfigurationError, DayFailedError, MinereconError
+from minerecon_dagster.core.errors import ArchiveError, ConfigurationError, DayFailedError, MinereconError, one_line
 from minerecon_dagster.core.register import Register
 from minerecon_dagster.core.sampling import draws
 from minerecon_dagster.pipeline.build import record_results
@@ -230,7 +230,7 @@ class Verifier:
             raise
         except (MinereconError, SQLAlchemyError) as error:
             # One day's failure is its own: the others go on.
-            found = Verification(day, action, "failed", results=(), problems=(), error=_one_line(error))
+            found = Verification(day, action, "failed", results=(), problems=(), error=one_line(error))
         found = replace(
             found,
             requests=self._client().stats.snapshot().requests - requests,
@@ -435,7 +435,7 @@ class Verifier:
                 repair.report = outcome
                 repair.asked = repair.asked or outcome.request_count > 0
             else:
-                repair.errors.append(_one_line(outcome))
+                repair.errors.append(one_line(outcome))
                 repair.results += getattr(outcome, "results", ())
         return repair
 
@@ -453,7 +453,3 @@ def _outcome(before: _Look, repair: _Repair, after: _Look) -> Outcome:
     if any(p.is_mendable for p in before.problems):
         return "repaired"
     return "wrong" if after.problems else "right"
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(getattr(error, "orig", None) or error).split())

@@ -17,7 +17,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from minerecon_dagster.core.calendar import StackSide, settlement_date
 from minerecon_dagster.core.checks import Result
-from minerecon_dagster.core.difficulty import validate_difficulty
 from minerecon_dagster.core.errors import (
     ArchiveError,
     ConfigurationError,
@@ -53,7 +52,7 @@ from minerecon_dagster.warehouse.store import day_lock, statement
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
     from minerecon_dagster.resources.archive import Archive
-    from minerecon_dagster.resources.difficulty import DifficultyTable
+    from minerecon_dagster.resources.difficulty import DayDifficulties, DifficultyTable
     from minerecon_dagster.resources.elexon import ClientStats, ElexonClient
 
 MODEL_NAMES = tuple(model.name for model in MINER_MODELS)
@@ -129,7 +128,7 @@ class Worker:
         self._now = now
         self._run_id = run_id
         self._opened: ElexonClient | None = None
-        self._difficulties: dict[dt.date, Decimal] = {}
+        self._difficulties: DayDifficulties | None = None
         self._register = Register([])
         self._waivers = NO_WAIVERS
 
@@ -153,10 +152,10 @@ class Worker:
                 self._register = load_register(connection)
         around = {day - dt.timedelta(days=n) for day in days for n in (0, 1)}
         try:
-            self._difficulties = self._table.values(around)
+            self._difficulties = self._table.read(around)
         except DifficultyError:
-            # One bad value must fail its own day only: each day asks for itself then, and meets it or not.
-            self._difficulties = {}
+            # DynamoDB does not answer now: each day asks for itself then, and is answered or fails alone.
+            self._difficulties = None
 
     def ingest(
         self,
@@ -383,10 +382,10 @@ class Worker:
         return self._opened
 
     def _difficulty(self, day: dt.date) -> Decimal:
-        if day not in self._difficulties:
+        known = self._difficulties
+        if known is None or (day not in known.values and day not in known.refused):
             return self._table.require([day])[day]
-        previous = self._difficulties.get(day - dt.timedelta(days=1))
-        return validate_difficulty(day, self._difficulties[day], previous, f"DynamoDB table {self._table.name}")
+        return self._table.of(day, known)
 
     def _recording(
         self, day: dt.date, build: Callable[[], tuple[DayFigures, list[Result]]]

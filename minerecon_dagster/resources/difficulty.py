@@ -38,6 +38,7 @@ _LARGEST_BATCH = 100
 
 _BATCH_ATTEMPTS = 8
 _LONGEST_WAIT_S = 5.0
+_ONE_DAY = dt.timedelta(days=1)
 _DENIED = (
     "AccessDeniedException",
     "ExpiredTokenException",
@@ -66,6 +67,14 @@ class LoadReport:
     changed: Mapping[dt.date, tuple[Decimal | str, Decimal]]
 
 
+@dataclass(frozen=True)
+class DayDifficulties:
+    """What the table has of some days: the believable values, and why each other one is refused."""
+
+    values: Mapping[dt.date, Decimal]
+    refused: Mapping[dt.date, str]
+
+
 class DifficultyTable:
     """The network difficulty of days, in a DynamoDB table. Nothing is asked before a method is called.
 
@@ -82,22 +91,36 @@ class DifficultyTable:
         self._region = region
         self._where = f"DynamoDB table {table_name}"
 
-    def values(self, days: Collection[dt.date]) -> dict[dt.date, Decimal]:
-        """The difficulty of those of ``days`` that the table has.
+    def read(self, days: Collection[dt.date]) -> DayDifficulties:
+        """The difficulty of those of ``days`` that the table has, each judged by itself.
 
-        Raises:
-            DifficultyError: a value is no positive number, or a day has two different ones.
+        A value is refused that is no positive number or no compact target, and a day that has two different ones.
         """
         wanted = {day.isoformat(): day for day in days}
         found: dict[dt.date, Decimal] = {}
+        refused: dict[dt.date, str] = {}
         for item in self._items(wanted, ("Date", "Difficulty")):
             day = wanted[item["Date"]]
-            value = self._value(day, item.get("Difficulty"))
+            try:
+                value = self._value(day, item.get("Difficulty"))
+            except DifficultyError as error:
+                # One bad value is of its own day: the others are none the worse for it.
+                refused[day] = str(error)
+                continue
             if found.setdefault(day, value) != value:
-                raise DifficultyError(
-                    f"{self._where} has two difficulties for {day}, {found[day]} and {value}: {LOAD_REMEDY}"
-                )
-        return found
+                refused[day] = f"{self._where} has two difficulties for {day}, {found[day]} and {value}: {LOAD_REMEDY}"
+        return DayDifficulties({day: value for day, value in found.items() if day not in refused}, refused)
+
+    def values(self, days: Collection[dt.date]) -> Mapping[dt.date, Decimal]:
+        """The difficulty of those of ``days`` that the table has.
+
+        Raises:
+            DifficultyError: a value is not believable; the first such.
+        """
+        found = self.read(days)
+        for day in sorted(found.refused):
+            raise DifficultyError(found.refused[day])
+        return found.values
 
     def require(self, days: Collection[dt.date]) -> dict[dt.date, Decimal]:
         """The difficulty of every one of ``days``, each compared with the day before where the table has that.
@@ -105,14 +128,20 @@ class DifficultyTable:
         Raises:
             DifficultyError: one is missing or not believable; names the date and the table.
         """
-        one = dt.timedelta(days=1)
-        found = self.values({*days, *(day - one for day in days)})
-        required: dict[dt.date, Decimal] = {}
-        for day in sorted(set(days)):
-            if day not in found:
-                raise DifficultyError(f"no difficulty for {day} in {self._where}: {LOAD_REMEDY}")
-            required[day] = validate_difficulty(day, found[day], found.get(day - one), self._where)
-        return required
+        found = self.read(with_days_before(days))
+        return {day: self.of(day, found) for day in sorted(set(days))}
+
+    def of(self, day: dt.date, found: DayDifficulties) -> Decimal:
+        """The difficulty of ``day`` among what was read with `read`, compared with that of the day before.
+
+        Raises:
+            DifficultyError: it is missing or not believable; names the date and the table.
+        """
+        if day in found.refused:
+            raise DifficultyError(found.refused[day])
+        if day not in found.values:
+            raise DifficultyError(f"no difficulty for {day} in {self._where}: {LOAD_REMEDY}")
+        return validate_difficulty(day, found.values[day], found.values.get(day - _ONE_DAY), self._where)
 
     def load(self, values: Mapping[dt.date, Decimal]) -> LoadReport:
         """Put a value a day into the table; what it holds of other days, and other attributes, stay.
@@ -258,6 +287,11 @@ class DifficultyTable:
         except BotoCoreError as error:
             says = " ".join(str(error).split())
             raise DifficultyError(f"{self._place}: {says}; check that it can be reached, and try again") from error
+
+
+def with_days_before(days: Collection[dt.date]) -> set[dt.date]:
+    """``days``, and the day before each, with which its value is compared."""
+    return {day - n * _ONE_DAY for day in days for n in (0, 1)}
 
 
 def _projection(attributes: Sequence[str]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 r"""The data dictionary: every table, view, column and function, from what the database says of itself.
 
 Meanings stand in the comments of `warehouse/tables.py` and of ``sql/objects``, so that psql's ``\d+``, Dagster and
-docs/dictionary.md say the same. Units are in the names. Sources are of a relation: `SOURCES`.
+docs/dictionary.md say the same. Units are those of `core/units.py`. Sources are of a relation: `SOURCES`.
 """
 
 from __future__ import annotations
@@ -11,26 +11,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from minerecon_dagster.core.units import unit_of
 from minerecon_dagster.warehouse.store import statement
-
-UNITS: tuple[tuple[str, str], ...] = (
-    ("_gbp_per_mwh", "GBP/MWh"),
-    ("_btc_per_mwh", "BTC/MWh"),
-    ("price_gbp", "GBP/BTC"),
-    ("_gbp_per_btc", "GBP/BTC"),
-    ("_mwh", "MWh"),
-    ("_mw", "MW"),
-    ("_ths", "TH/s"),
-    ("_w", "W"),
-    ("_gbp", "GBP"),
-    ("_btc", "BTC"),
-    ("_percent", "%"),
-    ("_share", "0 to 1"),
-    ("coverage", "0 to 1"),
-    ("_hours", "h"),
-    ("_count", "number"),
-)
-"""What the end of a column's name says of its unit."""
 
 STACK = "Elexon's settlement stack (ISPSTACK)"
 DERIVED = "derived from the records"
@@ -96,11 +78,6 @@ class Entry:
         return found + [f"{self.name}.{column.name}" for column in self.columns if not column.meaning]
 
 
-def unit_of(column: str) -> str | None:
-    """The unit that a column's name ends with."""
-    return next((unit for ending, unit in UNITS if f"_{column}".endswith(ending)), None)
-
-
 def read_dictionary(connection: Connection) -> list[Entry]:
     """Every table, view and function of both schemas, as the database describes it: tables, views, functions.
 
@@ -110,7 +87,9 @@ def read_dictionary(connection: Connection) -> list[Entry]:
     columns: dict[str, list[ColumnEntry]] = {}
     entries: dict[str, Entry] = {}
     for r in connection.execute(statement("dictionary/columns")):
-        columns.setdefault(r.relation, []).append(ColumnEntry(r.column_name, r.type, unit_of(r.column_name), r.meaning))
+        columns.setdefault(r.relation, []).append(
+            ColumnEntry(r.column_name, r.type, unit_of(r.column_name, r.type), r.meaning)
+        )
         entries[r.relation] = Entry(r.relation, r.kind, r.relation_meaning, SOURCES.get(r.relation))
     relations = [Entry(e.name, e.kind, e.meaning, e.source, columns[e.name]) for e in entries.values()]
     functions = [

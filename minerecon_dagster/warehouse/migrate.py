@@ -27,7 +27,7 @@ from minerecon_dagster.core.mining import MINER_MODELS, SUBSIDY_ERAS
 from minerecon_dagster.warehouse import roles
 from minerecon_dagster.warehouse.farms import farm_exceptions
 from minerecon_dagster.warehouse.published import PUBLISHED_FIGURES
-from minerecon_dagster.warehouse.store import act_as_owner
+from minerecon_dagster.warehouse.store import WarehouseError, act_as_owner, wait_for_locks
 from minerecon_dagster.warehouse.tables import (
     SCHEMA,
     block_subsidies,
@@ -119,10 +119,9 @@ def _migrate(engine: Engine, lock_timeout_s: int, statement_timeout_s: int) -> t
         version = connection.execute(text("SELECT current_setting('server_version_num')::int")).scalar_one()
         if version < LEAST_SERVER_VERSION:
             raise ConfigurationError(f"DATABASE_URL: PostgreSQL {version // 10000} is too old; 15 or later is needed")
-        connection.execute(
-            text("SELECT set_config('lock_timeout', :l, true), set_config('statement_timeout', :s, true)"),
-            {"l": f"{lock_timeout_s}s", "s": f"{statement_timeout_s}s"},
-        )
+        # The role's own limits are for its ordinary work.
+        wait_for_locks(connection, lock_timeout_s)
+        connection.execute(text("SELECT set_config('statement_timeout', :s, true)"), {"s": f"{statement_timeout_s}s"})
         try:
             connection.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _ADVISORY_LOCK})
             for schema in (SCHEMA, "analytics"):
@@ -135,8 +134,8 @@ def _migrate(engine: Engine, lock_timeout_s: int, statement_timeout_s: int) -> t
                 connection.exec_driver_sql(file.read_text("utf-8").replace("%", "%%"))
             sync_reference_data(connection)
             return before, _current(connection)
-        except (OperationalError, ProgrammingError) as error:
-            reason = str(error.orig).strip().splitlines()[0]
+        except (OperationalError, ProgrammingError, WarehouseError) as error:
+            reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
             raise ConfigurationError(
                 f"the warehouse could not be migrated, nothing was changed: {reason}; "
                 "check that the role of DATABASE_URL owns the database and that nothing holds its tables, and try again"

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from minerecon_dagster.core.units import unit_of
+
 Basis = Literal["so_flagged", "all_bids"]
 
 _EARLIER = "The earlier system of this project"
 _CLOCK = "The Subsidy Clock, data of wind bids per unit and day (CC BY 4.0)"
 _OTHERS = "Users of this basis, as noted when this project began; the page is not on record"
-_UNITS = {"curtailed_mwh": "MWh", "payment_gbp": "GBP", "mined_btc": "BTC"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,9 @@ class PublishedFigure:
     @property
     def unit(self) -> str:
         """``MWh``, ``GBP`` or ``BTC``."""
-        return _UNITS[self.figure]
+        unit = unit_of(self.figure, "numeric")
+        assert unit is not None
+        return unit
 
     @property
     def days(self) -> tuple[dt.date, dt.date]:

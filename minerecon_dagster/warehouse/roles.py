@@ -57,6 +57,7 @@ def enforce(connection: PostgresConnection) -> list[NotEnforced]:
     tried: set[str] = set()
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, false)", (_LOCK_TIMEOUT,))
+        cursor.execute("SET statement_timeout = 0")
         for _ in range(_ROUNDS):
             left_over = not_enforced(connection)
             todo = [found.statement for found in left_over if found.statement not in tried]

@@ -9,14 +9,21 @@ from functools import cache
 from pathlib import Path
 from typing import cast
 
+import psycopg2
+from psycopg2 import errorcodes
 from psycopg2.extensions import cursor as PostgresCursor  # noqa: N812 - a class of that name
 from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.core.errors import ConfigurationError, MinereconError
 from minerecon_dagster.warehouse.roles import PIPELINE
+
+
+class WarehouseError(MinereconError, SQLAlchemyError):
+    """The server ended a statement at a time limit; ``str()`` is one clear line, with what to do."""
+
 
 _SQL = Path(__file__).parent / "sql"
 
@@ -40,6 +47,13 @@ SELECT set_config('role', rolname, false) FROM pg_catalog.pg_roles
 WHERE rolname = '{PIPELINE}' AND has_schema_privilege(oid, CAST(to_regnamespace('minerecon') AS oid), 'USAGE')
   AND pg_has_role(session_user, oid, '{{may}}')
 """  # noqa: S608 - a constant
+_TRANSACTION_TIMEOUT = "25P04"
+_AT_A_TIME_LIMIT = (errorcodes.QUERY_CANCELED, _TRANSACTION_TIMEOUT)
+"""What a server says when it ends a statement or a transaction, whatever its language."""
+_LIMITS = ("statement_timeout", "idle_in_transaction_session_timeout")
+_KNOWS_TRANSACTION_TIMEOUT = (17,)
+LONGEST_WAIT_S = 900.0
+"""How long work waits for other work of the same kind, in seconds."""
 _KNOWS_SET = 160000
 """PostgreSQL 16: the first in which a member of a role need not be allowed to act as it."""
 
@@ -62,10 +76,57 @@ def open_warehouse(url: str, *, as_owner: bool = False) -> Engine:
         with connection.cursor() as session:  # type: ignore[attr-defined]
             may = "SET" if connection.server_version >= _KNOWS_SET else "MEMBER"
             role = "" if as_owner else _WORK_AS_THE_PIPELINE.format(may=may)
-            session.execute("; ".join((_SESSION, role)))
+            try:
+                session.execute("; ".join((_SESSION, role)))
+            except psycopg2.Error as error:
+                _raise_at_a_time_limit(error, engine.url.username)
+                raise
         connection.commit()
 
+    @event.listens_for(engine, "handle_error")
+    def _named(context: ExceptionContext) -> None:
+        _raise_at_a_time_limit(context.original_exception, engine.url.username)
+
     return engine
+
+
+def _raise_at_a_time_limit(error: BaseException, role: str | None) -> None:
+    if isinstance(error, psycopg2.Error) and error.pgcode in _AT_A_TIME_LIMIT:
+        says = " ".join(str(error).split())
+        whose = f"role {role}" if role else "the role of DATABASE_URL"
+        raise WarehouseError(
+            f"the warehouse ended a statement of {whose}: {says}; if that is a limit of the role, lift it: "
+            f"ALTER ROLE {role or '…'} SET statement_timeout = 0, and the same of transaction_timeout"
+        ) from error
+
+
+def wait_for_locks(connection: Connection, longest_s: float = LONGEST_WAIT_S) -> None:
+    """Let the open transaction wait for locks, each for up to ``longest_s`` seconds, and then hold them.
+
+    A limit that a role or a server sets to a statement or a transaction is for work that hangs; who waits for
+    others' work, or keeps others waiting while it fetches, does not. It holds to the transaction's end.
+    """
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(longest_s * 1000)}")
+    for limit in _limits(connection):
+        connection.exec_driver_sql(f"SET LOCAL {limit} = 0")
+
+
+@contextmanager
+def waiting_for_locks(connection: Connection, longest_s: float = LONGEST_WAIT_S) -> Iterator[None]:
+    """`wait_for_locks` for the statements inside the ``with`` block; afterwards the role's own limits hold again.
+
+    It takes no snapshot: one that is repeatable is of after the wait.
+    """
+    wait_for_locks(connection, longest_s)
+    yield
+    for limit in ("lock_timeout", *_limits(connection)):
+        connection.exec_driver_sql(f"SET LOCAL {limit} = DEFAULT")
+
+
+def _limits(connection: Connection) -> tuple[str, ...]:
+    """The time limits that the server knows, but for that of a lock."""
+    version = connection.dialect.server_version_info
+    return (*_LIMITS, "transaction_timeout") if version and version >= _KNOWS_TRANSACTION_TIMEOUT else _LIMITS
 
 
 def act_as_owner(connection: Connection) -> None:
@@ -89,7 +150,7 @@ def check_reachable(engine: Engine, variable: str = "DATABASE_URL") -> None:
 
 
 @contextmanager
-def day_lock(engine: Engine, day: dt.date, *, wait_s: float = 900.0) -> Iterator[None]:
+def day_lock(engine: Engine, day: dt.date, *, wait_s: float = LONGEST_WAIT_S) -> Iterator[None]:
     """Work on ``day`` alone: a second holder, in any process, waits until this one ends or dies.
 
     The lock is an uncommitted row: only a role that may write can hold it, readers never meet it, and
@@ -101,13 +162,11 @@ def day_lock(engine: Engine, day: dt.date, *, wait_s: float = 900.0) -> Iterator
     with engine.connect() as connection:
         transaction = connection.begin()
         try:
-            connection.execute(text("SELECT set_config('lock_timeout', :w, true)"), {"w": f"{int(wait_s)}s"})
-            # Keeps a server's idle limit from ending the lock while a day is fetched.
-            connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+            wait_for_locks(connection, wait_s)
             connection.execute(text("INSERT INTO minerecon.day_locks (settlement_date) VALUES (:day)"), {"day": day})
         except OperationalError as error:
             transaction.rollback()
-            if "lock timeout" not in str(error.orig):
+            if getattr(error.orig, "pgcode", None) != errorcodes.LOCK_NOT_AVAILABLE:
                 raise
             raise ConfigurationError(
                 f"{day}: another run has worked on this day for {int(wait_s)} s; wait for it or end it, and try again"
@@ -118,11 +177,21 @@ def day_lock(engine: Engine, day: dt.date, *, wait_s: float = 900.0) -> Iterator
             transaction.rollback()
 
 
-def cursor(connection: Connection) -> PostgresCursor:
-    """A psycopg2 cursor of the connection's transaction, for COPY and for many rows at once."""
+@contextmanager
+def cursor(connection: Connection) -> Iterator[PostgresCursor]:
+    """A psycopg2 cursor of the connection's transaction, for COPY and for many rows at once.
+
+    Raises:
+        DBAPIError, WarehouseError: as any other statement; psycopg2's own errors nobody expects.
+    """
     raw = connection.connection.dbapi_connection
     assert raw is not None
-    return cast("PostgresCursor", raw.cursor())
+    with cast("PostgresCursor", raw.cursor()) as opened:
+        try:
+            yield opened
+        except psycopg2.Error as error:
+            _raise_at_a_time_limit(error, connection.engine.url.username)
+            raise DBAPIError.instance(None, None, error, psycopg2.Error) from error
 
 
 def execute_script(connection: Connection, name: str, parameters: dict[str, object]) -> None:

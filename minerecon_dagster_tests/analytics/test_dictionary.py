@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from minerecon_dagster.assets import catalog
+from minerecon_dagster.core.units import UNITS, has_number, unit_of
 from minerecon_dagster.definitions import build_defs
-from minerecon_dagster.warehouse.dictionary import SOURCES, Entry, as_markdown, read_dictionary, unit_of
+from minerecon_dagster.warehouse.dictionary import SOURCES, Entry, as_markdown, read_dictionary
 from minerecon_dagster.warehouse.store import act_as_owner
 from minerecon_dagster.warehouse.tables import metadata
 from minerecon_dagster_tests.pipeline.conftest import DAY, Project
@@ -25,9 +26,10 @@ OURS = {"built_from", "run_id", "archive_uri", "old_archive_uri", "new_archive_u
 INTRODUCTION = f"""# Data dictionary
 
 Every view, table, column and function of the warehouse, made from the comments in the database: `\\d+` in psql and the
-column schemas in Dagster say the same. The unit is the end of a column's name. Energy, money and Bitcoin are exact
-(`numeric` without a scale); instants are UTC; NULL is "not known", and never 0. Headline figures are of SO-flagged
-bids, `all_bids_…` is the other published basis. Examples are of generated days: **made up**.
+column schemas in Dagster say the same. The end of a column's name says its unit (`core/units.py` has the list); what
+has none has a word for what it is: a number of things, a ratio from 0 to 1, an identifier, an ordinal. Energy, money
+and Bitcoin are exact (`numeric` without a scale); instants are UTC; NULL is "not known", and never 0. Headline figures
+are of SO-flagged bids, `all_bids_…` is the other published basis. Examples are of generated days: **made up**.
 
 Begin with [analysts.md](analysts.md). This page is written by a test: `{UPDATE}`.
 """
@@ -88,13 +90,45 @@ def test_the_database_says_what_the_code_says(stored: Engine) -> None:
         assert {c.name: c.meaning for c in entry.columns} == {c.name: c.comment for c in table.columns}, table.name
 
 
-def test_units_are_in_the_names() -> None:
-    assert unit_of("curtailed_mwh") == "MWh"
-    assert unit_of("payment_gbp_per_mwh") == "GBP/MWh"
-    assert unit_of("price_gbp") == "GBP/BTC"
-    assert unit_of("original_price_gbp_per_mwh") == "GBP/MWh"
-    assert unit_of("wind_onshore_mw") == "MW"
-    assert unit_of("bmu_id") is None
+def results_of_functions(connection: Connection) -> list[tuple[str, str, str]]:
+    """Function, name and type of every column that a function of the schema ``analytics`` returns."""
+    query = (
+        "SELECT p.proname, a.name, format_type(a.type, NULL) FROM pg_proc AS p CROSS JOIN LATERAL"
+        " unnest(p.proargnames, p.proargmodes, p.proallargtypes) AS a (name, mode, type)"
+        " WHERE p.pronamespace = 'analytics'::regnamespace AND a.mode = 't'"
+    )
+    return [(function, name, kind) for function, name, kind in connection.execute(text(query))]
+
+
+def test_every_column_with_a_number_has_a_unit_or_a_word_for_what_it_counts(stored: Engine) -> None:
+    with stored.connect() as connection:
+        columns = [(e.name, c.name, c.type, c.unit) for e in read_dictionary(connection) for c in e.columns]
+        returned = [(f, name, kind, unit_of(name, kind)) for f, name, kind in results_of_functions(connection)]
+    assert len(returned) > 10
+    columns += returned
+    with_numbers = [(of, name, unit) for of, name, kind, unit in columns if has_number(kind)]
+    assert len(with_numbers) > 300
+    assert [f"{of}.{name}" for of, name, unit in with_numbers if unit is None] == [], "put it into core/units.py"
+    assert {unit for _, _, kind, unit in columns if kind == "date"} == {"date"}
+    assert {unit for _, _, kind, unit in columns if kind in ("text", "boolean", "jsonb")} == {None}
+
+
+def test_a_column_of_a_new_view_without_a_unit_is_found(stored: Engine) -> None:
+    with stored.connect() as connection:
+        transaction = connection.begin()
+        act_as_owner(connection)
+        connection.execute(text("CREATE VIEW analytics.new AS SELECT 1 AS tonnes_of_co2, 2 AS all_bids_mwh, 'x' AS y"))
+        found = {e.name: e.columns for e in read_dictionary(connection)}["analytics.new"]
+        transaction.rollback()
+    assert [(c.name, c.unit) for c in found] == [("tonnes_of_co2", None), ("all_bids_mwh", "MWh"), ("y", None)]
+
+
+def test_nothing_stands_on_the_list_of_units_that_no_column_has(stored: Engine) -> None:
+    with stored.connect() as connection:
+        names = {c.name for e in read_dictionary(connection) for c in e.columns}
+        names |= {name for _, name, _ in results_of_functions(connection)}
+    unused = {ending for ending in UNITS if not any(f"_{name}".endswith(f"_{ending}") for name in names)}
+    assert unused == set()
 
 
 def test_the_page_is_what_the_database_says(stored: Engine) -> None:

@@ -18,6 +18,7 @@ import boto3.session
 import dagster as dg
 import duckdb
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 from moto.server import ThreadedMotoServer
@@ -27,6 +28,7 @@ from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.exports import EXPORT_SWEEP, EXPORTS
 from minerecon_dagster.assets.price import PRICE
 from minerecon_dagster.core.errors import ArchiveError, ConfigurationError
+from minerecon_dagster.core.units import has_number
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.jobs import EXPORT_MONTHS, REFRESH_PRICES, ROLL_UP_MONTHS
 from minerecon_dagster.pipeline import exports
@@ -36,6 +38,7 @@ from minerecon_dagster.resources.archive import Archive, Store, open_store
 from minerecon_dagster.resources.dagster_resources import ArchiveResource, ClockResource
 from minerecon_dagster.sample.prices import serve_sample_prices
 from minerecon_dagster.settings import PROJECT_ROOT
+from minerecon_dagster.warehouse.dictionary import read_dictionary
 from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster_tests.pipeline.conftest import DAY, Project
 
@@ -385,6 +388,32 @@ def test_the_manifest_lists_every_file_with_rows_columns_size_and_hash(
     assert columns["price_gbp_per_mwh"]["unit"] == "GBP/MWh"
     assert columns["price_gbp_per_mwh"]["rounded_in_parquet"] is None
     assert (columns["document"]["type"], columns["document"]["parquet_type"]) == ("jsonb", "string")
+
+
+def test_dictionary_parquet_and_manifest_say_the_same_unit_of_every_column(
+    stored: Engine, store: Store, place: Path
+) -> None:
+    with stored.connect() as connection:
+        dictionary = {e.name: {c.name: c.unit for c in e.columns} for e in read_dictionary(connection)}
+    made(stored, store)
+    compared = 0
+    for name, view in manifest(place)["views"].items():
+        if name == "odd":
+            continue
+        says = {column["name"]: column["unit"] for column in view["columns"]}
+        assert says == dictionary[f"analytics.{name}"], name
+        schema = pq.read_schema(folder(place) / f"{name}.parquet")
+        written = {field.name: (field.metadata or {}).get(b"unit", b"").decode() or None for field in schema}
+        assert written == says, name
+        numbers = [column for column in view["columns"] if has_number(column["type"])]
+        assert [column["name"] for column in numbers if column["unit"] is None] == [], name
+        compared += len(numbers)
+    assert compared > 150
+    by_day = {field.name: field.metadata[b"unit"] for field in pq.read_schema(
+        folder(place) / "mining_potential_by_day.parquet") if b"unit" in (field.metadata or {})}  # fmt: skip
+    assert by_day["btc_per_mwh"] == b"BTC/MWh"
+    assert by_day["price_gbp"] == by_day["break_even_price_gbp"] == b"GBP/BTC"
+    assert by_day["coverage"] == b"0 to 1"
 
 
 def test_the_manifest_says_how_complete_the_month_is(stored: Engine, store: Store, place: Path) -> None:

@@ -91,7 +91,7 @@ def everything(table):
 
 
 def test_a_value_is_found_to_the_digit_be_it_a_number_or_a_string(make_table, key):
-    digits = "1234567890123456789012345678901234567890.123456789"
+    digits = "113757508810854.12345678901234567890123456789"
     table = make_table(item(DAY, VALUE), item(DAY + ONE, "113757508810854.25"), item(DAY + 2 * ONE, digits), key=key)
     found = client_of(table).values([DAY, DAY + ONE, DAY + 2 * ONE, DAY + 3 * ONE])
     assert found == {DAY: VALUE, DAY + ONE: Decimal("113757508810854.25"), DAY + 2 * ONE: Decimal(digits)}
@@ -100,11 +100,11 @@ def test_a_value_is_found_to_the_digit_be_it_a_number_or_a_string(make_table, ke
 def test_a_year_is_found_on_however_many_pages_it_stands(make_table, key):
     days = [DAY + n * ONE for n in range(366)]
     padding = "x" * (20_000 if key == "ID" else 0)
-    table = make_table(*(item(day, 10**14 + n, padding=padding) for n, day in enumerate(days)), key=key)
+    table = make_table(*(item(day, VALUE + n, padding=padding) for n, day in enumerate(days)), key=key)
     if key == "ID":
         assert "LastEvaluatedKey" in table.scan(), "this needs a table of several pages"
     found = client_of(table).values(days[1:])
-    assert found == {day: 10**14 + n for n, day in enumerate(days) if n}
+    assert found == {day: VALUE + n for n, day in enumerate(days) if n}
     assert client_of(table).last_day() == days[-1]
 
 
@@ -162,7 +162,8 @@ def test_a_required_day_that_is_missing_is_one_clear_line_with_what_to_do(make_t
 
 
 def test_a_required_day_may_be_a_factor_of_four_from_the_day_before_and_no_more(make_table, key):
-    factors = [1, 4, Decimal("4.01"), 1, Decimal("0.25"), Decimal("0.24")]
+    # A target is compact whatever the power of two by which it is multiplied.
+    factors = [1, 4, 8, 1, Decimal("0.25"), Decimal("0.125")]
     value, items = VALUE, []
     for n, factor in enumerate(factors):
         value *= factor
@@ -175,6 +176,33 @@ def test_a_required_day_may_be_a_factor_of_four_from_the_day_before_and_no_more(
         else:
             with pytest.raises(DifficultyError, match=rf"{day} in DynamoDB table {table.name} .* factor of 4"):
                 client_of(table).require([day])
+
+
+@pytest.mark.parametrize("bad", ["108000000000000", Decimal(108 * 10**12), "many", Decimal(-1)])
+def test_a_day_with_a_bad_value_is_like_a_missing_one_and_the_days_around_it_are_none_the_worse(make_table, key, bad):
+    table = make_table(item(DAY, VALUE), item(DAY + ONE, bad), item(DAY + 2 * ONE, VALUE), key=key)
+    found = client_of(table).read([DAY, DAY + ONE, DAY + 2 * ONE, DAY + 3 * ONE])
+    assert found.values == {DAY: VALUE, DAY + 2 * ONE: VALUE}
+    assert list(found.refused) == [DAY + ONE]
+    assert client_of(table).require([DAY, DAY + 2 * ONE]) == {DAY: VALUE, DAY + 2 * ONE: VALUE}
+    with pytest.raises(DifficultyError, match=rf"the difficulty for 2025-03-29 in DynamoDB table {table.name} is"):
+        client_of(table).require([DAY + ONE])
+
+
+def test_a_rounded_value_is_told_with_the_date_the_table_and_the_nearest_one(make_table, key):
+    table = make_table(item(DAY, 108_000_000_000_000), key=key)
+    with pytest.raises(DifficultyError) as caught:
+        client_of(table).require([DAY])
+    assert str(caught.value) == (
+        f"the difficulty for 2025-03-28 in DynamoDB table {table.name} is 108000000000000, no compact target, as every "
+        "difficulty of Bitcoin is (the nearest is 107999734186174.79; was it rounded?): load it with `minerecon "
+        "difficulty load FILE.csv`"
+    )
+
+
+@pytest.mark.parametrize("value", [113757508810854, Decimal("113757508810853.98"), "113757508810854.0"])
+def test_a_difficulty_as_a_whole_number_or_a_double_is_believed(make_table, value):
+    assert client_of(make_table(item(DAY, value))).require([DAY]) == {DAY: Decimal(value)}
 
 
 def test_a_load_writes_what_is_missing_and_says_what_it_changed(make_table, key):

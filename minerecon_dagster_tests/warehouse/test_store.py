@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import json
 import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError
 
+from minerecon_dagster.core.answers import Answer
 from minerecon_dagster.core.errors import ConfigurationError
-from minerecon_dagster.warehouse.store import check_reachable, day_lock, open_warehouse
+from minerecon_dagster.pipeline import exports, register
+from minerecon_dagster.pipeline.rollups import roll_up_months, roll_up_years
+from minerecon_dagster.sample.units import register_rows
+from minerecon_dagster.warehouse import migrate
+from minerecon_dagster.warehouse.store import (
+    WarehouseError,
+    check_reachable,
+    cursor,
+    day_lock,
+    open_warehouse,
+    waiting_for_locks,
+)
 
 DAY = dt.date(2025, 3, 28)
 
@@ -66,3 +81,144 @@ def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
     with pytest.raises(ConfigurationError, match=r"DATABASE_URL: cannot connect to .*127.0.0.1:1/nowhere") as caught:
         check_reachable(engine)
     assert "hush" not in str(caught.value)
+
+
+NOW = dt.datetime(2025, 4, 2, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def hurried(warehouse: Engine) -> Iterator[Engine]:
+    """The warehouse as a login meets it whose statements and transactions may not take a second."""
+    with warehouse.begin() as connection:
+        connection.execute(text("RESET ROLE"))
+        version = connection.execute(text("SELECT current_setting('server_version_num')::int")).scalar_one()
+        limits = ["statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout"]
+        for limit in [*limits, "transaction_timeout"] if version >= 170000 else limits:
+            at = "500ms" if limit == "statement_timeout" else "1s"
+            connection.exec_driver_sql(
+                f"ALTER ROLE {warehouse.url.username} IN DATABASE {warehouse.url.database} SET {limit} = '{at}'"
+            )
+    engine = open_warehouse(warehouse.url.render_as_string(hide_password=False))
+    yield engine
+    engine.dispose()
+
+
+def hold_the_day(engine: Engine) -> None:
+    with day_lock(engine, DAY):
+        pass
+
+
+def export_the_month(engine: Engine) -> None:
+    with exports._alone(engine, dt.date(2025, 3, 1)):
+        pass
+
+
+def store_the_register(engine: Engine) -> None:
+    body = json.dumps(register_rows()).encode()
+    register._store(engine, Answer("http://127.0.0.1/synthetic/register", 200, NOW, body), "somewhere")
+
+
+WAITS: dict[str, tuple[str, Callable[[Engine], object]]] = {
+    "a day": ("INSERT INTO minerecon.day_locks VALUES ('2025-03-28')", hold_the_day),
+    "months": (
+        "LOCK TABLE minerecon.monthly_summaries IN SHARE ROW EXCLUSIVE MODE",
+        lambda engine: roll_up_months(engine, ["2025-03"], NOW),
+    ),
+    "years": (
+        "LOCK TABLE minerecon.yearly_summaries IN SHARE ROW EXCLUSIVE MODE",
+        lambda engine: roll_up_years(engine, [2025], NOW),
+    ),
+    "an export": (f"SELECT pg_advisory_xact_lock({exports._LOCK}, {2025 * 12 + 3})", export_the_month),
+    "the register": (f"SELECT pg_advisory_xact_lock({register._REGISTER_LOCK})", store_the_register),
+    "an upgrade": (f"SELECT pg_advisory_xact_lock({migrate._ADVISORY_LOCK})", migrate.upgrade),
+}
+
+
+@pytest.mark.parametrize("what", WAITS)
+def test_a_wait_on_purpose_outlasts_the_limits_of_a_role(warehouse: Engine, hurried: Engine, what: str) -> None:
+    taken, wait = WAITS[what]
+    ended: list[BaseException | None] = []
+
+    def waiter() -> None:
+        try:
+            wait(hurried)
+        except (ConfigurationError, SQLAlchemyError) as error:
+            ended.append(error)
+        else:
+            ended.append(None)
+
+    thread = threading.Thread(target=waiter)
+    with warehouse.connect() as holder, warehouse.connect() as watcher:
+        for connection in (holder, watcher):  # of before the limits: they hold for new connections
+            connection.execute(text("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0"))
+            connection.execute(text("SET lock_timeout = 0; SET ROLE NONE"))
+            connection.commit()
+        with contextlib.suppress(DBAPIError):
+            holder.execute(text("SET transaction_timeout = 0"))
+        holder.rollback()
+        with contextlib.suppress(DBAPIError):
+            holder.execute(text("SET LOCAL transaction_timeout = 0"))
+        holder.execute(text(taken))
+        thread.start()
+        longer_than_the_limits = text(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            " AND clock_timestamp() - query_start > interval '1.5 s'"
+        )
+        while thread.is_alive() and not watcher.execute(longer_than_the_limits).scalar_one():
+            watcher.rollback()
+        assert thread.is_alive(), f"it did not wait: {ended}"
+        holder.rollback()
+    thread.join(60)
+    assert ended == [None]
+
+
+def test_a_lock_is_held_for_longer_than_a_role_may_be_idle_or_in_a_transaction(
+    warehouse: Engine, hurried: Engine
+) -> None:
+    with day_lock(hurried, DAY), warehouse.connect() as watcher:
+        watcher.execute(text("SET ROLE NONE"))
+        watcher.commit()
+        held = text(
+            "SELECT clock_timestamp() - xact_start > interval '1.5 s' FROM pg_stat_activity"
+            " WHERE state = 'idle in transaction' AND datname = current_database() AND query LIKE '%day_locks%'"
+        )
+        while (is_long := watcher.execute(held).scalar_one_or_none()) is False:
+            watcher.rollback()
+        assert is_long, "the session that held the lock is gone"
+        with pytest.raises(ConfigurationError, match="another run"), day_lock(warehouse, DAY, wait_s=0.2):
+            pass
+
+
+def test_after_the_wait_the_limits_of_the_role_hold_again_and_no_snapshot_was_taken(
+    warehouse: Engine, hurried: Engine
+) -> None:
+    with hurried.connect().execution_options(isolation_level="REPEATABLE READ") as connection, connection.begin():
+        with waiting_for_locks(connection):
+            connection.execute(text("LOCK TABLE minerecon.day_locks IN SHARE MODE NOWAIT"))
+            assert connection.exec_driver_sql("SHOW statement_timeout").scalar() == "0"
+            with warehouse.begin() as other:
+                other.execute(text("UPDATE minerecon.miner_models SET power_w = power_w + 1 WHERE miner_model = 'S9'"))
+        assert connection.exec_driver_sql("SHOW statement_timeout").scalar() == "500ms"
+        assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "1s"
+        seen = text("SELECT power_w FROM minerecon.miner_models WHERE miner_model = 'S9'")
+        assert connection.execute(seen).scalar() == 1324
+
+
+@pytest.mark.parametrize("by", ["statement", "cursor"])
+def test_any_other_statement_that_a_limit_ends_is_one_line_with_what_to_do(hurried: Engine, by: str) -> None:
+    with hurried.connect() as connection, pytest.raises(WarehouseError) as caught:
+        if by == "statement":
+            connection.execute(text("SELECT pg_sleep(30)"))
+        else:
+            with cursor(connection) as many:
+                many.execute("SELECT pg_sleep(30)")
+    said = str(caught.value)
+    assert "\n" not in said
+    assert "timeout" in said
+    assert f"ALTER ROLE {hurried.url.username} SET statement_timeout = 0" in said
+
+
+def test_an_error_of_a_raw_cursor_is_one_that_callers_expect(warehouse: Engine) -> None:
+    with warehouse.connect() as connection, pytest.raises(SQLAlchemyError) as caught, cursor(connection) as many:
+        many.execute("SELECT 1 / 0")
+    assert "division by zero" in str(getattr(caught.value, "orig", ""))

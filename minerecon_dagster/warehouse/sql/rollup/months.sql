@@ -1,6 +1,4 @@
 -- The months :months, made anew from the daily tables; one without any stored day has no row.
--- Two roll-ups at once would leave the sums of whichever read first: the second waits. Readers do not.
-LOCK TABLE minerecon.monthly_summaries IN SHARE ROW EXCLUSIVE MODE;
 DELETE FROM minerecon.bitcoin_monthly_summaries WHERE year_month = ANY(CAST(:months AS text[]));
 DELETE FROM minerecon.monthly_summaries WHERE year_month = ANY(CAST(:months AS text[]));
 -- Wind output is known of the whole or not at all. No sum is dated before a day in it, whatever clock that had.

@@ -1,6 +1,4 @@
 -- The years :years, made anew from the daily tables; one without any stored day has no row.
--- Two roll-ups at once would leave the sums of whichever read first: the second waits. Readers do not.
-LOCK TABLE minerecon.yearly_summaries IN SHARE ROW EXCLUSIVE MODE;
 DELETE FROM minerecon.bitcoin_yearly_summaries WHERE year = ANY(CAST(:years AS smallint[]));
 DELETE FROM minerecon.yearly_summaries WHERE year = ANY(CAST(:years AS smallint[]));
 -- Wind output is known of the whole or not at all. No sum is dated before a day in it, whatever clock that had.
