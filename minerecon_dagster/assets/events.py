@@ -16,7 +16,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from minerecon_dagster.assets import catalog
-from minerecon_dagster.core.checks import DIFFICULTY_KNOWN, PERIODS_PRESENT, Result
+from minerecon_dagster.core.checks import DIFFICULTY_KNOWN, PERIODS_PRESENT, ROWS_OF_THE_RERUN, Result
 from minerecon_dagster.pipeline.work import DayReport
 
 RunContext = dg.AssetExecutionContext | dg.OpExecutionContext
@@ -25,9 +25,9 @@ _MWH_DIGITS, _GBP_DIGITS, _BTC_DIGITS = 3, 2, 8
 
 
 def periods_of(report: DayReport) -> str:
-    """How many periods are there, and which of those that are due are not."""
+    """How many periods are there, which of those that are due are not, and which are of the first run still."""
     f = report.figures
-    missing = [r.actual for r in report.results if r.checked == PERIODS_PRESENT and not r.passed]
+    missing = [r.actual for r in report.results if r.checked in (PERIODS_PRESENT, ROWS_OF_THE_RERUN) and not r.passed]
     counted = f"{f.periods_present} of {f.periods_expected} periods"
     return f"{counted} ({'; '.join(missing)})" if missing else counted
 
