@@ -89,7 +89,7 @@ class Standing:
         """What is wrong with it at ``now``, and how much; None where nothing is.
 
         A day that is not stored yet, or may still change, is given its time; one that Elexon has not
-        published whole, or of which a warning stands, is for a person to look at.
+        published whole, or not run again in time, or of which a warning stands, is for a person to look at.
         """
         if self.status == "failing":
             return "failing", "ERROR"
@@ -98,7 +98,8 @@ class Standing:
         if self.status in ("provisional", "incomplete"):
             if self.day <= last_day_to_be_final(now):
                 return f"{self.status} for too long", "ERROR"
-            return ("incomplete", "WARN") if self.status == "incomplete" else None
+            waits_for_elexon = any(p.name == c.ROWS_OF_THE_RERUN.full_name for p in self.open_problems)
+            return (self.status, "WARN") if self.status == "incomplete" or waits_for_elexon else None
         return ("warned", "WARN") if self.status == "warned" else None
 
 

@@ -494,6 +494,18 @@ def test_what_is_no_evidence_of_a_first_run_does_not_turn_a_final_day_red(filled
     assert "every_final_day_was_run_again" not in red(look(filled))
 
 
+@pytest.mark.parametrize(
+    ("now", "what"),
+    [("2025-03-30T08:00:00+00:00", "provisional"), ("2025-03-30T11:01:00+00:00", "provisional for too long")],
+)
+def test_a_day_that_elexon_has_not_run_again_is_told_at_once_with_the_reason(now: str, what: str) -> None:
+    name = c.ROWS_OF_THE_RERUN.full_name
+    late = Problem(name, "WARN", "minerecon reingest 2025-03-28", None, None)
+    by_the_clock = Standing(D("2025-03-29"), "provisional", True, False, 48, [])
+    (group,) = group_days([Standing(DAY, "provisional", True, False, 48, [late]), by_the_clock], at(now))
+    assert str(group) == f"2025-03-28 is {what} ({name}): minerecon reingest 2025-03-28"
+
+
 def test_rows_of_a_day_without_sums_are_found(filled: Engine) -> None:
     change(filled, f"DELETE FROM minerecon.daily_summaries WHERE summary_date = {WINDY}")
     (group,) = look(filled)["every_day_matches_its_rows"].groups
