@@ -8,7 +8,7 @@ WITH records AS (
            coalesce(-sum(payment_gbp) FILTER (WHERE so_flag AND payment_gbp < 0), 0) AS refunded_gbp,
            coalesce(sum(curtailed_mwh) FILTER (WHERE so_flag AND payment_gbp IS NULL), 0) AS unpriced_mwh,
            sum(curtailed_mwh) AS all_bids_mwh, coalesce(sum(payment_gbp), 0) AS all_bids_payment_gbp,
-           bool_or(elexon_created_at < start_time + CAST(:rerun_not_before AS interval)) AS has_early
+           bool_or(elexon_created_at - start_time < CAST(:rerun_not_before AS interval)) AS has_early
     FROM minerecon.curtailment_records WHERE settlement_date BETWEEN :first_day AND :last_day GROUP BY settlement_date
 ), wind AS (
     SELECT settlement_date AS day, count(wind_onshore_mw) AS onshore_count, count(wind_offshore_mw) AS offshore_count,

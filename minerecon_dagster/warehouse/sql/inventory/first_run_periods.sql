@@ -6,7 +6,7 @@ FROM (
     FROM minerecon.curtailment_records
     WHERE settlement_date = ANY(CAST(:days AS date[]))
     GROUP BY settlement_date, settlement_period, stack_side
-    HAVING max(elexon_created_at) < max(start_time) + CAST(:rerun_not_before AS interval)
+    HAVING max(elexon_created_at - start_time) < CAST(:rerun_not_before AS interval)
 ) AS early
 WHERE NOT EXISTS (
     SELECT FROM minerecon.reconciliation_latest AS l
