@@ -22,9 +22,8 @@ from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.settlement_day import DAYS_PER_RUN
 from minerecon_dagster.core.answers import is_synthetic
 from minerecon_dagster.core.calendar import due_periods, settlement_date
-from minerecon_dagster.core.sampling import Sampling
 from minerecon_dagster.jobs import BM_UNITS_REFRESH, INGEST, REFRESH_PRICES, STANDING_INVENTORY, VERIFY, VERIFY_OP
-from minerecon_dagster.pipeline.due import days_to_ingest, days_to_retry, ranges, stored_days
+from minerecon_dagster.pipeline.due import days_to_ingest, days_to_retry, days_to_scan, ranges, stored_days
 from minerecon_dagster.pipeline.price import days_to_price
 from minerecon_dagster.resources.dagster_resources import (
     ClockResource,
@@ -195,8 +194,9 @@ def build_verification_schedules(first_day: dt.date) -> list[dg.ScheduleDefiniti
         cron_schedule="30 8 3 * *",
         execution_timezone=LONDON,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="08:30 on the 3rd, when its last day is final: compare the month before with Elexon by whole-day "
-        "control totals, by all periods where one differs, and fetch again what was restated.",
+        description="08:30 on the 3rd, when its last day is final: compare with Elexon all periods of the month before "
+        "and of the days before it whose SO-flags were settled after they were last looked at, and fetch again what "
+        "was restated.",
     )
     def monthly_restatement_scan(
         context: dg.ScheduleEvaluationContext,
@@ -207,10 +207,15 @@ def build_verification_schedules(first_day: dt.date) -> list[dg.ScheduleDefiniti
         if is_synthetic(elexon.base_url()):
             return dg.SkipReason(_SAMPLE)
         settings, now = Settings.from_environ(), clock.now()
-        last = settlement_date(now).replace(day=1) - dt.timedelta(days=1)
-        days = _stored(warehouse, max(first_day, last.replace(day=1)), last)
+        today = settlement_date(now)
+        last = today.replace(day=1) - dt.timedelta(days=1)
+        engine = warehouse.engine()
+        try:
+            days = days_to_scan(engine, first_day=first_day, today=today)
+        finally:
+            engine.dispose()
         asker = f"monthly_restatement_scan {last:%Y-%m}"
-        return _verify(context, days, now, asker, settings, sampling="controls") or dg.SkipReason(
+        return _verify(context, days, now, asker, settings) or dg.SkipReason(
             f"no day of {last:%Y-%m} is stored, or every one is already being worked on"
         )
 
@@ -223,13 +228,12 @@ def _verify(
     now: dt.datetime,
     asker: str,
     settings: Settings,
-    sampling: Sampling = "full",
 ) -> list[dg.RunRequest]:
-    """The runs that look at the days which no run works on, and repair them."""
+    """The runs that look at all periods of the days which no run works on, and repair them."""
     working = days_in_progress(context.instance, now, (INGEST, VERIFY))
     config = {
         "action": "fix",
-        "sampling": sampling,
+        "sampling": "full",
         "requested_by": asker,
         "max_days_repaired": settings.reconcile_most_days,
         "max_attempts": settings.reconcile_attempts,

@@ -19,6 +19,7 @@ from minerecon_dagster.assets import catalog
 from minerecon_dagster.core.checks import (
     DIFFICULTY_KNOWN,
     PERIODS_PRESENT,
+    ROWS_OF_THE_RERUN,
     WIND_OUTPUT_ABOVE_ZERO,
     WIND_OUTPUT_KNOWN,
     Result,
@@ -31,9 +32,9 @@ _MWH_DIGITS, _GBP_DIGITS, _BTC_DIGITS = 3, 2, 8
 
 
 def periods_of(report: DayReport) -> str:
-    """How many periods are there, and which of those that are due are not."""
+    """How many periods are there, which of those that are due are not, and which are of the first run still."""
     f = report.figures
-    missing = [r.actual for r in report.results if r.checked == PERIODS_PRESENT and not r.passed]
+    missing = [r.actual for r in report.results if r.checked in (PERIODS_PRESENT, ROWS_OF_THE_RERUN) and not r.passed]
     counted = f"{f.periods_present} of {f.periods_expected} periods"
     return f"{counted} ({'; '.join(missing)})" if missing else counted
 

@@ -45,7 +45,8 @@ class VerifyConfig(dg.Config):
     """verify: look. fix: repair what is wrong. force-fix: fetch again whether or not something is."""
     sampling: Literal["full", "controls", "progressive", "random", "fixed"] = "full"
     """Which periods are compared with Elexon: all, after the control totals; all, if a control total differs; 1, 12,
-    24, 36 and the last, and 10 more if one differs; 10 at random; 1, 12, 24, 36 and the last."""
+    24, 36 and the last, and 10 more if one differs; 10 at random; 1, 12, 24, 36 and the last. Only after all periods is
+    a day recorded as right; after some of them it is right in part."""
     seed: int | None = None
     """Of the periods that are drawn at random; drawn, logged and stored where none is given."""
     requested_by: str = "job verify"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,7 @@ _Row = Mapping[str, Any]
     show_default=True,
     help="Which periods are compared with Elexon. full: the whole-day control totals, then all. controls: all, where "
     "a control total differs. progressive: 1, 12, 24, 36 and the last, and 10 more if one differs. random: 10. "
-    "fixed: 1, 12, 24, 36 and the last.",
+    "fixed: 1, 12, 24, 36 and the last. After any but full what is found right is right in part.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Draw the random periods that this number gives.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -136,11 +137,12 @@ def _report(rows: Sequence[_Row], outcome: Outcome, *, as_json: bool) -> int:
         return int(wrong)
     from minerecon_dagster.cli.render import console
 
-    shown = rows if len(rows) <= MOST_DAYS_SHOWN else [row for row in rows if row["outcome"] != "right"]
+    fine = Counter(row["outcome"] for row in rows if row["outcome"] in ("right", "right in part"))
+    shown = rows if len(rows) <= MOST_DAYS_SHOWN else [row for row in rows if row["outcome"] not in fine]
     if shown:
         console().print(_days_table(shown))
     if len(shown) < len(rows):
-        click.echo(f"{len(rows) - len(shown)} more days are right.")
+        click.echo("; ".join(f"{count} more days are {word}" for word, count in sorted(fine.items())) + ".")
     if len(rows) == 1:
         _print_changes(rows[0])
     elif repaired := [row for row in shown if row["before_figures"] and row["after_figures"]]:

@@ -8,6 +8,7 @@ prints the list as the table of docs/checks.md.
 from __future__ import annotations
 
 import datetime as dt
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -76,6 +77,13 @@ PERIODS_PRESENT = Property(
     "periods_present",
     "WARN",
     "Every settlement period that is due was answered on every side, with rows or known to be empty.",
+    "minerecon reingest DATE",
+)
+ROWS_OF_THE_RERUN = Property(
+    "completeness",
+    "rows_of_the_rerun",
+    "WARN",
+    "Of a day that was fetched after Elexon's second run of it, no period's newest row was made before that run.",
     "minerecon reingest DATE",
 )
 WIND_OUTPUT_KNOWN = Property(
@@ -291,7 +299,8 @@ SUMS_NOT_OLDER_THAN_PARTS = Property(
     "rollups",
     "sums_not_older_than_parts",
     "ERROR",
-    "Every month and year that has a stored day has sums, not older than a day in it, and equal to its days.",
+    "Every month and year that has a stored day has sums: what was summed and nothing else, equal to its days, and not "
+    "an hour older than a day in it.",
     SWEEP,
     "roll-up, sweep",
     "month and year",
@@ -341,6 +350,24 @@ EVERY_MODEL_RATIO_HOLDS = Property(
     "inventory",
     "all",
 )
+EVERY_SUM_IS_OF_ITS_DAYS = Property(
+    "inventory",
+    "every_sum_is_of_its_days",
+    "ERROR",
+    "The sums of every month and year are what was summed, and the sums of their days.",
+    SWEEP,
+    "inventory",
+    "all",
+)
+EVERY_FINAL_DAY_WAS_RUN_AGAIN = Property(
+    "inventory",
+    "every_final_day_was_run_again",
+    "ERROR",
+    "No stored day is final of which a period's newest wind row was made before Elexon ran the period again.",
+    "minerecon reingest FROM TO",
+    "inventory",
+    "all",
+)
 EVERY_DAY_MATCHES_ITS_ROWS = Property(
     "inventory",
     "every_day_matches_its_rows",
@@ -368,9 +395,13 @@ DAY_PROPERTIES = tuple(p for p in PROPERTIES if p.scope == "day" and p.family !=
 """What is evaluated of every stored day; drift is not, since it needs Elexon's answers of now."""
 
 
+_SAYS_WRONG = re.compile(r"(not|never|no longer|could not|cannot|missing|older|stale|wrong|failed)\b", re.IGNORECASE)
+"""How a text begins that says what is wrong, and not what is there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One evaluation of a property.
+    """One evaluation of a property. Whether it passed follows from what was found, and is never said apart from it.
 
     Args:
         checked: the property.
@@ -381,6 +412,10 @@ class Result:
         violations: those that do; more than a sample of them only where a waiver may name some.
         waiver: why they are accepted, and by whom; None where they are not.
         waived_until: the last day on which the waiver holds.
+
+    Raises:
+        ValueError: it contradicts itself: a count without violators or violators that are not counted, a waiver of
+            what has passed, or a text that says what is wrong where nothing is.
     """
 
     checked: Property
@@ -392,6 +427,24 @@ class Result:
     violations: Sequence[dict[str, Any]] = field(default_factory=tuple)
     waiver: str | None = None
     waived_until: dt.date | None = None
+
+    def __post_init__(self) -> None:
+        if contradiction := self._contradiction():
+            raise ValueError(f"{self.checked.full_name}: {contradiction}")
+
+    def _contradiction(self) -> str | None:
+        shown = len(self.violations)
+        if self.looked_at < 0:
+            return f"{self.looked_at} things cannot have been looked at"
+        if self.violation_count < shown or (self.violation_count > 0) != (shown > 0):
+            return f"{self.violation_count} violations are counted, and {shown} are there"
+        if (self.waiver is None) != (self.waived_until is None):
+            return "a waiver has a reason and a last day, or there is none"
+        if self.passed and self.waiver is not None:
+            return f"it has passed, and is waived: {self.waiver}"
+        if self.passed and _SAYS_WRONG.match(self.actual):
+            return f"it has passed, and found: {self.actual}"
+        return None
 
     @property
     def passed(self) -> bool:
@@ -434,9 +487,46 @@ def result(
     actual: object,
     repair: str,
     violations: Sequence[dict[str, Any]] = (),
+    problem: object = None,
 ) -> Result:
-    """A `Result` whose violators are counted."""
-    return Result(checked, looked_at, str(expected), str(actual), repair, len(violations), tuple(violations))
+    """A `Result` whose violators are counted.
+
+    ``problem`` is what is wrong, in words. It stands for ``actual`` where something violates the property, and is shown
+    nowhere else: what was written for a failure is no text of a result that has passed.
+    """
+    wrong = bool(violations) or not looked_at
+    found = actual if problem is None or not wrong else problem
+    return Result(checked, looked_at, str(expected), str(found), repair, len(violations), tuple(violations))
+
+
+def passed(checked: Property, *, looked_at: int, expected: object, actual: object, repair: str) -> Result:
+    """The `Result` of a property that holds.
+
+    Raises:
+        ValueError: nothing was looked at, or ``actual`` says that something is wrong.
+    """
+    if looked_at < 1:
+        raise ValueError(f"{checked.full_name}: what looked at nothing has not passed")
+    return result(checked, looked_at=looked_at, expected=expected, actual=actual, repair=repair)
+
+
+def failed(
+    checked: Property,
+    *,
+    looked_at: int,
+    expected: object,
+    problem: object,
+    repair: str,
+    violations: Sequence[dict[str, Any]] = (),
+) -> Result:
+    """The `Result` of a property that does not hold, or could not be looked at.
+
+    Raises:
+        ValueError: something was looked at, and no violator is named.
+    """
+    if looked_at and not violations:
+        raise ValueError(f"{checked.full_name}: it has failed, and nothing violates it")
+    return result(checked, looked_at=looked_at, expected=expected, actual=problem, repair=repair, violations=violations)
 
 
 def could_not_look(checked: Property, day: dt.date, why: str, *, repair: str | None = None) -> Result:
@@ -448,11 +538,11 @@ def could_not_look(checked: Property, day: dt.date, why: str, *, repair: str | N
         why: what kept it from being evaluated.
         repair: the command that mends that; None for the property's own.
     """
-    return result(
+    return failed(
         checked,
         looked_at=0,
         expected="a look at the day",
-        actual=f"could not look: {why}",
+        problem=f"could not look: {why}",
         repair=repair or checked.repair_of(day),
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from minerecon_dagster.core import calendar
@@ -60,6 +60,8 @@ class DayJudgement:
     failed: tuple[Slot, ...]
     unpublished: tuple[Slot, ...]
     controls_missing: tuple[StackSide, ...]
+    first_run: tuple[Slot, ...] = ()
+    """What alone keeps the day from being final: all was fetched after the re-run, and these rows are of before it."""
 
 
 def judge_day(
@@ -68,6 +70,7 @@ def judge_day(
     *,
     sides: Collection[StackSide],
     controls_missing: Collection[StackSide] = (),
+    first_run: Collection[Slot] = (),
     now: dt.datetime,
 ) -> DayJudgement:
     """The state of ``day`` as it was known at ``now``.
@@ -77,12 +80,14 @@ def judge_day(
         looks: what is known of each period and side; one that was never asked for may be absent.
         sides: the sides of the stack that are fetched.
         controls_missing: the sides for which BOAV did not answer.
+        first_run: the sides and periods whose own rows say that they are of the first run
+            (`settlement_run.slots_of_the_first_run`).
         now: the time of judging; decides which periods are due.
 
     Returns:
         ``failing``: a due period has no answer, or BOAV has none. ``incomplete``: a due period is
-        unpublished. ``final``: every period of the day is present on every side and was fetched after
-        the re-run. ``provisional``: anything else.
+        unpublished. ``final``: every period of the day is present on every side, was fetched after
+        the re-run, and has no rows that say otherwise. ``provisional``: anything else.
     """
     expected = calendar.period_count(day)
     due = set(calendar.due_periods(day, now))
@@ -94,13 +99,20 @@ def judge_day(
     absent = {period for side, period in slots if seen[side, period].status in ("failed", "unpublished")}
     missing = tuple(sorted(controls_missing))
     state: DayState = "provisional"
+    early: tuple[Slot, ...] = ()
     if failed or missing:
         state = "failing"
     elif unpublished:
         state = "incomplete"
     elif not absent and _all_after_rerun(day, seen.values()):
-        state = "final"
-    return DayJudgement(state, expected, len(due), expected - len(absent), failed, unpublished, missing)
+        early = tuple(sorted(first_run))
+        state = "provisional" if early else "final"
+    return DayJudgement(state, expected, len(due), expected - len(absent), failed, unpublished, missing, early)
+
+
+def accepting_first_run(judgement: DayJudgement) -> DayJudgement:
+    """The judgement of a day of which a person has accepted that Elexon has not run it again: it is final as it is."""
+    return replace(judgement, state="final") if judgement.first_run else judgement
 
 
 def _all_after_rerun(day: dt.date, looks: Collection[PeriodLook]) -> bool:

@@ -89,8 +89,44 @@ def completeness(reading: DayReading) -> list[Result]:
             repair=f"minerecon reingest {day}",
             violations=missing,
         ),
+        rows_of_the_rerun(reading),
         _wind_output_known(reading),
     ]
+
+
+def rows_of_the_rerun(reading: DayReading) -> Result:
+    """Whether the rows of a day that was fetched after its second run are of it (WARN: it is provisional).
+
+    A row that does not say when it was made is no evidence. Where none does, on either side and in the control totals
+    too, there was nothing to look at.
+    """
+    judgement, day = reading.judgement, reading.day
+    if not _is_after_rerun(reading):
+        return result(
+            c.ROWS_OF_THE_RERUN,
+            looked_at=len(reading.looks),
+            expected="none yet: it was fetched before Elexon's second run of it was over",
+            actual="as the clock says",
+            repair=f"minerecon reingest {day}",
+        )
+    said = sum(at is not None for at in reading.made_at.values())
+    return result(
+        c.ROWS_OF_THE_RERUN,
+        looked_at=said,
+        expected=f"{len(reading.made_at)} periods and sides of Elexon's second run",
+        actual=f"{said} say so; of {len(reading.made_at) - said} no row says when it was made",
+        problem=reading.first_run_problem() or "no row says when it was made",
+        repair=f"minerecon reingest {day}",
+        violations=[
+            {"stack_side": s, "settlement_period": p, "newest_row_made_at": _text(reading.made_at[s, p])}
+            for s, p in judgement.first_run
+        ],
+    )
+
+
+def _is_after_rerun(reading: DayReading) -> bool:
+    """Whether all of the day is there and was fetched after the re-run: but for its rows it were final."""
+    return reading.judgement.state == "final" or bool(reading.judgement.first_run)
 
 
 def _wind_output_known(reading: DayReading) -> Result:

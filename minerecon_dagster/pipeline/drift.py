@@ -230,6 +230,11 @@ class Comparison:
             return None
         return detection_share(len(self.periods), len(self.comparable))
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every period was compared, row by row: no control total tells a change of flags."""
+        return self.share == 1 and not self.unseen
+
     def extent(self) -> str:
         """What was looked at, and what such a look finds, as a reader writes it."""
         if not self.looked_at:

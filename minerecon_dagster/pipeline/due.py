@@ -14,6 +14,18 @@ from minerecon_dagster.warehouse.store import statement
 CATCH_UP_DAYS = 14
 """How far back a day that was never attempted is noticed: as long as nobody looks after the machine."""
 
+FLAGS_SETTLED_AFTER_DAYS = 28
+"""After so many days a day's SO-flags are as they stay.
+
+The code allows corrections of them until the Initial Settlement Run, 16 working days after the day (BSCP18); four weeks
+hold 16 working days and four bank holidays, more than there ever are.
+"""
+SCAN_REACHES_BACK_DAYS = 93
+"""How far back the monthly scan makes good what earlier ones did not look at: a quarter.
+
+A warehouse that is older when it is first scanned is not fetched whole for it.
+"""
+
 
 def days_to_ingest(engine: Engine, *, first_day: dt.date, today: dt.date) -> list[dt.date]:
     """The settlement days before ``today`` that are not final, oldest first.
@@ -59,6 +71,37 @@ def days_to_retry(engine: Engine, *, first_day: dt.date, today: dt.date) -> list
             {"first_day": first_day, "today": today, "mendable": sorted(MENDABLE)},
         )
         return [(row.settlement_date, row.attempts) for row in found]
+
+
+def days_to_scan(engine: Engine, *, first_day: dt.date, today: dt.date) -> list[dt.date]:
+    """The stored days that the monthly scan compares with Elexon, every period of them, oldest first.
+
+    They are all of the month before ``today``'s; and those before it, up to `SCAN_REACHES_BACK_DAYS`, that have not
+    been compared or fetched whole since their flags were settled. The last scan was too early for most of its days: a
+    flag may be corrected for `FLAGS_SETTLED_AFTER_DAYS`, and changes no control total.
+
+    Args:
+        engine: the warehouse.
+        first_day: the first day that is kept.
+        today: the settlement day in progress.
+
+    Raises:
+        ConfigurationError: the warehouse is not migrated.
+    """
+    last = today.replace(day=1) - dt.timedelta(days=1)
+    with engine.connect() as connection:
+        require_current(connection)
+        found = connection.execute(
+            statement("schedule/days_to_scan"),
+            {
+                "first_day": first_day,
+                "last_day": last,
+                "month": last.replace(day=1),
+                "earliest": today - dt.timedelta(days=SCAN_REACHES_BACK_DAYS),
+                "settled_after": FLAGS_SETTLED_AFTER_DAYS,
+            },
+        )
+        return list(found.scalars())
 
 
 def stored_days(engine: Engine, *, first_day: dt.date, last_day: dt.date) -> list[dt.date]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
 from typing import NamedTuple
@@ -25,6 +25,7 @@ from minerecon_dagster.core.schema import (
     parse_cashflows,
     parse_stack,
 )
+from minerecon_dagster.core.settlement_run import newest, slots_of_the_first_run
 from minerecon_dagster.core.states import DayJudgement, PeriodLook, Slot, judge_day, period_status, spans
 
 AGWS = AnswerKey("agws")
@@ -95,6 +96,8 @@ class DayReading:
         wind_error: why the wind output was not fetched; None where it was. It never makes a day fail.
         cashflows: rows of the indicative cashflows (EBOCF), by side.
         cashflow_errors: why those of a side are not known. It never makes a day fail.
+        made_at: of a day that is fetched after its re-run, when the newest row of each period and side was made; None
+            where no row says so.
     """
 
     day: dt.date
@@ -111,6 +114,7 @@ class DayReading:
     wind_error: str | None
     cashflows: Mapping[StackSide, list[EbocfRow]]
     cashflow_errors: Mapping[StackSide, str]
+    made_at: Mapping[Slot, dt.datetime | None] = field(default_factory=dict)
 
     @property
     def knows_wind_output(self) -> bool:
@@ -151,7 +155,7 @@ class DayReading:
         return all((look := self.looks.get((s, period))) and look.status in ("rows", "empty") for s in sides)
 
     def problem(self) -> str:
-        """Why the day is failing or incomplete, in one line; empty where it is neither."""
+        """Why the day is failing, incomplete or provisional though it is over; in one line, empty where it is not."""
         parts = []
         for side in self.sides:
             for word, slots in (("failed", self.judgement.failed), ("unpublished", self.judgement.unpublished)):
@@ -160,7 +164,19 @@ class DayReading:
                     first = self.errors.get((side, min(periods)))
                     parts.append(f"{side} periods {spans(periods)} {word}" + (f" ({first})" if first else ""))
         parts += [f"control total (BOAV {side}): {text}" for side, text in sorted(self.control_errors.items())]
+        parts += [text] if (text := self.first_run_problem()) else []
         return "; ".join(parts)
+
+    def first_run_problem(self) -> str:
+        """Which periods are of Elexon's first run still, by their own rows; empty where none is."""
+        early = self.judgement.first_run
+        if not early:
+            return ""
+        latest = max(at for slot in early if (at := self.made_at[slot]) is not None)
+        return (
+            f"periods {spans([period for _, period in early])} are of the first run, not run again by Elexon: "
+            f"newest row made {latest:%Y-%m-%d %H:%M} UTC"
+        )
 
 
 def read_day(
@@ -223,13 +239,39 @@ def read_day(
                 errors[slot] = f"HTTP {answer.status} without rows, and no control total to say whether it is empty"
             elif status == "unpublished" and due:
                 errors[slot] = "no rows, but the control total (BOAV) has volume: Elexon has not published it yet"
-    judgement = judge_day(day, looks, sides=sides, controls_missing=list(control_errors), now=now)
+    # Before the re-run all rows are of the first run, and the day is provisional by the clock.
+    made_at = _made_at(rows, boav, cashflows) if now > calendar.rerun_done_at(day) else {}
+    first_run = slots_of_the_first_run(day, made_at)
+    judgement = judge_day(day, looks, sides=sides, controls_missing=list(control_errors), first_run=first_run, now=now)
     stack = {(key.side, key.period): answer for key, answer in answers.items() if key.side and key.kind == "stack"}
     wind, wind_error = _wind_output(day, answers, failures)
     return DayReading(
         day, sides, judgement, looks, stack, rows, duplicates, boav, errors, control_errors, wind, wind_error,
-        cashflows, cashflow_errors,
+        cashflows, cashflow_errors, made_at,
     )  # fmt: skip
+
+
+def _made_at(
+    rows: Mapping[Slot, list[StackRow]],
+    boav: Mapping[StackSide, list[BoavRow]],
+    cashflows: Mapping[StackSide, list[EbocfRow]],
+) -> dict[Slot, dt.datetime | None]:
+    """When the newest row of each period and side was made.
+
+    Of the stack, or, where its rows do not say so, of the accepted volumes or the cashflows, which are of the same run.
+    """
+    found = {slot: newest(row.created_date_time for row in of_slot) for slot, of_slot in rows.items() if of_slot}
+    for report in (boav, cashflows):
+        if None not in found.values():
+            break
+        said: dict[Slot, dt.datetime] = {}
+        for side, of_side in report.items():
+            for row in of_side:
+                slot, at = (side, row.settlement_period), row.created_date_time
+                if at is not None and (slot not in said or said[slot] < at):
+                    said[slot] = at
+        found = {slot: at or said.get(slot) for slot, at in found.items()}
+    return found
 
 
 def _wind_output(

@@ -22,7 +22,10 @@ from minerecon_dagster.core.calendar import LONDON, period_count
 from minerecon_dagster.core.checks import Property, Result, Severity
 from minerecon_dagster.core.difficulty import why_unbelievable
 from minerecon_dagster.core.mining import broken_model_ratios
+from minerecon_dagster.core.settlement_run import RERUN_NOT_BEFORE
+from minerecon_dagster.core.states import spans
 from minerecon_dagster.pipeline.checks import PRICE_LIMIT_GBP_PER_MWH
+from minerecon_dagster.pipeline.rollups import Grain, look_at_sums
 from minerecon_dagster.warehouse.store import statement
 
 THERE_BY = dt.time(9)
@@ -88,7 +91,7 @@ class Standing:
         """What is wrong with it at ``now``, and how much; None where nothing is.
 
         A day that is not stored yet, or may still change, is given its time; one that Elexon has not
-        published whole, or of which a warning stands, is for a person to look at.
+        published whole, or not run again in time, or of which a warning stands, is for a person to look at.
         """
         if self.status == "failing":
             return "failing", "ERROR"
@@ -97,7 +100,8 @@ class Standing:
         if self.status in ("provisional", "incomplete"):
             if self.day <= last_day_to_be_final(now):
                 return f"{self.status} for too long", "ERROR"
-            return ("incomplete", "WARN") if self.status == "incomplete" else None
+            waits_for_elexon = any(p.name == c.ROWS_OF_THE_RERUN.full_name for p in self.open_problems)
+            return (self.status, "WARN") if self.status == "incomplete" or waits_for_elexon else None
         return ("warned", "WARN") if self.status == "warned" else None
 
 
@@ -211,20 +215,21 @@ def take_inventory(connection: Connection, first_day: dt.date, now: dt.datetime)
         _yesterday_is_there(standings, now),
         _days_become_final([s for s in standings if s.day <= last_day_to_be_final(now)]),
         _every_day_is_complete(standings, first_day, now),
+        _every_sum_is_of_its_days(connection, now),
         *look_at_rows(connection, first_day, dt.date.max),
     ]
 
 
 def look_at_rows(connection: Connection, first: dt.date, last: dt.date) -> list[Finding]:
-    """Whether the stored days from ``first`` to ``last`` are in the models' ratios, the sums of their rows, and made of
-    what can be believed.
+    """Whether the stored days from ``first`` to ``last`` are in the models' ratios, the sums of their rows, made of
+    what can be believed, and final only if their rows are of Elexon's second run.
 
     It reads all rows, exactly, and does not depend on what an earlier check of a day said: what other hands
     have changed since is found.
     """
     return [
         _every_model_ratio_holds(connection, first, last),
-        _every_day_matches_its_rows(connection, first, last),
+        *_days_and_their_rows(connection, first, last),
         _every_input_is_believable(connection, first, last),
     ]
 
@@ -308,10 +313,70 @@ def _every_model_ratio_holds(connection: Connection, first: dt.date, last: dt.da
     )
 
 
-def _every_day_matches_its_rows(connection: Connection, first: dt.date, last: dt.date) -> Finding:
-    span = {"first_day": first, "last_day": last}
+def _days_and_their_rows(connection: Connection, first: dt.date, last: dt.date) -> list[Finding]:
+    """Both properties that are read off all rows of all days, in one pass."""
+    span = {"first_day": first, "last_day": last, "rerun_not_before": RERUN_NOT_BEFORE}
     found = connection.execute(statement("inventory/days_and_rows"), span).one()
+    return [
+        _every_final_day_was_run_again(connection, found.looked_at, found.early),
+        _every_day_matches_its_rows(found.looked_at, found.differing),
+    ]
 
+
+def _every_final_day_was_run_again(connection: Connection, looked_at: int, early: Sequence[dt.date]) -> Finding:
+    """Of the final days that have a row of before the second run, whether a period has no newer one.
+
+    Wind rows alone are stored: a day without any, or whose rows do not say when they were made, is not judged here. Its
+    own check judges it by all its archived rows, at each look; what that has found right, or a person has accepted, is
+    not doubted here.
+    """
+    parameters = {"days": list(early), "rerun_not_before": RERUN_NOT_BEFORE}
+    rows = connection.execute(statement("inventory/first_run_periods"), parameters).all() if early else []
+
+    def kind(periods: Sequence[int]) -> tuple[str, Severity, tuple[str, ...], str]:
+        return f"final, and of the first run in periods {spans(periods)}", "ERROR", (), f"minerecon reingest {_DAY}"
+
+    return _finding(
+        c.EVERY_FINAL_DAY_WAS_RUN_AGAIN,
+        looked_at=looked_at,
+        expected=f"{looked_at:,} days, final only where their wind rows are of Elexon's second run",
+        actual=None,
+        groups=_groups((r.settlement_date, kind(r.periods)) for r in rows),
+        command="minerecon reingest FROM TO",
+    )
+
+
+def _every_sum_is_of_its_days(connection: Connection, now: dt.datetime) -> Finding:
+    grains: tuple[Grain, ...] = ("month", "year")
+    results = [
+        r
+        for grain in grains
+        for of_key in look_at_sums(connection, grain, now).values()
+        for r in of_key
+        if r.checked == c.SUMS_NOT_OLDER_THAN_PARTS
+    ]
+    wrong = [r for r in results if not r.passed]
+    repairs = list(dict.fromkeys(r.repair for r in wrong))
+    return Finding(
+        c.result(
+            c.EVERY_SUM_IS_OF_ITS_DAYS,
+            looked_at=len(results),
+            expected=f"{len(results)} months and years, each the sum of its days",
+            actual="all are" if results else "nothing is stored",
+            problem="; ".join(
+                f"{v.get('month', v.get('year'))} is {v['problem']}"
+                for r in wrong[: c.SAMPLE_SIZE]
+                for v in r.violations
+            )
+            or None,
+            repair="; ".join(repairs[:MOST_REPAIRS]) or c.SWEEP,
+            violations=[v for r in wrong for v in r.violations],
+        ),
+        (),
+    )
+
+
+def _every_day_matches_its_rows(looked_at: int, differing: Sequence[Mapping[str, Any]]) -> Finding:
     def kind(d: Mapping[str, Any]) -> tuple[str, Severity, tuple[str, ...], str]:
         if not d["is_stored"]:
             return "without sums, and have rows", "ERROR", (), f"minerecon reingest {_DAY}"
@@ -322,10 +387,10 @@ def _every_day_matches_its_rows(connection: Connection, first: dt.date, last: dt
 
     return _finding(
         c.EVERY_DAY_MATCHES_ITS_ROWS,
-        looked_at=found.looked_at,
-        expected=f"{found.looked_at:,} days equal to the sums of their rows",
+        looked_at=looked_at,
+        expected=f"{looked_at:,} days equal to the sums of their rows",
         actual=None,
-        groups=_groups((dt.date.fromisoformat(d["day"]), kind(d)) for d in found.differing),
+        groups=_groups((dt.date.fromisoformat(d["day"]), kind(d)) for d in differing),
         command="minerecon reingest FROM TO --from-archive",
     )
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Engine, text
 
 from minerecon_dagster.core import checks as c
-from minerecon_dagster.core.checks import Property, Result, result
+from minerecon_dagster.core.checks import Property, Result, passed, result
 from minerecon_dagster.core.mining import MINER_MODELS, broken_model_ratios
 from minerecon_dagster.pipeline.build import record_results
 from minerecon_dagster.warehouse.migrate import require_current
@@ -24,7 +24,14 @@ from minerecon_dagster.warehouse.store import execute_script, statement, waiting
 Grain = Literal["month", "year"]
 
 TIME_TO_FOLLOW = dt.timedelta(hours=1)
-"""How long sums may lag behind a day before they count as stale: the update chain and its queue need a while."""
+"""How long sums may lag behind a day before they count as stale: the update chain and its queue need a while. It is
+counted from the first day that they lack, and excuses nothing but the lag: sums that are other than what was summed, or
+not the sum of the very days that were summed, are wrong at once."""
+
+LAGGING = ("missing", "older than a day in it", "of other days than are stored")
+"""The problems of sums that another roll-up is due for, as the update chain makes it."""
+TYPED_IN = "not the sum of its days: changed after it was summed"
+"""The problem of sums that are not what the roll-up wrote, whatever their days have become since."""
 
 START_COMMAND = "minerecon reingest FROM TO"
 
@@ -51,14 +58,26 @@ class Comparison:
     Args:
         key: ``2025-03`` or ``2025``.
         problem: what is wrong with its sums; None where nothing is.
-        newest_day_built_at: when the newest of its days was built; None where no day is stored.
+        lagging_since: if they lag behind its days, since when.
         waits_for: its days with a failing check: the update chain leaves it alone until they are mended.
     """
 
     key: str
     problem: str | None
-    newest_day_built_at: dt.datetime | None
+    lagging_since: dt.datetime | None
     waits_for: Sequence[dt.date]
+
+    @property
+    def is_lagging(self) -> bool:
+        """Whether its sums are what they were made from, and a day was built since."""
+        return self.problem in LAGGING
+
+    def may_follow_until(self, now: dt.datetime) -> dt.datetime | None:
+        """Until when its sums may lag; None where they do not, or it is over at ``now``."""
+        if not self.is_lagging or self.lagging_since is None:
+            return None
+        until = self.lagging_since + TIME_TO_FOLLOW
+        return until if now < until else None
 
 
 def roll_up_months(engine: Engine, months: Iterable[str], now: dt.datetime) -> list[RollUp]:
@@ -104,8 +123,7 @@ def compare(connection: Connection, grain: Grain) -> list[Comparison]:
     """Compare the sums of every month (or year) that has a stored day or a sum with its days, in order."""
     found = connection.execute(statement(f"rollup/compare_{grain}s"))
     return [
-        Comparison(str(r[0]), problem=r.problem, newest_day_built_at=r.newest_day_built_at, waits_for=r.waits_for)
-        for r in found
+        Comparison(str(r[0]), problem=r.problem, lagging_since=r.lagging_since, waits_for=r.waits_for) for r in found
     ]
 
 
@@ -203,20 +221,22 @@ def record_sums(
 
 
 def _sums_follow(x: Comparison, grain: Grain, now: dt.datetime) -> Result:
-    """Whether the sums are there, not older than a day in them, and what the days say.
+    """Whether the sums are there, what was summed, what the days say, and not older than a day in them for long.
 
     Sums that wait for a failing day are stale too: what they show is not what their days say.
     """
-    late = x.newest_day_built_at is None or x.newest_day_built_at <= now - TIME_TO_FOLLOW
+    until = x.may_follow_until(now)
+    wrong = [{grain: x.key, "problem": x.problem, "waits_for": [day.isoformat() for day in x.waits_for]}]
     return result(
         c.SUMS_NOT_OLDER_THAN_PARTS,
         looked_at=1,
         expected="the sums of its days",
-        actual=x.problem or "the sums of its days",
+        actual="the sums of its days"
+        if until is None
+        else f"what was summed; a day came since, to follow by {until:%H:%M} UTC",
+        problem=x.problem,
         repair=f"minerecon reingest {x.waits_for[0]}" if x.waits_for else c.SWEEP,
-        violations=[{grain: x.key, "problem": x.problem, "waits_for": [day.isoformat() for day in x.waits_for]}]
-        if x.problem and late
-        else [],
+        violations=wrong if x.problem and until is None else [],
     )
 
 
@@ -238,7 +258,7 @@ def _ratios_hold(x: Comparison, grain: Grain, bitcoin: Mapping[str, Decimal], br
 
 
 _NOTHING_LEFT = [
-    result(checked, looked_at=1, expected="no sums: no day is stored", actual="none", repair=c.SWEEP)
+    passed(checked, looked_at=1, expected="no sums: no day is stored", actual="none", repair=c.SWEEP)
     for checked in (c.SUMS_NOT_OLDER_THAN_PARTS, c.ROLLUP_MODEL_RATIOS)
 ]
 

@@ -29,12 +29,15 @@ from minerecon_dagster.warehouse.tables import verifications
 
 Action = Literal["verify", "fix", "force-fix"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
-Outcome = Literal["right", "wrong", "repaired", "not repaired", "failed"]
+Outcome = Literal["right", "right in part", "wrong", "repaired", "not repaired", "failed"]
 """How a verification ended.
 
-``right``: nothing is wrong, and nothing was. ``repaired``: what a repair can mend is mended. ``not repaired``: it
-was tried, now or often enough before, and is still wrong. ``wrong``: something is, and no repair was asked for, or
-none can mend it. ``failed``: Elexon could not be asked, or the repair came to an error.
+``right``: nothing is wrong, and nothing was; every settlement period was compared with Elexon, row by row, flags
+included. ``right in part``: nothing was found wrong, and only a part was compared: control totals, a sample of periods,
+or the one of a spot fix; ``sampling``, ``periods_looked_at`` and ``detection_share`` say which. ``repaired``: what a
+repair can mend is mended. ``not repaired``: it was tried, now or often enough before, and is still wrong. ``wrong``:
+something is, and no repair was asked for, or none can mend it. ``failed``: Elexon could not be asked, or the repair
+came to an error.
 """
 Part = TypeVar("Part", int, str)
 

@@ -204,7 +204,8 @@ class Verifier:
         results = repair.report.results if repair.report is not None else repair.results
         left = problems_of(results)
         still_wrong = any(p.is_mendable or p.severity == "ERROR" for p in left)
-        outcome: Outcome = "not repaired" if still_wrong else "repaired" if has_changed(before, after) else "right"
+        nothing_new: Outcome = "repaired" if has_changed(before, after) else "right in part"
+        outcome: Outcome = "not repaired" if still_wrong else nothing_new
         return Verification(
             day=day,
             action="spot-fix",
@@ -268,7 +269,7 @@ class Verifier:
         found = Verification(
             day=day,
             action=order.action,
-            outcome="failed" if look.unseen else "wrong" if look.problems else "right",
+            outcome="failed" if look.unseen else "wrong" if look.problems else _right(look),
             results=look.results,
             problems=look.problems,
             before=look.stored,
@@ -452,4 +453,10 @@ def _outcome(before: _Look, repair: _Repair, after: _Look) -> Outcome:
         return "not repaired"
     if any(p.is_mendable for p in before.problems):
         return "repaired"
-    return "wrong" if after.problems else "right"
+    # What was fetched again whole was compared whole as it was written.
+    return "wrong" if after.problems else "right" if repair.asked else _right(after)
+
+
+def _right(look: _Look) -> Outcome:
+    """How a look ended that found nothing wrong: right only if it looked at everything."""
+    return "right" if look.comparison is not None and look.comparison.is_whole else "right in part"

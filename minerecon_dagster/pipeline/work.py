@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Self
 
@@ -26,6 +26,7 @@ from minerecon_dagster.core.errors import (
 )
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.register import Register
+from minerecon_dagster.core.states import accepting_first_run
 from minerecon_dagster.core.waivers import read_waivers
 from minerecon_dagster.pipeline import checks
 from minerecon_dagster.pipeline.build import (
@@ -237,7 +238,7 @@ class Worker:
 
     def _build(self, day: dt.date, fetched: _Fetched, *, rebuild: bool) -> DayReport:
         started = time.perf_counter()
-        found, wind_units = fetched.found, self._register.wind_units(day)
+        found, wind_units = self._accepting(fetched.found), self._register.wind_units(day)
         unmapped = self._unmapped(found)
         figures, results = self._recording(
             day,
@@ -348,7 +349,7 @@ class Worker:
         return results
 
     def _look(self, day: dt.date) -> tuple[list[Result], list[Rate]]:
-        found = from_archive(day, self._archive, self._sides)
+        found = self._accepting(from_archive(day, self._archive, self._sides))
         wind_units = self._register.wind_units(day)
         bids = list(wind_bids(found.reading, wind_units))
         snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -365,6 +366,14 @@ class Worker:
     def accepted(self, day: dt.date, results: Iterable[Result]) -> list[Result]:
         """The results of a day with what is waived of them today, by the waivers that `prepare` has read."""
         return self._waivers.applied(day, results, today=settlement_date(self._now()))
+
+    def _accepting(self, found: FetchedDay) -> FetchedDay:
+        """A fetched day with what a person has accepted of it: that Elexon will not run it again."""
+        (of_rerun,) = self.accepted(found.archived.day, [checks.rows_of_the_rerun(found.reading)])
+        if not of_rerun.is_waived:
+            return found
+        judgement = accepting_first_run(found.reading.judgement)
+        return replace(found, reading=replace(found.reading, judgement=judgement))
 
     def traffic(self) -> ClientStats | None:
         """What was asked of Elexon so far; None where nothing was."""

@@ -550,13 +550,15 @@ verifications = Table(
         comment="Settlement periods that differ: stored, Elexon now, after.",
     ),
     Column("unit_differences", JSONB, nullable=False, comment="BM units that differ: stored, Elexon now, after."),
-    Column("outcome", Text, nullable=False, comment="right, wrong, repaired, not repaired or failed."),
+    Column("outcome", Text, nullable=False, comment="right, right in part, wrong, repaired, not repaired or failed."),
     Column("error", Text, comment="Why it could not look, or could not repair; NULL where it could."),
     Column("run_id", Text, comment="The Dagster run."),
     Column("started_at", _Instant, nullable=False, comment="When the look began."),
     Column("finished_at", _Instant, nullable=False, comment="When it ended."),
     CheckConstraint("action IN ('verify', 'fix', 'force-fix', 'spot-fix', 'refetch')", name="action"),
-    CheckConstraint("outcome IN ('right', 'wrong', 'repaired', 'not repaired', 'failed')", name="outcome"),
+    CheckConstraint(
+        "outcome IN ('right', 'right in part', 'wrong', 'repaired', 'not repaired', 'failed')", name="outcome"
+    ),
     CheckConstraint("detection_share BETWEEN 0 AND 1", name="detection_share"),
     comment="Every comparison of a stored day with Elexon, and every repair: what was wrong, what was done, what changed.",
 )
@@ -664,6 +666,8 @@ def _period_sums() -> list[Column[Any]]:
         *_coverage(),
         Column("is_synthetic", Boolean, nullable=False, comment=_SYNTHETIC),
         Column("built_at", _Instant, nullable=False, comment="When the sums were last made."),
+        Column("summed", JSONB, comment="The sums as they were made, to tell figures that somebody typed in later."),
+        Column("summed_days", Text, comment="Fingerprint of the days that were summed, and of when each was built."),
     ]
 
 

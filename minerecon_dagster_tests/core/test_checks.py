@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.events import check_metadata
@@ -62,6 +66,77 @@ def test_all_violators_are_counted_and_a_sample_is_shown() -> None:
     found = failed(c.BOAV_WIND_VOLUME, 30)
     assert found.violation_count == 30
     assert len(found.sample) == SAMPLE_SIZE
+
+
+A_FIX = "minerecon reingest 2025-03-28"
+VIOLATIONS = st.lists(st.fixed_dictionaries({"bmu_id": st.text(max_size=4)}), max_size=4)
+
+
+@given(
+    looked_at=st.integers(-2, 5),
+    count=st.integers(-2, 8),
+    violations=VIOLATIONS,
+    actual=st.sampled_from(["5 rows", "not 5 rows", "Missing", "older than a day in it", "0 missing", "nothing"]),
+    waiver=st.sampled_from([None, "agreed (accepted by A. Person)"]),
+    until=st.sampled_from([None, DAY]),
+)
+def test_no_result_says_one_thing_and_its_opposite(
+    looked_at: int,
+    count: int,
+    violations: list[dict[str, str]],
+    actual: str,
+    waiver: str | None,
+    until: dt.date | None,
+) -> None:
+    try:
+        made = Result(c.SIGNS_BY_FORMULA, looked_at, "5 rows", actual, A_FIX, count, violations, waiver, until)
+    except ValueError:
+        return
+    assert made.looked_at >= 0
+    assert made.violation_count >= len(made.violations)
+    assert bool(made.violation_count) == bool(made.violations)
+    assert made.passed == (made.looked_at > 0 and not made.violations)
+    assert not (made.passed and actual in ("not 5 rows", "Missing", "older than a day in it"))
+    assert (made.waiver is None) == (made.waived_until is None)
+    assert not (made.passed and made.waiver)
+
+
+@given(looked_at=st.integers(0, 5), violations=VIOLATIONS)
+def test_whatever_is_found_makes_a_result_and_the_words_for_a_failure_are_in_failures_alone(
+    looked_at: int, violations: list[dict[str, str]]
+) -> None:
+    made = result(
+        c.SIGNS_BY_FORMULA, looked_at=looked_at, expected="x", actual="as it is", problem="not as it was",
+        repair=A_FIX, violations=violations,
+    )  # fmt: skip
+    assert made.passed == (looked_at > 0 and not violations)
+    assert (made.actual == "as it is") == made.passed
+    assert made.violation_count == len(violations)
+
+
+@pytest.mark.parametrize(
+    "contradiction",
+    [
+        {"violation_count": 0, "violations": ({"bmu_id": "T_A-1"},)},
+        {"violation_count": 2, "violations": ()},
+        {"actual": "not the sum of its days"},
+        {"actual": "could not look: gone"},
+        {"waiver": "agreed", "waived_until": DAY},
+        {"looked_at": -1},
+    ],
+)
+def test_a_result_that_contradicts_itself_cannot_be_made(contradiction: dict[str, Any]) -> None:
+    holds = c.passed(c.SIGNS_BY_FORMULA, looked_at=3, expected="x", actual="the same", repair=A_FIX)
+    assert holds.passed
+    with pytest.raises(ValueError, match=r"money\.signs_by_formula: "):
+        replace(holds, **contradiction)
+
+
+def test_a_passed_result_has_looked_and_a_failed_one_names_a_violator() -> None:
+    with pytest.raises(ValueError, match="looked at nothing"):
+        c.passed(c.SIGNS_BY_FORMULA, looked_at=0, expected="x", actual="x", repair=A_FIX)
+    with pytest.raises(ValueError, match="nothing violates it"):
+        c.failed(c.SIGNS_BY_FORMULA, looked_at=3, expected="x", problem="y", repair=A_FIX)
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,9 @@ def test_all_is_well_of_days_that_are_there_final_and_the_sums_of_their_rows(fil
         "yesterday_is_there": 1,
         "days_become_final": 13,
         "every_day_is_complete": 14,
+        "every_sum_is_of_its_days": 3,
         "every_model_ratio_holds": 14,
+        "every_final_day_was_run_again": 14,
         "every_day_matches_its_rows": 14,
     }
 
@@ -346,7 +348,9 @@ def test_typed_in_totals_of_a_day_are_out_of_the_models_ratios(filled: Engine) -
                 text("UPDATE minerecon.bitcoin_daily_summaries SET mined_btc = :b"
                      " WHERE miner_model = :m AND summary_date = '2025-03-26'"), {"b": Decimal(btc), "m": model},
             )  # fmt: skip
-    assert red(look(filled)) == dict.fromkeys(
+    found = red(look(filled))
+    assert found.pop("every_sum_is_of_its_days") == c.SWEEP, "its month has the sum of what it was"
+    assert found == dict.fromkeys(
         ("every_model_ratio_holds", "every_day_matches_its_rows"), "minerecon recalculate 2025-03-26"
     )
 
@@ -428,7 +432,78 @@ def test_what_other_hands_changed_in_rows_or_sums_of_any_day_is_found(
     change(filled, fault.replace("{windy}", f"DATE '{day}'"))
     finding = look(filled)["every_day_matches_its_rows"]
     assert [group.headline for group in finding.groups] == [f"{day} is not the sums of the {names}"]
-    assert red(look(filled)) == {"every_day_matches_its_rows": command.format(day=day)}
+    found = red(look(filled))
+    found.pop("every_sum_is_of_its_days", None)  # where a day's own sum was changed
+    assert found == {"every_day_matches_its_rows": command.format(day=day)}
+
+
+@pytest.mark.parametrize("table", ["monthly_summaries", "yearly_summaries"])
+def test_a_typed_in_total_is_found_though_its_newest_day_was_built_a_minute_ago(filled: Engine, table: str) -> None:
+    change(
+        filled,
+        f"UPDATE minerecon.{table} SET curtailed_mwh = curtailed_mwh + 1",
+        "UPDATE minerecon.daily_summaries SET built_at = now() WHERE summary_date = (SELECT max(summary_date)"
+        " FROM minerecon.daily_summaries)",
+    )
+    now = dt.datetime.now(dt.UTC)
+    with filled.connect() as connection:
+        (finding,) = (
+            f for f in take_inventory(connection, FIRST, now) if f.result.checked == c.EVERY_SUM_IS_OF_ITS_DAYS
+        )
+    assert not finding.result.passed
+    assert "not the sum of its days: changed after it was summed" in finding.result.actual
+    assert finding.result.repair == c.SWEEP
+
+
+def _made(engine: Engine, made_at: str, day: str = "2025-03-26", *, periods: str = "settlement_period > 0") -> None:
+    """Let a day's rows have been made at that time, as of before anything looked at when they were."""
+    change(
+        engine,
+        f"DELETE FROM minerecon.reconciliation_latest WHERE settlement_date = '{day}' AND check_name ="
+        f" '{c.ROWS_OF_THE_RERUN.name}'",
+        f"UPDATE minerecon.curtailment_records SET elexon_created_at = {made_at}"
+        f" WHERE settlement_date = '{day}' AND {periods}",
+    )
+
+
+def test_a_final_day_whose_rows_are_of_the_first_run_is_found_and_told_with_its_periods(filled: Engine) -> None:
+    _made(filled, "start_time + interval '24 hours 15 minutes'")
+    assert red(look(filled)) == {}, "about 24 h 44 min after their start periods are run again"
+    _made(filled, "start_time + interval '44 minutes'", periods="settlement_period BETWEEN 10 AND 12")
+    finding = look(filled)["every_final_day_was_run_again"]
+    assert [group.headline for group in finding.groups] == [
+        "2025-03-26 is final, and of the first run in periods 10-12"
+    ]
+    assert finding.result.repair == "minerecon reingest 2025-03-26"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "UPDATE minerecon.daily_summaries SET state = 'provisional' WHERE summary_date = '2025-03-26'",
+        "UPDATE minerecon.curtailment_records SET elexon_created_at = NULL WHERE settlement_date = '2025-03-26'",
+        "INSERT INTO minerecon.reconciliation_results (settlement_date, check_family, check_name, passed, severity,"
+        " looked_at, violation_count, violations, repair, evaluated_at) VALUES ('2025-03-26', 'completeness',"
+        " 'rows_of_the_rerun', true, 'WARN', 96, 0, '[]', '', now())",
+    ],
+    ids=["a provisional day", "rows that do not say", "a day whose check has looked at all its rows"],
+)
+def test_what_is_no_evidence_of_a_first_run_does_not_turn_a_final_day_red(filled: Engine, fault: str) -> None:
+    _made(filled, "start_time + interval '44 minutes'")
+    change(filled, fault)
+    assert "every_final_day_was_run_again" not in red(look(filled))
+
+
+@pytest.mark.parametrize(
+    ("now", "what"),
+    [("2025-03-30T08:00:00+00:00", "provisional"), ("2025-03-30T11:01:00+00:00", "provisional for too long")],
+)
+def test_a_day_that_elexon_has_not_run_again_is_told_at_once_with_the_reason(now: str, what: str) -> None:
+    name = c.ROWS_OF_THE_RERUN.full_name
+    late = Problem(name, "WARN", "minerecon reingest 2025-03-28", None, None)
+    by_the_clock = Standing(D("2025-03-29"), "provisional", True, False, 48, [])
+    (group,) = group_days([Standing(DAY, "provisional", True, False, 48, [late]), by_the_clock], at(now))
+    assert str(group) == f"2025-03-28 is {what} ({name}): minerecon reingest 2025-03-28"
 
 
 def test_rows_of_a_day_without_sums_are_found(filled: Engine) -> None:

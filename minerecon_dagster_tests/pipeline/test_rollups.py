@@ -300,6 +300,105 @@ def test_the_check_lists_stale_sums_and_passes_when_they_are_summed(warehouse: E
     assert checked.repair == "minerecon reingest 2025-03-29"
 
 
+KEYS: dict[Grain, tuple[str, str, str]] = {
+    "month": ("monthly_summaries", "year_month = '2025-03'", "2025-03"),
+    "year": ("yearly_summaries", "year = 2025", "2025"),
+}
+TYPED = (
+    "UPDATE minerecon.{table} SET curtailed_mwh = curtailed_mwh + 0.000001 WHERE {key}",
+    "UPDATE minerecon.{table} SET days_final = days_final - 1 WHERE {key}",
+    "UPDATE minerecon.{table} SET wind_generation_mwh = NULL WHERE {key}",
+    "UPDATE minerecon.bitcoin_{table} SET mined_btc = mined_btc * 2 WHERE {key} AND miner_model = 'S9'",
+    "DELETE FROM minerecon.bitcoin_{table} WHERE {key} AND miner_model = 'S9'",
+    "UPDATE minerecon.bitcoin_{table} SET days_present = days_present - 1, days_final = days_final - 1 WHERE {key}",
+    "DELETE FROM minerecon.{table} WHERE {key}",
+)
+
+
+@pytest.mark.parametrize("grain", ["month", "year"])
+@pytest.mark.parametrize("fault", TYPED)
+def test_what_is_typed_into_the_running_month_or_year_is_red_at_once_though_its_day_was_built_just_now(
+    warehouse: Engine, grain: Grain, fault: str
+) -> None:
+    store(warehouse, days("2025-03-01", "2025-03-28"), built_at=NOW)
+    roll_up_all(warehouse)
+    table, key, name = KEYS[grain]
+    with warehouse.begin() as connection:
+        connection.execute(text(fault.format(table=table, key=key)))
+    # Today is built every half an hour, and was just now.
+    store(warehouse, [D("2025-03-28")], curtailed_mwh=Decimal(7), built_at=NOW + dt.timedelta(minutes=1))
+    checked, _ = look(warehouse, grain, NOW + dt.timedelta(minutes=2))
+    assert not checked.passed
+    (violation,) = checked.violations
+    assert violation[grain] == name
+    assert violation["problem"] == "not the sum of its days: changed after it was summed"
+
+
+@pytest.mark.parametrize("grain", ["month", "year"])
+def test_a_sum_that_only_lags_passes_for_an_hour_and_its_words_do_not_say_that_it_is_wrong(
+    warehouse: Engine, grain: Grain
+) -> None:
+    store(warehouse, days("2025-03-01", "2025-03-28"), built_at=NOW)
+    roll_up_all(warehouse)
+    built = NOW + dt.timedelta(minutes=1)
+    store(warehouse, [D("2025-03-28")], curtailed_mwh=Decimal(7), built_at=built)
+    with warehouse.connect() as connection:
+        (result, _) = look_at_sums(connection, grain, built + dt.timedelta(minutes=5))[KEYS[grain][2]]
+    assert result.passed
+    assert result.actual == "what was summed; a day came since, to follow by 07:01 UTC"
+
+
+@pytest.mark.parametrize("grain", ["month", "year"])
+def test_a_running_month_that_nothing_sums_any_more_is_red_after_an_hour_though_today_is_always_new(
+    warehouse: Engine, grain: Grain
+) -> None:
+    store(warehouse, days("2025-03-01", "2025-03-27"), built_at=NOW)
+    roll_up_all(warehouse)
+    for half_hours in (1, 2, 3):
+        built = NOW + half_hours * dt.timedelta(minutes=30)
+        store(warehouse, [D("2025-03-28")], curtailed_mwh=Decimal(half_hours), built_at=built)
+        store(warehouse, [D("2025-03-27")], built_at=NOW + dt.timedelta(minutes=30))
+    checked, _ = look(warehouse, grain, built + dt.timedelta(minutes=1))
+    assert [v["problem"] for v in checked.violations] == ["older than a day in it"]
+
+
+@pytest.mark.parametrize("grain", ["month", "year"])
+def test_a_day_that_was_built_before_a_sum_and_committed_after_it_is_lag_and_no_typed_in_total(
+    warehouse: Engine, grain: Grain
+) -> None:
+    store(warehouse, days("2025-03-01", "2025-03-27"), built_at=NOW)
+    roll_up_all(warehouse)
+    store(warehouse, [D("2025-03-28")], built_at=NOW - dt.timedelta(seconds=20))
+    assert look(warehouse, grain, NOW + dt.timedelta(minutes=1))[0].passed
+    checked, _ = look(warehouse, grain, NOW + TIME_TO_FOLLOW)
+    assert [v["problem"] for v in checked.violations] == ["of other days than are stored"]
+
+
+@pytest.mark.parametrize("grain", ["month", "year"])
+def test_a_day_that_other_hands_change_is_no_lag(warehouse: Engine, grain: Grain) -> None:
+    store(warehouse, days("2025-03-01", "2025-03-28"), built_at=NOW)
+    roll_up_all(warehouse)
+    with warehouse.begin() as connection:
+        connection.execute(text("UPDATE minerecon.daily_summaries SET paid_gbp = 1 WHERE summary_date = '2025-03-28'"))
+    checked, _ = look(warehouse, grain, NOW + dt.timedelta(minutes=1))
+    assert [v["problem"] for v in checked.violations] == ["not the sum of its days"]
+
+
+@pytest.mark.parametrize("grain", ["month", "year"])
+def test_sums_of_before_an_upgrade_are_compared_with_their_days_and_not_suspected(
+    warehouse: Engine, grain: Grain
+) -> None:
+    store(warehouse, days("2025-03-01", "2025-03-28"), built_at=NOW)
+    roll_up_all(warehouse)
+    table, key, _ = KEYS[grain]
+    with warehouse.begin() as connection:
+        connection.execute(text(f"UPDATE minerecon.{table} SET summed = NULL, summed_days = NULL"))
+    assert look(warehouse, grain, NOW)[0].passed
+    with warehouse.begin() as connection:
+        connection.execute(text(f"UPDATE minerecon.{table} SET record_count = record_count + 1 WHERE {key}"))
+    assert not look(warehouse, grain, NOW)[0].passed
+
+
 @pytest.mark.parametrize("grain", ["month", "year"])
 def test_the_checks_fail_where_they_have_nothing_to_look_at(warehouse: Engine, grain: Grain) -> None:
     for checked in look(warehouse, grain):

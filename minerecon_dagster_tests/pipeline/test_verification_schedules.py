@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 from minerecon_dagster.core.calendar import LONDON
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.jobs import VERIFY, VERIFY_OP
+from minerecon_dagster.pipeline.due import FLAGS_SETTLED_AFTER_DAYS, ranges
 from minerecon_dagster.resources.dagster_resources import ClockResource
 from minerecon_dagster.schedules import build_verification_schedules, days_in_progress
 from minerecon_dagster_tests.fake_elexon import Fault, fake_elexon, stack_path
@@ -80,12 +81,23 @@ class Records:
             day=day,
         )
 
-    def verified(self, day: dt.date, outcome: str, action: str = "fix") -> None:
+    def verified(
+        self, day: dt.date, outcome: str, action: str = "fix", *, at: str = "now", share: int | str | None = None
+    ) -> None:
         self._execute(
             "INSERT INTO minerecon.verifications (settlement_date, requested_by, action, problems, period_differences,"
-            " unit_differences, outcome, started_at, finished_at)"
-            " VALUES (:day, 'a test', :action, '[]', '[]', '[]', :outcome, now(), now())",
-            day=day, action=action, outcome=outcome,
+            " unit_differences, outcome, started_at, finished_at, detection_share)"
+            " VALUES (:day, 'a test', :action, '[]', '[]', '[]', :outcome, CAST(:at AS timestamptz),"
+            " CAST(:at AS timestamptz), :share)",
+            day=day, action=action, outcome=outcome, at=at, share=share,
+        )  # fmt: skip
+
+    def fetched(self, day: dt.date, at: str) -> None:
+        self._execute("DELETE FROM minerecon.ingestion_progress WHERE settlement_date = :day", day=day)
+        self._execute(
+            "INSERT INTO minerecon.ingestion_progress (settlement_date, settlement_period, stack_side, status,"
+            " row_count, fetched_at, is_synthetic) VALUES (:day, 7, 'bid', 'rows', 3, CAST(:at AS timestamptz), false)",
+            day=day, at=at,
         )  # fmt: skip
 
     def _execute(self, statement: str, **parameters: Any) -> None:
@@ -249,10 +261,10 @@ def test_the_audit_says_what_it_drew_and_by_which_seed(
     assert "drawn from 3 stored days with the seed 2025-W24: 2025-06-02 to 2025-06-04" in said
 
 
-def test_the_scan_takes_the_stored_days_of_the_month_before_by_control_totals(
-    scheduler: Scheduler, store: Store
+def test_the_scan_takes_the_stored_days_of_the_month_before_all_periods_of_them(
+    scheduler: Scheduler, store: Store, records: Records
 ) -> None:
-    store(D("2025-04-20"), D("2025-05-10"))
+    store(D("2025-05-01"), D("2025-05-10"))
     store(D("2025-05-12"), D("2025-06-02"))
     third = dt.datetime.fromisoformat("2025-06-03T08:30:05+01:00")
     assert scheduler.asked("monthly_restatement_scan", third) == [
@@ -260,9 +272,56 @@ def test_the_scan_takes_the_stored_days_of_the_month_before_by_control_totals(
         ("2025-05-12", "2025-05-31"),
     ]
     found = config(scheduler, "monthly_restatement_scan", third)
-    assert (found["requested_by"], found["sampling"]) == ("monthly_restatement_scan 2025-05", "controls")
+    assert (found["requested_by"], found["sampling"]) == ("monthly_restatement_scan 2025-05", "full")
     january = dt.datetime.fromisoformat("2025-01-03T08:30:05+00:00")
     assert "no day of 2024-12 is stored" in scheduler.skipped("monthly_restatement_scan", january)
+
+
+def test_the_scan_looks_again_at_days_whose_flags_might_still_change_at_the_last_one(
+    scheduler: Scheduler, store: Store, records: Records
+) -> None:
+    store(D("2025-04-01"), D("2025-05-31"))
+    third = dt.datetime.fromisoformat("2025-06-03T08:30:05+01:00")
+
+    def looked_at_before_may() -> list[tuple[str, str]]:
+        found = [day for day in days_of(scheduler.asked("monthly_restatement_scan", third)) if day < D("2025-05-01")]
+        return [(str(a), str(b)) for a, b in ranges(found, at_most=31)]
+
+    assert looked_at_before_may() == [("2025-04-01", "2025-04-30")], "nobody has looked at them at all"
+    for day in days_of([("2025-04-01", "2025-04-30")]):
+        records.verified(day, "right", at="2025-05-03T08:31:00+01:00", share=1)
+    assert looked_at_before_may() == [("2025-04-06", "2025-04-30")], "of the others flags were settled on 3 May"
+    records.verified(D("2025-04-10"), "right in part", at="2025-05-20T08:31:00+01:00", share="0.1")
+    records.verified(D("2025-04-11"), "failed", at="2025-05-20T08:31:00+01:00", share=1)
+    assert looked_at_before_may() == [("2025-04-06", "2025-04-30")], "neither a part nor a failure is a look"
+    records.verified(D("2025-04-10"), "right", at="2025-05-20T08:31:00+01:00", share=1)
+    records.fetched(D("2025-04-20"), "2025-05-20T08:31:00+01:00")
+    records.fetched(D("2025-04-21"), "2025-05-10T08:31:00+01:00")
+    assert looked_at_before_may() == [
+        ("2025-04-06", "2025-04-09"), ("2025-04-11", "2025-04-19"), ("2025-04-21", "2025-04-30"),
+    ], "looked at, and fetched, when they were settled"  # fmt: skip
+
+
+def test_two_scans_that_were_missed_are_made_good_and_years_are_not_fetched(
+    scheduler: Scheduler, store: Store, records: Records
+) -> None:
+    store(D("2024-06-01"), D("2025-05-31"))
+    third = dt.datetime.fromisoformat("2025-06-03T08:30:05+01:00")
+    assert days_of(scheduler.asked("monthly_restatement_scan", third))[0] == D("2025-03-02")
+
+
+@pytest.mark.parametrize("first", [D("2025-12-10"), D("2026-03-20"), D("2026-04-17"), D("2026-05-01"), D("2027-12-20")])
+def test_flags_are_settled_after_sixteen_working_days_whatever_holidays_fall_into_them(first: dt.date) -> None:
+    holidays = {
+        D(day)
+        for day in (
+            "2025-12-25", "2025-12-26", "2026-01-01", "2026-04-03", "2026-04-06", "2026-05-04", "2026-05-25",
+            "2027-12-27", "2027-12-28", "2028-01-03",
+        )
+    }  # fmt: skip
+    for start in (first + n * ONE_DAY for n in range(12)):
+        after = [start + n * ONE_DAY for n in range(1, FLAGS_SETTLED_AFTER_DAYS + 1)]
+        assert sum(day.weekday() < 5 and day not in holidays for day in after) >= 16
 
 
 def days_of(ranges: list[tuple[str, str]]) -> list[dt.date]:

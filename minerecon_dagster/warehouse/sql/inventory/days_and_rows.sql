@@ -1,12 +1,14 @@
 -- The days from :first_day to :last_day whose sums are not those of their rows, and how many days were compared. One
--- pass over all records and calculations, exact; what a row itself should be is for the checks of its day.
+-- pass over all records and calculations, exact; what a row itself should be is for the checks of its day. And the final
+-- days among them that have a record which was made sooner than :rerun_not_before after its period's start.
 WITH records AS (
     SELECT settlement_date AS day, count(*) AS record_count, count(*) FILTER (WHERE so_flag) AS so_record_count,
            coalesce(sum(curtailed_mwh) FILTER (WHERE so_flag), 0) AS curtailed_mwh,
            coalesce(sum(payment_gbp) FILTER (WHERE so_flag AND payment_gbp > 0), 0) AS paid_gbp,
            coalesce(-sum(payment_gbp) FILTER (WHERE so_flag AND payment_gbp < 0), 0) AS refunded_gbp,
            coalesce(sum(curtailed_mwh) FILTER (WHERE so_flag AND payment_gbp IS NULL), 0) AS unpriced_mwh,
-           sum(curtailed_mwh) AS all_bids_mwh, coalesce(sum(payment_gbp), 0) AS all_bids_payment_gbp
+           sum(curtailed_mwh) AS all_bids_mwh, coalesce(sum(payment_gbp), 0) AS all_bids_payment_gbp,
+           bool_or(elexon_created_at - start_time < CAST(:rerun_not_before AS interval)) AS has_early
     FROM minerecon.curtailment_records WHERE settlement_date BETWEEN :first_day AND :last_day GROUP BY settlement_date
 ), wind AS (
     SELECT settlement_date AS day, count(wind_onshore_mw) AS onshore_count, count(wind_offshore_mw) AS offshore_count,
@@ -40,7 +42,7 @@ WITH records AS (
            sum(all_bids_paid_gbp - all_bids_refunded_gbp) AS all_bids_payment_gbp
     FROM minerecon.period_summaries WHERE settlement_date BETWEEN :first_day AND :last_day GROUP BY settlement_date
 ), compared AS (
-    SELECT day, d.summary_date IS NOT NULL AS is_stored, bitcoin.models,
+    SELECT day, d.summary_date IS NOT NULL AS is_stored, bitcoin.models, d.is_final AND r.has_early AS is_early,
            (coalesce(r.record_count, 0), coalesce(r.so_record_count, 0), coalesce(r.curtailed_mwh, 0),
             coalesce(r.paid_gbp, 0), coalesce(r.refunded_gbp, 0), coalesce(r.unpriced_mwh, 0),
             coalesce(r.all_bids_mwh, 0), coalesce(r.all_bids_payment_gbp, 0))
@@ -72,7 +74,7 @@ WITH records AS (
     FULL OUTER JOIN units AS u USING (day)
     FULL OUTER JOIN periods AS p USING (day)
 )
-SELECT count(*) AS looked_at,
+SELECT count(*) AS looked_at, coalesce(array_agg(day ORDER BY day) FILTER (WHERE is_early), '{}') AS early,
        coalesce(jsonb_agg(jsonb_build_object(
            'day', day, 'is_stored', is_stored, 'records', records_differ, 'wind', wind_differs, 'units', units_differ,
            'periods', periods_differ, 'models', models

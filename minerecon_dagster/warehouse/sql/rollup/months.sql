@@ -5,7 +5,7 @@ DELETE FROM minerecon.monthly_summaries WHERE year_month = ANY(CAST(:months AS t
 INSERT INTO minerecon.monthly_summaries (
     year_month, curtailed_mwh, paid_gbp, refunded_gbp, unpriced_mwh, all_bids_mwh, all_bids_payment_gbp, record_count,
     so_record_count, wind_generation_mwh, wind_onshore_mwh, wind_offshore_mwh, days_expected, days_present, days_final,
-    is_synthetic, built_at
+    is_synthetic, built_at, summed_days
 )
 SELECT p.year_month, sum(d.curtailed_mwh), sum(d.paid_gbp), sum(d.refunded_gbp), sum(d.unpriced_mwh),
        sum(d.all_bids_mwh), sum(d.all_bids_payment_gbp), sum(d.record_count), sum(d.so_record_count),
@@ -13,7 +13,9 @@ SELECT p.year_month, sum(d.curtailed_mwh), sum(d.paid_gbp), sum(d.refunded_gbp),
        CASE WHEN count(*) = count(d.wind_onshore_mwh) THEN sum(d.wind_onshore_mwh) END,
        CASE WHEN count(*) = count(d.wind_offshore_mwh) THEN sum(d.wind_offshore_mwh) END,
        p.next_day - p.first_day, count(*), count(*) FILTER (WHERE d.is_final),
-       bool_or(d.is_synthetic), greatest(CAST(:now AS timestamptz), max(d.built_at))
+       bool_or(d.is_synthetic), greatest(CAST(:now AS timestamptz), max(d.built_at)),
+       md5(string_agg(to_char(d.summary_date, 'YYYYMMDD') || ' ' || extract(epoch FROM d.built_at), ','
+                      ORDER BY d.summary_date))
 FROM (
     SELECT year_month, to_date(year_month, 'YYYY-MM') AS first_day,
            CAST(to_date(year_month, 'YYYY-MM') + interval '1 month' AS date) AS next_day
@@ -32,3 +34,12 @@ JOIN minerecon.daily_summaries AS d ON d.summary_date >= to_date(s.year_month, '
 JOIN minerecon.bitcoin_daily_summaries AS b USING (summary_date)
 WHERE s.year_month = ANY(CAST(:months AS text[]))
 GROUP BY s.year_month, b.miner_model, s.days_expected, s.built_at;
+-- What was summed, beside the figures: whatever is typed into them later is another, and is told from sums that lag.
+UPDATE minerecon.monthly_summaries AS s
+SET summed = to_jsonb(s) - CAST(ARRAY[
+        'payment_gbp', 'curtailed_share', 'is_complete', 'built_at', 'summed', 'summed_days'
+    ] AS text[]) || jsonb_build_object('bitcoin', (
+        SELECT jsonb_object_agg(b.miner_model, jsonb_build_array(b.mined_btc, b.days_present, b.days_final))
+        FROM minerecon.bitcoin_monthly_summaries AS b WHERE b.year_month = s.year_month
+    ))
+WHERE s.year_month = ANY(CAST(:months AS text[]));

@@ -7,7 +7,7 @@ SELECT settlement_date, (
       AND v.action IN ('fix', 'refetch') AND v.outcome IN ('not repaired', 'failed')
       AND v.verification_id > coalesce((
           SELECT max(r.verification_id) FROM minerecon.verifications AS r
-          WHERE r.settlement_date = f.settlement_date AND r.outcome IN ('right', 'repaired')
+          WHERE r.settlement_date = f.settlement_date AND r.outcome IN ('right', 'right in part', 'repaired')
       ), 0)
 ) AS attempts
 FROM (

@@ -5,7 +5,7 @@ WITH chosen AS (
 ), outcomes AS (
     SELECT outcome, count(*) AS n FROM chosen GROUP BY outcome
 ), newest AS (
-    SELECT * FROM chosen WHERE outcome <> 'right' ORDER BY finished_at DESC, verification_id DESC LIMIT :sample_size
+    SELECT * FROM chosen WHERE outcome NOT IN ('right', 'right in part') ORDER BY finished_at DESC, verification_id DESC LIMIT :sample_size
 )
 SELECT (SELECT max(finished_at) FROM chosen) AS last_at,
        (SELECT coalesce(jsonb_object_agg(outcome, n), '{}') FROM outcomes) AS outcomes,
