@@ -14,6 +14,7 @@ import dagster as dg
 from minerecon_dagster import automation
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.price import PRICE
+from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.instance import hold_connections
 from minerecon_dagster.pipeline.exports import Export, export_month, months_with_days
 from minerecon_dagster.resources.dagster_resources import ArchiveResource, ClockResource, WarehouseResource
@@ -129,7 +130,7 @@ def _export(
     from minerecon_dagster.pipeline.export_files import ExportError
 
     hold_connections(context.instance)
-    not_done = []
+    not_done: dict[str, str] = {}
     engine = warehouse.engine()
     try:
         store = archive.store()
@@ -137,8 +138,8 @@ def _export(
             try:
                 export = export_month(engine, store, month, now)
             except ExportError as error:
-                not_done.append(f"{month}: {error}")
-                _log.error("not done: %s", not_done[-1])
+                not_done[month] = f"{month}: {error}"
+                _log.error("not done: %s", not_done[month])
                 continue
             if export is None:
                 _log.info("no day is stored of %s: no export", month)
@@ -149,7 +150,10 @@ def _export(
     finally:
         engine.dispose()
     if not_done:
-        raise dg.Failure(f"{len(not_done)} of {len(months)} months not done: {'; '.join(not_done)}")
+        raise dg.Failure(
+            f"{len(not_done)} of {len(months)} months not done: {'; '.join(not_done.values())}",
+            metadata=Unfinished.of(not_done).to_metadata(),
+        )
 
 
 def _line(export: Export) -> str:

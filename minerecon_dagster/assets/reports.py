@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
+from sqlalchemy.exc import SQLAlchemyError
 
 from minerecon_dagster import automation
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.price import PRICE
+from minerecon_dagster.core.errors import ConfigurationError, MinereconError
+from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.resources.dagster_resources import ArchiveResource, ClockResource, WarehouseResource
 from minerecon_dagster.settings import Settings
 
@@ -60,10 +63,19 @@ def build_monthly_report(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
     ) -> Iterator[Any]:
         from minerecon_dagster.reports.publish import publish_month
 
+        not_done: dict[str, str] = {}
         engine = warehouse.engine()
         try:
             for month in context.partition_keys:
-                report = publish_month(engine, archive.store(), month, clock.now())
+                try:
+                    report = publish_month(engine, archive.store(), month, clock.now())
+                except ConfigurationError:
+                    raise
+                except (MinereconError, SQLAlchemyError) as error:
+                    # One month's failure is its own: the others are drawn, and the step names it at its end.
+                    not_done[month] = f"{month}: {' '.join(str(error).split())}"
+                    _log.error("not done: %s", not_done[month])
+                    continue
                 if report is None:
                     _log.info("no day is stored of %s: no report", month)
                     continue
@@ -75,6 +87,11 @@ def build_monthly_report(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
                 )
         finally:
             engine.dispose()
+        if not_done:
+            raise dg.Failure(
+                f"{len(not_done)} of {len(context.partition_keys)} months not done: {'; '.join(not_done.values())}",
+                metadata=Unfinished.of(not_done).to_metadata(),
+            )
         yield from ()
 
     return monthly_report
