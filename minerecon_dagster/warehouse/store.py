@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -12,12 +13,13 @@ from typing import cast
 from psycopg2.extensions import cursor as PostgresCursor  # noqa: N812 - a class of that name
 from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.warehouse.roles import PIPELINE
 
+_log = logging.getLogger(__name__)
 _SQL = Path(__file__).parent / "sql"
 
 
@@ -115,7 +117,16 @@ def day_lock(engine: Engine, day: dt.date, *, wait_s: float = 900.0) -> Iterator
         try:
             yield
         finally:
-            transaction.rollback()
+            try:
+                transaction.rollback()
+            except DBAPIError as error:
+                # The lock went with its connection, and what was done under it is committed or not by itself: a day
+                # that is stored is not reported as not done.
+                _log.warning("%s: the connection that held the day's lock was lost: %s", day, _one_line(error))
+
+
+def _one_line(error: DBAPIError) -> str:
+    return " ".join(str(error.orig).split())
 
 
 def cursor(connection: Connection) -> PostgresCursor:
