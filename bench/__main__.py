@@ -167,10 +167,10 @@ def one_day(bench: Bench) -> None:
 
 
 def properties_one_by_one(bench: Bench, database: str, folder: str, about: Mapping[str, object]) -> None:
-    """The milliseconds of each property of a windy day; of those that one statement evaluates together, of all of them.
+    """The milliseconds of each property of a windy day, checks in their order.
 
     A property's time is that from the result before it, or from the reading of the archive, to its own. What takes
-    next to none came with the one before, and is named with it.
+    next to none ``came_with`` the last one that took some, as several of one statement do.
     """
     runs = 2 * RUNS + 1
     worker = own_worker(bench, database, folder)
@@ -181,17 +181,15 @@ def properties_one_by_one(bench: Bench, database: str, folder: str, about: Mappi
                 seen.setdefault(name, []).append(ms)
     finally:
         worker.close()
-    groups: list[tuple[list[str], float]] = []
+    own = {**about, "runs": runs}
+    before, total = "", 0.0
     for name, values in seen.items():
         ms = median(values[1:])  # the first look opens the connections
-        if groups and ms < WITH_THE_ONE_BEFORE_MS:
-            groups[-1] = ([*groups[-1][0], name], groups[-1][1] + ms)
-        else:
-            groups.append(([name], ms))
-    own = {**about, "runs": runs}
-    for names, ms in groups:
-        emit(f"property_{names[0]}", ms, "ms", **own, **({"with": names[1:]} if names[1:] else {}))
-    emit("properties_of_a_day", sum(ms for _, ms in groups), "ms", **own, properties=len(seen))
+        total += ms
+        if ms >= WITH_THE_ONE_BEFORE_MS:
+            before = name
+        emit(f"property_{name}", ms, "ms", **own, **({"came_with": before} if before not in ("", name) else {}))
+    emit("properties_of_a_day", total, "ms", **own, properties=len(seen))
 
 
 def timed_properties(worker: Worker) -> list[tuple[str, float]]:

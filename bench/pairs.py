@@ -26,6 +26,9 @@ from bench.versions import BASE, ROOT, check_out, commit, environ
 NOISE = 0.10
 """A ratio nearer to 1 than this says nothing."""
 
+TINY_MS = 1.0
+"""What takes less in both says nothing either."""
+
 Measured = dict[str, dict[str, Any]]
 """By the name of the measurement, the line that was printed."""
 
@@ -37,7 +40,8 @@ def compared(old: Iterable[Measured], new: Iterable[Measured]) -> list[dict[str,
     for name in [n for n in after if n in before]:
         a, b = statistics.median(before[name][1]), statistics.median(after[name][1])
         ratio = b / a if a else None
-        said = "noise" if ratio is None or abs(ratio - 1) < NOISE else "more" if ratio > 1 else "less"
+        tiny = after[name][0] == "ms" and max(a, b) < TINY_MS
+        said = "noise" if ratio is None or tiny or abs(ratio - 1) < NOISE else "more" if ratio > 1 else "less"
         line = {"name": name, "unit": after[name][0], "old": round(a, 4), "new": round(b, 4)}
         lines.append(line | {"ratio": round(ratio, 3) if ratio else None, "says": said, "pairs": len(after[name][1])})
     for which, side, other in (("new", after, before), ("old", before, after)):

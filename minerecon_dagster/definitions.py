@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from minerecon_dagster.alerts.sensor import build_alerts
+from minerecon_dagster.alerts.watch import build_alerts_watch
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.exports import (
     build_export_schedule,
@@ -90,7 +91,14 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
             build_export_schedule(export_sweep),
             build_report_schedule(),
         ],
-        sensors=[build_sensor(), build_export_sensor(), build_report_sensor(), build_alerts(), build_watchdog()],
+        sensors=[
+            build_sensor(),
+            build_export_sensor(),
+            build_report_sensor(),
+            build_alerts(),
+            build_alerts_watch(),
+            build_watchdog(),
+        ],
         resources={
             "warehouse": WarehouseResource(),
             "elexon": ElexonResource(),

@@ -66,7 +66,8 @@ class Settings:
     analyst_max_seconds: int
     ui_url: str
     reports_url: str | None
-    alert_webhook_url: str | None
+    alert_webhook_url: str | None = field(repr=False)
+    heartbeat_url: str | None = field(repr=False)
     reconcile_days: int
     reconcile_attempts: int
     reconcile_most_days: int
@@ -103,7 +104,8 @@ class Settings:
             analyst_max_seconds=_whole(env, "MINERECON_ANALYST_MAX_SECONDS", DEFAULT_ANALYST_MAX_SECONDS, 1, 86_400),
             ui_url=_http_url(env, "MINERECON_UI_URL", f"http://127.0.0.1:{port}"),
             reports_url=_reports(env, _archive(env, home), port),
-            alert_webhook_url=_webhook(env, "MINERECON_ALERT_WEBHOOK_URL"),
+            alert_webhook_url=alert_webhook_url(env),
+            heartbeat_url=_secret_url(env, "MINERECON_HEARTBEAT_URL"),
             reconcile_days=_whole(env, "MINERECON_RECONCILE_DAYS", DEFAULT_RECONCILE_DAYS, 1, 366),
             reconcile_attempts=_whole(env, "MINERECON_RECONCILE_ATTEMPTS", DEFAULT_RECONCILE_ATTEMPTS, 1, 1000),
             reconcile_most_days=_whole(env, "MINERECON_RECONCILE_MOST_DAYS", DEFAULT_RECONCILE_MOST_DAYS, 1, 10_000),
@@ -127,6 +129,16 @@ def start_date(environ: Mapping[str, str] | None = None) -> dt.date:
         raise ConfigurationError(f"MINERECON_START_DATE must be a date as in 2022-01-01, not {text!r}") from None
 
 
+def alert_webhook_url(environ: Mapping[str, str] | None = None) -> str | None:
+    """``MINERECON_ALERT_WEBHOOK_URL``; by itself for whoever must tell that the other settings cannot be read.
+
+    Raises:
+        ConfigurationError: not an http or https URL.
+    """
+    env = {k: v.strip() for k, v in (os.environ if environ is None else environ).items() if v.strip()}
+    return _secret_url(env, "MINERECON_ALERT_WEBHOOK_URL")
+
+
 def _reports(env: Mapping[str, str], archive_url: str, port: int) -> str | None:
     """Where the pages of reports open; of a folder without another word, where `minerecon ui` serves it."""
     if "MINERECON_REPORTS_URL" in env:
@@ -146,13 +158,13 @@ def _http_url(env: Mapping[str, str], variable: str, default: str) -> str:
     return text
 
 
-def _webhook(env: Mapping[str, str], variable: str) -> str | None:
+def _secret_url(env: Mapping[str, str], variable: str) -> str | None:
     if variable not in env:
         return None
     try:
         _http_url(env, variable, "")
     except (ConfigurationError, ValueError):
-        # Whoever knows the URL can post: it is never repeated.
+        # Whoever knows the URL can post or ping: it is never repeated.
         raise ConfigurationError(f"{variable} must be an http or https URL") from None
     return env[variable]
 

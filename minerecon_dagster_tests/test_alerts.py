@@ -160,6 +160,7 @@ class Alarm:
         actual: str = "9 rows",
         waived_until: str | None = None,
         run_id: str | None = "run-of-the-check",
+        violations: str = "[]",
     ) -> None:
         """Record an evaluation of a check for each of ``days``."""
         family, _, name = check.partition(".")
@@ -170,7 +171,7 @@ class Alarm:
                         "INSERT INTO minerecon.reconciliation_results (settlement_date, check_family, check_name,"
                         " passed, severity, expected, actual, looked_at, violation_count, violations, repair, run_id,"
                         " evaluated_at, scope, waiver, waived_until) VALUES (:day, :family, :name, :passed, :severity,"
-                        " :expected, :actual, 120, :wrong, '[]', :repair, :run_id, :at, :scope, :waiver, :until)"
+                        " :expected, :actual, 120, :wrong, :violations, :repair, :run_id, :at, :scope, :waiver, :until)"
                     ),
                     {
                         "day": day,
@@ -181,6 +182,7 @@ class Alarm:
                         "expected": expected,
                         "actual": actual,
                         "wrong": 0 if passed else 3,
+                        "violations": violations,
                         "repair": repair.format(day),
                         "run_id": run_id,
                         "at": self.now,
@@ -888,7 +890,24 @@ def test_the_cursor_holds_the_whole_state_also_where_it_is_compressed() -> None:
                 Check("month", "a", "b"): {2025 * 12 + 11: "x", 2026 * 12: "x"},
                 Check("all", "f", "g"): {0: "x"},
             },
-            failed_runs=[FailedRuns("ingest", "ingest", "abc", (("2025-03-01", "2025-03-02"),), "then", "now", 3)],
+            failed_runs=[
+                FailedRuns(
+                    job="ingest",
+                    title="ingest",
+                    error="abc",
+                    keys=(("2025-03-01", "2025-03-02"), ("2025-03", "2025-03"), ("2025", "2025")),
+                    left={
+                        ("day", first): "2025-03-20T09:00:00+00:00",
+                        ("day", first + 1): "2025-03-20T09:00:01.500000+00:00",
+                        ("month", 2025 * 12 + 2): "2025-03-20T09:00:00+00:00",
+                        ("year", 2025): "2025-03-20T09:00:00+00:00",
+                    },
+                    told_at="now",
+                    assets=("a", "b/c"),
+                    run_count=3,
+                ),
+                FailedRuns("sweep", "sweep", "def", (), {("all", 0): "2025-03-20T09:00:00+00:00"}, "now"),
+            ],
             retrying={"r": "2025-03-20T09:00:00+00:00"},
             restatements=Watermark(7, {9: 1.5}),
             run_failures=Watermark(0),
@@ -908,7 +927,9 @@ def test_a_cursor_that_cannot_be_read_is_said_and_everything_is_told_anew(
     alarm.tick()
     for damaged in ("{}", '{"version": 99}', "not a cursor", "[1]"):
         alarm.cursor = damaged
-        assert len(alarm.tick()) == 1
+        lost, failing = alarm.tick()
+        assert lost.startswith("UNREADABLE: what the alerts remembered cannot be read: ")
+        assert failing.startswith("FAILING: conservation.records_match_archive (ERROR), 2025-03-14:")
         assert "the cursor is not readable" in caplog.text
         caplog.clear()
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import Connection, Engine, select, text
 
-from minerecon_dagster.alerts.runs import FailedRun, days_in
-from minerecon_dagster.alerts.state import Check, Place, State, Watermark, place_of
+from minerecon_dagster.alerts.clearing import WORKS, Evaluated
+from minerecon_dagster.alerts.runs import FailedRun
+from minerecon_dagster.alerts.state import WHOLE, Check, FailedRuns, Part, Place, State, Watermark, label, place_of
 from minerecon_dagster.core.calendar import settlement_date
+from minerecon_dagster.core.checks import Scope
 from minerecon_dagster.warehouse.store import statement
 from minerecon_dagster.warehouse.tables import bm_units, restatements
 
@@ -23,7 +26,7 @@ _STATEMENT_TIMEOUT = "10s"
 
 @dataclass(frozen=True)
 class Detail:
-    """What an evaluation found, where it needs words."""
+    """What an evaluation found, where it needs words; ``groups`` are the violators of a look at all days."""
 
     expected: str | None
     actual: str | None
@@ -34,6 +37,17 @@ class Detail:
     waiver: str | None
     waived_until: dt.date | None
     evaluated_at: dt.datetime
+    groups: Sequence[Mapping[str, Any]] | None = None
+
+    @property
+    def named(self) -> set[dt.date]:
+        """The days that a look at all of them names as wrong; those that cannot be read are none."""
+        found: set[dt.date] = set()
+        for group in self.groups or ():
+            with suppress(KeyError, TypeError, ValueError, AttributeError):
+                first, last = (dt.date.fromisoformat(group[end]) for end in ("first", "last"))
+                found |= {first + dt.timedelta(days=n) for n in range((last - first).days + 1)}
+        return found
 
 
 @dataclass(frozen=True)
@@ -60,8 +74,8 @@ class Look:
         details: of what is new among them, by check and place.
         restated: the restatements that were not told.
         restatements: how far they have been read by that.
-        told_by_checks: of each failed run, its days that have an alert of their own.
-        looked_at_since: of each failed run that was told, by its place in the list, the days that were looked at since.
+        told_by_checks: of each failed run, what of it has an alert of its own.
+        evaluated: of what failed runs left, when each property that may speak for it was evaluated.
         is_synthetic: whether the warehouse holds the bundled sample; None where it holds nothing.
     """
 
@@ -70,8 +84,8 @@ class Look:
     details: Mapping[tuple[Check, Place], Detail]
     restatements: Watermark
     restated: Sequence[Restatement] = ()
-    told_by_checks: Mapping[str, Collection[dt.date]] = field(default_factory=dict)
-    looked_at_since: Sequence[Collection[dt.date]] = ()
+    told_by_checks: Mapping[str, Collection[Part]] = field(default_factory=dict)
+    evaluated: Evaluated = field(default_factory=dict)
     is_synthetic: bool | None = None
 
 
@@ -105,8 +119,8 @@ def look(connection: Connection, state: State, failed_runs: Sequence[FailedRun],
         accepted,
         _details(connection, state.failing or {}, failing, accepted),
         *_restated(connection, deepcopy(state.restatements), now),
-        {run.run_id: _told_by_checks(connection, run, today) for run in failed_runs if run.days_not_done},
-        [_looked_at_since(connection, days_in(run.keys), run.started_at) for run in state.failed_runs],
+        _told_by_checks(connection, failed_runs, today),
+        _evaluated(connection, state.failed_runs),
         connection.execute(select(bm_units.c.is_synthetic).limit(1)).scalar(),
     )
 
@@ -117,13 +131,13 @@ def _details(
     failing: Mapping[Check, Mapping[Place, int]],
     accepted: Mapping[Check, Mapping[Place, int]],
 ) -> dict[tuple[Check, Place], Detail]:
-    """Of what fails and was not told, and of what was told and is accepted by now."""
+    """Of what fails and was not told, what was told and is accepted by now, and the looks at all days that fail."""
     wanted = {
         result_id: (check, place)
         for found, is_told in ((failing, False), (accepted, True))
         for check, places in found.items()
         for place, result_id in places.items()
-        if (place in told.get(check, ())) == is_told
+        if (place in told.get(check, ())) == is_told or (check.scope == "all" and not is_told)
     }
     if not wanted:
         return {}
@@ -151,12 +165,38 @@ def _restated(
     ]
 
 
-def _told_by_checks(connection: Connection, run: FailedRun, today: dt.date) -> set[dt.date]:
-    parameters = {"days": list(run.days_not_done), "run_id": run.run_id, "today": today}
-    return set(connection.execute(statement("alerts/told_by_checks"), parameters).scalars())
+def _told_by_checks(connection: Connection, runs: Sequence[FailedRun], today: dt.date) -> dict[str, set[Part]]:
+    named = [(run.run_id, part) for run in runs if run.unfinished.reasons for part in run.parts if part != WHOLE]
+    if not named:
+        return {}
+    parameters = {
+        "run_ids": [run_id for run_id, _ in named],
+        "scopes": [scope for _, (scope, _) in named],
+        "dates": [_first_day(part) for _, part in named],
+        "today": today,
+    }
+    told: dict[str, set[Part]] = {}
+    for row in connection.execute(statement("alerts/told_by_checks"), parameters):
+        told.setdefault(row.run_id, set()).add((row.scope, place_of(row.scope, row.settlement_date)))
+    return told
 
 
-def _looked_at_since(connection: Connection, days: Sequence[dt.date], since: str) -> set[dt.date]:
-    if not days:
-        return set()
-    return set(connection.execute(statement("alerts/looked_at_since"), {"days": list(days), "since": since}).scalars())
+def _evaluated(connection: Connection, failed: Sequence[FailedRuns]) -> dict[tuple[str, Scope, Place], dt.datetime]:
+    parts = {part for runs in failed for part in runs.left if part != WHOLE}
+    if not parts:
+        return {}
+    properties = {checked.full_name for work in WORKS.values() for checked in work.evaluated.values()}
+    parameters = {
+        "scopes": [scope for scope, _ in parts],
+        "dates": [_first_day(part) for part in parts],
+        "properties": list(properties),
+    }
+    return {
+        (row.property, row.scope, place_of(row.scope, row.settlement_date)): row.evaluated_at
+        for row in connection.execute(statement("alerts/evaluated"), parameters)
+    }
+
+
+def _first_day(part: Part) -> dt.date:
+    scope, place = part
+    return dt.date.fromisoformat(f"{label(scope, place)}{'-01' * ('day', 'month', 'year').index(scope)}")

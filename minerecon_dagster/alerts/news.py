@@ -1,15 +1,31 @@
-"""Compare what is with what was told, and say what is new: pure, but for asking Dagster what became of a failed run."""
+"""Compare what is with what was told, and say what is new: pure, but for asking what became of a failed run.
+
+A message that cannot be put into words is told without them: one bad item keeps none of the others back.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from minerecon_dagster.alerts import text
 from minerecon_dagster.alerts.failures import Look
-from minerecon_dagster.alerts.runs import FailedRun, Keys, days_in, keys_of_days
-from minerecon_dagster.alerts.state import Check, FailedRuns, Message, Place, State, spans
+from minerecon_dagster.alerts.runs import FailedRun, UnreadableRun
+from minerecon_dagster.alerts.state import (
+    UNREADABLE,
+    Check,
+    FailedRuns,
+    Message,
+    Part,
+    Place,
+    State,
+    keys_of,
+    label,
+    parts_of,
+    spans,
+)
 
 MOST_RANGES_APART = 5
 """Of more ranges of one check at one tick, all are one message."""
@@ -29,9 +45,19 @@ class Teller:
     ui_url: str
     is_synthetic: bool
 
-    def say(self, kind: str, words: str) -> Message:
-        """A message of a kind."""
-        return text.message(kind, words, now=self.now, is_synthetic=self.is_synthetic)
+    def say(self, kind: str, words: Callable[[], str], of: str) -> Message:
+        """A message of a kind.
+
+        Args:
+            kind: its first words.
+            words: makes the others.
+            of: what it is of, which is told in any case.
+        """
+        try:
+            said = words()
+        except Exception as error:  # noqa: BLE001 - whatever is odd about one item, it and all others are told
+            said = f"{of}: its details cannot be put into words ({type(error).__name__}: {error}); see the UI"
+        return text.message(kind, said, now=self.now, is_synthetic=self.is_synthetic)
 
 
 def of_checks(state: State, look: Look, teller: Teller) -> Iterator[Message]:
@@ -43,33 +69,64 @@ def of_checks(state: State, look: Look, teller: Teller) -> Iterator[Message]:
     for check in sorted(told):
         gone = {place: since for place, since in told[check].items() if place not in look.failing.get(check, ())}
         yield from _over(check, gone, look, teller)
+    state.named = {name: days for name, days in state.named.items() if name in {str(c) for c in look.failing}}
     for check in sorted(look.failing):
         new = [place for place in look.failing[check] if place not in told.get(check, ())]
         for places in _apart(new, together=state.failing is None):
-            details = {place: look.details[check, place] for place in places}
-            yield teller.say("FAILING", text.failing(check, details, teller.ui_url))
+            yield teller.say("FAILING", partial(_failing, check, places, look, teller.ui_url), _named(check, places))
+        if check.scope == "all":
+            yield from _of_more_days(state, check, look, teller, is_told=not new)
     state.failing = {
-        check: {
-            place: told.get(check, {}).get(place) or text.instant(look.details[check, place].evaluated_at)
-            for place in places
-        }
+        check: {place: told.get(check, {}).get(place) or _since(look, check, place, teller.now) for place in places}
         for check, places in look.failing.items()
     }
+
+
+def _of_more_days(state: State, check: Check, look: Look, teller: Teller, *, is_told: bool) -> Iterator[Message]:
+    """Days that a look at all of them names and did not name before: one that is wrong for long hides no other."""
+    detail = look.details.get((check, 0))
+    if detail is None:
+        return
+    before, now = state.named.get(str(check), []), sorted(day.toordinal() for day in detail.named)
+    # It names the newest: an old one that comes among them, because a newer one was mended, is not new.
+    more = [day for day in now if day not in before and (len(now) > len(before) or day > max(before, default=0))]
+    if is_told and more and str(check) in state.named:
+        words = partial(text.failing_more, check, more, detail, teller.ui_url)
+        yield teller.say("FAILING", words, f"{check} (ERROR), over all days, more of them")
+    state.named[str(check)] = now
+
+
+def _failing(check: Check, places: Collection[Place], look: Look, ui_url: str) -> str:
+    return text.failing(check, {place: look.details[check, place] for place in places}, ui_url)
+
+
+def _named(check: Check, places: Collection[Place]) -> str:
+    return f"{check} (ERROR), {text.where(check.scope, sorted(places))}"
+
+
+def _since(look: Look, check: Check, place: Place, now: dt.datetime) -> str:
+    detail = look.details.get((check, place))
+    return text.instant(now if detail is None else detail.evaluated_at)
 
 
 def _over(check: Check, gone: Mapping[Place, str], look: Look, teller: Teller) -> Iterator[Message]:
     accepted = [place for place in gone if place in look.accepted.get(check, ())]
     for places in _apart([place for place in gone if place not in accepted]):
-        yield teller.say("CLEARED", text.cleared(check, places, min(gone[place] for place in places)))
-    for waiver in sorted({(str(d.waived_until), str(d.waiver)) for p in accepted if (d := look.details[check, p])}):
-        same = [
-            p
-            for p in accepted
-            if (str(look.details[check, p].waived_until), str(look.details[check, p].waiver)) == waiver
-        ]
+        since = min(gone[place] for place in places)
+        yield teller.say("CLEARED", partial(text.cleared, check, places, since), _named(check, places))
+    by_waiver: dict[tuple[str, str], list[Place]] = {}
+    for place in accepted:
+        detail = look.details.get((check, place))
+        waiver = ("", "") if detail is None else (str(detail.waived_until), str(detail.waiver))
+        by_waiver.setdefault(waiver, []).append(place)
+    for _, same in sorted(by_waiver.items()):
         for places in _apart(same):
-            since = min(gone[place] for place in places)
-            yield teller.say("ACCEPTED", text.accepted(check, places, since, look.details[check, places[0]]))
+            words = partial(_accepted, check, places, gone, look)
+            yield teller.say("ACCEPTED", words, f"{_named(check, places)}, which a waiver accepts")
+
+
+def _accepted(check: Check, places: Sequence[Place], gone: Mapping[Place, str], look: Look) -> str:
+    return text.accepted(check, places, min(gone[place] for place in places), look.details[check, places[0]])
 
 
 def _apart(places: Collection[Place], *, together: bool = False) -> list[list[Place]]:
@@ -85,73 +142,79 @@ def of_restatements(look: Look, teller: Teller) -> Iterator[Message]:
     days = {change.settlement_date.toordinal() for change in look.restated}
     for places in _apart(days):
         changes = [change for change in look.restated if change.settlement_date.toordinal() in places]
-        yield teller.say("RESTATED", text.restated(changes, teller.ui_url))
+        named = ", ".join(label("day", place) for place in places)
+        yield teller.say("RESTATED", partial(text.restated, changes, teller.ui_url), named)
+
+
+def of_unreadable_runs(unreadable: Sequence[UnreadableRun], teller: Teller) -> Iterator[Message]:
+    """Runs that failed, of which that is all that can be read."""
+    for run in unreadable:
+        yield teller.say(UNREADABLE, partial(text.unreadable_run, run, teller.ui_url), f"run {run.run_id} failed")
+
+
+def of_a_lost_memory(lost: Sequence[str], teller: Teller) -> Iterator[Message]:
+    """That the alerts cannot read what they remembered."""
+    if lost:
+        yield teller.say(UNREADABLE, partial(text.lost_memory, lost), "what the alerts remembered")
 
 
 def of_failed_runs(
-    state: State, failed: Sequence[FailedRun], told_by_checks: Mapping[str, Collection[dt.date]], teller: Teller
+    state: State, failed: Sequence[FailedRun], told_by_checks: Mapping[str, Collection[Part]], teller: Teller
 ) -> Iterator[Message]:
     """Runs that failed for good, those of one job with one error together; ``state`` is brought up to date.
 
-    Days of which a check fails have their own alert and are left out; a run of which nothing is left is not told.
-    A run that fails as one did that was told, and that nothing has made good since, is counted and not told.
+    Days, months and years of which a check fails have their own alert and are left out; a run of which nothing is
+    left is not told, unless it says something that cannot be read. A run that fails as one did that was told, and that
+    nothing has made good since, is counted and not told.
     """
-    groups: dict[tuple[str, str, str], list[tuple[FailedRun, Keys]]] = {}
+    groups: dict[tuple[str, str, str, tuple[str, ...]], list[tuple[FailedRun, list[Part]]]] = {}
     for run in failed:
-        keys = run.keys
-        if run.days_not_done:
-            keys = keys_of_days([day for day in run.days_not_done if day not in told_by_checks.get(run.run_id, ())])
-            if not keys:
-                continue
-        if not _counted(state, run, keys):
-            groups.setdefault((run.job, run.title, run.fingerprint), []).append((run, keys))
-    for (job, title, error), group in groups.items():
-        runs = [run for run, _ in group]
-        keys = tuple(dict.fromkeys(span for _, of_run in group for span in of_run))
-        began = min(run.started_at for run in runs).isoformat()
-        state.failed_runs.append(FailedRuns(job, title, error, keys, began, text.instant(teller.now), len(runs)))
-        yield teller.say("RUN FAILED", text.run_failed(runs, keys, teller.ui_url))
+        parts = [part for part in run.parts if part not in told_by_checks.get(run.run_id, ())]
+        if not parts and run.unfinished.unreadable:
+            parts = run.parts
+        if parts and (run.unfinished.unreadable or not _counted(state, run, parts)):
+            groups.setdefault((run.job, run.title, run.fingerprint, run.assets), []).append((run, parts))
+    for (job, title, error, assets), group in groups.items():
+        runs, left = [run for run, _ in group], dict[Part, str]()
+        for run, parts in group:
+            left |= dict.fromkeys(parts, run.failed_at.isoformat())
+        # As they are written, one run after the other.
+        keys = tuple(dict.fromkeys(span for _, parts in group for span in keys_of(parts)))
+        told_at = text.instant(teller.now)
+        state.failed_runs.append(FailedRuns(job, title, error, keys, left, told_at, assets, len(runs)))
+        yield teller.say("RUN FAILED", partial(text.run_failed, runs, keys, teller.ui_url), f"{title} of {keys}")
 
 
-def _counted(state: State, run: FailedRun, keys: Keys) -> bool:
+def _counted(state: State, run: FailedRun, parts: Sequence[Part]) -> bool:
+    """Whether all of it was told already of runs that failed alike; if so, it is counted there."""
     for number, known in enumerate(state.failed_runs):
-        if (known.job, known.title, known.error) == (run.job, run.title, run.fingerprint) and _covers(known.keys, keys):
-            state.failed_runs[number] = replace(known, run_count=known.run_count + 1)
+        alike = (known.job, known.title, known.error, known.assets) == (run.job, run.title, run.fingerprint, run.assets)
+        if alike and set(parts) <= set(parts_of(known.keys)):
+            left = known.left | dict.fromkeys(parts, run.failed_at.isoformat())
+            state.failed_runs[number] = replace(known, left=left, run_count=known.run_count + 1)
             return True
     return False
 
 
-def _covers(keys: Keys, other: Keys) -> bool:
-    """Whether all of ``other`` is told with ``keys``; a run without partitions is told with its like only."""
-    if not keys or not other:
-        return keys == other
-    return all(any(f <= first and last <= t for f, t in keys) for first, last in other)
-
-
 def of_runs_made_good(
-    state: State,
-    looked_at_since: Sequence[Collection[dt.date]],
-    was_run_since: Callable[[FailedRuns], bool],
-    teller: Teller,
+    state: State, made_good: Callable[[FailedRuns], Mapping[Part, str]], teller: Teller
 ) -> Iterator[Message]:
-    """Failed runs whose days were looked at since, or whose job did since what they did not; they are forgotten.
+    """Failed runs of which nothing is left that was not made good since; they are forgotten.
 
     Args:
-        state: holds the runs that were told.
-        looked_at_since: of each of them, the days that the warehouse has newer results of; empty if it is not known.
-        was_run_since: whether Dagster has a later good run of the same.
+        state: holds the runs that were told; what was made good of each is taken off it.
+        made_good: the parts of a failed run that were made good since, each with how.
         teller: makes the messages.
     """
     still = []
-    for number, failed in enumerate(state.failed_runs):
-        days = set(days_in(failed.keys))
-        if days and number < len(looked_at_since) and days <= set(looked_at_since[number]):
-            how = "every day of it was looked at since, and its checks say how it is"
-            yield teller.say("CLEARED", text.run_made_good(failed, how))
-        elif was_run_since(failed):
-            yield teller.say("CLEARED", text.run_made_good(failed, "a later run of it succeeded"))
+    for failed in state.failed_runs:
+        good = made_good(failed)
+        left = {part: at for part, at in failed.left.items() if part not in good}
+        if left:
+            still.append(replace(failed, left=left))
         else:
-            still.append(failed)
+            how = "; ".join(dict.fromkeys(good.values()))
+            yield teller.say("CLEARED", partial(text.run_made_good, failed, how), failed.title)
     state.failed_runs = still
 
 
@@ -159,7 +222,7 @@ def of_the_warehouse(state: State, problem: str | None, teller: Teller) -> Itera
     """That the warehouse cannot be read, or can again."""
     if problem is not None and state.unreachable_since is None:
         state.unreachable_since = text.instant(teller.now)
-        yield teller.say("UNREACHABLE", text.unreachable(problem))
+        yield teller.say("UNREACHABLE", partial(text.unreachable, problem), "the warehouse cannot be read")
     elif problem is None and state.unreachable_since is not None:
         since, state.unreachable_since = state.unreachable_since, None
-        yield teller.say("CLEARED", f"the warehouse can be read again; it could not since {since}")
+        yield teller.say("CLEARED", partial(text.reachable, since), "the warehouse can be read again")

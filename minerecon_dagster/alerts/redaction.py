@@ -13,7 +13,9 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 HIDDEN = "[hidden]"
-_SECRET_NAME = re.compile(r"PASS(WORD|WD|PHRASE)?(_|$)|PASSWORD|SECRET|TOKEN|KEY|CREDENTIAL|SIGNATURE|WEBHOOK", re.I)
+_SECRET_NAME = re.compile(
+    r"PASS(WORD|WD|PHRASE)?(_|$)|PASSWORD|SECRET|TOKEN|KEY|CREDENTIAL|SIGNATURE|WEBHOOK|HEARTBEAT", re.I
+)
 _PUBLIC_VALUES = frozenset({"embedded", "minerecon", "dagster", "postgres"})
 """What stands in for a password in this repository for all to read; hiding it would garble every command."""
 _LEAST_LENGTH = 4
@@ -54,8 +56,8 @@ def redact(text: str, environ: Mapping[str, str] | None = None) -> str:
     Args:
         text: anything that is to be sent, logged or stored.
         environ: environment variables; by default this process's. The values of those whose name says that they
-            are secret are hidden (…PASSWORD, …SECRET…, …TOKEN…, …KEY…, …WEBHOOK…), and so are the passwords and
-            the secret parameters in any of them that is a URL.
+            are secret are hidden (…PASSWORD, …SECRET…, …TOKEN…, …KEY…, …WEBHOOK…, …HEARTBEAT…), and so are the
+            passwords and the secret parameters in any of them that is a URL.
     """
     known = set(_known(os.environ if environ is None else environ))
     # A secret may be part of another: the longer one goes first.

@@ -1,7 +1,8 @@
 """Runs that failed for good, from Dagster's own storage.
 
 A run that Dagster will start again by itself has not failed for good. One that it said it would, and did not
-within `RETRY_BEGINS_WITHIN`, has: nobody else would ever tell.
+within `RETRY_BEGINS_WITHIN`, has: nobody else would ever tell. A failure that cannot be read is told as that, and
+the next one is read.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import dagster as dg
 from dagster._core.storage.tags import (
@@ -20,26 +23,27 @@ from dagster._core.storage.tags import (
     PARTITION_NAME_TAG,
     WILL_RETRY_TAG,
 )
+from dagster_postgres.utils import DagsterPostgresException
 from dagster_shared.error import SerializableErrorInfo
+from sqlalchemy.exc import SQLAlchemyError
 
-from minerecon_dagster.alerts.state import FailedRuns, State, Watermark, label, place_from, spans
+from minerecon_dagster.alerts.state import Keys, Part, State, Watermark, parts_of
 from minerecon_dagster.assets import catalog
-from minerecon_dagster.jobs import INGEST
+from minerecon_dagster.core.unfinished import Unfinished
+from minerecon_dagster.jobs import INGEST, SPOT_FIX, SPOT_FIX_OP
 
 RETRY_BEGINS_WITHIN = dt.timedelta(minutes=10)
 """Dagster's daemon starts a run again within seconds."""
 _DECISION_WITHIN = dt.timedelta(minutes=1)
 """Dagster marks a failed run with whether it will be retried just after it told that it failed."""
+READ_FOR_S = 10.0
+"""So long a tick reads failed runs at most, and leaves the rest to the next one: Dagster ends a tick at 60 s."""
 _EVENTS_AT_ONCE = 500
-_LATER_RUNS = 100
-"""So many of a job's latest good runs are looked at for what made a failed one good."""
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_STORAGE_IS_DOWN = (SQLAlchemyError, DagsterPostgresException, OSError)
+"""What is no fault of a run or an event: the tick fails, and is repeated as a whole."""
 _OUR_CLASS = re.compile(r"^(?:dagster|minerecon_dagster)[\w.]*: ")
 _CHANGES = re.compile(r"\b[0-9a-f]{8}[0-9a-f-]*\b|\d+")
 """What differs between two tellings of one error: ids and numbers."""
-
-Keys = tuple[tuple[str, str], ...]
-"""Partition keys as ranges of (first, last)."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,10 @@ class FailedRun:
         title: what people call it.
         asks: whether it is to fetch days.
         keys: its partitions; none of a job without.
-        started_at: when it began (UTC).
-        error: why it failed; still with whatever secrets are in it.
-        days_not_done: the days that it names as not done, with why; none of a run that failed otherwise.
+        failed_at: when it failed (UTC).
+        error: why; still with whatever secrets are in it.
+        unfinished: what it names as not done; nothing of a run that failed otherwise.
+        assets: the assets that it was to make, where not all of its job's.
     """
 
     run_id: str
@@ -62,47 +67,142 @@ class FailedRun:
     title: str
     asks: bool
     keys: Keys
-    started_at: dt.datetime
+    failed_at: dt.datetime
     error: str
-    days_not_done: dict[dt.date, str] = field(default_factory=dict)
+    unfinished: Unfinished = field(default_factory=Unfinished)
+    assets: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> list[Part]:
+        """What it did not do: what it names, or else all of it."""
+        named = [parts_of(((key, key),))[0] for key in self.unfinished.reasons]
+        return named or parts_of(self.keys)
+
+    @property
+    def why(self) -> str:
+        """The reason that is told."""
+        return next(iter(self.unfinished.reasons.values()), self.error)
 
     @property
     def fingerprint(self) -> str:
         """The same text for the same error, whichever run and day it is of."""
-        why = next(iter(self.days_not_done.values()), self.error)
-        return hashlib.sha256(_CHANGES.sub("#", why).encode()).hexdigest()[:16]
+        return hashlib.sha256(_CHANGES.sub("#", self.why).encode()).hexdigest()[:16]
 
 
-def new_failures(instance: dg.DagsterInstance, state: State, now: dt.datetime) -> list[FailedRun]:
+@dataclass(frozen=True)
+class UnreadableRun:
+    """A run that failed, and of which that is all that can be read.
+
+    Args:
+        run_id: the run; None where not even that can be read.
+        what: what cannot be read, and why; still with whatever secrets are in it.
+    """
+
+    run_id: str | None
+    what: str
+
+
+@dataclass(frozen=True)
+class Failures:
+    """The failures that a tick read.
+
+    Args:
+        runs: those that failed for good.
+        unreadable: those that cannot be read.
+        are_all: whether there are no more; else the next tick goes on.
+    """
+
+    runs: Sequence[FailedRun] = ()
+    unreadable: Sequence[UnreadableRun] = ()
+    are_all: bool = True
+
+
+def new_failures(instance: dg.DagsterInstance, state: State, now: dt.datetime) -> Failures:
     """The runs that have failed for good since the last tick, in the order in which they failed.
 
-    At the first tick there are none: what failed before is not told. ``state`` is brought up to date.
+    At the first tick there are none: what failed before is not told. ``state`` is brought up to date: every failure
+    that was met is behind it, whether or not it could be read.
     """
     if state.run_failures is None:
         latest = instance.fetch_run_status_changes(dg.DagsterEventType.RUN_FAILURE, limit=1).records
         state.run_failures = Watermark(latest[0].storage_id if latest else 0)
-        return []
-    unsettled = list(state.retrying)
-    state.run_failures.settle(now)
-    after = state.run_failures.after
+        return Failures()
+    mark = state.run_failures
+    mark.settle(now)
+    runs: list[FailedRun] = []
+    unreadable: list[UnreadableRun] = []
+
+    def settle(run_id: str) -> None:
+        try:
+            run = _settled(instance, state, run_id, now)
+        except _STORAGE_IS_DOWN:
+            raise  # it is the storage that cannot be read, and not this run: the tick is repeated
+        except Exception as error:  # noqa: BLE001 - whatever a run of another version holds, the next one is read
+            unreadable.append(UnreadableRun(run_id, f"{type(error).__name__}: {error}"))
+            return
+        if isinstance(run, UnreadableRun):
+            unreadable.append(run)
+        elif run is not None:
+            runs.append(run)
+
+    until = time.monotonic() + READ_FOR_S
+    for run_id in list(state.retrying):
+        settle(run_id)
+    for number, at, event_of in _events(instance, mark.after):
+        if time.monotonic() > until:
+            return Failures(runs, unreadable, are_all=False)
+        if mark.is_new(number, at):
+            if isinstance(event_of, UnreadableRun):
+                unreadable.append(event_of)
+            else:
+                settle(event_of)
+    return Failures(runs, unreadable)
+
+
+def _events(instance: dg.DagsterInstance, after: int) -> Iterator[tuple[int, float, str | UnreadableRun]]:
+    """The number, time and run of each event of a failed run beyond a number, in their order."""
     while True:
-        events = instance.fetch_run_status_changes(
-            dg.RunStatusChangeRecordsFilter(dg.DagsterEventType.RUN_FAILURE, after_storage_id=after),
-            limit=_EVENTS_AT_ONCE,
+        page = _page(instance, after, None, _EVENTS_AT_ONCE)
+        if not page:
+            return
+        yield from page
+        after = page[-1][0]
+
+
+def _page(
+    instance: dg.DagsterInstance, after: int, before: int | None, most: int
+) -> list[tuple[int, float, str | UnreadableRun]]:
+    """Events between two numbers. Of a page that cannot be read as a whole, halves are read, down to the culprit."""
+    try:
+        found = instance.fetch_run_status_changes(
+            dg.RunStatusChangeRecordsFilter(
+                dg.DagsterEventType.RUN_FAILURE, after_storage_id=after, before_storage_id=before
+            ),
+            limit=most,
             ascending=True,
         ).records
-        unsettled += [e.run_id for e in events if state.run_failures.is_new(e.storage_id, e.timestamp)]
-        if len(events) < _EVENTS_AT_ONCE:
-            break
-        after = events[-1].storage_id
-    return [run for run_id in dict.fromkeys(unsettled) if (run := _settled(instance, state, run_id, now)) is not None]
+    except _STORAGE_IS_DOWN:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever an event of another version holds, the next one is read
+        if before is None:
+            before = (instance.event_log_storage.get_maximum_record_id() or after) + 1
+        if before - after <= 2:
+            why = f"event {after + 1} of Dagster's storage: {type(error).__name__}: {error}"
+            return [(after + 1, time.time(), UnreadableRun(None, why))]
+        middle = (after + before) // 2
+        return _page(instance, after, middle + 1, most) or _page(instance, middle, before, most)
+    return [(event.storage_id, event.timestamp, event.run_id) for event in found]
 
 
-def _settled(instance: dg.DagsterInstance, state: State, run_id: str, now: dt.datetime) -> FailedRun | None:
+def _settled(
+    instance: dg.DagsterInstance, state: State, run_id: str, now: dt.datetime
+) -> FailedRun | UnreadableRun | None:
     """The run if it failed for good; None if it is being tried again, or that is not known yet."""
     met_at = state.retrying.pop(run_id, now.isoformat())
     record = instance.get_run_record_by_id(run_id)
-    if record is None or record.dagster_run.status != dg.DagsterRunStatus.FAILURE:
+    if record is None:
+        return UnreadableRun(run_id, "Dagster has no such run any more: somebody deleted it before it was told")
+    if record.dagster_run.status != dg.DagsterRunStatus.FAILURE:
         return None
     run, waited = record.dagster_run, now - dt.datetime.fromisoformat(met_at)
     if AUTO_RETRY_RUN_ID_TAG in run.tags:
@@ -115,20 +215,24 @@ def _settled(instance: dg.DagsterInstance, state: State, run_id: str, now: dt.da
     if still_open:
         state.retrying[run_id] = met_at
         return None
-    error, days = _why(instance, run_id)
+    error, unfinished = _why(instance, run_id)
     if will_retry == "true":
         error = f"{error} (Dagster was to start it again, and did not)"
-    began = record.start_time
-    started_at = dt.datetime.fromtimestamp(began, dt.UTC) if began else record.create_timestamp
+    ended = record.end_time
+    failed_at = dt.datetime.fromtimestamp(ended, dt.UTC) if ended else record.update_timestamp.astimezone(dt.UTC)
     asks = run.job_name == INGEST or catalog.PROGRESS in (run.asset_selection or ())
-    return FailedRun(run_id, run.job_name, title_of(run), asks, keys_of(run), started_at, error, days)
+    return FailedRun(
+        run_id, run.job_name, title_of(run), asks, keys_of(run), failed_at, error, unfinished, assets_of(run)
+    )
 
 
 def title_of(run: dg.DagsterRun) -> str:
-    """The job's name; of a materialisation that was asked for by its assets, those."""
+    """The job's name; of a materialisation that was asked for by its assets, those; of a spot fix, what it is of."""
+    if run.job_name == SPOT_FIX:
+        return " ".join([SPOT_FIX, *_spot(run)])
     if not run.job_name.startswith("__"):
         return run.job_name
-    assets = sorted(key.to_user_string() for key in run.asset_selection or ())
+    assets = assets_of(run)
     more = f" and {len(assets) - 3} more" if len(assets) > 3 else ""
     return f"materialisation of {', '.join(assets[:3])}{more}" if assets else "materialisation"
 
@@ -141,57 +245,37 @@ def keys_of(run: dg.DagsterRun) -> Keys:
     return ((first, last),) if first is not None and last is not None else ()
 
 
-def days_in(keys: Keys) -> list[dt.date]:
-    """The days of partitions that are days; none of others."""
-    return [
-        dt.date.fromordinal(place)
-        for first, last in keys
-        if _DAY.fullmatch(first) and _DAY.fullmatch(last)
-        for place in range(place_from("day", first), place_from("day", last) + 1)
-    ]
+def assets_of(run: dg.DagsterRun) -> tuple[str, ...]:
+    """The assets that were chosen; none where all of the job's are made."""
+    return tuple(sorted(key.to_user_string() for key in run.asset_selection or ()))
 
 
-def keys_of_days(days: Sequence[dt.date]) -> Keys:
-    """Days as ranges of partition keys."""
-    return tuple((label("day", first), label("day", last)) for first, last in spans(day.toordinal() for day in days))
+def _spot(run: dg.DagsterRun) -> list[str]:
+    """The settlement period and the unit of a spot fix, in brackets; nothing where they cannot be read."""
+    try:
+        config: Any = run.run_config
+        config = config["ops"][SPOT_FIX_OP]["config"]
+        return [f"({int(config['period'])}, {config['bmu']})"]
+    except (KeyError, TypeError, ValueError):
+        return []
 
 
-def was_run_since(instance: dg.DagsterInstance, failed: FailedRuns) -> bool:
-    """Whether later good runs of the same job covered all that failed."""
-    since = dt.datetime.fromisoformat(failed.started_at)
-    later = instance.get_runs(
-        dg.RunsFilter(job_name=failed.job, statuses=[dg.DagsterRunStatus.SUCCESS], created_after=since),
-        limit=_LATER_RUNS,
-    )
-    good = [keys_of(run) for run in later if title_of(run) == failed.title]
-    if not failed.keys:
-        return () in good
-    covered = [span for keys in good for span in keys]
-    return all(
-        any(first >= f and last <= t and len(first) == len(f) for f, t in covered) for first, last in failed.keys
-    )
-
-
-def _why(instance: dg.DagsterInstance, run_id: str) -> tuple[str, dict[dt.date, str]]:
-    """The first line of the error, and the days that the run names as not done."""
+def _why(instance: dg.DagsterInstance, run_id: str) -> tuple[str, Unfinished]:
+    """The first line of the error, and what the run names as not done."""
     error = ""
-    days: dict[dt.date, str] = {}
+    reasons: dict[str, str] = {}
+    unreadable: tuple[str, ...] = ()
     for entry in instance.all_logs(run_id, of_type={dg.DagsterEventType.STEP_FAILURE}):
         failure = entry.get_dagster_event().step_failure_data
-        metadata = failure.user_failure_data.metadata if failure.user_failure_data else {}
-        days |= dict(_days(metadata.get("days_not_done")))
+        named = Unfinished.from_metadata(failure.user_failure_data.metadata if failure.user_failure_data else {})
+        reasons |= named.reasons
+        unreadable += named.unreadable
         error = error or _first_line(failure.error)
     if not error:
         for entry in instance.all_logs(run_id, of_type={dg.DagsterEventType.RUN_FAILURE}):
             event = entry.get_dagster_event()
             error = _first_line(event.job_failure_data.error) or (event.message or "").strip().partition("\n")[0]
-    return error or "it gave no reason", days
-
-
-def _days(value: object) -> Iterator[tuple[dt.date, str]]:
-    if isinstance(value, dg.JsonMetadataValue) and isinstance(value.value, dict):
-        for day, why in value.value.items():
-            yield dt.date.fromisoformat(str(day)), str(why)
+    return error or "it gave no reason", replace(Unfinished.of(reasons), unreadable=unreadable)
 
 
 def _first_line(error: SerializableErrorInfo | None) -> str:

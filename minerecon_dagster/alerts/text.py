@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from minerecon_dagster.alerts.failures import Detail, Restatement
 from minerecon_dagster.alerts.redaction import redact
-from minerecon_dagster.alerts.runs import FailedRun, Keys
-from minerecon_dagster.alerts.state import Check, FailedRuns, Message, Place, label, spans
+from minerecon_dagster.alerts.runs import FailedRun, UnreadableRun
+from minerecon_dagster.alerts.state import INSTANT, Check, FailedRuns, Keys, Message, Place, label, parts_of, spans
+from minerecon_dagster.assets.exports import EXPORT_SWEEP
 from minerecon_dagster.core import checks
 from minerecon_dagster.core.checks import Property, Scope
-from minerecon_dagster.jobs import RECALCULATE, ROLL_UP_MONTHS, ROLL_UP_YEARS, VERIFY
+from minerecon_dagster.jobs import EXPORT_MONTHS, RECALCULATE, REFRESH_PRICES, ROLL_UP_MONTHS, ROLL_UP_YEARS, VERIFY
 
 MOST_CHARACTERS = 2_900
 """Of a message; Slack takes more, and nobody reads it."""
@@ -19,6 +20,13 @@ _MOST_OF_A_FIELD = 400
 _MOST_COMMANDS = 3
 _MOST_RANGES = 5
 _TAKES_A_RANGE = ("minerecon reingest ", "minerecon recalculate ", "minerecon verify ")
+_VERBS = {
+    RECALCULATE: "recalculate",
+    VERIFY: "verify",
+    REFRESH_PRICES: "prices",
+    EXPORT_MONTHS: "export",
+    EXPORT_SWEEP: "export",
+}
 _UNIT: Mapping[Scope, str] = {"day": "days", "month": "months", "year": "years", "all": "looks"}
 _MEANINGS = {p.full_name: p.meaning for p in vars(checks).values() if isinstance(p, Property)}
 
@@ -31,7 +39,7 @@ def message(kind: str, text: str, *, now: dt.datetime, is_synthetic: bool) -> Me
 
 def instant(at: dt.datetime) -> str:
     """A time as the state has it: UTC, to the minute."""
-    return f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+    return at.astimezone(dt.UTC).strftime(INSTANT)
 
 
 def failing(check: Check, details: Mapping[Place, Detail], ui_url: str) -> str:
@@ -43,9 +51,21 @@ def failing(check: Check, details: Mapping[Place, Detail], ui_url: str) -> str:
     lines = [
         f"{check} (ERROR), {where(check.scope, places)}: {on}{found}; expected {_field(first.expected)}, "
         f"found {_field(first.actual)}",
+        f"Which: {where('day', sorted(named))}" if (named := [d.toordinal() for d in first.named]) else "",
         f"What must hold: {_MEANINGS[str(check)]}" if str(check) in _MEANINGS else "",
         f"Repair: {_commands(commands(check.scope, details))}",
         run_link([first.run_id], ui_url),
+    ]
+    return "\n".join(filter(None, lines))
+
+
+def failing_more(check: Check, days: Sequence[Place], detail: Detail, ui_url: str) -> str:
+    """A look at all days that was failing, and names days that it did not name before."""
+    lines = [
+        f"{check} (ERROR), over all days: it was failing, and more days do: {where('day', sorted(days))}; expected "
+        f"{_field(detail.expected)}, found {_field(detail.actual)}",
+        f"Repair: {_commands([detail.repair])}",
+        run_link([detail.run_id], ui_url),
     ]
     return "\n".join(filter(None, lines))
 
@@ -90,9 +110,10 @@ def run_failed(runs: Sequence[FailedRun], keys: Keys, ui_url: str) -> str:
     """
     first = runs[0]
     counted = f" ({len(runs)} runs)" if len(runs) > 1 else ""
-    why = next(iter(first.days_not_done.values()), first.error)
+    unreadable = [text for run in runs for text in run.unfinished.unreadable]
     lines = [
-        f"{first.title}{_of(keys)}{counted}: {_field(' '.join(why.split()))}",
+        f"{first.title}{_of(keys)}{counted}: {_field(' '.join(first.why.split()))}",
+        f"What it names as not done cannot be read in full: {_field('; '.join(unreadable))}" if unreadable else "",
         f"Repair: {_commands(_run_commands(first, keys))}",
         run_link([run.run_id for run in runs], ui_url),
     ]
@@ -103,6 +124,31 @@ def run_made_good(failed: FailedRuns, how: str) -> str:
     """Failed runs whose work was done since."""
     runs = f"{failed.run_count} runs" if failed.run_count > 1 else "a run"
     return f"{failed.title}{_of(failed.keys)}: {how}; {runs} of it had failed, told {failed.told_at}"
+
+
+def unreadable_run(run: UnreadableRun, ui_url: str) -> str:
+    """A run that failed, and of which that is all that can be read."""
+    who = "a run, it is not known which," if run.run_id is None else f"run {run.run_id}"
+    lines = [
+        f"{who} failed, and why cannot be read: {_field(' '.join(run.what.split()))}",
+        "Repair: look at it in the UI under Runs; `minerecon status` says how all days stand",
+        run_link([run.run_id], ui_url),
+    ]
+    return "\n".join(filter(None, lines))
+
+
+def lost_memory(lost: Sequence[str]) -> str:
+    """A cursor of which something could not be read."""
+    return (
+        f"what the alerts remembered cannot be read: {_field('; '.join(lost))}. What fails of it is told anew; runs "
+        "that failed and days restated since the last good tick may be untold, and messages that waited are lost"
+        "\nRepair: look under Runs in the UI; `minerecon status` says how all days stand"
+    )
+
+
+def reachable(since: str) -> str:
+    """A warehouse that can be read again."""
+    return f"the warehouse can be read again; it could not since {since}"
 
 
 def unreachable(error: str) -> str:
@@ -150,14 +196,21 @@ def run_link(run_ids: Sequence[str | None], ui_url: str) -> str:
 
 
 def _run_commands(run: FailedRun, keys: Keys) -> list[str]:
-    if run.job in (ROLL_UP_MONTHS, ROLL_UP_YEARS):
-        return [checks.SWEEP]
-    verb = "reingest" if run.asks else {RECALCULATE: "recalculate", VERIFY: "verify"}.get(run.job)
-    if verb is not None and keys:
-        return [f"minerecon {verb} {first}" + (f" {last}" if last != first else "") for first, last in keys]
+    found = [_run_command(run, first, last) for first, last in keys]
+    if found and all(found):
+        return list(dict.fromkeys(filter(None, found)))
     if keys or run.job.startswith("__"):
         return ["start it again from its page, when what it names is mended"]
     return [f"minerecon local -- dagster job execute -m minerecon_dagster.definitions -j {run.job}"]
+
+
+def _run_command(run: FailedRun, first: str, last: str) -> str | None:
+    """What does again what a run did not do, over a range of days, months or years; None where no command does."""
+    is_of_days = parts_of(((first, last),))[0][0] == "day"
+    if run.job in (ROLL_UP_MONTHS, ROLL_UP_YEARS, VERIFY) and not is_of_days:
+        return checks.SWEEP
+    verb = "reingest" if run.asks else _VERBS.get(run.job)
+    return verb and f"minerecon {verb} {first}" + (f" {last}" if last != first else "")
 
 
 def _commands(found: Sequence[str]) -> str:

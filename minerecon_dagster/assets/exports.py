@@ -16,6 +16,7 @@ from minerecon_dagster import automation
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.price import PRICE
 from minerecon_dagster.core.errors import ConfigurationError, MinereconError, one_line
+from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.instance import hold_connections
 from minerecon_dagster.pipeline.exports import Export, export_month, months_with_days
 from minerecon_dagster.resources.dagster_resources import ArchiveResource, ClockResource, WarehouseResource
@@ -130,7 +131,7 @@ def _export(
         ConfigurationError: none can.
     """
     hold_connections(context.instance)
-    not_done = []
+    not_done: dict[str, str] = {}
     engine = warehouse.engine()
     try:
         store = archive.store()
@@ -141,8 +142,8 @@ def _export(
                 raise
             except (MinereconError, SQLAlchemyError) as error:
                 # One month's failure is its own: the others are exported.
-                not_done.append(f"{month}: {one_line(error)}")
-                _log.error("not done: %s", not_done[-1])
+                not_done[month] = f"{month}: {one_line(error)}"
+                _log.error("not done: %s", not_done[month])
                 continue
             if export is None:
                 _log.info("no day is stored of %s: no export", month)
@@ -153,7 +154,10 @@ def _export(
     finally:
         engine.dispose()
     if not_done:
-        raise dg.Failure(f"{len(not_done)} of {len(months)} months not done: {'; '.join(not_done)}")
+        raise dg.Failure(
+            f"{len(not_done)} of {len(months)} months not done: {'; '.join(not_done.values())}",
+            metadata=Unfinished.of(not_done).to_metadata(),
+        )
 
 
 def _line(export: Export) -> str:

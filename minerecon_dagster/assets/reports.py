@@ -12,6 +12,7 @@ from minerecon_dagster import automation
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.price import PRICE
 from minerecon_dagster.core.errors import ConfigurationError, MinereconError, one_line
+from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.resources.dagster_resources import ArchiveResource, ClockResource, WarehouseResource
 from minerecon_dagster.settings import Settings
 
@@ -62,7 +63,7 @@ def build_monthly_report(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
     ) -> Iterator[Any]:
         from minerecon_dagster.reports.publish import publish_month
 
-        not_done = []
+        not_done: dict[str, str] = {}
         engine = warehouse.engine()
         try:
             store = archive.store()
@@ -73,8 +74,8 @@ def build_monthly_report(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
                     raise
                 except (MinereconError, SQLAlchemyError) as error:
                     # One month's failure is its own: the others are drawn.
-                    not_done.append(f"{month}: {one_line(error)}")
-                    _log.error("not done: %s", not_done[-1])
+                    not_done[month] = f"{month}: {one_line(error)}"
+                    _log.error("not done: %s", not_done[month])
                     continue
                 if report is None:
                     _log.info("no day is stored of %s: no report", month)
@@ -88,7 +89,10 @@ def build_monthly_report(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
         finally:
             engine.dispose()
         if not_done:
-            raise dg.Failure(f"{len(not_done)} of {len(context.partition_keys)} months not done: {'; '.join(not_done)}")
+            raise dg.Failure(
+                f"{len(not_done)} of {len(context.partition_keys)} months not done: {'; '.join(not_done.values())}",
+                metadata=Unfinished.of(not_done).to_metadata(),
+            )
         yield from ()
 
     return monthly_report

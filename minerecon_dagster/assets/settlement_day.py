@@ -19,6 +19,7 @@ from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.events import log_checks, log_day, periods_of
 from minerecon_dagster.core.errors import one_line
 from minerecon_dagster.core.periods import parse_periods
+from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.instance import hold_connections
 from minerecon_dagster.pipeline.build import ChecksFailedError
 from minerecon_dagster.pipeline.checks import not_run
@@ -40,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 CHECKS_OF_A_RECALCULATION = frozenset({"calculation", "conservation"})
 """The families that are evaluated where a day's records stay as they are."""
-_INGESTED = frozenset({catalog.PROGRESS, catalog.BOAV, catalog.EBOCF, catalog.RECORDS, catalog.WIND, catalog.DAILY})
+INGESTED = frozenset({catalog.PROGRESS, catalog.BOAV, catalog.EBOCF, catalog.RECORDS, catalog.WIND, catalog.DAILY})
 """What is built from a day's answers: whoever selects one of these has the day ingested."""
 DAYS_PER_RUN = 31
 """A backfill from the UI is cut into runs of at most so many days: a run's start costs more than a day's work."""
@@ -98,7 +99,7 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
             periods = parse_periods(config.periods)
             worker.prepare(days, from_archive=not fetch)
             _tell_of_register(context)
-            ingests = bool(selected & _INGESTED)
+            ingests = bool(selected & INGESTED)
             work = (
                 worker.ingest(days, fetch=fetch, force=config.force, periods=periods)
                 if ingests
@@ -124,7 +125,7 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
         if not_done:
             raise dg.Failure(
                 f"{len(not_done)} of {len(days)} days not done: " + "; ".join(not_done.values()),
-                metadata={"days_not_done": dg.MetadataValue.json(not_done)},
+                metadata=Unfinished.of(not_done).to_metadata(),
                 allow_retries=False,
             )
         yield from ()

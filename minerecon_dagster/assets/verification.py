@@ -18,6 +18,7 @@ from pydantic import Field
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.events import log_checks, log_day
 from minerecon_dagster.assets.rollups import look_at_sums_of
+from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.instance import hold_connections
 from minerecon_dagster.jobs import SPOT_FIX, SPOT_FIX_OP, VERIFY, VERIFY_OP
 from minerecon_dagster.pipeline.verification import Order, Verification, differences
@@ -218,7 +219,7 @@ def _conclude(
         what = f"{wrong_days} of {len(found)} days are wrong" if wrong_days else "sums of months or years are wrong"
         raise dg.Failure(
             f"{what}: " + "; ".join(trouble.values()),
-            metadata=metadata | {"days_not_done": dg.MetadataValue.json(trouble)},
+            metadata=metadata | Unfinished.of(trouble).to_metadata(),
             allow_retries=False,
         )
     context.add_output_metadata(metadata)

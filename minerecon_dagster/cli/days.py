@@ -16,6 +16,7 @@ from minerecon_dagster.cli.environment import services
 from minerecon_dagster.core.errors import ConfigurationError, MinereconError
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.periods import parse_periods
+from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.settings import Settings, start_date
 
 if TYPE_CHECKING:
@@ -28,12 +29,17 @@ MOST_DAYS_SHOWN = 62
 
 @dataclass
 class Outcome:
-    """How a job went: the work on each day done, the days not done and why, and whatever else stopped it."""
+    """How a job went: the work on each day done, what is not done (days, months, years), and what stopped it."""
 
     run_ids: list[str] = field(default_factory=list)
     done: dict[str, dict[str, Any]] = field(default_factory=dict)
     not_done: dict[str, str] = field(default_factory=dict)
     stopped_by: str | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why not all was done, in one line; None where all was."""
+        return self.stopped_by or "; ".join(self.not_done.values()) or None
 
     def joined(self, other: Outcome) -> Outcome:
         """Both, one after the other."""
@@ -192,16 +198,15 @@ def _names(error: type[Exception]) -> set[str]:
 
 
 def _outcome(result: dg.ExecuteInProcessResult) -> Outcome:
-    from dagster import JsonMetadataValue
-
     outcome = Outcome([result.run_id], _work_done(result))
     ours = _names(MinereconError)
     for event in result.get_step_failure_events():
         failure = event.step_failure_data
         metadata = failure.user_failure_data.metadata if failure.user_failure_data else {}
-        days = metadata.get("days_not_done")
-        if isinstance(days, JsonMetadataValue) and isinstance(days.value, dict):
-            outcome.not_done |= {str(day): str(why) for day, why in days.value.items()}
+        unfinished = Unfinished.from_metadata(metadata)
+        outcome.not_done |= unfinished.reasons
+        if unfinished:
+            outcome.stopped_by = "; ".join(unfinished.unreadable) or outcome.stopped_by
             continue
         cause = failure.error
         # What one of our own errors says has its remedy; what caused it has not.

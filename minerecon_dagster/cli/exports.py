@@ -50,14 +50,14 @@ def _export(first: str, last: str, *, as_json: bool) -> int:
         if event.partition is not None:
             metadata = event.materialization.metadata
             months[event.partition] = {name: value.value for name, value in metadata.items()}
-    ok = bool(months) and outcome.stopped_by is None
+    ok = bool(months) and outcome.problem is None
     if as_json:
-        click.echo(json.dumps({"ok": ok, "run_ids": outcome.run_ids, "months": months, "error": outcome.stopped_by}))
+        click.echo(json.dumps({"ok": ok, "run_ids": outcome.run_ids, "months": months, "error": outcome.problem}))
         return int(not ok)
     for month in months.values():
         click.echo(month["manifest"])
-    if outcome.stopped_by:
-        click.echo(f"not done: {outcome.stopped_by}", err=True)
+    if outcome.problem:
+        click.echo(f"not done: {outcome.problem}", err=True)
     elif not months:
         click.echo("nothing to export: no day of these months is stored; fetch one: minerecon reingest DATE", err=True)
     return int(not ok)

@@ -65,14 +65,14 @@ def _report(database_url: str, days: Sequence[dt.date], outcome: Outcome, *, as_
     now, known = dt.datetime.now(dt.UTC), {row.price_date for row in stored}
     over = [day for day in days if is_over(day, now)]
     without = [day for day in over if day not in known]
-    ok = bool(over) and not without and outcome.stopped_by is None
+    ok = bool(over) and not without and outcome.problem is None
     if as_json:
         rows = [
             {name: value if isinstance(value, bool) else str(value) for name, value in row._mapping.items()}
             for row in stored
         ]
         found = {"ok": ok, "run_ids": outcome.run_ids, "prices": rows, "without": [str(day) for day in without]}
-        click.echo(json.dumps(found | {"error": outcome.stopped_by}))
+        click.echo(json.dumps(found | {"error": outcome.problem}))
         return int(not ok)
     if len(stored) <= MOST_DAYS_SHOWN:
         for row in stored:
@@ -80,6 +80,6 @@ def _report(database_url: str, days: Sequence[dt.date], outcome: Outcome, *, as_
     click.echo(f"{len(stored)} of {len(over)} days that are over have a price.")
     if without:
         click.echo(f"without a price: {', '.join(map(str, without[:MOST_DAYS_SHOWN]))}", err=True)
-    if outcome.stopped_by:
-        click.echo(f"not done: {outcome.stopped_by}", err=True)
+    if outcome.problem:
+        click.echo(f"not done: {outcome.problem}", err=True)
     return int(not ok)

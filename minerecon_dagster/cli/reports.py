@@ -43,14 +43,14 @@ def report(month: dt.datetime | None, sample: bool, as_json: bool) -> None:
         {name: value.value for name, value in event.materialization.metadata.items()}
         for event in result.get_asset_materialization_events()
     ]
-    ok = bool(made) and outcome.stopped_by is None
+    ok = bool(made) and outcome.problem is None
     if as_json:
-        click.echo(json.dumps({"ok": ok, "run_ids": outcome.run_ids, "reports": made, "error": outcome.stopped_by}))
+        click.echo(json.dumps({"ok": ok, "run_ids": outcome.run_ids, "reports": made, "error": outcome.problem}))
         sys.exit(not ok)
     for page in made:
         click.echo(page["file"])
-    if outcome.stopped_by:
-        click.echo(f"not done: {outcome.stopped_by}", err=True)
+    if outcome.problem:
+        click.echo(f"not done: {outcome.problem}", err=True)
     elif not made:
         click.echo(f"no day of {month:%Y-%m} is stored; fetch some: minerecon reingest {month:%Y-%m}-01", err=True)
     sys.exit(not ok)

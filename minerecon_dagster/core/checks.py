@@ -318,7 +318,7 @@ YESTERDAY_IS_THERE = Property(
     "freshness",
     "yesterday_is_there",
     "ERROR",
-    "From 09:00 London on, the settlement day before is stored.",
+    "From 09:00 London on, the settlement day before is stored, with every period; until noon the day before it too.",
     "minerecon reingest DATE",
     "inventory",
     "all",

@@ -38,6 +38,8 @@ STATUSES = ("complete", "warned", "waived", "provisional", "incomplete", "failin
 MOST_REPAIRS = 5
 """How many commands a result names; all of them are in `minerecon status`."""
 
+_UNAVAILABLE = "unavailable"
+"""Closed by a person: nothing of it is due any more."""
 _ONE_DAY = dt.timedelta(days=1)
 _DAY = "DATE"
 _STRONGEST_FIRST = (
@@ -73,6 +75,7 @@ class Standing:
         is_final: whether they are of a final day.
         periods_due: how many of its periods were due when it was last fetched.
         problems: the properties that did not hold, the waived ones among them.
+        periods_present: how many of its periods are there.
     """
 
     day: dt.date
@@ -81,6 +84,7 @@ class Standing:
     is_final: bool
     periods_due: int
     problems: Sequence[Problem]
+    periods_present: int = 0
 
     @property
     def open_problems(self) -> list[Problem]:
@@ -168,7 +172,15 @@ def read_standings(connection: Connection, first: dt.date, last: dt.date) -> lis
     """How each day of the calendar from ``first`` to ``last`` stands, the ones that nobody ever asked for included."""
     found = connection.execute(statement("inventory/days"), {"first_day": first, "last_day": last})
     return [
-        Standing(r.settlement_date, r.status, r.is_stored, r.is_final, r.periods_due, problems_of(r.problems))
+        Standing(
+            r.settlement_date,
+            r.status,
+            r.is_stored,
+            r.is_final,
+            r.periods_due,
+            problems_of(r.problems),
+            r.periods_present,
+        )
         for r in found
     ]
 
@@ -235,20 +247,39 @@ def look_at_rows(connection: Connection, first: dt.date, last: dt.date) -> list[
 
 
 def _yesterday_is_there(standings: Sequence[Standing], now: dt.datetime) -> Finding:
-    day = last_day_to_be_there(now)
-    expected = period_count(day)
-    # Fetched while it was in progress, and then no more, is not there.
-    late = [s for s in standings if s.day == day and not (s.is_stored and s.periods_due == expected)]
-    what = f"stored with {late[0].periods_due} of its {expected} periods" if late and late[0].is_stored else "missing"
-    groups = [Group(s.day, s.day, what, "ERROR", (), over(mend(s), day, day)) for s in late]
+    """Whether the days that are due to be there, and not yet to be final, are there with every period.
+
+    In the morning that is yesterday and the day before it: a day that Elexon has not published whole is not taken for
+    there because the next one is. From noon on the day before yesterday is a matter of `_days_become_final`.
+    """
+    last, final = last_day_to_be_there(now), last_day_to_be_final(now)
+    looked_at = [s for s in standings if final < s.day <= last]
+    late = [(s, what) for s in looked_at if (what := _not_there(s)) is not None]
+    groups = [Group(s.day, s.day, what, "ERROR", (), over(mend(s), s.day, s.day)) for s, what in late]
+    days = [s.day for s in looked_at]
     return _finding(
         c.YESTERDAY_IS_THERE,
-        looked_at=sum(s.day == day for s in standings),
-        expected=f"{day}, stored with {expected} periods",
-        actual=what if late else "there",
+        looked_at=len(looked_at),
+        expected=", ".join(f"{day}, stored with {period_count(day)} periods" for day in days or [last]),
+        actual="; ".join(f"{s.day} is {what}" if len(days) > 1 else what for s, what in late) or "there",
         groups=groups,
-        command=f"minerecon reingest {day}",
+        command=f"minerecon reingest {last}",
     )
+
+
+def _not_there(s: Standing) -> str | None:
+    """What is missing of a day that is due to be there; None where nothing is."""
+    expected = period_count(s.day)
+    if s.status == _UNAVAILABLE:
+        return None
+    if not s.is_stored:
+        return "missing"
+    if s.periods_due != expected:
+        # Fetched while it was in progress, and then no more, is not there.
+        return f"stored with {s.periods_due} of its {expected} periods"
+    if s.status == "incomplete":
+        return f"incomplete: Elexon has published {s.periods_present} of its {expected} periods"
+    return None
 
 
 def _days_become_final(standings: Sequence[Standing]) -> Finding:
@@ -445,7 +476,10 @@ def _finding(
             if commands
             else command,
             violation_count=days,
-            violations=tuple(group.as_dict() for group in groups[: c.SAMPLE_SIZE]),
+            # The newest: what is new is among them, however long other days have been wrong.
+            violations=tuple(
+                group.as_dict() for group in sorted(groups, key=lambda g: g.last, reverse=True)[: c.SAMPLE_SIZE]
+            ),
         ),
         groups,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -17,7 +18,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from minerecon_dagster.core.errors import ConfigurationError, MinereconError
+from minerecon_dagster.core.errors import ConfigurationError, MinereconError, one_line
 from minerecon_dagster.warehouse.roles import PIPELINE
 
 
@@ -25,6 +26,7 @@ class WarehouseError(MinereconError, SQLAlchemyError):
     """The server ended a statement at a time limit; ``str()`` is one clear line, with what to do."""
 
 
+_log = logging.getLogger(__name__)
 _SQL = Path(__file__).parent / "sql"
 
 
@@ -174,7 +176,12 @@ def day_lock(engine: Engine, day: dt.date, *, wait_s: float = LONGEST_WAIT_S) ->
         try:
             yield
         finally:
-            transaction.rollback()
+            try:
+                transaction.rollback()
+            except DBAPIError as error:
+                # The lock went with its connection, and what was done under it is committed or not by itself: a day
+                # that is stored is not reported as not done.
+                _log.warning("%s: the connection that held the day's lock was lost: %s", day, one_line(error))
 
 
 @contextmanager

@@ -113,6 +113,12 @@ def test_pairs_are_compared_by_their_medians_and_a_small_ratio_is_noise() -> Non
     assert found["gone"]["says"] == "only the old code has it"
 
 
+def test_what_takes_under_a_millisecond_in_both_says_nothing() -> None:
+    tiny, slow = ({"x": {"name": "x", "value": v, "unit": "ms"}} for v in (0.01, 5.0))
+    assert compared([tiny], [{"x": {**tiny["x"], "value": 0.09}}])[0]["says"] == "noise"
+    assert compared([tiny], [slow])[0]["says"] == "more"
+
+
 TESTS_OF_A_TREE = {
     "tests/test_old_package.py": """
 import pytest

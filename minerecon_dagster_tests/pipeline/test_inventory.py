@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -176,6 +175,41 @@ def test_yesterday_as_it_was_stored_while_in_progress_is_not_there(warehouse: En
     finding = look(warehouse)["yesterday_is_there"]
     assert not finding.result.passed
     assert finding.result.actual == "stored with 40 of its 48 periods"
+
+
+AT_NINE = at("2025-04-03T08:05:00+00:00")
+"""09:05 London of the day after `LAST`."""
+
+
+def test_yesterday_incomplete_is_red_from_nine_and_stays_red_until_it_is_whole_or_due_to_be_final(
+    warehouse: Engine,
+) -> None:
+    stand(warehouse, days("2025-03-20", "2025-04-02"))
+    stand(warehouse, [LAST], periods_present=46, state="incomplete")
+    assert "yesterday_is_there" not in red(look(warehouse, at("2025-04-03T07:59:00+00:00")))
+    finding = look(warehouse, AT_NINE)["yesterday_is_there"]
+    assert finding.result.repair == f"minerecon reingest {LAST}"
+    assert finding.result.actual == f"{LAST} is incomplete: Elexon has published 46 of its 48 periods"
+    stand(warehouse, [LAST + dt.timedelta(days=1)])
+    following = look(warehouse, AT_NINE + dt.timedelta(days=1))
+    assert not following["yesterday_is_there"].result.passed, "the next day is whole, and that clears nothing"
+    noon = look(warehouse, NOON_AFTER + dt.timedelta(days=1))
+    assert red(noon).keys() == {"days_become_final", "every_day_is_complete", "every_day_matches_its_rows"}
+    stand(warehouse, [LAST])
+    assert look(warehouse, AT_NINE + dt.timedelta(days=1))["yesterday_is_there"].result.passed
+
+
+def test_yesterday_provisional_with_every_period_is_there(warehouse: Engine) -> None:
+    stand(warehouse, days("2025-03-20", "2025-04-02"))
+    stand(warehouse, [LAST], state="provisional")
+    assert "yesterday_is_there" not in red(look(warehouse, AT_NINE))
+
+
+def test_today_incomplete_is_red_of_nothing(warehouse: Engine) -> None:
+    stand(warehouse, days("2025-03-20", "2025-04-02"))
+    today = LAST + dt.timedelta(days=1)
+    stand(warehouse, [today], periods_due=16, periods_present=14, state="incomplete")
+    assert red(look(warehouse, AT_NINE)).keys() == {"every_day_matches_its_rows"}, "these days have no rows"
 
 
 @pytest.mark.parametrize("day", ["2025-03-30", "2025-10-26"], ids=["46 periods", "50 periods"])
@@ -597,7 +631,7 @@ def test_a_failed_check_begins_with_the_problem_and_the_repair_and_shows_the_gro
         "2025-03-18 to 2025-03-19",
         "2025-03-22",
     ]
-    assert json.loads(json.dumps(metadata["sample"].value))[0]["what"] == "missing"
+    assert [group["what"] for group in metadata["sample"].value] == ["failing", "missing"], "the newest first"
 
 
 def test_a_warehouse_that_cannot_be_reached_fails_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

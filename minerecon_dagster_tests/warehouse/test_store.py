@@ -222,3 +222,32 @@ def test_an_error_of_a_raw_cursor_is_one_that_callers_expect(warehouse: Engine) 
     with warehouse.connect() as connection, pytest.raises(SQLAlchemyError) as caught, cursor(connection) as many:
         many.execute("SELECT 1 / 0")
     assert "division by zero" in str(getattr(caught.value, "orig", ""))
+
+
+def test_a_lock_whose_connection_dies_after_the_work_leaves_the_work_done_and_says_so(
+    warehouse: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """FR-37: a day that is stored was reported as not done."""
+    with day_lock(warehouse, DAY):
+        end_the_others(warehouse)
+    assert f"{DAY}: the connection that held the day's lock was lost: " in caplog.text
+    with day_lock(warehouse, DAY, wait_s=1):
+        pass
+
+
+def test_an_error_under_a_lock_whose_connection_died_is_that_error(warehouse: Engine) -> None:
+    with pytest.raises(ZeroDivisionError), day_lock(warehouse, DAY):
+        end_the_others(warehouse)
+        raise ZeroDivisionError
+
+
+def end_the_others(warehouse: Engine) -> None:
+    """End every other session of the database, as a server that restarts does."""
+    with warehouse.connect() as connection:
+        connection.execute(text("RESET ROLE"))  # the pipeline's role sees nobody else's session
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+        )

@@ -1,5 +1,7 @@
--- Of the days given, those of which a run itself recorded that a check fails at ERROR: each has an alert of its own.
-SELECT DISTINCT settlement_date
+-- Of what runs have not done (:run_ids, :scopes and the first day of each), that of which the run itself recorded that a
+-- check fails at ERROR: it has an alert of its own.
+SELECT DISTINCT run_id, scope, settlement_date
 FROM minerecon.reconciliation_results
-WHERE scope = 'day' AND settlement_date = ANY(CAST(:days AS date[])) AND run_id = :run_id
-  AND NOT passed AND severity = 'ERROR' AND NOT coalesce(waived_until >= :today, false);
+WHERE (run_id, scope, settlement_date) IN (
+    SELECT * FROM unnest(CAST(:run_ids AS text[]), CAST(:scopes AS text[]), CAST(:dates AS date[]))
+) AND NOT passed AND severity = 'ERROR' AND NOT coalesce(waived_until >= :today, false);

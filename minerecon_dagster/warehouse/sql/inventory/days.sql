@@ -5,6 +5,7 @@ SELECT CAST(calendar.day AS date) AS settlement_date,
        s.summary_date IS NOT NULL AS is_stored,
        coalesce(s.is_final, false) AS is_final,
        coalesce(s.periods_due, 0) AS periods_due,
+       coalesce(s.periods_present, 0) AS periods_present,
        coalesce(problems.problems, '[]') AS problems
 FROM generate_series(CAST(:first_day AS timestamp), CAST(:last_day AS timestamp), interval '1 day') AS calendar (day)
 LEFT JOIN analytics.reconciliation_status AS r ON r.settlement_date = CAST(calendar.day AS date)
