@@ -24,6 +24,8 @@ from minerecon_dagster.core.answers import AnswerKey, AnswerKind
 from minerecon_dagster.core.calendar import STACK_SIDES, StackSide
 from minerecon_dagster.core.checks import Result, result
 from minerecon_dagster.core.register import BmUnit
+from minerecon_dagster.core.schema import StackRow
+from minerecon_dagster.core.states import LONGEST_PLAIN_SILENCE, runs_of, spans
 from minerecon_dagster.pipeline.checks import EXACT, Bid, refetch
 from minerecon_dagster.pipeline.fetch import FetchedDay
 from minerecon_dagster.pipeline.interpret import CashflowSum, DayReading
@@ -110,6 +112,7 @@ def control_totals(reading: DayReading, bids: Sequence[Bid], wind_units: Mapping
         boav_wind_volume(reading, bids, wind_units),
         no_reduction_on_offer_side(reading, bids, wind_units),
         empty_day_has_empty_control(reading, bids, wind_units),
+        controls_not_silent(reading),
         ebocf_wind_cashflow(reading, bids, wind_units),
     ]
 
@@ -195,6 +198,35 @@ def empty_day_has_empty_control(reading: DayReading, bids: Sequence[Bid], wind_u
         repair=refetch(reading.day),
         violations=wrong,
     )
+
+
+def controls_not_silent(reading: DayReading) -> Result:
+    """Find control totals without any row where the stack has accepted energy: they would confirm what is not there.
+
+    A few such periods in a row are let pass: one half hour's acceptances may come to nothing.
+    """
+    due = range(1, reading.judgement.periods_due + 1)
+    known = [("BOAV", side, {r.settlement_period for r in rows}) for side, rows in reading.boav.items()]
+    known += [("EBOCF", side, {r.settlement_period for r in rows}) for side, rows in reading.cashflows.items()]
+    wrong = []
+    for report, side, periods in known:
+        without = [p for p in due if p not in periods and _has_accepted_energy(reading.rows.get((side, p), ()))]
+        long = [p for run in runs_of(without) if len(run) > LONGEST_PLAIN_SILENCE for p in run]
+        if long:
+            wrong.append({"control_total": f"{report} {side}", "settlement_periods": spans(long)})
+    return result(
+        c.CONTROLS_NOT_SILENT,
+        looked_at=len(known),
+        expected="rows of some unit in BOAV and EBOCF wherever the stack has accepted energy",
+        actual="; ".join(f"{w['control_total']} has none in {w['settlement_periods']}" for w in wrong)
+        or "they have them",
+        repair=refetch(reading.day),
+        violations=wrong,
+    )
+
+
+def _has_accepted_energy(rows: Iterable[StackRow]) -> bool:
+    return any(row.is_acceptance and row.volume for row in rows)
 
 
 def _unmatched(reading: DayReading, wind_units: Collection[str], *, of_any_unit: bool) -> list[dict[str, Any]]:
