@@ -25,7 +25,7 @@ from minerecon_dagster.core.mining import FORMULA_VERSION
 from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.core.restatement import Extent, extent_of, losses_text, unbelievable_losses
 from minerecon_dagster.core.schema import StackRow
-from minerecon_dagster.core.states import Slot
+from minerecon_dagster.core.states import Slot, slots_text
 from minerecon_dagster.core.waivers import Waivers
 from minerecon_dagster.pipeline import checks, controls
 from minerecon_dagster.pipeline.checks import Rate, UnmappedUnit
@@ -220,6 +220,7 @@ def replace_day(
             text("SELECT * FROM minerecon.daily_summaries WHERE summary_date = :day"), {"day": day}
         ).one_or_none()
         losses += _losses(connection, fetched, before, bids, inputs.wind_units, load)
+        losses += _displaced(connection, fetched)
         if losses and accepted_by is None:
             refused = checks.restatement_believable(archived, losses)
             raise RestatementRefusedError(
@@ -290,6 +291,18 @@ def _losses(
         figures = connection.execute(statement("day/stored_extent"), {"day": fetched.archived.day}).one()
         was = Extent(**figures._mapping)
     return unbelievable_losses(was, extent_of(row for _, _, row in bids))
+
+
+def _displaced(connection: Connection, fetched: FetchedDay) -> list[dict[str, Any]]:
+    """The stored periods that the answers are silent on, where the archive, which would have kept them, has nothing."""
+    quiet = {slot for slot, look in fetched.reading.looks.items() if not look.acceptance_count}
+    if not fetched.asked or fetched.before is not None or not quiet:
+        return []
+    stored = connection.execute(statement("day/stored_slots"), {"day": fetched.archived.day})
+    gone = quiet & {(row.stack_side, row.settlement_period) for row in stored}
+    if not gone:
+        return []
+    return [{"figure": f"the rows of {slots_text(gone)}", "before": "rows", "after": "none", "lost": "all"}]
 
 
 def _coverage(reading: DayReading) -> dict[str, object]:
