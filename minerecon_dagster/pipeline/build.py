@@ -234,7 +234,7 @@ def replace_day(
         if before is not None and before.built_from == fingerprint and not rebuild:
             connection.execute(statement("day/refresh_daily_summary"), _coverage(reading) | {"now": now})
             results, rates = checked(connection)
-        if not results or any(r.blocks for r in results):
+        if not results or _blocking(results):
             _write_day(connection, fetched, bids, inputs, fingerprint, now)
             if before is not None and before.periods_due == before.periods_expected:
                 taker = accepted_by if losses else None
@@ -244,7 +244,7 @@ def replace_day(
         record_progress(connection, reading, archive_uri=archived.uri, synthetic=archived.is_synthetic)
         if fetched.asked:
             record_silence(connection, reading, now=now)
-        if blocking := [r for r in results if r.blocks]:
+        if blocking := _blocking(results):
             raise ChecksFailedError(
                 f"{day}: a check failed and the day was not published, what was stored before is untouched: "
                 + "; ".join(map(str, blocking)),
@@ -253,6 +253,11 @@ def replace_day(
         record_results(connection, day, results, now=now, run_id=run_id)
         record_rates(connection, day, rates, now=now)
         return day_figures(connection, day), results
+
+
+def _blocking(results: Iterable[Result]) -> list[Result]:
+    """What keeps a day from being published. That a later restatement was refused is told, and keeps nothing back."""
+    return [r for r in results if r.blocks and r.checked is not c.RESTATEMENT_BELIEVABLE]
 
 
 def _losses(
