@@ -196,6 +196,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[FAULTS] = []
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The test that counts what was turned red comes after all that turn something red."""
+    items.sort(key=lambda item: item.name == "test_every_mode_has_a_fault_and_every_check_was_turned_red")
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     rows = sorted(config.stash.get(FAULTS, []))
     if not rows:
