@@ -14,7 +14,7 @@ from minerecon_dagster.core.calendar import STACK_SIDES, rerun_done_at
 from minerecon_dagster.pipeline.due import days_to_ingest, days_to_retry
 from minerecon_dagster.pipeline.inventory import take_inventory
 from minerecon_dagster.warehouse import migrate
-from minerecon_dagster.warehouse.store import open_warehouse
+from minerecon_dagster.warehouse.store import open_warehouse, statement
 from minerecon_dagster_tests.fake_elexon import NO_ROWS, NOT_FOUND, Fault, boav_path, stack_path
 from minerecon_dagster_tests.pipeline.conftest import DAY, Project, not_done
 from minerecon_dagster_tests.pipeline.test_one_day import fake_clock
@@ -313,8 +313,26 @@ def morning(engine: Engine, first: dt.date, day: dt.date) -> list[dt.date]:
     return days_to_ingest(engine, first_day=first, today=day)
 
 
+def test_the_days_between_two_questions_grow_and_are_counted_by_the_mornings_in_london(project: Project) -> None:
+    asked = []
+    for n in range(1, 400):
+        today = DAY + dt.timedelta(days=n)
+        if DAY not in morning(project.engine, DAY, today):
+            continue
+        asked.append(n)
+        with project.engine.begin() as connection:
+            # Twice in a morning, as a person and a schedule may, counts once.
+            for minute in (1, 30):
+                now = dt.datetime.combine(today, dt.time(5, minute), dt.UTC)
+                parameters = {"day": DAY, "reason": "silent", "now": now}
+                connection.execute(statement("day/upsert_unanswered_day"), parameters)
+    assert asked[:9] == [1, 2, 4, 8, 16, 32, 62, 92, 122]
+    assert len([n for n in asked if n <= 365]) == 17
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("never_comes", ["the control total", "the day"])
-def test_a_day_that_never_comes_is_asked_for_sixteen_times_in_a_year(project: Project, never_comes: str) -> None:
+def test_a_day_that_never_comes_is_asked_for_seventeen_times_in_a_year(project: Project, never_comes: str) -> None:
     """A year of mornings: what is due is asked for, and the others are left alone (FR-06)."""
     where = boav_path("bid", DAY) if never_comes == "the control total" else ""
     project.elexon.faults = lambda path: NO_ROWS if where in path and "bmunits" not in path else None
