@@ -15,6 +15,7 @@ from minerecon_dagster.core.calendar import STACK_SIDES, rerun_done_at
 from minerecon_dagster_tests.fake_elexon import NO_ROWS
 from minerecon_dagster_tests.faults.conftest import DAY, SHORT, WINDLESS, World
 from minerecon_dagster_tests.faults.test_faults import REACHED, all_green
+from minerecon_dagster_tests.pipeline.test_one_day import fake_clock
 
 ALL = set(range(1, 49))
 
@@ -81,7 +82,10 @@ def test_a_long_silence_of_one_side_is_told_though_it_is_believed(world: World) 
     world.elexon.world.hide[DAY, "offer"] = {10, 11, 12, 13}
     world.elexon.world.hide_controls = True
     for hours, status in ((1, "incomplete"), (26, "warned")):
-        assert world.job("ingest", DAY, now=rerun_done_at(DAY) + dt.timedelta(hours=hours)), world.said
+        now = rerun_done_at(DAY) + dt.timedelta(hours=hours)
+        world.now = now.isoformat()
+        with fake_clock(world):
+            assert world.job("ingest", DAY, now=now), world.said
         assert world.status() == status
     assert world.red() == {c.NO_LONG_SILENCE.full_name}
     REACHED.update(world.red())

@@ -268,6 +268,21 @@ def test_what_was_refused_is_forgotten_once_elexon_says_again_what_is_stored(pro
     assert project.archive.newest_refused(DAY) is None
 
 
+def test_what_was_refused_during_an_outage_stays_refused_though_half_of_it_is_silent(project: Project) -> None:
+    project.ingest()
+    before = figures(project)
+    project.elexon.world.revise[DAY] = 0.5
+    project.elexon.world.hide_controls = True
+    for side in STACK_SIDES:
+        project.elexon.world.hide[DAY, side] = set(range(40, 49))
+    for _ in range(2):
+        assert not project.run(DAY, force=True).success
+        assert figures(project) == before
+        assert len(project.archive_objects()) == 2
+    project.ingest(from_archive=True)
+    assert "completeness.restatement_believable" in red(project)
+
+
 def test_a_refused_restatement_can_be_taken_from_the_archive_and_by_a_repair(project: Project) -> None:
     project.ingest()
     project.elexon.world.revise[DAY] = 0.5
