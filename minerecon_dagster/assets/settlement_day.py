@@ -56,6 +56,10 @@ class SettlementDayConfig(dg.Config):
     """Ask Elexon for nothing: rebuild from the newest archived answers."""
     periods: str = ""
     """Ask for these settlement periods only, as in 44-48 or 1,12,24; the other answers are carried over."""
+    accept_restatement: bool = False
+    """Take what Elexon says of a final day though it loses more than 10 % of its energy, units or money."""
+    requested_by: str = "job ingest"
+    """Who or what asks: on record where a restatement is taken."""
 
 
 def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
@@ -101,7 +105,13 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
             _tell_of_register(context)
             ingests = bool(selected & INGESTED)
             work = (
-                worker.ingest(days, fetch=fetch, force=config.force, periods=periods)
+                worker.ingest(
+                    days,
+                    fetch=fetch,
+                    force=config.force,
+                    periods=periods,
+                    accept_restatement=config.requested_by if config.accept_restatement else None,
+                )
                 if ingests
                 else worker.recalculate(days, _models(selected))
             )

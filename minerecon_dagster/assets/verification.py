@@ -56,6 +56,8 @@ class VerifyConfig(dg.Config):
     """Repair at most so many days, and only look at the others; 0: no limit."""
     max_attempts: int = Field(default=0, ge=0)
     """Leave a day to a person that was repaired in vain so often since it was last right; 0: never."""
+    accept_restatement: bool = False
+    """A repair takes what Elexon says of a final day though it loses more than 10 % of its energy, units or money."""
 
 
 class SpotFixConfig(dg.Config):
@@ -90,6 +92,7 @@ def build_verify(partitions: dg.DailyPartitionsDefinition) -> dg.JobDefinition:
             requested_by=config.requested_by,
             most_days=config.max_days_repaired,
             most_attempts=config.max_attempts,
+            accept_restatement=config.requested_by if config.accept_restatement else None,
         )
         found = []
         with _verifier(context, warehouse, elexon, archive, difficulty, clock) as verifier:

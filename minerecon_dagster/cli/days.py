@@ -57,9 +57,21 @@ class Outcome:
 @click.option("--periods", default="", help="Fetch these settlement periods only, as in 44-48 or 1,12,24.")
 @click.option("--from-archive", is_flag=True, help="Ask Elexon for nothing; rebuild from the archived answers.")
 @click.option("--force", is_flag=True, help="Ask Elexon again, even for days that are final.")
+@click.option(
+    "--accept-restatement",
+    is_flag=True,
+    help="Take what Elexon says of a final day though it loses more than 10 % of its energy, units or money; with "
+    "--from-archive, what was refused before. It is on record that you did.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def reingest(
-    first: dt.datetime, last: dt.datetime | None, periods: str, from_archive: bool, force: bool, as_json: bool
+    first: dt.datetime,
+    last: dt.datetime | None,
+    periods: str,
+    from_archive: bool,
+    force: bool,
+    accept_restatement: bool,
+    as_json: bool,
 ) -> None:
     """Fetch the days FROM to TO that the archive does not hold final, rebuild and check them."""
     days = _days(first.date(), (last or first).date())
@@ -68,6 +80,8 @@ def reingest(
         raise click.UsageError("--from-archive asks Elexon for nothing: it goes with neither --force nor --periods")
     with services() as settings:
         config = {"force": force, "from_archive": from_archive, "periods": periods}
+        if accept_restatement:
+            config |= {"accept_restatement": True, "requested_by": asker("minerecon reingest")}
         outcome = run_days(days[0], days[-1], config).joined(update_sums(settings, days))
         sys.exit(report(settings, days, outcome, as_json=as_json))
 
@@ -148,6 +162,16 @@ def _days(first: dt.date, last: dt.date) -> list[dt.date]:
     if first < floor:
         raise click.UsageError(f"{first} is before the first day, {floor}; set MINERECON_START_DATE to an earlier one")
     return [first + dt.timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def asker(command: str) -> str:
+    """Who asks, for the record: the command, and the user of this machine who gave it."""
+    import getpass
+
+    try:
+        return f"{command} by {getpass.getuser()}"
+    except (OSError, KeyError):  # no variable names a user, and the system knows none of this number
+        return command
 
 
 def run_days(first: dt.date, last: dt.date, config: dict[str, Any]) -> Outcome:

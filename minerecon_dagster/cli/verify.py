@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minerecon_dagster.cli.days import DAY, MOST_DAYS_SHOWN, Outcome, _days, _outcome, update_sums
+from minerecon_dagster.cli.days import DAY, MOST_DAYS_SHOWN, Outcome, _days, _outcome, asker, update_sums
 from minerecon_dagster.cli.environment import services
 from minerecon_dagster.core.calendar import period_count
 from minerecon_dagster.core.sampling import SAMPLINGS
@@ -47,15 +47,31 @@ _Row = Mapping[str, Any]
     "fixed: 1, 12, 24, 36 and the last. After any but full what is found right is right in part.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Draw the random periods that this number gives.")
+@click.option(
+    "--accept-restatement",
+    is_flag=True,
+    help="A repair takes what Elexon says of a final day though it loses more than 10 % of its energy, units or money. "
+    "It is on record that you did.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def verify(
-    first: dt.datetime, last: dt.datetime | None, action: str, sampling: str, seed: int | None, as_json: bool
+    first: dt.datetime,
+    last: dt.datetime | None,
+    action: str,
+    sampling: str,
+    seed: int | None,
+    accept_restatement: bool,
+    as_json: bool,
 ) -> None:
     """Check the days DATE to TO, compare them with what Elexon answers now, and repair them if that is asked for."""
     from minerecon_dagster.jobs import VERIFY, VERIFY_OP
 
     days = _days(first.date(), (last or first).date())
-    config = {"action": action, "sampling": sampling, "seed": seed, "requested_by": "minerecon verify"}
+    if accept_restatement and action == "verify":
+        raise click.UsageError("--accept-restatement goes with --action fix or force-fix: a look takes nothing")
+    config: dict[str, Any] = {"action": action, "sampling": sampling, "seed": seed, "requested_by": "minerecon verify"}
+    if accept_restatement:
+        config |= {"accept_restatement": True, "requested_by": asker("minerecon verify")}
     with services() as settings:
         sys.exit(_run(settings, VERIFY, VERIFY_OP, days, config, as_json=as_json))
 

@@ -53,12 +53,15 @@ class Answer:
         status: HTTP status, 200 or 404.
         fetched_at: when the answer was complete (UTC).
         body: the decoded body (content encoding undone), byte for byte.
+        settled_at: the first look after the day's re-run that found it to say this, as the archive knows; None where
+            there was none yet, or the archive has not seen it.
     """
 
     url: str
     status: int
     fetched_at: dt.datetime
     body: bytes
+    settled_at: dt.datetime | None = None
 
     @cached_property
     def sha256(self) -> str:

@@ -86,12 +86,42 @@ ROWS_OF_THE_RERUN = Property(
     "Of a day that was fetched after Elexon's second run of it, no period's newest row was made before that run.",
     "minerecon reingest DATE",
 )
+SOURCE_NOT_SILENT = Property(
+    "completeness",
+    "source_not_silent",
+    "WARN",
+    "No answer that had rows came without them when it was last asked for: what it had is kept, with its own time.",
+    "minerecon reingest DATE",
+)
+NO_LONG_SILENCE = Property(
+    "completeness",
+    "no_long_silence",
+    "WARN",
+    "No side of the stack is empty for more than two periods in a row, beside acceptances on the other; where it is, "
+    "two looks after the re-run, 24 h apart, found it so.",
+    needs_a_person=True,
+)
+RESTATEMENT_BELIEVABLE = Property(
+    "completeness",
+    "restatement_believable",
+    "ERROR",
+    "What Elexon says of a final day has not lost more than 10 % of its energy, units or gross money, on either basis, "
+    "unless a person has taken it.",
+    "minerecon reingest DATE --accept-restatement",
+    needs_a_person=True,
+)
 WIND_OUTPUT_KNOWN = Property(
     "completeness",
     "wind_output_known",
     "WARN",
     "Of a day that is over, Elexon's onshore and offshore wind output (AGWS) is known for every period.",
     "minerecon reingest DATE",
+)
+CONTROLS_NOT_SILENT = Property(
+    "control_totals",
+    "controls_not_silent",
+    "WARN",
+    "Where the stack has accepted energy in more than two periods in a row, BOAV and EBOCF have rows of some unit too.",
 )
 BOAV_WIND_VOLUME = Property(
     "control_totals",
@@ -284,6 +314,14 @@ SOURCE_UNCHANGED = Property(
     "ERROR",
     "What is stored of the day is what Elexon answers now.",
     "minerecon verify DATE --action fix",
+    _DRIFT,
+)
+ELEXON_NOT_SILENT = Property(
+    "drift",
+    "source_not_silent",
+    "WARN",
+    "No answer of now lacks the rows that are stored: silence is no change, and nothing is replaced by it.",
+    "minerecon verify DATE",
     _DRIFT,
 )
 REGISTER_UNCHANGED = Property(

@@ -47,6 +47,10 @@ class PermanentSourceError(SourceError):
     """Asking again will not help: 4xx other than 404 and 429."""
 
 
+class SilentSourceError(MinereconError):
+    """Elexon answered, and its answer has nothing where there must be something."""
+
+
 class SchemaDriftError(MinereconError):
     """An answer is not what Elexon's OpenAPI description says; the day stops, nothing is replaced."""
 

@@ -91,6 +91,14 @@ class StackRow(Struct, frozen=True, gc=False, rename="camel"):
         return bytes(self.volume_digits).startswith(b"-") and _is_not_zero(self.volume_digits)
 
     @property
+    def is_acceptance(self) -> bool:
+        """Whether the row is of a unit's acceptance, as BOAV and EBOCF list them.
+
+        Rows with a numeric id or none are adjustment actions outside the Balancing Mechanism (DISBSAD).
+        """
+        return self.acceptance_id is not None and self.id is not None and not self.id.isdigit()
+
+    @property
     def identity(self) -> StackIdentity:
         """What tells rows apart. Any narrower key loses rows: a unit rightly has several in one period."""
         return (
@@ -178,6 +186,11 @@ class EbocfRow(Struct, frozen=True, gc=False, rename="camel"):
     def total_cashflow(self) -> Decimal:
         """Cashflow in GBP, exact: positive where the unit is paid, as a negative volume at a negative price is."""
         return Decimal(str(self.total_cashflow_digits, "ascii"))
+
+    @property
+    def has_cashflow(self) -> bool:
+        """Whether any money flows."""
+        return _is_not_zero(self.total_cashflow_digits)
 
 
 class AgwsRow(Struct, frozen=True, gc=False, rename="camel"):

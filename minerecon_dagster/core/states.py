@@ -1,7 +1,28 @@
 """What an answer, or its absence, says about a settlement period and about its day.
 
-The rule of the project: an error is not emptiness, and emptiness is not proof. Whether a period
-without rows is truly empty is said by Elexon's own control total, the accepted volumes (BOAV).
+The rule of the project: an error is not emptiness, and emptiness is not proof. The stack, the accepted volumes
+(BOAV) and the cashflows (EBOCF) come from one settlement run of Elexon and can be silent together, so that none of
+them can say that another is rightly empty; only what else was accepted in the same half hour can.
+
+Of a period that is due, and a side of the stack:
+
+| what is known | status |
+|---|---|
+| the side has a row with an acceptance | ``rows`` |
+| it has none, and BOAV or EBOCF has volume of any unit there | ``unpublished`` |
+| it has none, and whether BOAV has volume there is not known | ``failed`` |
+| neither side has an acceptance, nor BOAV nor EBOCF anything | ``unpublished``, both sides, for ever unless filled |
+| the side has nothing anywhere, the other has acceptances; at most `LONGEST_PLAIN_SILENCE` in a row | ``empty`` |
+| the same, more in a row | ``unpublished`` until it is `SlotEvidence.is_confirmed`; then ``empty``, and a warning |
+| the side has nothing, and of the other it is not known | ``unpublished``: what is not known is no evidence |
+| no answer after all tries | ``failed`` |
+
+Rows without an acceptance (numeric or null ids: adjustment actions) are in neither control total and prove nothing. A
+half hour in which no unit of any fuel in Great Britain was accepted on either side is not known to have happened; one
+without any bid, or any offer, is. A run of silence is counted over every due period of which the side has no
+acceptance: one that is unknown in its middle does not cut it in two. Where only one side of the stack is fetched, the
+other is judged by BOAV and EBOCF alone. Wind output (AGWS) decides nothing: it is above 0 on nearly every day without
+a wind bid.
 """
 
 from __future__ import annotations
@@ -12,41 +33,150 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from minerecon_dagster.core import calendar
-from minerecon_dagster.core.calendar import StackSide
+from minerecon_dagster.core.calendar import STACK_SIDES, StackSide
 
 PeriodStatus = Literal["rows", "empty", "unpublished", "failed"]
 DayState = Literal["failing", "incomplete", "provisional", "final"]
 Slot = tuple[StackSide, int]
 """A side of the stack and a settlement period."""
 
+LONGEST_PLAIN_SILENCE = 2
+"""Periods in a row in which one side may have no acceptance beside the other's: single ones occur."""
+CONFIRMED_AFTER = dt.timedelta(hours=24)
+"""Two looks after the re-run, so far apart, that found the same answer confirm it."""
 
-def period_status(*, row_count: int | None, is_due: bool, control_has_volume: bool | None) -> PeriodStatus:
-    """The status of one period and side.
+
+@dataclass(frozen=True, slots=True)
+class SlotEvidence:
+    """What the settlement stack itself says of a period and side.
 
     Args:
-        row_count: rows of any unit in the answer (a 404 has none); None where no answer came.
+        acceptance_count: rows of a unit with an acceptance; None where no answer came.
         is_due: whether Elexon should have published the period when it was asked.
-        control_has_volume: whether BOAV has volume of any unit there; None where BOAV did not answer.
+        is_confirmed: whether two looks after the re-run, at least `CONFIRMED_AFTER` apart, found the same answer.
+    """
+
+    acceptance_count: int | None
+    is_due: bool
+    is_confirmed: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The status of every period and side that was asked for.
+
+    Args:
+        statuses: by side and period.
+        confirmed: those of `statuses` that are ``empty`` in a long silence, and are believed since it was confirmed.
+        silent: those that are ``unpublished`` since neither side nor a control total says anything of the half hour.
+    """
+
+    statuses: Mapping[Slot, PeriodStatus]
+    confirmed: tuple[Slot, ...] = ()
+    silent: tuple[Slot, ...] = ()
+
+
+def judge_slots(
+    evidence: Mapping[Slot, SlotEvidence],
+    *,
+    sides: Collection[StackSide],
+    control_periods: Mapping[StackSide, Collection[int] | None],
+) -> Verdict:
+    """The status of each period and side, by the table above.
+
+    Args:
+        evidence: what the stack says; a period and side that was not asked for is absent.
+        sides: the sides of the stack that are fetched.
+        control_periods: by side, the periods in which BOAV or EBOCF has volume of any unit; None, or absent, where
+            BOAV is not known. It is looked into only where a due period has no acceptance: of a windy day never.
 
     Returns:
-        ``rows``, ``empty``, ``unpublished`` or ``failed``. A due period without rows and without a
-        control total to judge it by is ``failed``: nothing says that it is empty.
+        The status of each of ``evidence``.
     """
-    if row_count is None:
-        return "failed"
-    if row_count:
-        return "rows"
-    if control_has_volume or not is_due:
-        return "unpublished"
-    return "failed" if control_has_volume is None else "empty"
+    statuses: dict[Slot, PeriodStatus] = {}
+    quiet: dict[StackSide, dict[int, bool]] = {}
+    for slot, known in evidence.items():
+        if known.acceptance_count:
+            statuses[slot] = "rows"
+            continue
+        statuses[slot] = "failed" if known.acceptance_count is None else "unpublished"
+        if known.is_due:
+            quiet.setdefault(slot[0], {})[slot[1]] = False
+    silent: list[Slot] = []
+    for side, periods in quiet.items():
+        other = _opposite(side)
+        own = control_periods.get(side)
+        for period in periods:
+            if statuses[side, period] == "failed":
+                continue
+            if own is None:
+                statuses[side, period] = "failed"
+            elif period not in own:
+                others = _is_alive(other, period, evidence, sides, control_periods)
+                periods[period] = others is True
+                if others is False:
+                    silent.append((side, period))
+    confirmed: list[Slot] = []
+    for side, periods in quiet.items():
+        for run in runs_of(periods):
+            beside_the_other = [(side, p) for p in run if periods[p]]
+            believed = all(evidence[slot].is_confirmed for slot in beside_the_other)
+            if len(run) > LONGEST_PLAIN_SILENCE and not believed:
+                continue
+            statuses.update(dict.fromkeys(beside_the_other, "empty"))
+            if len(run) > LONGEST_PLAIN_SILENCE:
+                confirmed += beside_the_other
+    return Verdict(statuses, tuple(sorted(confirmed)), tuple(sorted(silent)))
+
+
+def _opposite(side: StackSide) -> StackSide:
+    return STACK_SIDES[1 - STACK_SIDES.index(side)]
+
+
+def _is_alive(
+    side: StackSide,
+    period: int,
+    evidence: Mapping[Slot, SlotEvidence],
+    sides: Collection[StackSide],
+    control_periods: Mapping[StackSide, Collection[int] | None],
+) -> bool | None:
+    """Whether anything was accepted on a side: in the stack where that is fetched; None where it is not known."""
+    control = control_periods.get(side)
+    if side not in sides:
+        return None if control is None else period in control
+    known = evidence.get((side, period))
+    if known is None or known.acceptance_count is None:
+        return None
+    if known.acceptance_count:
+        return True
+    # The stack of the half hour is not there, though something was accepted: it says nothing of the one side either.
+    return None if control is None or period in control else False
+
+
+def runs_of(periods: Collection[int]) -> list[list[int]]:
+    """Periods cut into runs without a gap."""
+    runs: list[list[int]] = []
+    for period in sorted(periods):
+        if runs and period == runs[-1][-1] + 1:
+            runs[-1].append(period)
+        else:
+            runs.append([period])
+    return runs
 
 
 @dataclass(frozen=True, slots=True)
 class PeriodLook:
-    """A period and side as last seen: its status and when its answer was fetched (None: never)."""
+    """A period and side as last seen.
+
+    Args:
+        status: what is known of it.
+        fetched_at: when its answer was last seen; None: never.
+        acceptance_count: rows of any unit with an acceptance; 0 where there is no answer.
+    """
 
     status: PeriodStatus
     fetched_at: dt.datetime | None
+    acceptance_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +252,10 @@ def _all_after_rerun(day: dt.date, looks: Collection[PeriodLook]) -> bool:
 
 def spans(periods: Collection[int]) -> str:
     """Periods as a reader writes them: ``1-3, 7``."""
-    runs: list[list[int]] = []
-    for period in sorted(set(periods)):
-        if runs and period == runs[-1][1] + 1:
-            runs[-1][1] = period
-        else:
-            runs.append([period, period])
-    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs_of(set(periods)))
+
+
+def slots_text(slots: Collection[Slot]) -> str:
+    """Periods and sides as a reader writes them: ``bid 1-3, 7; offer 2``."""
+    by_side = [(side, [p for s, p in slots if s == side]) for side in STACK_SIDES]
+    return "; ".join(f"{side} {spans(periods)}" for side, periods in by_side if periods)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import io
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from msgspec import Raw
 from psycopg2.extras import execute_values
-from sqlalchemy import Connection, Engine, delete, text
+from sqlalchemy import Connection, Engine, Row, delete, text
 from sqlalchemy.dialects.postgresql import insert
 
 from minerecon_dagster.core import calendar
@@ -22,8 +23,9 @@ from minerecon_dagster.core.checks import Result, Scope, result
 from minerecon_dagster.core.errors import DayFailedError
 from minerecon_dagster.core.mining import FORMULA_VERSION
 from minerecon_dagster.core.register import BmUnit
+from minerecon_dagster.core.restatement import Extent, extent_of, losses_text, unbelievable_losses
 from minerecon_dagster.core.schema import StackRow
-from minerecon_dagster.core.states import Slot
+from minerecon_dagster.core.states import Slot, slots_text
 from minerecon_dagster.core.waivers import Waivers
 from minerecon_dagster.pipeline import checks, controls
 from minerecon_dagster.pipeline.checks import Rate, UnmappedUnit
@@ -73,6 +75,22 @@ class ChecksFailedError(DayFailedError):
         self.results = results
 
 
+class RestatementRefusedError(ChecksFailedError):
+    """A final day would lose too much to be believed, so it was not replaced.
+
+    Args:
+        message: which day, and what it would lose.
+        results: the evaluation that says so.
+        why: what it would lose.
+        built_from: the archive object that the stored day was built from; None where none is stored.
+    """
+
+    def __init__(self, message: str, results: Sequence[Result], *, why: str, built_from: str | None) -> None:
+        super().__init__(message, results)
+        self.why = why
+        self.built_from = built_from
+
+
 class LookFailedError(DayFailedError):
     """A stored day could not be looked at; holds a failed result for each check that it could not come to."""
 
@@ -81,7 +99,7 @@ class LookFailedError(DayFailedError):
         self.results = results
 
 
-def wind_bids(reading: DayReading, wind_units: Mapping[str, BmUnit]) -> Iterator[tuple[StackSide, int, StackRow]]:
+def wind_bids(reading: DayReading, wind_units: Collection[str]) -> Iterator[tuple[StackSide, int, StackRow]]:
     """The rows that are curtailment: of a wind unit, with a negative volume, on either side."""
     for (side, period), rows in sorted(reading.rows.items(), key=lambda item: (item[0][0], item[0][1])):
         for row in rows:
@@ -155,6 +173,8 @@ def replace_day(
     now: dt.datetime,
     run_id: str | None,
     waivers: Waivers = NO_WAIVERS,
+    load: Callable[[str], DayReading | None] = lambda _: None,
+    accepted_by: str | None = None,
 ) -> tuple[DayFigures, list[Result]]:
     """Replace a day and all that is derived from it, in one transaction that its checks must pass.
 
@@ -170,19 +190,26 @@ def replace_day(
         now: the time of building.
         run_id: the Dagster run, for the record.
         waivers: what is accepted of the day.
+        load: reads the archive object of an address; None where it cannot be read.
+        accepted_by: who takes what a final day loses too much by to be believed; None where nobody does.
 
     Returns:
         The day's figures, and the results of all checks (warnings may have failed, and what is waived).
 
     Raises:
+        RestatementRefusedError: a final day would lose too much to be believed; nothing was written.
         ChecksFailedError: a blocking check failed; the transaction was rolled back.
     """
     reading, archived = fetched.reading, fetched.archived
     day, today = archived.day, calendar.settlement_date(now)
     bids = list(wind_bids(reading, inputs.wind_units))
+    accepted_by = accepted_by or (archived.refusal.accepted_by if archived.refusal is not None else None)
+    losses: list[dict[str, Any]] = []
 
     def checked(connection: Connection) -> tuple[list[Result], list[Rate]]:
-        results, rates = check_day(connection, fetched, bids, inputs.wind_units, inputs.unmapped)
+        results, rates = check_day(
+            connection, fetched, bids, inputs.wind_units, inputs.unmapped, losses=losses, accepted_by=accepted_by
+        )
         results += checks.difficulty(connection, day, inputs.difficulty, inputs.difficulty_source)
         return waivers.applied(day, results, today=today), rates
 
@@ -192,6 +219,16 @@ def replace_day(
         before = connection.execute(
             text("SELECT * FROM minerecon.daily_summaries WHERE summary_date = :day"), {"day": day}
         ).one_or_none()
+        losses += _losses(connection, fetched, before, bids, inputs.wind_units, load)
+        losses += _displaced(connection, fetched)
+        if losses and accepted_by is None:
+            refused = checks.restatement_believable(archived, losses)
+            raise RestatementRefusedError(
+                f"{day}: {refused}",
+                waivers.applied(day, [refused], today=today),
+                why=f"{losses_text(losses)} of the final day would be gone",
+                built_from=None if before is None else before.archive_uri,
+            )
         results: list[Result] = []
         rates: list[Rate] = []
         if before is not None and before.built_from == fingerprint and not rebuild:
@@ -200,10 +237,13 @@ def replace_day(
         if not results or any(r.blocks for r in results):
             _write_day(connection, fetched, bids, inputs, fingerprint, now)
             if before is not None and before.periods_due == before.periods_expected:
-                change = {**before._mapping, "day": day, "now": now, "run_id": run_id}
+                taker = accepted_by if losses else None
+                change = {**before._mapping, "day": day, "now": now, "run_id": run_id, "accepted_by": taker}
                 connection.execute(statement("day/insert_restatement"), change)
             results, rates = checked(connection)
         record_progress(connection, reading, archive_uri=archived.uri, synthetic=archived.is_synthetic)
+        if fetched.asked:
+            record_silence(connection, reading, now=now)
         if blocking := [r for r in results if r.blocks]:
             raise ChecksFailedError(
                 f"{day}: a check failed and the day was not published, what was stored before is untouched: "
@@ -213,6 +253,56 @@ def replace_day(
         record_results(connection, day, results, now=now, run_id=run_id)
         record_rates(connection, day, rates, now=now)
         return day_figures(connection, day), results
+
+
+def _losses(
+    connection: Connection,
+    fetched: FetchedDay,
+    stored: Row[Any] | None,
+    bids: Iterable[tuple[StackSide, int, StackRow]],
+    wind_units: Mapping[str, BmUnit],
+    load: Callable[[str], DayReading | None],
+) -> list[dict[str, Any]]:
+    """What the final day that is stored, or that the archive held, would lose; empty where neither is final.
+
+    What was is read from the answers of then, and not from the tables: what other hands have put into these is no
+    figure that a day could lose. It is of the farms of then and of now: a register that has lost some takes them too.
+    """
+    is_final = stored is not None and stored.is_final
+    if not is_final and (fetched.before is None or fetched.before.judgement.state != "final"):
+        return []
+    units = (
+        wind_units.keys()
+        | connection.execute(
+            text("SELECT bmu_id FROM minerecon.unit_daily_summaries WHERE settlement_date = :day"),
+            {"day": fetched.archived.day},
+        ).scalars()
+    )
+    then: DayReading | None = fetched.reading
+    if fetched.asked:
+        then = fetched.before
+    elif stored is not None and stored.archive_uri != fetched.archived.uri:
+        then = load(stored.archive_uri)
+    if then is fetched.reading and units == wind_units.keys():
+        return []  # the same answers and the same farms
+    if then is not None:
+        was = extent_of(row for _, _, row in wind_bids(then, units))
+    else:
+        figures = connection.execute(statement("day/stored_extent"), {"day": fetched.archived.day}).one()
+        was = Extent(**figures._mapping)
+    return unbelievable_losses(was, extent_of(row for _, _, row in bids))
+
+
+def _displaced(connection: Connection, fetched: FetchedDay) -> list[dict[str, Any]]:
+    """The stored periods that the answers are silent on, where the archive, which would have kept them, has nothing."""
+    quiet = {slot for slot, look in fetched.reading.looks.items() if not look.acceptance_count}
+    if not fetched.asked or fetched.before is not None or not quiet:
+        return []
+    stored = connection.execute(statement("day/stored_slots"), {"day": fetched.archived.day})
+    gone = quiet & {(row.stack_side, row.settlement_period) for row in stored}
+    if not gone:
+        return []
+    return [{"figure": f"the rows of {slots_text(gone)}", "before": "rows", "after": "none", "lost": "all"}]
 
 
 def _coverage(reading: DayReading) -> dict[str, object]:
@@ -276,6 +366,9 @@ def check_day(
     bids: Sequence[tuple[StackSide, int, StackRow]],
     wind_units: Mapping[str, BmUnit],
     unmapped: Iterable[UnmappedUnit],
+    *,
+    losses: Sequence[dict[str, Any]] = (),
+    accepted_by: str | None = None,
 ) -> tuple[list[Result], list[Rate]]:
     """Evaluate every property of a day as it stands in the tables, but for the difficulty; writes nothing.
 
@@ -285,6 +378,8 @@ def check_day(
         bids: the day's accepted wind bids among them.
         wind_units: the wind farms in force on the day, by unit id.
         unmapped: units that look like wind farms, were turned down on the day, and are not counted.
+        losses: what a final day loses by these answers that it should not.
+        accepted_by: who takes that all the same.
 
     Returns:
         The results, before any waiver, and the rate of each model.
@@ -294,6 +389,7 @@ def check_day(
     records = checks.records_match_archive(connection, reading, bids)
     return [
         *checks.completeness(reading),
+        checks.restatement_believable(fetched.archived, losses, accepted_by),
         *controls.control_totals(reading, bids, wind_units),
         records,
         *calculations,
@@ -321,7 +417,14 @@ def _source_unchanged(fetched: FetchedDay, records: Result) -> list[Result]:
             actual=records.actual,
             repair=c.SOURCE_UNCHANGED.repair_of(day),
             violations=records.violations,
-        )
+        ),
+        result(
+            c.ELEXON_NOT_SILENT,
+            looked_at=len(fetched.fresh),
+            expected="no answer without the rows that it had",
+            actual="none",
+            repair=c.ELEXON_NOT_SILENT.repair_of(day),
+        ),
     ]
 
 
@@ -397,6 +500,19 @@ def record_failed_attempt(engine: Engine, failure: FetchFailedError, *, looked_a
         _insert_progress(
             connection, failure.reading, slots, archive_uri=None, synthetic=failure.synthetic, looked_at=looked_at
         )
+        if failure.reading.waits_for_source:
+            record_silence(connection, failure.reading, now=looked_at)
+
+
+def record_silence(connection: Connection, reading: DayReading, *, now: dt.datetime) -> None:
+    """Record that a day was asked for of which nothing but Elexon's silence is in the way, or that this is over."""
+    day = reading.day
+    if not reading.waits_for_source:
+        connection.execute(text("DELETE FROM minerecon.unanswered_days WHERE settlement_date = :day"), {"day": day})
+        return
+    kept = reading.kept_text()
+    reason = "; ".join(filter(None, (reading.problem(), f"silent, and kept as it was: {kept}" if kept else "")))
+    connection.execute(statement("day/upsert_unanswered_day"), {"day": day, "reason": reason, "now": now})
 
 
 def _insert_progress(
@@ -416,14 +532,18 @@ def _insert_progress(
         count = len(reading.rows.get((side, period), ()))
         sha256 = answer.sha256 if answer is not None else None
         at = look.fetched_at or looked_at
-        rows.append((reading.day, period, side, look.status, count, sha256, at, archive_uri, error, synthetic))
+        accepted = look.acceptance_count
+        rows.append(
+            (reading.day, period, side, look.status, count, accepted, sha256, at, archive_uri, error, synthetic)
+        )
     with cursor(connection) as many:
         execute_values(
             many,
             "INSERT INTO minerecon.ingestion_progress (settlement_date, settlement_period, stack_side, status,"
-            " row_count, payload_sha256, fetched_at, archive_uri, error, is_synthetic) VALUES %s"
+            " row_count, acceptance_count, payload_sha256, fetched_at, archive_uri, error, is_synthetic) VALUES %s"
             " ON CONFLICT (settlement_date, settlement_period, stack_side) DO UPDATE SET"
-            " status = excluded.status, row_count = excluded.row_count, payload_sha256 = excluded.payload_sha256,"
+            " status = excluded.status, row_count = excluded.row_count,"
+            " acceptance_count = excluded.acceptance_count, payload_sha256 = excluded.payload_sha256,"
             " fetched_at = excluded.fetched_at, archive_uri = excluded.archive_uri, error = excluded.error,"
             " is_synthetic = excluded.is_synthetic",
             rows,

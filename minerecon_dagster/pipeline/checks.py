@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, text
 
@@ -24,11 +24,15 @@ from minerecon_dagster.core.mining import (
     broken_model_ratios,
 )
 from minerecon_dagster.core.register import BmUnit
+from minerecon_dagster.core.restatement import MOST_LOST, losses_text
 from minerecon_dagster.core.reviewed import reviewed_units
 from minerecon_dagster.core.schema import StackRow
-from minerecon_dagster.core.states import spans
+from minerecon_dagster.core.states import LONGEST_PLAIN_SILENCE, slots_text, spans
 from minerecon_dagster.pipeline.interpret import DayReading, believed_wind_output
 from minerecon_dagster.warehouse.store import statement
+
+if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
+    from minerecon_dagster.resources.archive import ArchivedDay
 
 BTC_TOLERANCE = Decimal("1e-12")
 """Relative. PostgreSQL's division keeps 16 significant digits or more; a fault is larger."""
@@ -70,7 +74,9 @@ def completeness(reading: DayReading) -> list[Result]:
         {"stack_side": s, "settlement_period": p, "error": reading.errors.get((s, p))} for s, p in judgement.failed
     ]
     failed += [{"control_total": f"BOAV {s}", "error": e} for s, e in sorted(reading.control_errors.items())]
-    missing = [{"stack_side": s, "settlement_period": p} for s, p in judgement.unpublished]
+    missing = [
+        {"stack_side": s, "settlement_period": p, "why": reading.errors.get((s, p))} for s, p in judgement.unpublished
+    ]
     return [
         result(
             c.PERIODS_FETCHED,
@@ -90,6 +96,17 @@ def completeness(reading: DayReading) -> list[Result]:
             violations=missing,
         ),
         rows_of_the_rerun(reading),
+        _source_not_silent(reading),
+        result(
+            c.NO_LONG_SILENCE,
+            looked_at=len(reading.looks),
+            expected=f"no side without acceptances for more than {LONGEST_PLAIN_SILENCE} periods in a row",
+            actual=f"believed, since two looks confirmed it: {slots_text(reading.confirmed)}"
+            if reading.confirmed
+            else "none that is believed",
+            repair=c.NO_LONG_SILENCE.repair_of(day),
+            violations=[{"stack_side": s, "settlement_period": p} for s, p in reading.confirmed],
+        ),
         _wind_output_known(reading),
     ]
 
@@ -127,6 +144,48 @@ def rows_of_the_rerun(reading: DayReading) -> Result:
 def _is_after_rerun(reading: DayReading) -> bool:
     """Whether all of the day is there and was fetched after the re-run: but for its rows it were final."""
     return reading.judgement.state == "final" or bool(reading.judgement.first_run)
+
+
+def _source_not_silent(reading: DayReading) -> Result:
+    lacking = [{"answer": str(key), "periods": spans(periods)} for key, periods in sorted(reading.kept.items())]
+    return result(
+        c.SOURCE_NOT_SILENT,
+        looked_at=len(reading.looks) + len(reading.boav) + len(reading.cashflows) + bool(reading.wind),
+        expected="in every answer the rows that it had before",
+        actual=f"silent, and kept as it was: {reading.kept_text()}" if lacking else "they have them",
+        repair=c.SOURCE_NOT_SILENT.repair_of(reading.day),
+        violations=lacking,
+    )
+
+
+def restatement_believable(
+    archived: ArchivedDay, losses: Sequence[dict[str, Any]] = (), accepted_by: str | None = None
+) -> Result:
+    """Whether what Elexon says of a final day has lost too much of it to be believed.
+
+    Args:
+        archived: what the day is built from, and what was refused since.
+        losses: what it loses of the final day that it is to replace.
+        accepted_by: who takes that all the same.
+    """
+    wrong: list[dict[str, Any]] = [] if accepted_by else list(losses)
+    actual = "nothing like it"
+    if accepted_by and losses:
+        actual = f"{losses_text(losses)} gone, taken by {accepted_by}"
+    elif losses:
+        actual = f"{losses_text(losses)} gone: kept in the archive, and not built from"
+    elif archived.refused is not None:
+        refusal = archived.refused.refusal
+        actual = f"refused on {refusal.refused_at:%Y-%m-%d %H:%M} UTC: {refusal.why}"
+        wrong = [{"archive_uri": archived.refused.uri, "why": refusal.why}]
+    return result(
+        c.RESTATEMENT_BELIEVABLE,
+        looked_at=1,
+        expected=f"a final day loses at most {MOST_LOST:.0%} of its energy, units or gross money at once",
+        actual=actual,
+        repair=c.RESTATEMENT_BELIEVABLE.repair_of(archived.day),
+        violations=wrong,
+    )
 
 
 def _wind_output_known(reading: DayReading) -> Result:

@@ -24,6 +24,8 @@ from minerecon_dagster.core.answers import AnswerKey, AnswerKind
 from minerecon_dagster.core.calendar import STACK_SIDES, StackSide
 from minerecon_dagster.core.checks import Result, result
 from minerecon_dagster.core.register import BmUnit
+from minerecon_dagster.core.schema import StackRow
+from minerecon_dagster.core.states import LONGEST_PLAIN_SILENCE, runs_of, spans
 from minerecon_dagster.pipeline.checks import EXACT, Bid, refetch
 from minerecon_dagster.pipeline.fetch import FetchedDay
 from minerecon_dagster.pipeline.interpret import CashflowSum, DayReading
@@ -110,6 +112,7 @@ def control_totals(reading: DayReading, bids: Sequence[Bid], wind_units: Mapping
         boav_wind_volume(reading, bids, wind_units),
         no_reduction_on_offer_side(reading, bids, wind_units),
         empty_day_has_empty_control(reading, bids, wind_units),
+        controls_not_silent(reading),
         ebocf_wind_cashflow(reading, bids, wind_units),
     ]
 
@@ -176,41 +179,67 @@ def no_reduction_on_offer_side(reading: DayReading, bids: Iterable[Bid], wind_un
 
 
 def empty_day_has_empty_control(reading: DayReading, bids: Sequence[Bid], wind_units: Collection[str]) -> Result:
-    """On a day without wind bids, find wind units with volume or cashflow; on one without any row, any unit with it.
+    """On a day without wind bids, find wind units with volume or cashflow.
 
-    Without tolerance. Bids are looked for by any volume, offers by a negative one: a farm that is turned up
-    again has an offer, and is not curtailed. An EBOCF that is not known is the business of its own check.
+    Without tolerance, over the periods that are present: a day without any row has none. Bids are looked for by any
+    volume, offers by a negative one: a farm that is turned up again has an offer, and is not curtailed. An EBOCF that
+    is not known is the business of its own check.
     """
-    has_rows = any(reading.rows.values())
     wrong = _unknown("BOAV", reading.control_errors)
     if not bids:
-        wrong += _unmatched(reading, wind_units, of_any_unit=not has_rows)
-    whose = "wind" if has_rows else "unit's"
+        wrong += _unmatched(reading, wind_units)
     unknown = f"; EBOCF {', '.join(sorted(reading.cashflow_errors))} not known" if reading.cashflow_errors else ""
     return result(
         c.EMPTY_DAY_HAS_EMPTY_CONTROL,
         looked_at=_boav_looked_at(reading, STACK_SIDES) + _cashflows_looked_at(reading),
-        expected="nothing, as there are wind bids" if bids else f"no {whose} volume or cashflow in BOAV and EBOCF",
+        expected="nothing, as there are wind bids" if bids else "no wind volume or cashflow in BOAV and EBOCF",
         actual=f"{len(bids)} wind bids in the stack" if bids else f"{len(wrong)} rows with it{unknown}",
         repair=refetch(reading.day),
         violations=wrong,
     )
 
 
-def _unmatched(reading: DayReading, wind_units: Collection[str], *, of_any_unit: bool) -> list[dict[str, Any]]:
-    """What the controls hold of a day without wind bids, and should not: of wind farms, or of any unit."""
+def controls_not_silent(reading: DayReading) -> Result:
+    """Find control totals without any row where the stack has accepted energy: they would confirm what is not there.
+
+    A few such periods in a row are let pass: one half hour's acceptances may come to nothing.
+    """
+    due = range(1, reading.judgement.periods_due + 1)
+    known = [("BOAV", side, {r.settlement_period for r in rows}) for side, rows in reading.boav.items()]
+    known += [("EBOCF", side, {r.settlement_period for r in rows}) for side, rows in reading.cashflows.items()]
+    wrong = []
+    for report, side, periods in known:
+        without = [p for p in due if p not in periods and _has_accepted_energy(reading.rows.get((side, p), ()))]
+        long = [p for run in runs_of(without) if len(run) > LONGEST_PLAIN_SILENCE for p in run]
+        if long:
+            wrong.append({"control_total": f"{report} {side}", "settlement_periods": spans(long)})
+    return result(
+        c.CONTROLS_NOT_SILENT,
+        looked_at=len(known),
+        expected="rows of some unit in BOAV and EBOCF wherever the stack has accepted energy",
+        actual="; ".join(f"{w['control_total']} has none in {w['settlement_periods']}" for w in wrong)
+        or "they have them",
+        repair=refetch(reading.day),
+        violations=wrong,
+    )
+
+
+def _has_accepted_energy(rows: Iterable[StackRow]) -> bool:
+    return any(row.is_acceptance and row.volume for row in rows)
+
+
+def _unmatched(reading: DayReading, wind_units: Collection[str]) -> list[dict[str, Any]]:
+    """What the controls hold of wind farms on a day without wind bids, and should not."""
     found = []
     for side in STACK_SIDES:
         present = reading.present_periods(side)
-        # Only of a side whose stack is fetched is it known that it has no rows.
-        any_unit = of_any_unit and side in reading.sides
         for boav in reading.boav.get(side, ()):
             volume = boav.total_volume_accepted if boav.settlement_period in present else None
-            if volume and (any_unit or (boav.bm_unit in wind_units and (side == "bid" or volume < 0))):
+            if volume and boav.bm_unit in wind_units and (side == "bid" or volume < 0):
                 found.append((f"BOAV {side}", boav.bm_unit, boav.settlement_period, f"{volume} MWh"))
         for flow in reading.cashflows.get(side, ()):
             gbp = flow.total_cashflow if flow.settlement_period in present else None
-            if gbp and (any_unit or (flow.bm_unit in wind_units and side == "bid")):
+            if gbp and flow.bm_unit in wind_units and side == "bid":
                 found.append((f"EBOCF {side}", flow.bm_unit, flow.settlement_period, f"£{gbp}"))
     names = ("control_total", "bmu_id", "settlement_period", "amount")
     return [dict(zip(names, each, strict=True)) for each in found]

@@ -23,11 +23,12 @@ from minerecon_dagster.core.checks import Result, result
 from minerecon_dagster.core.errors import SourceError
 from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.core.sampling import Sampling, detection_share, dice, draws, first_step, further_step
-from minerecon_dagster.core.states import PeriodLook, Slot
+from minerecon_dagster.core.schema import parse_boav, parse_cashflows
+from minerecon_dagster.core.states import PeriodLook, spans
 from minerecon_dagster.pipeline.build import DayFigures, day_figures, wind_bids
 from minerecon_dagster.pipeline.checks import EXACT
 from minerecon_dagster.pipeline.fetch import CASHFLOWS, CONTROLS
-from minerecon_dagster.pipeline.interpret import CashflowSum, DayReading, read_day
+from minerecon_dagster.pipeline.interpret import CashflowSum, DayReading, read_day, silent_answers
 from minerecon_dagster.warehouse.store import statement
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
@@ -197,8 +198,9 @@ class Comparison:
         stored, source: the bids of ``periods``, here and there.
         control_differences: control totals that are not what is stored.
         compares_controls: whether they were looked at.
-        unseen: the answers that did not come, or say nothing, and why.
+        unseen: the answers that did not come, and why.
         looked_at: how many answers were compared.
+        silent: the answers that came without rows which are held, and what they lack: no change, and not compared.
     """
 
     day: dt.date
@@ -212,6 +214,7 @@ class Comparison:
     compares_controls: bool
     unseen: Sequence[dict[str, str]]
     looked_at: int
+    silent: Sequence[dict[str, str]] = ()
 
     @property
     def differing(self) -> frozenset[BidKey]:
@@ -238,7 +241,7 @@ class Comparison:
     def extent(self) -> str:
         """What was looked at, and what such a look finds, as a reader writes it."""
         if not self.looked_at:
-            return "of which nothing could be looked at"
+            return "which is silent" if self.silent and not self.unseen else "of which nothing could be looked at"
         if self.share is None:
             return (
                 "by whole-day control totals alone, which find what changes a wind farm's energy or money of the day, "
@@ -289,6 +292,7 @@ class Source:
         self._failures: dict[AnswerKey, SourceError] = {}
         self._periods: list[int] = []
         self._reading: DayReading | None = None
+        self._silent: dict[AnswerKey, tuple[int, ...]] = {}
 
     def look(self, stored: Callable[[], Contents]) -> Comparison:
         """Ask, and compare: control totals first, then periods, and more of them once something differs.
@@ -332,10 +336,13 @@ class Source:
         """Compare the answers that came with what is stored."""
         reading = self._read()
         unseen = list(self._unseen(reading))
-        blind = {key.period for key, _ in unseen}
+        silent = dict(self._silent) | self._silent_beside(stored, reading)
+        blind = {key.period for key in (*dict(unseen), *silent) if key.kind == "stack"}
         periods = [period for period in self._periods if period not in blind]
         slots = len(periods) * len(self._sides)
-        controls = [key for key in self._controls if key in self._answers and key not in dict(unseen)]
+        # What a control total does say is compared where it lacks some periods only.
+        mute = {key for key in silent if not self._says_anything(key)}
+        controls = [k for k in self._controls if k in self._answers and k not in dict(unseen) and k not in mute]
         return Comparison(
             day=self._day,
             sampling=self._sampling,
@@ -348,6 +355,10 @@ class Source:
             compares_controls=bool(controls),
             unseen=[{"answer": str(key), "error": error} for key, error in unseen],
             looked_at=slots + len(controls),
+            silent=[
+                {"answer": str(key), "lacks": f"periods {spans(lacks)}" if key.kind != "stack" else "every acceptance"}
+                for key, lacks in sorted(silent.items())
+            ],
         )
 
     def archive_agrees(self, comparison: Comparison) -> bool:
@@ -367,17 +378,32 @@ class Source:
     def _ask_periods(self, periods: Sequence[int]) -> None:
         self._ask([AnswerKey("stack", side, period) for side in self._sides for period in periods])
         self._periods = sorted({*self._periods, *periods})
-        # Without rows, the whole day's accepted volumes say whether the period is empty; a sample asks for them then.
-        asked = self._answers.keys() | self._failures.keys()
-        empty = {side for (side, _), look in self._read().looks.items() if look.status == "failed"}
-        self._ask([key for key in CONTROLS if key.side in empty and key not in asked])
 
     def _read(self) -> DayReading:
-        """What the answers so far say; read once."""
+        """What the answers so far say, with what is held of those that are silent; read once."""
         if self._reading is None:
             latest = max((answer.fetched_at for answer in self._answers.values()), default=dt.datetime.now(dt.UTC))
             self._reading = read_day(self._day, self._answers, self._failures, sides=self._sides, now=latest)
+            self._silent = {}
+            if self._held is not None:
+                self._silent = silent_answers(self._held, self._reading, self._answers)
+                self._reading = _with_kept(self._reading, self._held, self._silent)
         return self._reading
+
+    def _silent_beside(self, stored: Contents, reading: DayReading) -> dict[AnswerKey, tuple[int, ...]]:
+        """The stack's answers without an acceptance of periods that have stored bids: for where nothing is held."""
+        had = {(bid.stack_side, bid.settlement_period) for bid in stored.bids if bid.acceptance_id is not None}
+        return {
+            AnswerKey("stack", side, period): (period,)
+            for (side, period), look in reading.looks.items()
+            if (side, period) in had and (side, period) in reading.rows and not look.acceptance_count
+        }
+
+    def _says_anything(self, key: AnswerKey) -> bool:
+        if key.kind == "stack" or self._answers[key].status != 200:
+            return False
+        parse = parse_boav if key.kind == "boav" else parse_cashflows
+        return bool(parse(key, self._day, self._answers[key]))
 
     def _not_held(self) -> list[int]:
         if self._held is None:
@@ -387,18 +413,15 @@ class Source:
     def _unseen(self, reading: DayReading) -> Iterable[tuple[AnswerKey, str]]:
         for key in self._controls:
             assert key.side is not None
+            if key in self._silent:
+                continue
             errors = reading.control_errors if key.kind == "boav" else reading.cashflow_errors
             if key.side in errors:
                 yield key, errors[key.side]
-        for (side, period), look in sorted(reading.looks.items()):
-            # Rows that are gone although the control total still has volume: Elexon is about to publish, or broken.
-            vanished = look.status == "unpublished" and self._was((side, period)) != "unpublished"
-            if look.status == "failed" or vanished:
+        for side, period in sorted(reading.looks):
+            # An answer without rows where none are held is what is stored, whatever its status.
+            if (side, period) not in reading.rows:
                 yield AnswerKey("stack", side, period), reading.errors[side, period]
-
-    def _was(self, slot: Slot) -> str:
-        look = self._held.looks.get(slot) if self._held is not None else None
-        return "unpublished" if look is None else look.status
 
     def _control_differences(
         self, stored: Contents, reading: DayReading, controls: Sequence[AnswerKey]
@@ -426,6 +449,22 @@ class Source:
                     }
 
 
+def _with_kept(reading: DayReading, held: DayReading, silent: Mapping[AnswerKey, tuple[int, ...]]) -> DayReading:
+    """A reading with what is held in place of what its answers lack."""
+    boav, cashflows = dict(reading.boav), dict(reading.cashflows)
+    boav_errors, cashflow_errors = dict(reading.control_errors), dict(reading.cashflow_errors)
+    for key, lacks in silent.items():
+        if key.side is not None and key.kind == "boav":
+            boav_errors.pop(key.side, None)
+            gone = [row for row in held.boav[key.side] if row.settlement_period in lacks]
+            boav[key.side] = [*boav.get(key.side, ()), *gone]
+        elif key.side is not None and key.kind == "cashflows":
+            cashflow_errors.pop(key.side, None)
+            flows = [row for row in held.cashflows.get(key.side, ()) if row.settlement_period in lacks]
+            cashflows[key.side] = [*cashflows.get(key.side, ()), *flows]
+    return replace(reading, boav=boav, cashflows=cashflows, control_errors=boav_errors, cashflow_errors=cashflow_errors)
+
+
 def _contents(reading: DayReading, wind_units: Mapping[str, BmUnit]) -> Contents:
     """What a day's answers hold, as ingestion stores it."""
     with localcontext(EXACT):
@@ -438,6 +477,25 @@ def _written(amount: Any) -> str:
     if isinstance(amount, CashflowSum):
         return f"{amount.net_gbp:f}; {amount.gross_gbp:f}"
     return "none" if amount is None else f"{amount:f}"
+
+
+def elexon_not_silent(comparison: Comparison) -> Result:
+    """Whether any answer of now lacks rows that are held: that is told, and is no change."""
+    answers = [s["answer"] for s in comparison.silent]
+    return result(
+        c.ELEXON_NOT_SILENT,
+        looked_at=comparison.looked_at + len(answers),
+        expected="no answer without the rows that are held",
+        actual=f"Elexon is silent on {len(answers)} answers that had rows ({_few(answers)}): what is stored stays"
+        if answers
+        else "none",
+        repair=c.ELEXON_NOT_SILENT.repair_of(comparison.day),
+        violations=list(comparison.silent),
+    )
+
+
+def _few(answers: Sequence[str]) -> str:
+    return ", ".join(answers[:3]) + (f" and {len(answers) - 3} more" if len(answers) > 3 else "")
 
 
 def source_unchanged(comparison: Comparison) -> Result:
@@ -458,6 +516,8 @@ def source_unchanged(comparison: Comparison) -> Result:
         found.append(f"{len(comparison.differing)} rows of {len(periods)} periods and {len(units)} units differ")
     if comparison.control_differences:
         found.append(f"{len(comparison.control_differences)} control totals of units differ")
+    if comparison.silent:
+        found.append(f"{len(comparison.silent)} silent answers left out")
     return result(
         c.SOURCE_UNCHANGED,
         looked_at=comparison.looked_at,

@@ -12,7 +12,7 @@ from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic
 from minerecon_dagster.core.calendar import STACK_SIDES, StackSide
 from minerecon_dagster.core.checks import Result
 from minerecon_dagster.core.errors import ArchiveError, DayFailedError, SourceError
-from minerecon_dagster.pipeline.interpret import AGWS, DayReading, read_day
+from minerecon_dagster.pipeline.interpret import AGWS, DayReading, read_day, silent_answers
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
     from minerecon_dagster.resources.archive import Archive, ArchivedDay
@@ -26,7 +26,17 @@ OPTIONAL = (*CASHFLOWS, AGWS)
 
 @dataclass(frozen=True)
 class FetchedDay:
-    """A day's answers as archived, what they say, and what it took; ``fresh`` are those that came just now."""
+    """A day's answers as archived, what they say, and what it took.
+
+    Args:
+        archived: the answers.
+        reading: what they say.
+        request_count, retry_count: what it took.
+        brought_something_new: whether it needed a new object in the archive.
+        fresh: the answers that came just now, and have what is held of them.
+        before: what the archive held before; None where nothing was asked, or nothing was held.
+        asked: whether Elexon was asked.
+    """
 
     archived: ArchivedDay
     reading: DayReading
@@ -34,6 +44,8 @@ class FetchedDay:
     retry_count: int
     brought_something_new: bool
     fresh: frozenset[AnswerKey] = frozenset()
+    before: DayReading | None = None
+    asked: bool = False
 
 
 class FetchFailedError(DayFailedError):
@@ -61,7 +73,8 @@ def questions(
 
     Every period that is over is asked for, and with them the control totals and the wind output. With
     ``periods``, only those, and whatever else should be there and is not held. Of a day that is held
-    final only the optional answers are asked for that are not all known yet.
+    final only the optional answers are asked for that are not all known yet, and those that were silent when last
+    asked for.
 
     Raises:
         DayFailedError: ``periods`` has one that the day has not got.
@@ -71,8 +84,8 @@ def questions(
         if wrong := sorted(set(periods) - set(range(1, calendar.period_count(day) + 1))):
             raise DayFailedError(f"{day} has settlement periods 1 to {calendar.period_count(day)}, not {wrong[0]}")
     elif held_reading is not None and held_reading.judgement.state == "final" and not force:
-        missing = [key for key in CASHFLOWS if key.side in held_reading.cashflow_errors]
-        return missing if held_reading.knows_wind_output else [*missing, AGWS]
+        missing = {key for key in CASHFLOWS if key.side in held_reading.cashflow_errors} | held_reading.kept.keys()
+        return sorted(missing if held_reading.knows_wind_output else {*missing, AGWS})
     everything = (AnswerKey("stack", side, period) for side in sides for period in ended)
     keys = [k for k in everything if periods is None or k.period in periods or held is None or k not in held.answers]
     return [*keys, *CONTROLS, *OPTIONAL] if keys else []
@@ -80,8 +93,8 @@ def questions(
 
 def read_archived(archived: ArchivedDay, sides: tuple[StackSide, ...]) -> DayReading:
     """What an archived day says, judged at the time when it was last looked at."""
-    seen_at = max(answer.fetched_at for answer in archived.answers.values())
-    return read_day(archived.day, archived.answers, {}, sides=sides, now=seen_at)
+    seen_at = max(answer.fetched_at for answer in [*archived.answers.values(), *archived.silent.values()])
+    return read_day(archived.day, archived.answers, {}, sides=sides, now=seen_at, silent=archived.silent)
 
 
 def fetch_day(
@@ -128,14 +141,22 @@ def fetch_day(
     fetched = {key: answer for key, answer in got.items() if isinstance(answer, Answer)}
     failures = {key: error for key, error in got.items() if isinstance(error, SourceError)}
     held_answers = held.answers if held is not None else {}
+    held_silent = held.silent if held is not None else {}
     if AGWS in held_answers:
         failures.pop(AGWS, None)
     # What is held of an optional answer stays where asking again has failed, as `Archive.record` carries it over.
     lost = failures.keys() - set(OPTIONAL)
     carried = {key: answer for key, answer in held_answers.items() if key not in fetched and key not in lost}
+    still_silent = {key: answer for key, answer in held_silent.items() if key in carried}
     answers = carried | fetched
     latest = max((answer.fetched_at for answer in answers.values()), default=started)
-    reading = read_day(day, answers, failures, sides=sides, now=latest)
+    reading = read_day(day, answers, failures, sides=sides, now=latest, silent=still_silent)
+    # Silence displaces nothing: what was there stays, with its own time, and what came is kept beside it.
+    kept = {} if held_reading is None else silent_answers(held_reading, reading, fetched)
+    silent = {key: fetched[key] for key in kept}
+    if kept:
+        answers |= {key: held_answers[key] for key in kept}
+        reading = read_day(day, answers, failures, sides=sides, now=latest, silent=still_silent | silent)
     if reading.judgement.state == "failing":
         raise FetchFailedError(
             f"{day}: {reading.problem()}; nothing was replaced; try again: minerecon reingest {day}",
@@ -145,19 +166,34 @@ def fetch_day(
         )
     if not fetched:  # only optional answers were asked for, and did not come
         assert held is not None
-        return FetchedDay(held, reading, used.requests, used.retries, False)
-    archived, is_new = archive.record(day, fetched, now=now())
-    return FetchedDay(archived, reading, used.requests, used.retries, is_new, frozenset(fetched))
+        return FetchedDay(held, reading, used.requests, used.retries, False, before=held_reading, asked=True)
+    spoken = {key: answer for key, answer in fetched.items() if key not in kept}
+    archived, is_new = archive.record(day, spoken, now=now(), silent=silent)
+    if reading.judgement.unpublished:
+        # Whether a long silence is confirmed is known from the looks that the archive has kept.
+        reading = read_archived(archived, sides)
+    return FetchedDay(
+        archived, reading, used.requests, used.retries, is_new, frozenset(spoken), before=held_reading, asked=True
+    )
 
 
-def from_archive(day: dt.date, archive: Archive, sides: tuple[StackSide, ...]) -> FetchedDay:
+def from_archive(
+    day: dt.date, archive: Archive, sides: tuple[StackSide, ...], *, accept_restatement: bool = False
+) -> FetchedDay:
     """The newest archived answers of a day; asks nothing of Elexon.
+
+    Args:
+        day: settlement date.
+        archive: the raw archive.
+        sides: the sides of the stack that are fetched.
+        accept_restatement: take the ones that were refused, where there are such.
 
     Raises:
         ArchiveError: the archive has nothing of the day.
         DayFailedError: what it holds is not a whole day.
     """
-    archived = archive.newest(day)
+    archived = archive.newest_refused(day) if accept_restatement else None
+    archived = archived or archive.newest(day)
     if archived is None:
         raise ArchiveError(f"{day}: the archive has nothing of this day; fetch it: minerecon reingest {day}")
     reading = read_archived(archived, sides)

@@ -106,6 +106,7 @@ class Order:
         requested_by: who or what asks, for the record.
         most_days: how many days the run repairs at most; 0: no limit.
         most_attempts: leave a day to a person that was repaired in vain so often since it was last right; 0: never.
+        accept_restatement: who takes what a final day loses too much by to be believed; None to refuse that.
     """
 
     action: Action = "verify"
@@ -114,6 +115,7 @@ class Order:
     requested_by: str = "job verify"
     most_days: int = 0
     most_attempts: int = 0
+    accept_restatement: str | None = None
 
 
 @dataclass(frozen=True)

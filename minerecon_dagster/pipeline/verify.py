@@ -11,7 +11,7 @@ import datetime as dt
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,6 +31,7 @@ from minerecon_dagster.pipeline.drift import (
     RegisterLook,
     Source,
     StoredDay,
+    elexon_not_silent,
     nothing_stored,
     read_stored,
     register_unchanged,
@@ -72,12 +73,13 @@ class _Step(NamedTuple):
     """One way to repair: how it reads, and how `Worker.ingest` is called."""
 
     says: str
-    arguments: Mapping[str, bool]
+    fetch: bool = True
+    force: bool = False
 
 
-_INGEST = _Step("ingested", {})
-_FETCH = _Step("fetched again", {"force": True})
-_REBUILD = _Step("rebuilt from the archive", {"fetch": False})
+_INGEST = _Step("ingested")
+_FETCH = _Step("fetched again", force=True)
+_REBUILD = _Step("rebuilt from the archive", fetch=False)
 
 
 class _Refusal(NamedTuple):
@@ -199,7 +201,7 @@ class Verifier:
 
     def _spot_fix(self, day: dt.date, period: int, bmu_id: str) -> Verification:
         before = read_stored(self._engine, day)
-        repair = self._repair(day, [_Step(f"period {period} fetched again for {bmu_id}", {})], periods={period})
+        repair = self._repair(day, [_Step(f"period {period} fetched again for {bmu_id}")], periods={period})
         after = read_stored(self._engine, day)
         results = repair.report.results if repair.report is not None else repair.results
         left = problems_of(results)
@@ -279,11 +281,14 @@ class Verifier:
         )
         steps = self._steps(look, order)
         if not steps:
+            if order.action != "verify" and look.comparison is not None and look.comparison.silent and not look.unseen:
+                # Counted as tried, so that a day on which Elexon stays silent is left to a person in the end.
+                return replace(found, outcome="not repaired", error=elexon_not_silent(look.comparison).actual)
             return found
         if order.action == "fix" and (refusal := self._refusal(day, order)):
             return replace(found, outcome=refusal.outcome, error=refusal.says)
         self._days_repaired += 1
-        repair = self._repair(day, steps)
+        repair = self._repair(day, steps, accept_restatement=order.accept_restatement)
         after = self._look_again(look, repair, day)
         return replace(
             found,
@@ -346,7 +351,12 @@ class Verifier:
     def _seen(
         self, day: dt.date, stored: StoredDay, results: list[Result], source: Source, comparison: Comparison
     ) -> _Look:
-        drift = [source_unchanged(comparison)]
+        drift = []
+        if comparison.looked_at or comparison.silent:
+            drift.append(elexon_not_silent(comparison))
+        if comparison.looked_at or comparison.unseen or not comparison.silent:
+            # Where Elexon is silent on all that was asked, nothing is known to have changed, or not to have.
+            drift.append(source_unchanged(comparison))
         if (register := self._register_result) is not None:
             # A new register alone turns no day green: the day has to be looked at again.
             drift.append(replace(register, repair=register.checked.repair_of(day)))
@@ -404,7 +414,10 @@ class Verifier:
             return (_INGEST,)
         assert look.comparison is not None
         assert look.source is not None
-        fetch = bool(names & {*REFETCHED, LATEST_ATTEMPT} - {c.SOURCE_UNCHANGED.full_name})
+        silent = {c.SOURCE_NOT_SILENT.full_name, c.ELEXON_NOT_SILENT.full_name}
+        fetch = bool(names & {*REFETCHED, LATEST_ATTEMPT} - {c.SOURCE_UNCHANGED.full_name} - silent)
+        # What was silent is asked for again once it is not: a silence brings nothing.
+        fetch = fetch or (c.SOURCE_NOT_SILENT.full_name in names and not look.comparison.silent)
         rebuild = bool(names & REBUILT)
         if look.comparison.differs:
             if look.source.archive_agrees(look.comparison):
@@ -425,12 +438,24 @@ class Verifier:
                 return _Refusal(f"left to a person: {in_vain} repairs by itself did not mend it", "not repaired")
         return None
 
-    def _repair(self, day: dt.date, steps: Sequence[_Step], periods: set[int] | None = None) -> _Repair:
+    def _repair(
+        self,
+        day: dt.date,
+        steps: Sequence[_Step],
+        periods: set[int] | None = None,
+        accept_restatement: str | None = None,
+    ) -> _Repair:
         repair = _Repair()
         for step in steps:
             if repair.report is not None and not any(p.name in REBUILT for p in problems_of(repair.report.results)):
                 break  # fetched again, and with that written anew
-            ((_, outcome),) = self._worker.ingest([day], periods=periods, **step.arguments)
+            ((_, outcome),) = self._worker.ingest(
+                [day],
+                fetch=step.fetch,
+                force=step.force,
+                periods=periods,
+                accept_restatement=accept_restatement,
+            )
             if isinstance(outcome, DayReport):
                 repair.done.append(step.says)
                 repair.report = outcome

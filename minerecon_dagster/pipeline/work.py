@@ -35,6 +35,7 @@ from minerecon_dagster.pipeline.build import (
     DayFigures,
     DayInputs,
     LookFailedError,
+    RestatementRefusedError,
     check_day,
     recalculate_day,
     record_failed_attempt,
@@ -45,7 +46,8 @@ from minerecon_dagster.pipeline.build import (
 )
 from minerecon_dagster.pipeline.checks import Rate, UnmappedUnit
 from minerecon_dagster.pipeline.controls import ControlFigures, boav_figures, ebocf_figures
-from minerecon_dagster.pipeline.fetch import FetchedDay, FetchFailedError, fetch_day, from_archive
+from minerecon_dagster.pipeline.fetch import FetchedDay, FetchFailedError, fetch_day, from_archive, read_archived
+from minerecon_dagster.pipeline.interpret import DayReading
 from minerecon_dagster.pipeline.register import load_register, rebuild_register, record_register
 from minerecon_dagster.settings import Settings
 from minerecon_dagster.warehouse.migrate import require_current, sync_reference_data
@@ -165,6 +167,7 @@ class Worker:
         fetch: bool = True,
         force: bool = False,
         periods: Collection[int] | None = None,
+        accept_restatement: str | None = None,
     ) -> Iterator[tuple[dt.date, DayReport | MinereconError | SQLAlchemyError]]:
         """Fetch days where that is needed, and rebuild each and all that is derived from it, in their order.
 
@@ -176,6 +179,8 @@ class Worker:
             fetch: False to take the newest archived answers.
             force: fetch even if the archive holds the day final.
             periods: fetch these periods only.
+            accept_restatement: who takes what Elexon says of a final day though it loses too much of it to be
+                believed; None to refuse that. Elexon is then asked in any case, if it is asked.
 
         Yields:
             Each day with its report, or with the reason why it was not done: what was stored of it is
@@ -190,13 +195,15 @@ class Worker:
             try:
                 while True:
                     while len(ahead) < 2 and (day := next(todo, None)) is not None:
-                        ahead.append((day, pool.submit(self._fetch_locked, day, fetch, force, periods)))
+                        ahead.append(
+                            (day, pool.submit(self._fetch_locked, day, fetch, force, periods, accept_restatement))
+                        )
                     if not ahead:
                         return
                     day, future = ahead.popleft()
                     try:
                         with future.result() as fetched:
-                            report = self._build(day, fetched, rebuild=not fetch)
+                            report = self._build(day, fetched, rebuild=not fetch, accept_restatement=accept_restatement)
                     except ConfigurationError:
                         raise
                     except (MinereconError, SQLAlchemyError) as error:
@@ -209,7 +216,14 @@ class Worker:
                     if not future.cancel() and future.exception() is None:
                         future.result().unlock.close()
 
-    def _fetch_locked(self, day: dt.date, fetch: bool, force: bool, periods: Collection[int] | None) -> _Fetched:
+    def _fetch_locked(
+        self,
+        day: dt.date,
+        fetch: bool,
+        force: bool,
+        periods: Collection[int] | None,
+        accept_restatement: str | None,
+    ) -> _Fetched:
         started = time.perf_counter()
         with ExitStack() as stack:
             stack.enter_context(day_lock(self._engine, day))
@@ -223,11 +237,13 @@ class Worker:
                         archive=self._archive,
                         sides=self._sides,
                         now=self._now,
-                        force=force,
+                        force=force or accept_restatement is not None,
                         periods=periods,
                     )
                     if fetch
-                    else from_archive(day, self._archive, self._sides)
+                    else from_archive(
+                        day, self._archive, self._sides, accept_restatement=accept_restatement is not None
+                    )
                 )
             except FetchFailedError as failure:
                 record_failed_attempt(self._engine, failure, looked_at=self._now())
@@ -236,13 +252,13 @@ class Worker:
                 raise
             return _Fetched(found, time.perf_counter() - started, stack.pop_all())
 
-    def _build(self, day: dt.date, fetched: _Fetched, *, rebuild: bool) -> DayReport:
+    def _build(self, day: dt.date, fetched: _Fetched, *, rebuild: bool, accept_restatement: str | None) -> DayReport:
         started = time.perf_counter()
         found, wind_units = self._accepting(fetched.found), self._register.wind_units(day)
         unmapped = self._unmapped(found)
-        figures, results = self._recording(
-            day,
-            lambda: replace_day(
+
+        def build(found: FetchedDay, accepted_by: str | None = None) -> tuple[DayFigures, list[Result]]:
+            return replace_day(
                 self._engine,
                 found,
                 DayInputs(wind_units, self._difficulty(day), self._table.name, MODEL_NAMES, unmapped),
@@ -250,8 +266,34 @@ class Worker:
                 now=self._now(),
                 run_id=self._run_id,
                 waivers=self._waivers,
-            ),
-        )
+                load=self._reading_at,
+                accepted_by=accepted_by,
+            )
+
+        def build_or_refuse() -> tuple[DayFigures, list[Result]]:
+            try:
+                return build(found)
+            except RestatementRefusedError as refusal:
+                # Where the answers are those that the stored day was built from, they are not what is wrong.
+                of_answers = found.archived.uri != refusal.built_from
+                if accept_restatement is None:
+                    if of_answers:
+                        self._archive.refuse(found.archived, refusal.why, now=self._now(), run_id=self._run_id)
+                    raise
+                taken = found
+                if of_answers:
+                    # Before the day is built: an object that a person took is built from whoever builds next.
+                    archived = self._archive.accept(
+                        found.archived,
+                        refusal.why,
+                        accepted_by=accept_restatement,
+                        now=self._now(),
+                        run_id=self._run_id,
+                    )
+                    taken = replace(found, archived=archived)
+                return build(taken, accept_restatement)
+
+        figures, results = self._recording(day, build_or_refuse)
         return DayReport(
             day=day,
             figures=figures,
@@ -411,6 +453,12 @@ class Worker:
     def _record(self, day: dt.date, results: Collection[Result]) -> None:
         with self._engine.begin() as connection:
             record_results(connection, day, results, now=self._now(), run_id=self._run_id)
+
+    def _reading_at(self, uri: str) -> DayReading | None:
+        try:
+            return read_archived(self._archive.load(uri), self._sides)
+        except ArchiveError:
+            return None  # the stored sums stand in for it
 
     def _unmapped(self, fetched: FetchedDay) -> list[UnmappedUnit]:
         units = self._register.unmapped_wind_like(fetched.archived.day)

@@ -17,7 +17,7 @@ import uuid
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, Self
@@ -29,7 +29,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic
-from minerecon_dagster.core.calendar import UTC, day_start
+from minerecon_dagster.core.calendar import UTC, day_start, rerun_done_at
 from minerecon_dagster.core.errors import ArchiveError
 
 _MANIFEST = "manifest.json"
@@ -38,12 +38,47 @@ _REGISTER_KEY = "bmunits"
 _OBJECT = re.compile(r"(?P<folder>days/\d{4}/(?P<day>\d{4}-\d\d-\d\d)|register)/(?P<stamp>\d{8}T\d{6}\.\d{6}Z)\.zip")
 _STAMP_FORMAT = "%Y%m%dT%H%M%S.%fZ"
 _TEMPORARY_PREFIX = ".writing-"
+_REFUSAL = ".refused.json"
 _TEMPORARY_KEPT_S = 3600
+_SILENT = "silent/"
+"""Before the name of an answer that came without rows which the one of that name has: it displaces nothing."""
+_SETTLED = "settled/"
+"""Before the name of an answer in the file of looks: the first look after the re-run that found it to say this."""
 _ATTEMPTS = 5
 """How often to begin again when another process wrote or pruned in between."""
 
 _log = logging.getLogger(__name__)
 _Instant = Annotated[dt.datetime, msgspec.Meta(tz=True)]
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """Why what an object holds was not built from, and who took it all the same.
+
+    Args:
+        why: what it would have taken from a final day.
+        refused_at, run_id: when, and by which Dagster run.
+        accepted_at, accepted_by, accepted_run_id: when a person took it, who, and by which run; None where nobody did.
+    """
+
+    why: str
+    refused_at: _Instant
+    run_id: str | None = None
+    accepted_at: _Instant | None = None
+    accepted_by: str | None = None
+    accepted_run_id: str | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Whether nobody has taken it yet."""
+        return self.accepted_at is None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """An object that was refused: where it is, and why."""
+
+    uri: str
+    refusal: Refusal
 
 
 @dataclass(frozen=True)
@@ -55,12 +90,18 @@ class ArchivedDay:
         day: settlement date.
         answers: every answer; its ``fetched_at`` is the last time that it was seen to say this.
         written_at: when the object was made (UTC).
+        silent: answers that came later, and lack rows that those of ``answers`` have.
+        refusal: that it was refused, and whether a person took it; None where it was not.
+        refused: the newest object that was refused, and is of a later look; None where there is none.
     """
 
     uri: str
     day: dt.date
     answers: Mapping[AnswerKey, Answer]
     written_at: dt.datetime
+    silent: Mapping[AnswerKey, Answer] = field(default_factory=dict)
+    refusal: Refusal | None = None
+    refused: Refused | None = None
 
     def earliest_fetched_at(self, keys: Iterable[AnswerKey]) -> dt.datetime:
         """When the answer of ``keys`` that was not looked at for the longest was last seen: what finality counts.
@@ -76,12 +117,13 @@ class ArchivedDay:
         return _all_synthetic(self.answers.values())
 
 
-class _Entry(msgspec.Struct):
+class _Entry(msgspec.Struct, omit_defaults=True):
     url: str
     status: int
     fetched_at: _Instant
     sha256: str
     bytes: int
+    settled_at: _Instant | None = None
 
 
 class _Manifest(msgspec.Struct):
@@ -98,6 +140,16 @@ class _Object:
     name: str
     answers: Mapping[str, Answer]
     first_fetched_at: Mapping[str, dt.datetime]
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """Of a folder: the current object, the refused one that is of a later look, and the name of the newest of all."""
+
+    current: _Object | None
+    refused: _Object | None
+    last: str | None
 
 
 class _AbsentError(Exception):
@@ -160,9 +212,27 @@ class Archive:
         return [self._uri(match[0]) for match in self._objects(_day_folder(day))]
 
     def newest(self, day: dt.date) -> ArchivedDay | None:
-        """The current object of ``day``, None where there is none."""
-        found = self._newest(_day_folder(day))
-        return None if found is None else self._archived_day(found)
+        """The current object of ``day``, None where there is none: the newest that was not refused."""
+        found = self._standing(_day_folder(day))
+        return None if found.current is None else self._archived_day(found.current, found.refused)
+
+    def refuse(self, archived: ArchivedDay, why: str, *, now: dt.datetime, run_id: str | None) -> None:
+        """Take an object out of what days are built from; it stays in the archive, and ``why`` beside it."""
+        self._decide(archived, Refusal(why=why, refused_at=_utc(now), run_id=run_id))
+
+    def accept(
+        self, archived: ArchivedDay, why: str, *, accepted_by: str, now: dt.datetime, run_id: str | None
+    ) -> ArchivedDay:
+        """Let days be built from an object that was refused, or would be; who took it is kept beside it."""
+        at = _utc(now)
+        refusal = archived.refusal or Refusal(why=why, refused_at=at, run_id=run_id)
+        taken = msgspec.structs.replace(refusal, accepted_at=at, accepted_by=accepted_by, accepted_run_id=run_id)
+        self._decide(archived, taken)
+        return replace(archived, refusal=taken, refused=None)
+
+    def _decide(self, archived: ArchivedDay, refusal: Refusal) -> None:
+        name = archived.uri.removeprefix(f"{self._store.root}/")
+        self._store.replace(_refusal_name(name), msgspec.json.format(msgspec.json.encode(refusal), indent=1))
 
     def load(self, uri: str) -> ArchivedDay:
         """The object of a settlement day at ``uri``, as `versions` gives it."""
@@ -179,26 +249,40 @@ class Archive:
             ) from None
 
     def record(
-        self, day: dt.date, fetched: Mapping[AnswerKey, Answer], *, now: dt.datetime
+        self,
+        day: dt.date,
+        fetched: Mapping[AnswerKey, Answer],
+        *,
+        now: dt.datetime,
+        silent: Mapping[AnswerKey, Answer] | None = None,
     ) -> tuple[ArchivedDay, bool]:
         """Keep what was fetched of ``day``, and say whether that needed a new object.
 
         A new object carries over every answer of the newest that was not fetched again, with its own time.
         Where every fetched answer says what the newest object says, only the time of the look is kept.
-        Of objects written on one (UTC) date while ``day`` was in progress the last one stays.
+        Of objects written on one (UTC) date while ``day`` was in progress the last one stays. Where what was fetched is
+        what a refused object says, that one is looked at and returned.
 
         Args:
             day: settlement date.
-            fetched: the answers that came; at least one.
+            fetched: the answers that came; at least one, or one of ``silent``.
             now: the time of writing.
+            silent: answers that came, and lack rows of the ones held, which they do not displace.
 
         Raises:
             ArchiveError: the answers are synthetic, and those held are real, or some are and some are not.
         """
-        held, is_new = self._record(_day_folder(day), day, {str(key): fetched[key] for key in sorted(fetched)}, now)
+        named = {str(key): fetched[key] for key in sorted(fetched)}
+        named |= {f"{_SILENT}{key}": answer for key, answer in sorted((silent or {}).items())}
+        held, is_new = self._record(_day_folder(day), day, named, now)
         if is_new:
             self._prune(day, held.name)
         return self._archived_day(held), is_new
+
+    def newest_refused(self, day: dt.date) -> ArchivedDay | None:
+        """The refused object of ``day`` that is of a later look than the current one; None where there is none."""
+        found = self._standing(_day_folder(day)).refused
+        return None if found is None else self._archived_day(found)
 
     def record_register(self, answer: Answer, now: dt.datetime) -> tuple[str, bool]:
         """Keep an answer of the register of BM units: the address of its object, and whether that is new.
@@ -231,7 +315,9 @@ class Archive:
     ) -> tuple[_Object, bool]:
         synthetic = _all_synthetic(fetched.values())
         for _ in range(_ATTEMPTS):
-            newest = self._newest(folder)
+            standing = self._standing(folder)
+            newest = standing.current
+            known = [found for found in (newest, standing.refused) if found is not None]
             held = {} if newest is None else newest.answers
             if newest is not None and _all_synthetic(held.values()) != synthetic:
                 if synthetic:
@@ -239,27 +325,32 @@ class Archive:
                         f"{self._uri(newest.name)} holds real answers, and synthetic ones never cover them: "
                         "give the sample another MINERECON_ARCHIVE_URL, or another MINERECON_HOME"
                     )
-                held = {}
-            if newest is not None and all(
-                key in held and answer.says_the_same_as(held[key]) for key, answer in fetched.items()
-            ):
-                return self._look(newest, fetched), False
-            written_at = _utc(now) if newest is None else max(_utc(now), _just_after(newest.name))
+                held, known = {}, []
+            # An answer with rows ends the silence that came before it.
+            ended = {f"{_SILENT}{key}" for key in fetched}
+            for found in known:
+                if _says(found, fetched) and not ended & found.answers.keys():
+                    return self._look(found, fetched), False
+            held = {key: answer for key, answer in held.items() if key not in ended}
+            written_at = _utc(now) if standing.last is None else max(_utc(now), _just_after(standing.last))
             try:
-                return self._create(folder, day, {**held, **fetched}, written_at), True
+                return self._create(folder, day, {**held, **_since(day, held, fetched)}, written_at), True
             except _TakenError:
                 # Another process wrote in between, or S3 took our first try and its answer was lost.
                 continue
         raise ArchiveError(f"{self._uri(folder)}: other processes keep writing here; try again")
 
     def _look(self, held: _Object, fetched: Mapping[str, Answer]) -> _Object:
-        answers = {
-            key: answer.at(max(answer.fetched_at, _utc(fetched[key].fetched_at))) if key in fetched else answer
-            for key, answer in held.answers.items()
-        }
+        day = _day_of(held.name)
+        answers = dict(held.answers) | _since(
+            day, held.answers, {k: a for k, a in fetched.items() if k in held.answers}
+        )
         looks = {key: answer.fetched_at for key, answer in answers.items()}
+        for key, answer in answers.items():
+            if answer.settled_at is not None and answer.settled_at != held.first_fetched_at[key]:
+                looks[_SETTLED + key] = answer.settled_at
         self._store.replace(_looks_name(held.name), msgspec.json.format(msgspec.json.encode(looks), indent=1))
-        return _Object(held.name, answers, held.first_fetched_at)
+        return replace(held, answers=answers)
 
     def _create(
         self, folder: str, day: dt.date | None, answers: Mapping[str, Answer], written_at: dt.datetime
@@ -267,7 +358,14 @@ class Archive:
         name = f"{folder}/{written_at.strftime(_STAMP_FORMAT)}.zip"
         times = {key: _utc(answer.fetched_at) for key, answer in answers.items()}
         entries = {
-            key: _Entry(answer.url, answer.status, times[key], answer.sha256, len(answer.body))
+            key: _Entry(
+                answer.url,
+                answer.status,
+                times[key],
+                answer.sha256,
+                len(answer.body),
+                None if answer.settled_at == times[key] else answer.settled_at,
+            )
             for key, answer in answers.items()
         }
         manifest = _Manifest("minerecon-archive/1", day, written_at, entries)
@@ -287,36 +385,73 @@ class Archive:
                 try:
                     # The times of looks first: an object without them is only taken for less final than it is.
                     self._store.delete(_looks_name(match[0]))
+                    self._store.delete(_refusal_name(match[0]))
                     self._store.delete(match[0])
                 except ArchiveError as error:
                     _log.warning("an object that is no longer needed stays: %s", error)
 
     def _newest(self, folder: str) -> _Object | None:
+        return self._standing(folder).current
+
+    def _standing(self, folder: str) -> _Standing:
         for _ in range(_ATTEMPTS):
-            matches = self._objects(folder)
-            if not matches:
-                return None
+            objects, decisions = self._objects_and_decisions(folder)
+            if not objects:
+                return _Standing(None, None, None)
+            refusals = [name for name in objects if name in decisions and decisions[name].stands]
+            usable = max((name for name in objects if name not in refusals), default=None)
+            refused = max((name for name in refusals if usable is None or name > usable), default=None)
             try:
-                return self._read(matches[-1][0])
+                current = None if usable is None else replace(self._read(usable), refusal=decisions.get(usable))
+                beside = None if refused is None else replace(self._read(refused), refusal=decisions[refused])
             except _AbsentError:
                 # Pruned since it was listed, so there is a newer one now.
                 continue
-        raise ArchiveError(f"{self._uri(matches[-1][0])}: listed, but cannot be found; check the archive's storage")
+            if current is not None and beside is not None and _seen(current.answers) >= _seen(beside.answers):
+                beside = None
+            return _Standing(current, beside, objects[-1])
+        raise ArchiveError(f"{self._uri(objects[-1])}: listed, but cannot be found; check the archive's storage")
+
+    def _objects_and_decisions(self, folder: str) -> tuple[list[str], dict[str, Refusal]]:
+        """The objects in a folder, oldest first, and those that were refused, and taken since or not."""
+        names = self._store.names(folder)
+        objects = [name for name in names if _OBJECT.fullmatch(name)]
+        decisions = {}
+        for name in names:
+            if name.endswith(_REFUSAL) and (refusal := self._refusal(name)) is not None:
+                decisions[f"{name.removesuffix(_REFUSAL)}.zip"] = refusal
+        return objects, decisions
+
+    def _refusal(self, name: str) -> Refusal | None:
+        try:
+            return msgspec.json.decode(self._store.read(name), type=Refusal)
+        except _AbsentError:
+            return None
+        except msgspec.DecodeError as error:
+            raise ArchiveError(
+                f"{self._uri(name)} is damaged ({error}): whether its object was refused is not known; restore it, or "
+                "delete it to have the object looked at again"
+            ) from error
 
     def _read(self, name: str) -> _Object:
         looks = self._looks(name)
         body = self._store.read(name)
         answers: dict[str, Answer] = {}
         member = _MANIFEST
+        day = _day_of(name)
+        settled_after = None if day is None else rerun_done_at(day)
         try:
             with zipfile.ZipFile(io.BytesIO(body)) as pack:
                 manifest = msgspec.json.decode(pack.read(_MANIFEST), type=_Manifest)
-                if manifest.settlement_date != _day_of(name):
+                if manifest.settlement_date != day:
                     raise ValueError(f"holds answers of {manifest.settlement_date}")
                 for key, entry in manifest.answers.items():
                     member = f"{key}.json"
                     seen_at = max(entry.fetched_at, looks.get(key, entry.fetched_at))
-                    answers[key] = Answer(entry.url, entry.status, seen_at, pack.read(member))
+                    settled_at = entry.settled_at or looks.get(_SETTLED + key)
+                    if settled_at is None and settled_after is not None and entry.fetched_at > settled_after:
+                        settled_at = entry.fetched_at
+                    answers[key] = Answer(entry.url, entry.status, seen_at, pack.read(member), settled_at)
                     if answers[key].sha256 != entry.sha256:
                         raise ValueError("the SHA-256 is not the one in the manifest")
         # zipfile and zlib raise a dozen unrelated types on damaged input, and all mean the same.
@@ -335,14 +470,27 @@ class Archive:
             _log.warning("%s is damaged (%s), so the times of looks are taken as lost", self._uri(looks_name), error)
             return {}
 
-    def _archived_day(self, found: _Object) -> ArchivedDay:
+    def _archived_day(self, found: _Object, refused: _Object | None = None) -> ArchivedDay:
         day = _day_of(found.name)
         assert day is not None
+        answers, silent = {}, {}
         try:
-            answers = {AnswerKey.parse(key): answer for key, answer in found.answers.items()}
+            for key, answer in found.answers.items():
+                if key.startswith(_SILENT):
+                    silent[AnswerKey.parse(key.removeprefix(_SILENT))] = answer
+                else:
+                    answers[AnswerKey.parse(key)] = answer
         except ValueError as error:
             raise ArchiveError(f"{self._uri(found.name)}: {error}; {_remedy(found.name)}") from None
-        return ArchivedDay(self._uri(found.name), day, answers, _written_at(found.name))
+        return ArchivedDay(
+            self._uri(found.name),
+            day,
+            answers,
+            _written_at(found.name),
+            silent,
+            found.refusal,
+            None if refused is None or refused.refusal is None else Refused(self._uri(refused.name), refused.refusal),
+        )
 
     def _objects(self, folder: str) -> list[re.Match[str]]:
         return [match for name in self._store.names(folder) if (match := _OBJECT.fullmatch(name))]
@@ -370,6 +518,36 @@ def _just_after(name: str) -> dt.datetime:
 
 def _looks_name(name: str) -> str:
     return f"{name.removesuffix('.zip')}.looks.json"
+
+
+def _refusal_name(name: str) -> str:
+    return f"{name.removesuffix('.zip')}{_REFUSAL}"
+
+
+def _seen(answers: Mapping[str, Answer]) -> dt.datetime:
+    """When the answer that was not looked at for the longest was last seen; wind output comes by itself."""
+    return min(
+        (answer.fetched_at for key, answer in answers.items() if not key.startswith(_SILENT) and key != "agws"),
+        default=dt.datetime.min.replace(tzinfo=UTC),
+    )
+
+
+def _says(held: _Object, fetched: Mapping[str, Answer]) -> bool:
+    return all(key in held.answers and answer.says_the_same_as(held.answers[key]) for key, answer in fetched.items())
+
+
+def _since(day: dt.date | None, held: Mapping[str, Answer], fetched: Mapping[str, Answer]) -> dict[str, Answer]:
+    """The answers that came, each with the first look after the re-run that found it to say this."""
+    settled_after = None if day is None else rerun_done_at(day)
+    found = {}
+    for key, answer in fetched.items():
+        at, settled_at = _utc(answer.fetched_at), None
+        if (known := held.get(key)) is not None and answer.says_the_same_as(known):
+            answer, at, settled_at = known, max(known.fetched_at, at), known.settled_at
+        if settled_at is None and settled_after is not None and at > settled_after:
+            settled_at = at
+        found[key] = replace(answer, fetched_at=at, settled_at=settled_at)
+    return found
 
 
 def _remedy(name: str) -> str:

@@ -40,6 +40,7 @@ SOURCES: Mapping[str, str] = {
     "minerecon.reconciliation_latest": OURS,
     "minerecon.reconciliation_results": OURS,
     "minerecon.restatements": OURS,
+    "minerecon.unanswered_days": OURS,
     "minerecon.unit_daily_summaries": DERIVED,
     "minerecon.verifications": OURS,
     "minerecon.wind_farm_exceptions": "the reviewed file warehouse/wind_farms.toml",

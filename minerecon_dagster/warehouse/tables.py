@@ -29,6 +29,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -392,12 +393,40 @@ ingestion_progress = Table(
     Column("archive_uri", Text, comment="The archive object with the answer; NULL where the attempt was not kept."),
     Column("error", Text, comment="What went wrong, and what to do; NULL where nothing did."),
     Column("is_synthetic", Boolean, nullable=False, comment=_SYNTHETIC),
+    Column(
+        "acceptance_count",
+        Integer,
+        comment="Rows of any unit's acceptance: without one, row_count proves nothing. NULL: stored before this was known.",
+    ),
     PrimaryKeyConstraint("settlement_date", "settlement_period", "stack_side"),
     CheckConstraint("status IN ('rows', 'empty', 'unpublished', 'failed')", name="status"),
-    CheckConstraint("(status = 'rows') = (row_count > 0)", name="rows_counted"),
+    CheckConstraint(
+        "acceptance_count IS NULL OR (status = 'rows') = (acceptance_count > 0)", name="acceptances_counted"
+    ),
     _period_range(),
     _side_names(),
+    Index("ingestion_progress_empty_idx", "settlement_date", postgresql_where=text("status = 'empty'")),
     comment="The latest attempt to fetch each settlement period, recorded when its day fails too.",
+)
+
+unanswered_days = Table(
+    "unanswered_days",
+    metadata,
+    Column("settlement_date", Date, primary_key=True, comment=_DATE),
+    Column("reason", Text, nullable=False, comment="What Elexon's answers lack."),
+    Column(
+        "first_asked_at", _Instant, nullable=False, comment="When it was first asked for in vain, the day being over."
+    ),
+    Column("last_asked_at", _Instant, nullable=False, comment="When it was last asked for."),
+    Column(
+        "asked_count",
+        Integer,
+        nullable=False,
+        comment="On how many days (London) it was asked for: it is asked for again after 1, 2, 4, 8 and 16 days, then "
+        "monthly.",
+    ),
+    CheckConstraint("asked_count > 0 AND first_asked_at <= last_asked_at", name="asked"),
+    comment="Days that are over and that nothing but Elexon's silence keeps from being final or known.",
 )
 
 reconciliation_results = Table(
@@ -632,6 +661,11 @@ restatements = Table(
     Column("old_archive_uri", Text, nullable=False, comment="The archive object that the day was built from before."),
     Column("new_archive_uri", Text, nullable=False, comment="The archive object that it was built from after."),
     Column("run_id", Text, comment="The Dagster run that stored the change."),
+    Column(
+        "accepted_by",
+        Text,
+        comment="Who took a change that a final day loses too much by to be believed; NULL where it was believed.",
+    ),
     comment="Changes of a stored day that were seen at the source, with the totals before and after.",
 )
 

@@ -107,6 +107,13 @@ class World(Project):
             for statement in statements:
                 connection.exec_driver_sql(statement.replace(":day", f"'{day}'"))
 
+    def forget(self, day: dt.date) -> None:
+        """Take a day out of archive and warehouse, so that it is fetched as if it never had been."""
+        shutil.rmtree(self.archive._store.root)
+        self.put("DELETE FROM minerecon.daily_summaries WHERE summary_date = :day", day=day)
+        for table in ("curtailment_records", "historical_bitcoin_calculations", "ingestion_progress"):
+            self.put(f"DELETE FROM minerecon.{table} WHERE settlement_date = :day", day=day)
+
     def dynamodb(self, day: dt.date, value: str | None) -> None:
         """Put another difficulty into the table, or take the day's out."""
         if value is not None:

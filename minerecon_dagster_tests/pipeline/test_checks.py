@@ -683,9 +683,9 @@ def test_periods_that_are_missing_or_cannot_be_fetched_are_told_apart(stored: St
     try:
         stored.elexon.faults = lambda p: NO_ROWS if p == path else None
         results = {r.checked.full_name: r for r in stored.ingest(fetch=True, force=True).results}
-        assert failing(results) == {"completeness.periods_present"}
-        assert failing(stored.check()) == {"completeness.periods_present"}
-        assert stored.status() == "incomplete"
+        assert failing(results) == {"completeness.source_not_silent"}
+        assert failing(stored.check()) == {"completeness.source_not_silent"}
+        assert stored.status() == "warned"
         stored.elexon.faults = lambda p: Fault(400) if p == path else None
         with pytest.raises(MinereconError, match="bid periods 17 failed"):
             stored.ingest(fetch=True, force=True)

@@ -6,7 +6,6 @@ import datetime as dt
 import json
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -35,7 +34,13 @@ FARM, GAS = "T_SYNTW-1", "T_SYNGT-1"
 BOTH: tuple[StackSide, ...] = STACK_SIDES
 BID_FLOWS, OFFER_FLOWS = (AnswerKey("cashflows", side) for side in BOTH)
 BID_VOLUMES, OFFER_VOLUMES = (AnswerKey("boav", side) for side in BOTH)
-NAMES = ("boav_wind_volume", "no_reduction_on_offer_side", "empty_day_has_empty_control", "ebocf_wind_cashflow")
+NAMES = (
+    "boav_wind_volume",
+    "no_reduction_on_offer_side",
+    "empty_day_has_empty_control",
+    "controls_not_silent",
+    "ebocf_wind_cashflow",
+)
 
 Rows = dict[AnswerKey, list[Row]]
 
@@ -113,6 +118,7 @@ def test_a_sound_day_passes_every_check_and_each_has_looked_at_something(
         "boav_wind_volume": volumes,
         "no_reduction_on_offer_side": 1 + len(rows[OFFER_VOLUMES]) + offers,
         "empty_day_has_empty_control": volumes + flows,
+        "controls_not_silent": 4,
         "ebocf_wind_cashflow": flows,
     }
 
@@ -152,7 +158,7 @@ def test_without_volumes_nothing_of_the_family_passes_on_what_is_left() -> None:
     rows = rows_of()
     del rows[BID_VOLUMES], rows[OFFER_VOLUMES]
     reading = read(rows, failures={BID_VOLUMES: "HTTP 500", OFFER_VOLUMES: "HTTP 500"})
-    assert failing(reading) == set(NAMES) - {"ebocf_wind_cashflow"}
+    assert failing(reading) == set(NAMES) - {"ebocf_wind_cashflow", "controls_not_silent"}
     for name in ("boav_wind_volume", "no_reduction_on_offer_side", "empty_day_has_empty_control"):
         assert {"control_total": "BOAV offer", "error": "HTTP 500"} in checked(reading)[name].violations
     assert checked(reading)["boav_wind_volume"].looked_at == 0
@@ -227,17 +233,10 @@ def test_a_day_without_any_row_passes_with_controls_without_any_and_looks_at_the
     assert results["ebocf_wind_cashflow"].looked_at == 2
 
 
-@pytest.mark.parametrize("key", [BID_FLOWS, OFFER_FLOWS])
-def test_a_day_without_any_row_has_no_cashflow_of_any_unit(key: AnswerKey) -> None:
-    rows = empty_day() | {key: [ebocf_row(GAS, -0.01, day=WINDLESS)]}
-    assert failing(read(rows, WINDLESS)) == {"empty_day_has_empty_control"}
-
-
-def test_a_day_without_any_row_has_no_volume_of_any_unit_in_a_period_that_counts_as_present() -> None:
-    volumes = read(rows_of(WINDLESS), WINDLESS).boav
-    assert volumes["offer"]
-    reading = replace(read(empty_day(), WINDLESS), boav=volumes)
-    assert failing(reading) == {"empty_day_has_empty_control"}
+def test_a_day_without_any_row_has_no_period_that_could_be_compared() -> None:
+    reading = read(empty_day(), WINDLESS)
+    assert reading.judgement.state == "incomplete"
+    assert reading.present_periods("bid") == reading.present_periods("offer") == set()
 
 
 def test_a_day_that_is_not_published_yet_is_incomplete_and_not_empty() -> None:

@@ -86,18 +86,29 @@ def test_the_growth_of_a_day_in_progress_is_no_restatement(project: Project) -> 
     assert project.sql("SELECT count(*) FROM minerecon.restatements") == [(0,)]
 
 
-def test_periods_that_vanish_and_come_back_are_two_restatements(project: Project) -> None:
+def test_periods_that_vanish_keep_their_rows_and_are_no_restatement(project: Project) -> None:
     project.ingest()
+    before = project.content()["curtailment_records"]
     project.elexon.world.hide[DAY, "bid"] = set(range(40, 49))
     project.ingest(force=True)
+    assert project.content()["curtailment_records"] == before
+    assert project.status() == "warned"
     project.elexon.world.hide.clear()
     project.ingest()
-    changes = (
-        "SELECT old_state, old_curtailed_mwh, new_curtailed_mwh FROM minerecon.restatements ORDER BY restatement_id"
+    assert project.status() == "complete"
+    assert project.sql("SELECT count(*) FROM minerecon.restatements") == [(0,)]
+
+
+def test_periods_that_are_published_late_are_a_restatement(project: Project) -> None:
+    project.elexon.world.hide[DAY, "bid"] = set(range(40, 49))
+    project.ingest()
+    project.elexon.world.hide.clear()
+    project.ingest()
+    ((state, was, now),) = project.sql(
+        "SELECT old_state, old_curtailed_mwh, new_curtailed_mwh FROM minerecon.restatements"
     )
-    (first, second) = project.sql(changes)
-    assert (first[0], second[0]) == ("final", "incomplete")
-    assert first[1] > first[2] == second[1] < second[2] == first[1]
+    assert state == "incomplete"
+    assert was < now
 
 
 def test_a_look_after_the_rerun_that_brings_nothing_new_makes_the_day_final(project: Project) -> None:

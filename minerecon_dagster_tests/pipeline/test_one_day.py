@@ -210,13 +210,24 @@ def test_hidden_periods_make_the_day_incomplete_and_say_which_and_it_follows_whe
     assert len(project.archive_objects()) == 2
 
 
-def test_hidden_periods_that_the_control_total_has_not_either_are_empty_and_the_day_is_final(project: Project) -> None:
+def test_hidden_periods_that_the_control_totals_have_not_either_are_no_less_missing(project: Project) -> None:
     project.elexon.world.hide_controls = True
     for side in ("bid", "offer"):
         project.elexon.world.hide[DAY, side] = set(range(40, 49))  # type: ignore[index]
     project.ingest()
+    assert project.status() == "incomplete"
+    assert project.sql(
+        "SELECT status, count(*), sum(acceptance_count) FROM minerecon.ingestion_progress"
+        " WHERE settlement_period >= 40 GROUP BY status"
+    ) == [("unpublished", 18, 0)]
+
+
+def test_a_period_that_only_one_side_has_not_is_empty_and_the_day_is_final(project: Project) -> None:
+    project.elexon.world.hide_controls = True
+    project.elexon.world.hide[DAY, "bid"] = {40, 41}
+    project.ingest()
     assert project.status() == "complete"
-    assert project.sql("SELECT count(*) FROM minerecon.ingestion_progress WHERE status = 'empty'") == [(18,)]
+    assert project.sql("SELECT count(*) FROM minerecon.ingestion_progress WHERE status = 'empty'") == [(2,)]
 
 
 def test_a_day_in_progress_is_provisional_with_its_due_periods(project: Project) -> None:

@@ -3,7 +3,7 @@
 SELECT CAST(calendar.day AS date) AS settlement_date,
        coalesce(r.status, 'missing') AS status,
        s.summary_date IS NOT NULL AS is_stored,
-       coalesce(s.is_final, false) AS is_final,
+       coalesce(s.is_final AND r.day_state = 'final', false) AS is_final,
        coalesce(s.periods_due, 0) AS periods_due,
        coalesce(s.periods_present, 0) AS periods_present,
        coalesce(problems.problems, '[]') AS problems

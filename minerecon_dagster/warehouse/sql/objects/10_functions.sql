@@ -40,3 +40,31 @@ COMMENT ON FUNCTION minerecon.keep_latest_results() IS
 
 CREATE OR REPLACE TRIGGER keep_latest_results AFTER INSERT ON minerecon.reconciliation_results
 REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION minerecon.keep_latest_results();
+
+-- The periods and sides that are stored as empty, and are not known to be: of neither side of a half hour, or, where the
+-- acceptances of the answers were not counted when they were stored, one side alone, or more than two in a row.
+CREATE OR REPLACE FUNCTION minerecon.unproven_periods()
+RETURNS TABLE (settlement_date date, settlement_period smallint, stack_side text) LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT e.settlement_date, e.settlement_period, e.stack_side
+    FROM (
+        SELECT numbered.*, count(*) OVER (
+                   PARTITION BY numbered.settlement_date, numbered.stack_side, numbered.run
+               ) AS in_a_row
+        FROM (
+            SELECT i.settlement_date, i.settlement_period, i.stack_side, i.acceptance_count,
+                   i.settlement_period - row_number() OVER (
+                       PARTITION BY i.settlement_date, i.stack_side ORDER BY i.settlement_period
+                   ) AS run
+            FROM minerecon.ingestion_progress AS i WHERE i.status = 'empty'
+        ) AS numbered
+    ) AS e
+    LEFT JOIN minerecon.ingestion_progress AS o
+        ON (o.settlement_date, o.settlement_period) = (e.settlement_date, e.settlement_period)
+       AND o.stack_side <> e.stack_side
+    WHERE CASE WHEN e.acceptance_count IS NULL THEN e.in_a_row > 2 OR o.status IS DISTINCT FROM 'rows'
+               ELSE o.status <> 'rows' END;
+END;
+
+COMMENT ON FUNCTION minerecon.unproven_periods() IS
+'Periods and sides that are stored as empty and are not known to be: their days are incomplete, whatever their sums say.';

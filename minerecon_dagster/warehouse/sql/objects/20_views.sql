@@ -19,6 +19,8 @@ WITH checks AS (
 ), attempts AS (
     SELECT settlement_date, bool_or(status = 'failed' OR (status <> 'unpublished' AND error IS NOT NULL)) AS has_failed
     FROM minerecon.ingestion_progress GROUP BY settlement_date
+), unproven AS (
+    SELECT DISTINCT settlement_date FROM minerecon.unproven_periods()
 ), days AS (
     SELECT summary_date AS settlement_date FROM minerecon.daily_summaries
     UNION SELECT settlement_date FROM checks
@@ -27,12 +29,15 @@ WITH checks AS (
 SELECT d.settlement_date,
        CASE WHEN c.error_count > 0 OR a.has_failed THEN 'failing'
             WHEN s.summary_date IS NULL THEN 'missing'
+            WHEN u.settlement_date IS NOT NULL THEN 'incomplete'
             WHEN s.state <> 'final' THEN s.state
             WHEN coalesce(c.check_count, 0) = 0 THEN 'provisional'
             WHEN c.warning_count > 0 THEN 'warned'
             WHEN c.waived_count > 0 THEN 'waived'
             ELSE 'complete' END AS status,
-       s.state AS day_state,
+       CASE WHEN s.summary_date IS NULL THEN NULL
+            WHEN u.settlement_date IS NOT NULL THEN 'incomplete'
+            ELSE s.state END AS day_state,
        coalesce(c.check_count, 0) AS check_count,
        coalesce(c.error_count, 0) AS error_count,
        coalesce(c.warning_count, 0) AS warning_count,
@@ -44,7 +49,8 @@ SELECT d.settlement_date,
 FROM days AS d
 LEFT JOIN minerecon.daily_summaries AS s ON s.summary_date = d.settlement_date
 LEFT JOIN checks AS c USING (settlement_date)
-LEFT JOIN attempts AS a USING (settlement_date);
+LEFT JOIN attempts AS a USING (settlement_date)
+LEFT JOIN unproven AS u USING (settlement_date);
 
 COMMENT ON VIEW analytics.reconciliation_status IS
 'One row per settlement day that was ever attempted: its status in one word (complete: final, and every check passes; warned: final, and a person should look; waived: final, and what a check found is accepted for a time; provisional; incomplete; failing; missing) and the latest result of every check.';

@@ -1,6 +1,7 @@
 -- The days from :first_day until yesterday that are not final: stored and may still change, attempted and never
 -- stored, or among the last :catch_up_days and never attempted, or final there but for their wind output or for
--- cashflows (EBOCF) that did not come.
+-- cashflows (EBOCF) that did not come; or final, and silent when last asked. A day that nothing but Elexon's silence keeps
+-- from being final or known is left out until the next of 1, 2, 4, 8, 16, and then every 30, days after it was asked for.
 SELECT settlement_date
 FROM (
     SELECT summary_date AS settlement_date FROM minerecon.daily_summaries
@@ -9,6 +10,7 @@ FROM (
     UNION SELECT CAST(:today AS date) - n FROM generate_series(1, :catch_up_days) AS n
     EXCEPT SELECT summary_date FROM minerecon.daily_summaries
            WHERE is_final
+             AND summary_date NOT IN (SELECT settlement_date FROM minerecon.unproven_periods())
              AND (
                  summary_date < CAST(:today AS date) - CAST(:catch_up_days AS int)
                  OR wind_generation_mwh IS NOT NULL AND NOT EXISTS (
@@ -18,6 +20,13 @@ FROM (
                        AND l.check_name = 'ebocf_wind_cashflow' AND r.looked_at = 0
                  )
              )
+    UNION SELECT settlement_date FROM minerecon.unanswered_days
 ) AS not_final
 WHERE settlement_date >= :first_day AND settlement_date < :today
+  AND NOT EXISTS (
+      SELECT FROM minerecon.unanswered_days AS u
+      WHERE u.settlement_date = not_final.settlement_date
+        AND CAST(u.last_asked_at AT TIME ZONE 'Europe/London' AS date)
+            + coalesce((ARRAY[1, 2, 4, 8, 16])[u.asked_count], 30) > CAST(:today AS date)
+  )
 ORDER BY settlement_date;

@@ -1,5 +1,6 @@
 -- The days from :first_day until before :today that are wrong in something which a repair may mend (:mendable), or of
--- which the latest attempt to fetch failed; newest first; and how often that was tried in vain since they were right.
+-- which the latest attempt to fetch failed; newest first; and how often that was tried in vain since they were right. What
+-- waits for Elexon alone (unanswered_days) is asked for by the ingestion, with growing distance.
 SELECT settlement_date, (
     SELECT count(*)
     FROM minerecon.verifications AS v
@@ -15,10 +16,14 @@ FROM (
     FROM minerecon.reconciliation_latest
     WHERE scope = 'day' AND NOT passed AND check_family || '.' || check_name = ANY(:mendable)
       AND (waived_until IS NULL OR waived_until < :today)
+      AND (check_family <> 'completeness' OR settlement_date NOT IN (
+          SELECT settlement_date FROM minerecon.unanswered_days
+      ))
     UNION
     SELECT settlement_date
     FROM minerecon.ingestion_progress
-    WHERE status = 'failed' OR (status <> 'unpublished' AND error IS NOT NULL)
+    WHERE (status = 'failed' OR (status <> 'unpublished' AND error IS NOT NULL))
+      AND settlement_date NOT IN (SELECT settlement_date FROM minerecon.unanswered_days)
 ) AS f
 WHERE settlement_date >= :first_day AND settlement_date < :today
 ORDER BY settlement_date DESC;

@@ -1,0 +1,71 @@
+"""What a later answer may take from a final day before a person has to look at it.
+
+Elexon restates days by routine and by little. A final day that loses a good part of its energy, its units or its money
+has rather lost rows on the way. Money is gross, what is paid plus what is refunded: a net payment may be near 0, or
+below, and a tenth of it means nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, fields
+from decimal import Context, Decimal, localcontext
+from typing import Any
+
+from minerecon_dagster.core.schema import StackRow
+
+_EXACT = Context(prec=200)
+"""Enough for any sum of products of 17-digit numbers."""
+MOST_LOST = Decimal("0.10")
+"""The share of a figure that a final day may lose at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much there is of a day, on both bases: of all accepted wind bids, and of the SO-flagged ones.
+
+    Args:
+        all_bids_mwh, curtailed_mwh: energy, positive.
+        all_bids_gross_gbp, gross_gbp: what is paid plus what is refunded.
+        bmu_count, so_bmu_count: units with a bid.
+    """
+
+    all_bids_mwh: Decimal
+    curtailed_mwh: Decimal
+    all_bids_gross_gbp: Decimal
+    gross_gbp: Decimal
+    bmu_count: Decimal
+    so_bmu_count: Decimal
+
+
+def extent_of(bids: Iterable[StackRow]) -> Extent:
+    """How much some accepted wind bids are."""
+    mwh, so_mwh, gross, so_gross = Decimal(), Decimal(), Decimal(), Decimal()
+    units: set[str | None] = set()
+    so_units: set[str | None] = set()
+    with localcontext(_EXACT):
+        for row in bids:
+            volume, price = row.volume, row.original_price
+            gbp = abs(volume * price) if price is not None else Decimal()
+            mwh -= volume
+            gross += gbp
+            units.add(row.id)
+            if row.so_flag:
+                so_mwh -= volume
+                so_gross += gbp
+                so_units.add(row.id)
+    return Extent(mwh, so_mwh, gross, so_gross, Decimal(len(units)), Decimal(len(so_units)))
+
+
+def unbelievable_losses(before: Extent, after: Extent) -> list[dict[str, Any]]:
+    """The figures of which more than `MOST_LOST` is gone, each with what it was and what it would be."""
+    return [
+        {"figure": f.name, "before": f"{was:f}", "after": f"{now:f}", "lost": f"{100 * (1 - now / was):.1f} %"}
+        for f in fields(Extent)
+        if (was := getattr(before, f.name)) > 0 and (now := getattr(after, f.name)) < (1 - MOST_LOST) * was
+    ]
+
+
+def losses_text(losses: Collection[dict[str, Any]]) -> str:
+    """Losses as a reader writes them."""
+    return ", ".join(f"{loss['lost']} of {loss['figure']}" for loss in losses)
