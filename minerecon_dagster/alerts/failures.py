@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, select, text
 from minerecon_dagster.alerts.runs import FailedRun, days_in
 from minerecon_dagster.alerts.state import Check, Place, State, Watermark, place_of
 from minerecon_dagster.core.calendar import settlement_date
+from minerecon_dagster.pipeline.closing import stored_closed_days
 from minerecon_dagster.warehouse.store import statement
 from minerecon_dagster.warehouse.tables import bm_units, restatements
 
@@ -63,6 +64,7 @@ class Look:
         told_by_checks: of each failed run, its days that have an alert of their own.
         looked_at_since: of each failed run that was told, by its place in the list, the days that were looked at since.
         is_synthetic: whether the warehouse holds the bundled sample; None where it holds nothing.
+        closed: the days that a person has closed, with the reason and the name.
     """
 
     failing: Mapping[Check, Collection[Place]]
@@ -73,6 +75,7 @@ class Look:
     told_by_checks: Mapping[str, Collection[dt.date]] = field(default_factory=dict)
     looked_at_since: Sequence[Collection[dt.date]] = ()
     is_synthetic: bool | None = None
+    closed: Mapping[Place, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -108,6 +111,7 @@ def look(connection: Connection, state: State, failed_runs: Sequence[FailedRun],
         {run.run_id: _told_by_checks(connection, run, today) for run in failed_runs if run.days_not_done},
         [_looked_at_since(connection, days_in(run.keys), run.started_at) for run in state.failed_runs],
         connection.execute(select(bm_units.c.is_synthetic).limit(1)).scalar(),
+        {day.toordinal(): f"{why} (accepted by {by})" for day, (why, by) in stored_closed_days(connection).items()},
     )
 
 

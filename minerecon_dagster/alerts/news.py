@@ -59,7 +59,12 @@ def of_checks(state: State, look: Look, teller: Teller) -> Iterator[Message]:
 
 def _over(check: Check, gone: Mapping[Place, str], look: Look, teller: Teller) -> Iterator[Message]:
     accepted = [place for place in gone if place in look.accepted.get(check, ())]
-    for places in _apart([place for place in gone if place not in accepted]):
+    closed = [place for place in gone if check.scope == "day" and place in look.closed]
+    for reason in sorted({look.closed[place] for place in closed}):
+        for places in _apart([place for place in closed if look.closed[place] == reason]):
+            since = min(gone[place] for place in places)
+            yield teller.say("ACCEPTED", text.closed(check, places, since, reason))
+    for places in _apart([place for place in gone if place not in accepted and place not in closed]):
         yield teller.say("CLEARED", text.cleared(check, places, min(gone[place] for place in places)))
     for waiver in sorted({(str(d.waived_until), str(d.waiver)) for p in accepted if (d := look.details[check, p])}):
         same = [

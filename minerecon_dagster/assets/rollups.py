@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from minerecon_dagster import automation
 from minerecon_dagster.assets import catalog
+from minerecon_dagster.assets.events import follow_decisions
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Result
 from minerecon_dagster.pipeline.rollups import (
@@ -90,6 +91,7 @@ def sweep(context: dg.OpExecutionContext, warehouse: WarehouseResource, clock: C
     """
     engine = warehouse.engine()
     try:
+        follow_decisions(context, engine, clock.now())
         _look(context, engine, clock.now())
         with engine.connect() as connection:
             months, years = months_to_update(connection), years_to_update(connection)
@@ -179,6 +181,7 @@ def _update(
             "days_present": sums.days_present,
             "days_expected": sums.days_expected,
             "days_final": sums.days_final,
+            "days_unavailable": sums.days_unavailable,
             "is_complete": sums.is_complete,
         }
         if sums.is_synthetic:
@@ -230,7 +233,8 @@ def _check_result(grain: Grain, result: Result) -> dg.AssetCheckResult:
 
 def _line(sums: RollUp) -> str:
     complete = "complete" if sums.is_complete else "not complete"
+    closed = f"{sums.days_unavailable} closed by a person, " if sums.days_unavailable else ""
     return (
-        f"{sums.key}: {complete}, {sums.days_present} of {sums.days_expected} days, {sums.days_final} final, "
+        f"{sums.key}: {complete}, {sums.days_present} of {sums.days_expected} days, {sums.days_final} final, {closed}"
         f"{sums.curtailed_mwh:,.2f} MWh, £{sums.payment_gbp:,.2f}"
     )

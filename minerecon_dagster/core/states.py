@@ -68,6 +68,7 @@ def judge_day(
     *,
     sides: Collection[StackSide],
     controls_missing: Collection[StackSide] = (),
+    controls_waived: bool = False,
     now: dt.datetime,
 ) -> DayJudgement:
     """The state of ``day`` as it was known at ``now``.
@@ -77,12 +78,13 @@ def judge_day(
         looks: what is known of each period and side; one that was never asked for may be absent.
         sides: the sides of the stack that are fetched.
         controls_missing: the sides for which BOAV did not answer.
+        controls_waived: whether a person has accepted that the day is without them.
         now: the time of judging; decides which periods are due.
 
     Returns:
-        ``failing``: a due period has no answer, or BOAV has none. ``incomplete``: a due period is
-        unpublished. ``final``: every period of the day is present on every side and was fetched after
-        the re-run. ``provisional``: anything else.
+        ``failing``: a due period has no answer, or BOAV has none and nobody accepts that.
+        ``incomplete``: a due period is unpublished. ``final``: every period of the day is present on
+        every side and was fetched after the re-run. ``provisional``: anything else.
     """
     expected = calendar.period_count(day)
     due = set(calendar.due_periods(day, now))
@@ -94,7 +96,7 @@ def judge_day(
     absent = {period for side, period in slots if seen[side, period].status in ("failed", "unpublished")}
     missing = tuple(sorted(controls_missing))
     state: DayState = "provisional"
-    if failed or missing:
+    if failed or (missing and not controls_waived):
         state = "failing"
     elif unpublished:
         state = "incomplete"

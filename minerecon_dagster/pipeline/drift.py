@@ -257,6 +257,7 @@ class Source:
         comparable: the periods that can be compared, ascending.
         sampling: how to choose among them.
         seed: of the periods that are drawn.
+        controls_waived: whether a person accepts that Elexon has no accepted volumes (BOAV) of the day.
     """
 
     def __init__(
@@ -270,8 +271,10 @@ class Source:
         comparable: Sequence[int],
         sampling: Sampling,
         seed: int,
+        controls_waived: bool = False,
     ) -> None:
         self._day = day
+        self._controls_waived = controls_waived
         self._client = client
         self._sides = sides
         self._wind_units = wind_units
@@ -330,7 +333,8 @@ class Source:
         blind = {key.period for key, _ in unseen}
         periods = [period for period in self._periods if period not in blind]
         slots = len(periods) * len(self._sides)
-        controls = [key for key in self._controls if key in self._answers and key not in dict(unseen)]
+        there = [key for key in self._controls if key in self._answers and key not in dict(unseen)]
+        controls = [key for key in there if key.kind != "boav" or key.side in reading.boav]
         return Comparison(
             day=self._day,
             sampling=self._sampling,
@@ -371,7 +375,14 @@ class Source:
         """What the answers so far say; read once."""
         if self._reading is None:
             latest = max((answer.fetched_at for answer in self._answers.values()), default=dt.datetime.now(dt.UTC))
-            self._reading = read_day(self._day, self._answers, self._failures, sides=self._sides, now=latest)
+            self._reading = read_day(
+                self._day,
+                self._answers,
+                self._failures,
+                sides=self._sides,
+                now=latest,
+                controls_waived=self._controls_waived,
+            )
         return self._reading
 
     def _not_held(self) -> list[int]:
@@ -383,13 +394,18 @@ class Source:
         for key in self._controls:
             assert key.side is not None
             errors = reading.control_errors if key.kind == "boav" else reading.cashflow_errors
-            if key.side in errors:
+            # That a control total does not come has been accepted; where it came before, it is missed all the same.
+            accepted = self._controls_waived and key.kind == "boav" and not self._was_there(key.side)
+            if key.side in errors and not accepted:
                 yield key, errors[key.side]
         for (side, period), look in sorted(reading.looks.items()):
             # Rows that are gone although the control total still has volume: Elexon is about to publish, or broken.
             vanished = look.status == "unpublished" and self._was((side, period)) != "unpublished"
             if look.status == "failed" or vanished:
                 yield AnswerKey("stack", side, period), reading.errors[side, period]
+
+    def _was_there(self, side: StackSide) -> bool:
+        return self._held is not None and side in self._held.boav
 
     def _was(self, slot: Slot) -> str:
         look = self._held.looks.get(slot) if self._held is not None else None

@@ -78,10 +78,10 @@ def questions(
     return [*keys, *CONTROLS, *OPTIONAL] if keys else []
 
 
-def read_archived(archived: ArchivedDay, sides: tuple[StackSide, ...]) -> DayReading:
+def read_archived(archived: ArchivedDay, sides: tuple[StackSide, ...], *, controls_waived: bool = False) -> DayReading:
     """What an archived day says, judged at the time when it was last looked at."""
     seen_at = max(answer.fetched_at for answer in archived.answers.values())
-    return read_day(archived.day, archived.answers, {}, sides=sides, now=seen_at)
+    return read_day(archived.day, archived.answers, {}, sides=sides, now=seen_at, controls_waived=controls_waived)
 
 
 def fetch_day(
@@ -94,6 +94,7 @@ def fetch_day(
     now: Callable[[], dt.datetime],
     force: bool = False,
     periods: Collection[int] | None = None,
+    controls_waived: bool = False,
 ) -> FetchedDay:
     """Fetch what the archive does not hold final, archive what is new, and say what the day holds.
 
@@ -106,6 +107,7 @@ def fetch_day(
         now: the clock.
         force: ask again even if the day is final.
         periods: ask again for these only; the other answers are carried over with their own times.
+        controls_waived: whether a person has accepted that the day is without its control totals.
 
     Raises:
         FetchFailedError: a due period or a control total did not come; the archive is untouched.
@@ -116,7 +118,7 @@ def fetch_day(
     held = archive.newest(day)
     if held is not None and held.is_synthetic and not is_synthetic(source_url):
         held = None
-    held_reading = read_archived(held, sides) if held is not None else None
+    held_reading = read_archived(held, sides, controls_waived=controls_waived) if held is not None else None
     keys = questions(day, sides=sides, now=started, held=held, held_reading=held_reading, force=force, periods=periods)
     if not keys:
         if held is None or held_reading is None:
@@ -128,14 +130,15 @@ def fetch_day(
     fetched = {key: answer for key, answer in got.items() if isinstance(answer, Answer)}
     failures = {key: error for key, error in got.items() if isinstance(error, SourceError)}
     held_answers = held.answers if held is not None else {}
-    if AGWS in held_answers:
-        failures.pop(AGWS, None)
+    optional = {*OPTIONAL, *CONTROLS} if controls_waived else {*OPTIONAL}
+    for key in (optional - {*CASHFLOWS}) & held_answers.keys():
+        failures.pop(key, None)
     # What is held of an optional answer stays where asking again has failed, as `Archive.record` carries it over.
-    lost = failures.keys() - set(OPTIONAL)
+    lost = failures.keys() - optional
     carried = {key: answer for key, answer in held_answers.items() if key not in fetched and key not in lost}
     answers = carried | fetched
     latest = max((answer.fetched_at for answer in answers.values()), default=started)
-    reading = read_day(day, answers, failures, sides=sides, now=latest)
+    reading = read_day(day, answers, failures, sides=sides, now=latest, controls_waived=controls_waived)
     if reading.judgement.state == "failing":
         raise FetchFailedError(
             f"{day}: {reading.problem()}; nothing was replaced; try again: minerecon reingest {day}",
@@ -150,7 +153,9 @@ def fetch_day(
     return FetchedDay(archived, reading, used.requests, used.retries, is_new, frozenset(fetched))
 
 
-def from_archive(day: dt.date, archive: Archive, sides: tuple[StackSide, ...]) -> FetchedDay:
+def from_archive(
+    day: dt.date, archive: Archive, sides: tuple[StackSide, ...], *, controls_waived: bool = False
+) -> FetchedDay:
     """The newest archived answers of a day; asks nothing of Elexon.
 
     Raises:
@@ -160,7 +165,7 @@ def from_archive(day: dt.date, archive: Archive, sides: tuple[StackSide, ...]) -
     archived = archive.newest(day)
     if archived is None:
         raise ArchiveError(f"{day}: the archive has nothing of this day; fetch it: minerecon reingest {day}")
-    reading = read_archived(archived, sides)
+    reading = read_archived(archived, sides, controls_waived=controls_waived)
     if reading.judgement.state == "failing":
         raise DayFailedError(
             f"{day}: {archived.uri}: {reading.problem()}; nothing was replaced; "

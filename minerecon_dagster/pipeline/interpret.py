@@ -143,8 +143,12 @@ def read_day(
     *,
     sides: tuple[StackSide, ...],
     now: dt.datetime,
+    controls_waived: bool = False,
 ) -> DayReading:
     """Parse every answer and judge the day; an answer that is schema drift counts as failed.
+
+    Where a person accepts that the accepted volumes (BOAV) do not come, the cashflows (EBOCF) say which periods are
+    empty, and a period without rows of which neither says anything is unpublished.
 
     Args:
         day: settlement date.
@@ -152,6 +156,7 @@ def read_day(
         failures: what did not come, and why.
         sides: the sides of the stack that are fetched.
         now: the time at which the answers were the latest.
+        controls_waived: whether a person has accepted that the day is without its control totals.
     """
     boav: dict[StackSide, list[BoavRow]] = {}
     control_errors: dict[StackSide, str] = {}
@@ -165,7 +170,11 @@ def read_day(
 
     @cache
     def periods_with_volume(side: StackSide) -> set[int] | None:
-        return {r.settlement_period for r in boav[side] if r.has_volume} if side in boav else None
+        if side in boav:
+            return {r.settlement_period for r in boav[side] if r.has_volume}
+        if controls_waived and side in cashflows:
+            return {r.settlement_period for r in cashflows[side] if r.total_cashflow}
+        return None
 
     looks: dict[Slot, PeriodLook] = {}
     rows: dict[Slot, list[StackRow]] = {}
@@ -189,20 +198,44 @@ def read_day(
             # Asked only where the stack has no rows: of a windy day never.
             control = None if count or (found := periods_with_volume(side)) is None else period in found
             status = period_status(row_count=count, is_due=due, control_has_volume=control)
+            unjudged = status == "failed" and failure is None
+            if unjudged and controls_waived:
+                status = "unpublished"
             looks[slot] = PeriodLook(status, answer.fetched_at if answer is not None else None)
             if failure is not None:
                 errors[slot] = str(failure)
-            elif status == "failed" and answer is not None:
+            elif unjudged and answer is not None:
                 errors[slot] = f"HTTP {answer.status} without rows, and no control total to say whether it is empty"
             elif status == "unpublished" and due:
                 errors[slot] = "no rows, but the control total (BOAV) has volume: Elexon has not published it yet"
-    judgement = judge_day(day, looks, sides=sides, controls_missing=list(control_errors), now=now)
+    control_errors |= _controls_that_lack_the_stack(day, boav, rows, now)
+    judgement = judge_day(
+        day, looks, sides=sides, controls_missing=list(control_errors), controls_waived=controls_waived, now=now
+    )
     stack = {(key.side, key.period): answer for key, answer in answers.items() if key.side and key.kind == "stack"}
     wind, wind_error = _wind_output(day, answers, failures)
     return DayReading(
         day, sides, judgement, looks, stack, rows, duplicates, boav, errors, control_errors, wind, wind_error,
         cashflows, cashflow_errors,
     )  # fmt: skip
+
+
+def _controls_that_lack_the_stack(
+    day: dt.date,
+    boav: dict[StackSide, list[BoavRow]],
+    rows: Mapping[Slot, list[StackRow]],
+    now: dt.datetime,
+) -> dict[StackSide, str]:
+    """Take out of ``boav`` the sides of a day that is over which are empty beside acceptances: they did not come."""
+    found: dict[StackSide, str] = {}
+    if not calendar.is_due(day, calendar.period_count(day), now):
+        return found
+    for side in [side for side, volumes in boav.items() if not volumes]:
+        accepted = sum(r.acceptance_id is not None for (s, _), of in rows.items() if s == side for r in of)
+        if accepted:
+            del boav[side]
+            found[side] = f"it has no row of any unit, and the stack has {accepted} rows of acceptances"
+    return found
 
 
 def _wind_output(

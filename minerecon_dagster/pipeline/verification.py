@@ -29,12 +29,13 @@ from minerecon_dagster.warehouse.tables import verifications
 
 Action = Literal["verify", "fix", "force-fix"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
-Outcome = Literal["right", "wrong", "repaired", "not repaired", "failed"]
+Outcome = Literal["right", "wrong", "repaired", "not repaired", "failed", "unavailable"]
 """How a verification ended.
 
 ``right``: nothing is wrong, and nothing was. ``repaired``: what a repair can mend is mended. ``not repaired``: it
 was tried, now or often enough before, and is still wrong. ``wrong``: something is, and no repair was asked for, or
-none can mend it. ``failed``: Elexon could not be asked, or the repair came to an error.
+none can mend it. ``failed``: Elexon could not be asked, or the repair came to an error. ``unavailable``: a person has
+closed the day, and it was not looked at.
 """
 Part = TypeVar("Part", int, str)
 
