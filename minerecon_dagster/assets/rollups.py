@@ -18,6 +18,7 @@ from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.events import follow_decisions
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Result
+from minerecon_dagster.pipeline.closing import stored_closed_days
 from minerecon_dagster.pipeline.rollups import (
     Grain,
     RollUp,
@@ -172,7 +173,7 @@ def _update(
     keys: Sequence[str],
     now: dt.datetime,
 ) -> None:
-    """Sum, and log a materialization of both assets for each partition that has a day."""
+    """Sum, and log a materialization of both assets for each partition that has a day, stored or closed by a person."""
     if not keys:
         return
     made = roll_up_months(engine, keys, now) if grain == "month" else roll_up_years(engine, map(int, keys), now)
@@ -195,6 +196,14 @@ def _update(
         _log.info("%s", _line(sums))
     if without := sorted(set(keys) - {sums.key for sums in made}):
         _log.info("no day is stored of %s: no sums", ", ".join(without))
+        with engine.connect() as connection:
+            closed = [day.isoformat() for day in stored_closed_days(connection)]
+        for empty in without:
+            # What was made of the sums before, exports and reports, has to follow that there are none.
+            if count := sum(day.startswith(f"{empty}-") for day in closed):
+                metadata = {"days_present": 0, "days_unavailable": count, "is_complete": False}
+                for asset in (SUMS[grain], _BITCOIN[grain]):
+                    context.log_event(dg.AssetMaterialization(asset, partition=empty, metadata=metadata))
 
 
 def _checked(

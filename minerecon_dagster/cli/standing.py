@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row
 from minerecon_dagster.cli.render import DayRow, read_days, status_table, unmapped_units
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Result
-from minerecon_dagster.decisions.unavailable import ClosedDays, Unavailable
+from minerecon_dagster.decisions.unavailable import NOTHING_CLOSED, ClosedDays, Unavailable
 from minerecon_dagster.pipeline.closing import stored_closed_days
 from minerecon_dagster.pipeline.inventory import (
     Group,
@@ -179,7 +179,13 @@ class Report:
 
 
 def read_report(
-    database_url: str, first: dt.date, last: dt.date, now: dt.datetime, closed: ClosedDays, *, narrowed: bool
+    database_url: str,
+    first: dt.date,
+    last: dt.date,
+    now: dt.datetime,
+    *,
+    narrowed: bool,
+    closed: ClosedDays = NOTHING_CLOSED,
 ) -> Report:
     """Read how the days from ``first`` to ``last`` stand at ``now``.
 
@@ -188,8 +194,8 @@ def read_report(
         first: the first day.
         last: the last day; before ``first`` where there is none.
         now: the time of the look.
-        closed: the days that people have closed, as the file has them now.
         narrowed: these days were chosen: freshness, which is about now, is left out.
+        closed: the days that people have closed, as the file has them now.
     """
     rows = read_days(database_url, [first + dt.timedelta(days=n) for n in range((last - first).days + 1)], closed)
     engine = open_warehouse(database_url)

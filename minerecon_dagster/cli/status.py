@@ -39,7 +39,7 @@ def status(first: dt.datetime | None, last: dt.datetime | None, as_json: bool) -
         begin = first.date() if first else settings.start_date
         end = last.date() if last else today - dt.timedelta(days=1)
         closed = read_day_decisions(settings.waivers_file, today=today).closed
-        report = read_report(settings.database_url, begin, end, now, closed, narrowed=bool(first or last))
+        report = read_report(settings.database_url, begin, end, now, narrowed=bool(first or last), closed=closed)
     near = reach is None or reach < today + dt.timedelta(days=DIFFICULTY_WARNING_DAYS)
     if as_json:
         difficulty = {"difficulty_reaches": reach.isoformat() if reach else None, "difficulty_warning": near}
