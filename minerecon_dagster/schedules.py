@@ -7,7 +7,7 @@ has neither today nor yesterday.
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from random import Random
 from typing import Any
 
@@ -22,6 +22,7 @@ from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.settlement_day import DAYS_PER_RUN
 from minerecon_dagster.core.answers import is_synthetic
 from minerecon_dagster.core.calendar import due_periods, settlement_date
+from minerecon_dagster.decisions.days import read_day_decisions
 from minerecon_dagster.jobs import BM_UNITS_REFRESH, INGEST, REFRESH_PRICES, STANDING_INVENTORY, VERIFY, VERIFY_OP
 from minerecon_dagster.pipeline.due import days_to_ingest, days_to_retry, days_to_scan, ranges, stored_days
 from minerecon_dagster.pipeline.price import days_to_price
@@ -93,7 +94,7 @@ def build_schedules(first_day: dt.date) -> list[dg.ScheduleDefinition]:
         now = clock.now()
         engine = warehouse.engine()
         try:
-            days = days_to_ingest(engine, first_day=first_day, today=settlement_date(now))
+            days = _open(days_to_ingest(engine, first_day=first_day, today=settlement_date(now)), now)
         finally:
             engine.dispose()
         if not days:
@@ -146,7 +147,9 @@ def build_verification_schedules(first_day: dt.date) -> list[dg.ScheduleDefiniti
             failing = days_to_retry(engine, first_day=first_day, today=today)
         finally:
             engine.dispose()
-        latest = {today - dt.timedelta(days=n) for n in range(1, settings.reconcile_days + 1)}
+        latest = set(_open((today - dt.timedelta(days=n) for n in range(1, settings.reconcile_days + 1)), now))
+        still_open = set(_open((day for day, _ in failing), now))
+        failing = [(day, attempts) for day, attempts in failing if day in still_open]
         tried = [day for day, attempts in failing if attempts >= settings.reconcile_attempts]
         retried = [day for day, attempts in failing if attempts < settings.reconcile_attempts and day not in latest]
         if tried:
@@ -180,7 +183,7 @@ def build_verification_schedules(first_day: dt.date) -> list[dg.ScheduleDefiniti
             return dg.SkipReason(_SAMPLE)
         settings, now = Settings.from_environ(), clock.now()
         yesterday = settlement_date(now) - dt.timedelta(days=1)
-        stored = _stored(warehouse, first_day, yesterday)
+        stored = _open(_stored(warehouse, first_day, yesterday), now)
         week = yesterday.strftime("%G-W%V")
         days = Random(week).sample(stored, min(settings.audit_days, len(stored)))  # noqa: S311 - a sample is no secret
         context.log.info(f"drawn from {len(stored)} stored days with the seed {week}: {_written(days)}")
@@ -220,6 +223,12 @@ def build_verification_schedules(first_day: dt.date) -> list[dg.ScheduleDefiniti
         )
 
     return [daily_reconciliation, weekly_audit, monthly_restatement_scan]
+
+
+def _open(days: Iterable[dt.date], now: dt.datetime) -> list[dt.date]:
+    """Those of ``days`` that no person has closed, by the file as it is now: no schedule asks for the others."""
+    closed = read_day_decisions(Settings.from_environ().waivers_file, today=settlement_date(now)).closed
+    return [day for day in days if closed.of(day) is None]
 
 
 def _verify(

@@ -16,13 +16,13 @@ from urllib.parse import urlsplit
 
 from minerecon_dagster.core.calendar import STACK_SIDES, StackSide
 from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.decisions.days import FILE as DEFAULT_WAIVERS_FILE
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_ELEXON_BASE_URL = "https://data.elexon.co.uk/bmrs/api/v1"
 DEFAULT_PRICE_BASE_URL = "https://api.exchange.coinbase.com"
 DEFAULT_MAX_REQUESTS_PER_MINUTE = 1200
 DEFAULT_START_DATE = dt.date(2022, 1, 1)
-DEFAULT_WAIVERS_FILE = Path(__file__).with_name("waivers.toml")
 DEFAULT_PORT = 3000
 DEFAULT_ANALYST_MAX_SECONDS = 300
 DEFAULT_RECONCILE_DAYS = 2

@@ -723,11 +723,11 @@ def test_a_failed_day_is_told_by_its_checks_and_not_again_by_its_run(
     project.elexon.faults = lambda path: Fault(400) if path == boav_path("bid", DAY) else None
     assert not project.run(DAY).success
     (told,) = alarm.tick()
-    assert told.startswith(f"[SYNTHETIC] FAILING: completeness.periods_fetched (ERROR), {DAY}:")
+    assert told.startswith(f"[SYNTHETIC] FAILING: completeness.control_total_present (ERROR), {DAY}:")
     project.elexon.faults = lambda _: None
     project.ingest()
     (cleared,) = alarm.tick()
-    assert cleared.startswith(f"[SYNTHETIC] CLEARED: completeness.periods_fetched (ERROR), {DAY};")
+    assert cleared.startswith(f"[SYNTHETIC] CLEARED: completeness.control_total_present (ERROR), {DAY};")
 
 
 def test_a_failed_day_that_no_check_tells_of_is_told_by_its_run(

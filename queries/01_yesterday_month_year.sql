@@ -27,7 +27,8 @@ SELECT s.span, s.first_day, s.last_day,
        count(*) FILTER (WHERE d.is_final) AS days_final,
        CASE WHEN count(d.settlement_date) < s.last_day - s.first_day + 1 AND NOT bool_or(d.status = 'failing') THEN 'missing'
             ELSE (array_agg(d.status ORDER BY array_position(
-                      ARRAY['failing', 'missing', 'incomplete', 'provisional', 'warned', 'waived', 'complete'], d.status
+                      ARRAY['failing', 'missing', 'incomplete', 'provisional', 'unavailable', 'warned', 'waived', 'complete'],
+                      d.status
                   )))[1] END AS status,
        bool_or(d.is_synthetic) AS is_synthetic
 FROM spans AS s

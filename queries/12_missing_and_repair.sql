@@ -11,7 +11,7 @@ WITH params AS (
     FROM params AS p
     JOIN analytics.settlement_days AS d ON d.settlement_date BETWEEN p.from_date AND p.to_date
     LEFT JOIN analytics.reconciliation_status AS r ON r.settlement_date = d.settlement_date
-    WHERE d.status NOT IN ('complete', 'waived')
+    WHERE d.status NOT IN ('complete', 'waived', 'unavailable')
 ), islands AS (
     SELECT *, settlement_date - CAST(row_number() OVER (PARTITION BY status, alone ORDER BY settlement_date) AS integer) AS island
     FROM days

@@ -17,6 +17,7 @@ from minerecon_dagster.alerts.runs import FailedRun
 from minerecon_dagster.alerts.state import WHOLE, Check, FailedRuns, Part, Place, State, Watermark, label, place_of
 from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.checks import Scope
+from minerecon_dagster.pipeline.closing import stored_closed_days
 from minerecon_dagster.warehouse.store import statement
 from minerecon_dagster.warehouse.tables import bm_units, restatements
 
@@ -77,6 +78,7 @@ class Look:
         told_by_checks: of each failed run, what of it has an alert of its own.
         evaluated: of what failed runs left, when each property that may speak for it was evaluated.
         is_synthetic: whether the warehouse holds the bundled sample; None where it holds nothing.
+        closed: the days that a person has closed, with the reason and the name.
     """
 
     failing: Mapping[Check, Collection[Place]]
@@ -87,6 +89,7 @@ class Look:
     told_by_checks: Mapping[str, Collection[Part]] = field(default_factory=dict)
     evaluated: Evaluated = field(default_factory=dict)
     is_synthetic: bool | None = None
+    closed: Mapping[Place, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -122,6 +125,7 @@ def look(connection: Connection, state: State, failed_runs: Sequence[FailedRun],
         _told_by_checks(connection, failed_runs, today),
         _evaluated(connection, state.failed_runs),
         connection.execute(select(bm_units.c.is_synthetic).limit(1)).scalar(),
+        {day.toordinal(): f"{why} (accepted by {by})" for day, (why, by) in stored_closed_days(connection).items()},
     )
 
 

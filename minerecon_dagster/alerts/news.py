@@ -111,7 +111,13 @@ def _since(look: Look, check: Check, place: Place, now: dt.datetime) -> str:
 
 def _over(check: Check, gone: Mapping[Place, str], look: Look, teller: Teller) -> Iterator[Message]:
     accepted = [place for place in gone if place in look.accepted.get(check, ())]
-    for places in _apart([place for place in gone if place not in accepted]):
+    closed = [place for place in gone if check.scope == "day" and place in look.closed]
+    for reason in sorted({look.closed[place] for place in closed}):
+        for places in _apart([place for place in closed if look.closed[place] == reason]):
+            since = min(gone[place] for place in places)
+            words = partial(text.closed, check, places, since, reason)
+            yield teller.say("ACCEPTED", words, f"{_named(check, places)}, which a person has closed")
+    for places in _apart([place for place in gone if place not in accepted and place not in closed]):
         since = min(gone[place] for place in places)
         yield teller.say("CLEARED", partial(text.cleared, check, places, since), _named(check, places))
     by_waiver: dict[tuple[str, str], list[Place]] = {}

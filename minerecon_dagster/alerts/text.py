@@ -83,6 +83,14 @@ def accepted(check: Check, places: Sequence[Place], since: str, detail: Detail) 
     )
 
 
+def closed(check: Check, places: Sequence[Place], since: str, reason: str) -> str:
+    """A check that failed of days that a person has closed since: it is looked at no more."""
+    return (
+        f"{check} (ERROR), {where(check.scope, places)}: unavailable, closed by a person: {_field(reason)}; "
+        f"it was failing since {since}"
+    )
+
+
 def restated(changes: Sequence[Restatement], ui_url: str) -> str:
     """Neighbouring days that were final, and changed at the source."""
     days = sorted({change.settlement_date for change in changes})

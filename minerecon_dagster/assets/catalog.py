@@ -40,6 +40,8 @@ def calculations(model: str) -> dg.AssetKey:
 
 
 CALCULATIONS: Mapping[dg.AssetKey, str] = {calculations(m.name): m.name for m in MINER_MODELS}
+SETTLEMENT_DAY = (PROGRESS, BOAV, EBOCF, RECORDS, WIND, DIFFICULTY, *CALCULATIONS, DAILY, BITCOIN_DAILY)
+"""What is made of a settlement day, in the order in which it is."""
 
 
 def column_schema(table: Table) -> dg.TableSchema:

@@ -4,8 +4,8 @@ For any run that works on days, of the assets or of a job of ops. Events are log
 ends: then each day has its own status, whatever becomes of the others.
 """
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
@@ -14,8 +14,10 @@ import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as _Target,
 )
+from sqlalchemy import Engine
 
 from minerecon_dagster.assets import catalog
+from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.checks import (
     DIFFICULTY_KNOWN,
     PERIODS_PRESENT,
@@ -24,7 +26,12 @@ from minerecon_dagster.core.checks import (
     WIND_OUTPUT_KNOWN,
     Result,
 )
+from minerecon_dagster.core.statuses import UNAVAILABLE
+from minerecon_dagster.decisions.days import read_day_decisions
+from minerecon_dagster.decisions.unavailable import Unavailable
+from minerecon_dagster.pipeline.closing import follow
 from minerecon_dagster.pipeline.work import DayReport
+from minerecon_dagster.settings import Settings
 
 RunContext = dg.AssetExecutionContext | dg.OpExecutionContext
 
@@ -87,6 +94,27 @@ def log_day(context: RunContext, report: DayReport) -> None:
     bitcoin = {f"{model}_btc": _rounded(btc, _BTC_DIGITS) for model, btc in f.mined_btc.items()}
     _materialize(context, catalog.BITCOIN_DAILY, report, **bitcoin)
     log_checks(context, report.day, report.results)
+
+
+def log_closed(context: RunContext, days: Iterable[tuple[date, Unavailable]]) -> None:
+    """Log of days that a person has closed that nothing of them is to be had: their months and years follow that.
+
+    No check is evaluated of such a day: there is nothing to look at.
+    """
+    for day, entry in days:
+        for key in catalog.SETTLEMENT_DAY:
+            metadata = {"state": UNAVAILABLE, "reason": entry.reason, "accepted_by": entry.accepted_by}
+            context.log_event(dg.AssetMaterialization(key, partition=day.isoformat(), metadata=metadata))
+
+
+def follow_decisions(context: RunContext, engine: Engine, now: datetime) -> None:
+    """Let the warehouse follow what people have decided of days, and log what changed.
+
+    Raises:
+        ConfigurationError: the file of decisions is wrong.
+    """
+    decisions = read_day_decisions(Settings.from_environ().waivers_file, today=settlement_date(now))
+    log_closed(context, follow(engine, decisions.closed, now=now).closed)
 
 
 def _rounded(exact: Decimal, digits: int) -> float:

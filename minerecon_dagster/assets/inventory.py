@@ -11,6 +11,7 @@ from itertools import groupby
 import dagster as dg
 
 from minerecon_dagster.assets import catalog
+from minerecon_dagster.assets.events import follow_decisions
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.pipeline.build import record_results
@@ -60,6 +61,7 @@ def build_inventory(first_day: dt.date) -> dg.AssetChecksDefinition:
         try:
             with engine.connect() as connection:
                 require_current(connection)
+            follow_decisions(context.op_execution_context, engine, now)
             # One state of the warehouse, whatever is written meanwhile: a day being replaced is whole in it.
             snapshot = engine.connect().execution_options(isolation_level="REPEATABLE READ")
             with snapshot as connection, connection.begin():

@@ -15,8 +15,10 @@ from sqlalchemy import Engine
 
 from minerecon_dagster import automation
 from minerecon_dagster.assets import catalog
+from minerecon_dagster.assets.events import follow_decisions
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Result
+from minerecon_dagster.pipeline.closing import stored_closed_days
 from minerecon_dagster.pipeline.rollups import (
     TYPED_IN,
     Grain,
@@ -91,6 +93,7 @@ def sweep(context: dg.OpExecutionContext, warehouse: WarehouseResource, clock: C
     """
     engine = warehouse.engine()
     try:
+        follow_decisions(context, engine, clock.now())
         _look(context, engine, clock.now())
         with engine.connect() as connection:
             months, years = months_to_update(connection), years_to_update(connection)
@@ -176,7 +179,7 @@ def _update(
     keys: Sequence[str],
     now: dt.datetime,
 ) -> None:
-    """Sum, and log a materialization of both assets for each partition that has a day."""
+    """Sum, and log a materialization of both assets for each partition that has a day, stored or closed by a person."""
     if not keys:
         return
     made = roll_up_months(engine, keys, now) if grain == "month" else roll_up_years(engine, map(int, keys), now)
@@ -185,6 +188,7 @@ def _update(
             "days_present": sums.days_present,
             "days_expected": sums.days_expected,
             "days_final": sums.days_final,
+            "days_unavailable": sums.days_unavailable,
             "is_complete": sums.is_complete,
         }
         if sums.is_synthetic:
@@ -198,6 +202,14 @@ def _update(
         _log.info("%s", _line(sums))
     if without := sorted(set(keys) - {sums.key for sums in made}):
         _log.info("no day is stored of %s: no sums", ", ".join(without))
+        with engine.connect() as connection:
+            closed = [day.isoformat() for day in stored_closed_days(connection)]
+        for empty in without:
+            # What was made of the sums before, exports and reports, has to follow that there are none.
+            if count := sum(day.startswith(f"{empty}-") for day in closed):
+                metadata = {"days_present": 0, "days_unavailable": count, "is_complete": False}
+                for asset in (SUMS[grain], _BITCOIN[grain]):
+                    context.log_event(dg.AssetMaterialization(asset, partition=empty, metadata=metadata))
 
 
 def _checked(
@@ -236,7 +248,8 @@ def _check_result(grain: Grain, result: Result) -> dg.AssetCheckResult:
 
 def _line(sums: RollUp) -> str:
     complete = "complete" if sums.is_complete else "not complete"
+    closed = f"{sums.days_unavailable} closed by a person, " if sums.days_unavailable else ""
     return (
-        f"{sums.key}: {complete}, {sums.days_present} of {sums.days_expected} days, {sums.days_final} final, "
+        f"{sums.key}: {complete}, {sums.days_present} of {sums.days_expected} days, {sums.days_final} final, {closed}"
         f"{sums.curtailed_mwh:,.2f} MWh, £{sums.payment_gbp:,.2f}"
     )

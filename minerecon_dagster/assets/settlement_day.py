@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from minerecon_dagster.assets import catalog
-from minerecon_dagster.assets.events import log_checks, log_day, periods_of
+from minerecon_dagster.assets.events import log_checks, log_closed, log_day, periods_of
 from minerecon_dagster.core.errors import one_line
 from minerecon_dagster.core.periods import parse_periods
 from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.instance import hold_connections
 from minerecon_dagster.pipeline.build import ChecksFailedError
 from minerecon_dagster.pipeline.checks import not_run
+from minerecon_dagster.pipeline.closing import DayClosedError
 from minerecon_dagster.pipeline.fetch import FetchFailedError
 from minerecon_dagster.pipeline.work import MODEL_NAMES, DayReport, Worker
 from minerecon_dagster.resources.dagster_resources import (
@@ -103,6 +104,7 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
             periods = parse_periods(config.periods)
             worker.prepare(days, from_archive=not fetch)
             _tell_of_register(context)
+            log_closed(context, ((day, entry) for day, entry in worker.newly_closed if day not in days))
             ingests = bool(selected & INGESTED)
             work = (
                 worker.ingest(
@@ -120,6 +122,13 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
                 if isinstance(outcome, DayReport):
                     log_day(context, outcome)
                     _log.info("%s [%d of %d]", _line(outcome), number, len(days), extra=progress)
+                    continue
+                if isinstance(outcome, DayClosedError):
+                    log_closed(context, [(day, outcome.entry)])
+                    level = logging.ERROR if outcome.is_there else logging.INFO
+                    _log.log(level, "%s [%d of %d]", outcome, number, len(days), extra=progress)
+                    if outcome.is_there:
+                        not_done[day.isoformat()] = str(outcome)
                     continue
                 why = one_line(outcome)
                 not_done[day.isoformat()] = why if str(day) in why else f"{day}: {why}"

@@ -16,7 +16,7 @@ import dagster as dg
 from pydantic import Field
 
 from minerecon_dagster.assets import catalog
-from minerecon_dagster.assets.events import log_checks, log_day
+from minerecon_dagster.assets.events import log_checks, log_closed, log_day
 from minerecon_dagster.assets.rollups import look_at_sums_of
 from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.instance import hold_connections
@@ -185,6 +185,7 @@ def _verifier(
     worker = Worker(difficulty=difficulty.table(), **shared)
     try:
         yield Verifier(worker=worker, **shared)
+        log_closed(context, worker.newly_closed)
     finally:
         client().close()
         worker.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import click
 
 from minerecon_dagster.cli.environment import services
@@ -19,11 +21,14 @@ def db() -> None:
     help="Print only the statements, for psql, by which a superuser enforces what this role may not.",
 )
 def upgrade(print_superuser_sql: bool) -> None:
-    """Migrate the warehouse of DATABASE_URL to the newest schema, and set up its roles.
+    """Migrate the warehouse of DATABASE_URL to the newest schema, and set up its roles; follow the closed days.
 
     What the role of DATABASE_URL may not enforce is a warning, with the statements that a superuser should
     run in the warehouse's database. Analysts log in with MINERECON_ANALYST_PASSWORD, if it is set.
     """
+    from minerecon_dagster.core.calendar import settlement_date
+    from minerecon_dagster.decisions.days import read_day_decisions
+    from minerecon_dagster.pipeline.closing import follow
     from minerecon_dagster.warehouse import migrate
     from minerecon_dagster.warehouse.roles import superuser_script
     from minerecon_dagster.warehouse.store import open_warehouse
@@ -31,10 +36,17 @@ def upgrade(print_superuser_sql: bool) -> None:
     with services() as settings:
         assert settings.database_url is not None
         engine = open_warehouse(settings.database_url)
+        now = dt.datetime.now(dt.UTC)
+        decisions = read_day_decisions(settings.waivers_file, today=settlement_date(now))
         done = migrate.upgrade(engine, analyst_password=settings.analyst_password)
+        followed = follow(engine, decisions.closed, now=now)
         engine.dispose()
     said = f"{done.before or 'empty'} -> {done.after}" if done.before != done.after else f"at {done.after}, up to date"
     click.echo(f"warehouse: {said}", err=print_superuser_sql)
+    for day, entry in followed.closed:
+        click.echo(f"{day}: unavailable, closed by a person: {entry}", err=print_superuser_sql)
+    for day in followed.opened:
+        click.echo(f"{day}: no longer closed, and missing: minerecon reingest {day}", err=print_superuser_sql)
     script = superuser_script(done.not_enforced)
     if print_superuser_sql:
         click.echo(script or "-- everything is enforced\n", nl=False)

@@ -19,14 +19,16 @@ from sqlalchemy import text
 
 from minerecon_dagster.core.checks import Severity
 from minerecon_dagster.core.mining import MINER_MODELS
-from minerecon_dagster.pipeline.inventory import STATUSES, Group, Standing, mend, over, read_standings
+from minerecon_dagster.core.statuses import STATUSES, UNAVAILABLE
+from minerecon_dagster.decisions.unavailable import ClosedDays
+from minerecon_dagster.pipeline.inventory import Group, Standing, mend, over, read_standings
 from minerecon_dagster.warehouse.store import open_warehouse, statement
 
 _FIGURES = (
     "record_count", "so_record_count", "curtailed_mwh", "payment_gbp", "all_bids_mwh", "all_bids_payment_gbp",
     "periods_expected", "periods_due", "periods_present", "is_synthetic",
 )  # fmt: skip
-_HEADINGS = {"provisional": "provi-\nsional", "incomplete": "incom-\nplete"}
+_HEADINGS = {"unavailable": "unavail-\nable", "provisional": "provi-\nsional", "incomplete": "incom-\nplete"}
 """Of words that are long for a column."""
 
 
@@ -82,14 +84,20 @@ class DayRow:
         }
 
 
-def read_days(database_url: str, days: Sequence[dt.date]) -> list[DayRow]:
-    """What is stored of each of ``days``; a day never attempted is ``missing``."""
+def read_days(database_url: str, days: Sequence[dt.date], closed: ClosedDays | None = None) -> list[DayRow]:
+    """What is stored of each of ``days``; a day never attempted is ``missing``.
+
+    Args:
+        database_url: the warehouse.
+        days: settlement dates.
+        closed: what people decide now, where the warehouse may not have followed it yet: such a day shows no figures.
+    """
     if not days:
         return []
     engine = open_warehouse(database_url)
     try:
         with engine.connect() as connection:
-            standings = {s.day: s for s in read_standings(connection, min(days), max(days))}
+            standings = {s.day: s for s in read_standings(connection, min(days), max(days), closed)}
             found = {
                 row.settlement_date: row for row in connection.execute(statement("status/days"), {"days": list(days)})
             }
@@ -107,10 +115,11 @@ def read_days(database_url: str, days: Sequence[dt.date]) -> list[DayRow]:
         btc.setdefault(row.summary_date, {})[row.miner_model] = row.mined_btc
     rows = []
     for day in days:
-        stored = found.get(day)
+        is_closed = standings[day].status == UNAVAILABLE
+        stored = None if is_closed else found.get(day)
         figures = {} if stored is None else {name: getattr(stored, name) for name in _FIGURES}
         check_count = 0 if stored is None else stored.check_count
-        rows.append(DayRow(standings[day], figures, btc.get(day, {}), check_count))
+        rows.append(DayRow(standings[day], figures, {} if is_closed else btc.get(day, {}), check_count))
     return rows
 
 

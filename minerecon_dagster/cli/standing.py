@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
@@ -16,6 +16,8 @@ from sqlalchemy import Connection, Row
 from minerecon_dagster.cli.render import DayRow, read_days, status_table, unmapped_units
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Result
+from minerecon_dagster.decisions.unavailable import NOTHING_CLOSED, ClosedDays, Unavailable
+from minerecon_dagster.pipeline.closing import stored_closed_days
 from minerecon_dagster.pipeline.inventory import (
     Group,
     group_days,
@@ -63,6 +65,33 @@ class Rate:
 
 
 @dataclass(frozen=True)
+class ClosedRange:
+    """Days in a row that a person has closed, by one entry; ``is_followed`` says whether the tables know it yet."""
+
+    first: dt.date
+    last: dt.date
+    entry: Unavailable
+    is_followed: bool
+
+    def __str__(self) -> str:
+        """One line: which days, why and by whom, and what is still to come."""
+        days = (self.last - self.first).days + 1
+        which = str(self.first) if days == 1 else f"{days:,} days, {self.first} to {self.last}"
+        pending = "" if self.is_followed else "; the tables follow with the next run, or: minerecon db upgrade"
+        return f"Unavailable, closed by a person: {which}: {self.entry}{pending}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "first": self.first.isoformat(),
+            "last": self.last.isoformat(),
+            "reason": self.entry.reason,
+            "accepted_by": self.entry.accepted_by,
+            "is_followed": self.is_followed,
+        }
+
+
+@dataclass(frozen=True)
 class Report:
     """What is known of the days from ``first`` to ``last``.
 
@@ -76,6 +105,7 @@ class Report:
         verifications: comparisons with Elexon: ``last_at``, ``outcomes``, ``newest``.
         restatements: the newest changes at the source.
         unmapped: units that look like wind and are not mapped.
+        closed: the days that a person has closed.
     """
 
     first: dt.date
@@ -91,6 +121,7 @@ class Report:
     restatements: Sequence[Mapping[str, Any]]
     restatement_count: int
     unmapped: Sequence[str]
+    closed: Sequence[ClosedRange]
 
     @property
     def is_wrong(self) -> bool:
@@ -118,6 +149,7 @@ class Report:
                 for p in row.standing.problems
                 if p.waiver is not None
             ],
+            "unavailable": [closed.as_dict() for closed in self.closed],
             "sums": [
                 {"grain": grain, "key": key, "property": r.checked.name, "actual": r.actual, "repair": r.repair}
                 for grain, key, r in self.sums
@@ -146,7 +178,15 @@ class Report:
         return {"year_month": month, "days": len(rows), "by_status": counts, "rate": rate.as_dict() if rate else None}
 
 
-def read_report(database_url: str, first: dt.date, last: dt.date, now: dt.datetime, *, narrowed: bool) -> Report:
+def read_report(
+    database_url: str,
+    first: dt.date,
+    last: dt.date,
+    now: dt.datetime,
+    *,
+    narrowed: bool,
+    closed: ClosedDays = NOTHING_CLOSED,
+) -> Report:
     """Read how the days from ``first`` to ``last`` stand at ``now``.
 
     Args:
@@ -155,14 +195,17 @@ def read_report(database_url: str, first: dt.date, last: dt.date, now: dt.dateti
         last: the last day; before ``first`` where there is none.
         now: the time of the look.
         narrowed: these days were chosen: freshness, which is about now, is left out.
+        closed: the days that people have closed, as the file has them now.
     """
-    rows = read_days(database_url, [first + dt.timedelta(days=n) for n in range((last - first).days + 1)])
+    rows = read_days(database_url, [first + dt.timedelta(days=n) for n in range((last - first).days + 1)], closed)
     engine = open_warehouse(database_url)
     try:
         with engine.connect() as connection:
             span = {"first_day": first, "last_day": last}
             groups = group_days((row.standing for row in rows), now)
-            findings = look_at_rows(connection, first, last) if narrowed else take_inventory(connection, first, now)
+            findings = (
+                look_at_rows(connection, first, last) if narrowed else take_inventory(connection, first, now, closed)
+            )
             rates = {
                 month: _rate(list(of_month))
                 for month, of_month in groupby(
@@ -192,6 +235,7 @@ def read_report(database_url: str, first: dt.date, last: dt.date, now: dt.dateti
                 restatements=[_plain(r) for r in restatements],
                 restatement_count=restatements[0].all_count if restatements else 0,
                 unmapped=unmapped_units(database_url),
+                closed=_closed_days(rows, closed, stored_closed_days(connection).keys()),
             )
     finally:
         engine.dispose()
@@ -261,6 +305,18 @@ def _problem_lines(report: Report, width: int) -> Iterator[str]:
         days = [day for day, _ in of_it]
         which = str(days[0]) if len(days) == 1 else f"{len(days)} days, {days[0]} to {days[-1]}"
         yield textwrap.fill(f"Waived until {until}: {name} of {which}: {waiver}", max(width, 40))
+    for closed in report.closed:
+        yield textwrap.fill(str(closed), max(width, 40))
+
+
+def _closed_days(rows: Sequence[DayRow], closed: ClosedDays, followed: Collection[dt.date]) -> list[ClosedRange]:
+    entries = ((row.day, closed.of(row.day), row.day in followed) for row in rows)
+    ranges = []
+    for (entry, is_followed), group in groupby(entries, key=lambda e: e[1:]):
+        if entry is not None:
+            days = [day for day, *_ in group]
+            ranges.append(ClosedRange(days[0], days[-1], entry, is_followed))
+    return ranges
 
 
 def _history_lines(report: Report, width: int) -> Iterator[str]:

@@ -22,11 +22,13 @@ def status(first: dt.datetime | None, last: dt.datetime | None, as_json: bool) -
     """Say which days are missing, incomplete, provisional too long, failing or warned, and what mends them.
 
     A table by month with the share of calculations that are right, then what is wrong, each with the
-    command that mends it. Exits with 1 if anything is; what a waiver accepts is listed, and is not.
+    command that mends it. Exits with 1 if anything is; what a waiver accepts and the days that a person has
+    closed are listed, and are not.
     """
     from minerecon_dagster.cli.render import console, print_json
     from minerecon_dagster.cli.standing import print_report, read_report
     from minerecon_dagster.core.calendar import settlement_date
+    from minerecon_dagster.decisions.days import read_day_decisions
     from minerecon_dagster.resources.dagster_resources import DifficultyResource
 
     now = dt.datetime.now(dt.UTC)
@@ -36,7 +38,8 @@ def status(first: dt.datetime | None, last: dt.datetime | None, as_json: bool) -
         reach = DifficultyResource().table().last_day()
         begin = first.date() if first else settings.start_date
         end = last.date() if last else today - dt.timedelta(days=1)
-        report = read_report(settings.database_url, begin, end, now, narrowed=bool(first or last))
+        closed = read_day_decisions(settings.waivers_file, today=today).closed
+        report = read_report(settings.database_url, begin, end, now, narrowed=bool(first or last), closed=closed)
     near = reach is None or reach < today + dt.timedelta(days=DIFFICULTY_WARNING_DAYS)
     if as_json:
         difficulty = {"difficulty_reaches": reach.isoformat() if reach else None, "difficulty_warning": near}

@@ -70,7 +70,13 @@ PERIODS_FETCHED = Property(
     "completeness",
     "periods_fetched",
     "ERROR",
-    "No settlement period that is due, and no control total, failed to be fetched.",
+    "No settlement period that is due failed to be fetched.",
+)
+CONTROL_TOTAL_PRESENT = Property(
+    "completeness",
+    "control_total_present",
+    "ERROR",
+    "Elexon's accepted volumes (BOAV) of both sides came: the total that the whole day is held against.",
 )
 PERIODS_PRESENT = Property(
     "completeness",
@@ -305,7 +311,7 @@ WIND_LIKE_UNITS_MAPPED = Property(
     "WARN",
     "No unit that looks like a wind farm, or once was one, was turned down on the day without being counted, unless "
     "a person has reviewed it.",
-    "look at the unit, and write it into minerecon_dagster/reviewed_units.toml (docs/checks.md says how)",
+    "look at the unit, and write it into minerecon_dagster/decisions/reviewed_units.toml (docs/checks.md says how)",
     needs_a_person=True,
 )
 SOURCE_UNCHANGED = Property(
@@ -356,7 +362,8 @@ YESTERDAY_IS_THERE = Property(
     "freshness",
     "yesterday_is_there",
     "ERROR",
-    "From 09:00 London on, the settlement day before is stored, with every period; until noon the day before it too.",
+    "From 09:00 London on, the settlement day before is stored, with every period, or closed by a person; until noon "
+    "the day before it too.",
     "minerecon reingest DATE",
     "inventory",
     "all",
@@ -365,7 +372,7 @@ DAYS_BECOME_FINAL = Property(
     "freshness",
     "days_become_final",
     "ERROR",
-    "Every settlement day of the calendar is final by 12:00 London two days after it.",
+    "Every settlement day of the calendar is final by 12:00 London two days after it, or closed by a person.",
     "minerecon reingest DATE",
     "inventory",
     "all",
@@ -374,7 +381,8 @@ EVERY_DAY_IS_COMPLETE = Property(
     "inventory",
     "every_day_is_complete",
     "ERROR",
-    "No settlement day of the calendar is missing, failing, or incomplete or provisional for too long.",
+    "No settlement day of the calendar is missing, failing, or incomplete or provisional for too long, unless a person "
+    "has closed it.",
     "minerecon reingest FROM TO",
     "inventory",
     "all",
@@ -428,6 +436,9 @@ EVERY_INPUT_IS_BELIEVABLE = Property(
 
 PROPERTIES: tuple[Property, ...] = tuple(p for p in tuple(vars().values()) if isinstance(p, Property))
 """All of them, in the order of their declaration: Dagster's descriptions and docs/checks.md are made from here."""
+
+NEED_CONTROL_TOTAL = frozenset({BOAV_WIND_VOLUME, EMPTY_DAY_HAS_EMPTY_CONTROL, NO_REDUCTION_ON_OFFER_SIDE})
+"""What compares with the accepted volumes (BOAV): of a day that is built without them it cannot look."""
 
 DAY_PROPERTIES = tuple(p for p in PROPERTIES if p.scope == "day" and p.family != SOURCE_UNCHANGED.family)
 """What is evaluated of every stored day; drift is not, since it needs Elexon's answers of now."""

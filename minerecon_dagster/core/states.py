@@ -201,6 +201,7 @@ def judge_day(
     sides: Collection[StackSide],
     controls_missing: Collection[StackSide] = (),
     first_run: Collection[Slot] = (),
+    controls_waived: bool = False,
     now: dt.datetime,
 ) -> DayJudgement:
     """The state of ``day`` as it was known at ``now``.
@@ -212,12 +213,14 @@ def judge_day(
         controls_missing: the sides for which BOAV did not answer.
         first_run: the sides and periods whose own rows say that they are of the first run
             (`settlement_run.slots_of_the_first_run`).
+        controls_waived: whether a person has accepted that the day is without them.
         now: the time of judging; decides which periods are due.
 
     Returns:
-        ``failing``: a due period has no answer, or BOAV has none. ``incomplete``: a due period is
-        unpublished. ``final``: every period of the day is present on every side, was fetched after
-        the re-run, and has no rows that say otherwise. ``provisional``: anything else.
+        ``failing``: a due period has no answer, or BOAV has none and nobody accepts that.
+        ``incomplete``: a due period is unpublished. ``final``: every period of the day is present on
+        every side, was fetched after the re-run, and has no rows that say otherwise. ``provisional``:
+        anything else.
     """
     expected = calendar.period_count(day)
     due = set(calendar.due_periods(day, now))
@@ -230,7 +233,7 @@ def judge_day(
     missing = tuple(sorted(controls_missing))
     state: DayState = "provisional"
     early: tuple[Slot, ...] = ()
-    if failed or missing:
+    if failed or (missing and not controls_waived):
         state = "failing"
     elif unpublished:
         state = "incomplete"

@@ -26,9 +26,10 @@ from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.core.restatement import Extent, extent_of, losses_text, unbelievable_losses
 from minerecon_dagster.core.schema import StackRow
 from minerecon_dagster.core.states import Slot, slots_text
-from minerecon_dagster.core.waivers import Waivers
+from minerecon_dagster.decisions.waivers import NO_WAIVERS, Waivers
 from minerecon_dagster.pipeline import checks, controls
 from minerecon_dagster.pipeline.checks import Rate, UnmappedUnit
+from minerecon_dagster.pipeline.closing import is_closed
 from minerecon_dagster.pipeline.fetch import CONTROLS, FetchedDay, FetchFailedError
 from minerecon_dagster.pipeline.interpret import DayReading, believed_wind_output
 from minerecon_dagster.pipeline.register import refuse_to_mix
@@ -43,7 +44,6 @@ _RECORD_COLUMNS = (
     "sequence_number, lead_party_name, volume_mwh, original_price_gbp_per_mwh, final_price_gbp_per_mwh, so_flag, "
     "cadl_flag, elexon_created_at"
 )
-NO_WAIVERS = Waivers()
 _NULL = r"\N"
 _COPY_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
@@ -216,6 +216,8 @@ def replace_day(
     fingerprint = inputs.fingerprint(archived.uri)
     with engine.begin() as connection:
         refuse_to_mix(connection, synthetic=archived.is_synthetic)
+        if is_closed(connection, day):
+            raise DayFailedError(f"{day}: a person has closed this day meanwhile; nothing was stored")
         before = connection.execute(
             text("SELECT * FROM minerecon.daily_summaries WHERE summary_date = :day"), {"day": day}
         ).one_or_none()
@@ -524,7 +526,9 @@ def _insert_progress(
     synthetic: bool,
     looked_at: dt.datetime | None,
 ) -> None:
+    # Of a day that is built all the same, what is missing of them is a check's to say.
     control = "; ".join(f"control total (BOAV {s}): {e}" for s, e in sorted(reading.control_errors.items()))
+    control = control if looked_at is not None else ""
     rows = []
     for side, period in sorted(slots):
         look, answer = reading.looks[side, period], reading.answers.get((side, period))

@@ -25,9 +25,9 @@ from minerecon_dagster.core.mining import (
 )
 from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.core.restatement import MOST_LOST, losses_text
-from minerecon_dagster.core.reviewed import reviewed_units
 from minerecon_dagster.core.schema import StackRow
 from minerecon_dagster.core.states import LONGEST_PLAIN_SILENCE, slots_text, spans
+from minerecon_dagster.decisions.reviewed_units import reviewed_units
 from minerecon_dagster.pipeline.interpret import DayReading, believed_wind_output
 from minerecon_dagster.warehouse.store import statement
 
@@ -67,24 +67,32 @@ def rebuild(day: dt.date) -> str:
 
 
 def completeness(reading: DayReading) -> list[Result]:
-    """Whether every due period was fetched (ERROR), and is there (WARN: the day is then incomplete)."""
+    """Whether every due period and both control totals came (ERROR), and every due period is there (WARN)."""
     judgement, day = reading.judgement, reading.day
     slots = judgement.periods_due * len(reading.sides)
     failed = [
         {"stack_side": s, "settlement_period": p, "error": reading.errors.get((s, p))} for s, p in judgement.failed
     ]
-    failed += [{"control_total": f"BOAV {s}", "error": e} for s, e in sorted(reading.control_errors.items())]
     missing = [
         {"stack_side": s, "settlement_period": p, "why": reading.errors.get((s, p))} for s, p in judgement.unpublished
     ]
+    no_control = [{"control_total": f"BOAV {s}", "error": e} for s, e in sorted(reading.control_errors.items())]
     return [
         result(
             c.PERIODS_FETCHED,
-            looked_at=slots + len(STACK_SIDES),
-            expected=f"{slots} answers for {judgement.periods_due} due periods, {len(STACK_SIDES)} control totals",
+            looked_at=slots,
+            expected=f"{slots} answers for {judgement.periods_due} due periods",
             actual=f"{len(failed)} missing",
             repair=refetch(day),
             violations=failed,
+        ),
+        result(
+            c.CONTROL_TOTAL_PRESENT,
+            looked_at=len(STACK_SIDES),
+            expected=f"accepted volumes (BOAV) of {' and '.join(STACK_SIDES)}",
+            actual=f"{len(no_control)} missing",
+            repair=refetch(day),
+            violations=no_control,
         ),
         result(
             c.PERIODS_PRESENT,

@@ -126,7 +126,7 @@ def boav_wind_volume(reading: DayReading, bids: Sequence[Bid], wind_units: Colle
         stack: dict[tuple[str, StackSide], Decimal] = {}
         for side, _, row in bids:  # a period with rows is present
             # A row outside the balancing mechanism has no acceptance, and BOAV lists acceptances.
-            if row.acceptance_id is not None:
+            if row.acceptance_id is not None and side in reading.boav:
                 assert row.id is not None
                 stack[row.id, side] = stack.get((row.id, side), Decimal()) + row.volume
         control = {
@@ -143,7 +143,9 @@ def boav_wind_volume(reading: DayReading, bids: Sequence[Bid], wind_units: Colle
             c.BOAV_WIND_VOLUME,
             looked_at=_boav_looked_at(reading, STACK_SIDES),
             expected=f"{_mwh(control.values())} MWh of {len(control)} units in BOAV",
-            actual=f"{_mwh(stack.values())} MWh of {len(stack)} units in the stack",
+            actual=_without_boav(reading)
+            or f"{_mwh(stack.values())} MWh of {len(stack)} units in the stack"
+            + (f"; BOAV {', '.join(sorted(reading.control_errors))} not known" if reading.control_errors else ""),
             repair=refetch(reading.day),
             violations=wrong,
         )
@@ -172,7 +174,7 @@ def no_reduction_on_offer_side(reading: DayReading, bids: Iterable[Bid], wind_un
         c.NO_REDUCTION_ON_OFFER_SIDE,
         looked_at=_boav_looked_at(reading, ["offer"]) + stack_rows,
         expected="no wind unit with a negative volume on the offer side",
-        actual=f"{len({unit for _, unit in found})} units",
+        actual=(_without_boav(reading) if not found else "") or f"{len({unit for _, unit in found})} units",
         repair=refetch(reading.day),
         violations=wrong,
     )
@@ -193,7 +195,8 @@ def empty_day_has_empty_control(reading: DayReading, bids: Sequence[Bid], wind_u
         c.EMPTY_DAY_HAS_EMPTY_CONTROL,
         looked_at=_boav_looked_at(reading, STACK_SIDES) + _cashflows_looked_at(reading),
         expected="nothing, as there are wind bids" if bids else "no wind volume or cashflow in BOAV and EBOCF",
-        actual=f"{len(bids)} wind bids in the stack" if bids else f"{len(wrong)} rows with it{unknown}",
+        actual=(_without_boav(reading) if len(wrong) == len(reading.control_errors) else "")
+        or (f"{len(bids)} wind bids in the stack" if bids else f"{len(wrong)} rows with it{unknown}"),
         repair=refetch(reading.day),
         violations=wrong,
     )
@@ -313,6 +316,11 @@ def _figures(
 
 def _unknown(report: str, errors: Mapping[StackSide, str]) -> list[dict[str, Any]]:
     return [{"control_total": f"{report} {side}", "error": error} for side, error in sorted(errors.items())]
+
+
+def _without_boav(reading: DayReading) -> str:
+    """What a result says of a day without its control totals; empty where one is there."""
+    return "" if reading.boav else "could not look: the accepted volumes (BOAV) did not come"
 
 
 def _boav_looked_at(reading: DayReading, sides: Iterable[StackSide]) -> int:

@@ -265,6 +265,7 @@ class Source:
         comparable: the periods that can be compared, ascending.
         sampling: how to choose among them.
         seed: of the periods that are drawn.
+        controls_waived: whether a person accepts that Elexon has no accepted volumes (BOAV) of the day.
     """
 
     def __init__(
@@ -278,8 +279,10 @@ class Source:
         comparable: Sequence[int],
         sampling: Sampling,
         seed: int,
+        controls_waived: bool = False,
     ) -> None:
         self._day = day
+        self._controls_waived = controls_waived
         self._client = client
         self._sides = sides
         self._wind_units = wind_units
@@ -342,7 +345,8 @@ class Source:
         slots = len(periods) * len(self._sides)
         # What a control total does say is compared where it lacks some periods only.
         mute = {key for key in silent if not self._says_anything(key)}
-        controls = [k for k in self._controls if k in self._answers and k not in dict(unseen) and k not in mute]
+        there = [k for k in self._controls if k in self._answers and k not in dict(unseen) and k not in mute]
+        controls = [key for key in there if key.kind != "boav" or key.side in reading.boav]
         return Comparison(
             day=self._day,
             sampling=self._sampling,
@@ -383,7 +387,14 @@ class Source:
         """What the answers so far say, with what is held of those that are silent; read once."""
         if self._reading is None:
             latest = max((answer.fetched_at for answer in self._answers.values()), default=dt.datetime.now(dt.UTC))
-            self._reading = read_day(self._day, self._answers, self._failures, sides=self._sides, now=latest)
+            self._reading = read_day(
+                self._day,
+                self._answers,
+                self._failures,
+                sides=self._sides,
+                now=latest,
+                controls_waived=self._controls_waived,
+            )
             self._silent = {}
             if self._held is not None:
                 self._silent = silent_answers(self._held, self._reading, self._answers)
@@ -416,12 +427,17 @@ class Source:
             if key in self._silent:
                 continue
             errors = reading.control_errors if key.kind == "boav" else reading.cashflow_errors
-            if key.side in errors:
+            # That a control total does not come has been accepted; where it came before, it is missed all the same.
+            accepted = self._controls_waived and key.kind == "boav" and not self._was_there(key.side)
+            if key.side in errors and not accepted:
                 yield key, errors[key.side]
         for side, period in sorted(reading.looks):
             # An answer without rows where none are held is what is stored, whatever its status.
             if (side, period) not in reading.rows:
                 yield AnswerKey("stack", side, period), reading.errors[side, period]
+
+    def _was_there(self, side: StackSide) -> bool:
+        return self._held is not None and side in self._held.boav
 
     def _control_differences(
         self, stored: Contents, reading: DayReading, controls: Sequence[AnswerKey]

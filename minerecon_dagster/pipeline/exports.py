@@ -124,8 +124,11 @@ def exported_views(connection: Connection) -> list[View]:
 
 
 def months_with_days(connection: Connection) -> list[str]:
-    """The months of which a day is stored, oldest first."""
-    query = "SELECT DISTINCT to_char(summary_date, 'YYYY-MM') FROM minerecon.daily_summaries ORDER BY 1"
+    """The months of which a day is stored, or closed by a person, oldest first."""
+    query = (
+        "SELECT to_char(summary_date, 'YYYY-MM') FROM minerecon.daily_summaries"
+        " UNION SELECT to_char(settlement_date, 'YYYY-MM') FROM minerecon.unavailable_days ORDER BY 1"
+    )
     return list(connection.execute(text(query)).scalars())
 
 
@@ -208,7 +211,7 @@ def _about(connection: Connection, first: dt.date, now: dt.datetime) -> dict[str
             "days_present": state.days_present,
             "days_final": state.days_final,
             "is_complete": state.days_final == state.days_expected,
-            "is_provisional": state.days_final < state.days_expected,
+            "is_provisional": state.days_final + state.days_unavailable < state.days_expected,
             "statuses": dict(sorted(state.statuses.items())),
         },
         "version": {

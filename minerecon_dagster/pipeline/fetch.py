@@ -91,10 +91,18 @@ def questions(
     return [*keys, *CONTROLS, *OPTIONAL] if keys else []
 
 
-def read_archived(archived: ArchivedDay, sides: tuple[StackSide, ...]) -> DayReading:
+def read_archived(archived: ArchivedDay, sides: tuple[StackSide, ...], *, controls_waived: bool = False) -> DayReading:
     """What an archived day says, judged at the time when it was last looked at."""
     seen_at = max(answer.fetched_at for answer in [*archived.answers.values(), *archived.silent.values()])
-    return read_day(archived.day, archived.answers, {}, sides=sides, now=seen_at, silent=archived.silent)
+    return read_day(
+        archived.day,
+        archived.answers,
+        {},
+        sides=sides,
+        now=seen_at,
+        silent=archived.silent,
+        controls_waived=controls_waived,
+    )
 
 
 def fetch_day(
@@ -107,6 +115,7 @@ def fetch_day(
     now: Callable[[], dt.datetime],
     force: bool = False,
     periods: Collection[int] | None = None,
+    controls_waived: bool = False,
 ) -> FetchedDay:
     """Fetch what the archive does not hold final, archive what is new, and say what the day holds.
 
@@ -119,6 +128,7 @@ def fetch_day(
         now: the clock.
         force: ask again even if the day is final.
         periods: ask again for these only; the other answers are carried over with their own times.
+        controls_waived: whether a person has accepted that the day is without its control totals.
 
     Raises:
         FetchFailedError: a due period or a control total did not come; the archive is untouched.
@@ -129,7 +139,7 @@ def fetch_day(
     held = archive.newest(day)
     if held is not None and held.is_synthetic and not is_synthetic(source_url):
         held = None
-    held_reading = read_archived(held, sides) if held is not None else None
+    held_reading = read_archived(held, sides, controls_waived=controls_waived) if held is not None else None
     keys = questions(day, sides=sides, now=started, held=held, held_reading=held_reading, force=force, periods=periods)
     if not keys:
         if held is None or held_reading is None:
@@ -142,21 +152,32 @@ def fetch_day(
     failures = {key: error for key, error in got.items() if isinstance(error, SourceError)}
     held_answers = held.answers if held is not None else {}
     held_silent = held.silent if held is not None else {}
-    if AGWS in held_answers:
-        failures.pop(AGWS, None)
+    optional = {*OPTIONAL, *CONTROLS} if controls_waived else {*OPTIONAL}
+    for key in (optional - {*CASHFLOWS}) & held_answers.keys():
+        failures.pop(key, None)
     # What is held of an optional answer stays where asking again has failed, as `Archive.record` carries it over.
-    lost = failures.keys() - set(OPTIONAL)
+    lost = failures.keys() - optional
     carried = {key: answer for key, answer in held_answers.items() if key not in fetched and key not in lost}
     still_silent = {key: answer for key, answer in held_silent.items() if key in carried}
     answers = carried | fetched
     latest = max((answer.fetched_at for answer in answers.values()), default=started)
-    reading = read_day(day, answers, failures, sides=sides, now=latest, silent=still_silent)
+    reading = read_day(
+        day, answers, failures, sides=sides, now=latest, silent=still_silent, controls_waived=controls_waived
+    )
     # Silence displaces nothing: what was there stays, with its own time, and what came is kept beside it.
     kept = {} if held_reading is None else silent_answers(held_reading, reading, fetched)
     silent = {key: fetched[key] for key in kept}
     if kept:
         answers |= {key: held_answers[key] for key in kept}
-        reading = read_day(day, answers, failures, sides=sides, now=latest, silent=still_silent | silent)
+        reading = read_day(
+            day,
+            answers,
+            failures,
+            sides=sides,
+            now=latest,
+            silent=still_silent | silent,
+            controls_waived=controls_waived,
+        )
     if reading.judgement.state == "failing":
         raise FetchFailedError(
             f"{day}: {reading.problem()}; nothing was replaced; try again: minerecon reingest {day}",
@@ -178,7 +199,12 @@ def fetch_day(
 
 
 def from_archive(
-    day: dt.date, archive: Archive, sides: tuple[StackSide, ...], *, accept_restatement: bool = False
+    day: dt.date,
+    archive: Archive,
+    sides: tuple[StackSide, ...],
+    *,
+    accept_restatement: bool = False,
+    controls_waived: bool = False,
 ) -> FetchedDay:
     """The newest archived answers of a day; asks nothing of Elexon.
 
@@ -187,6 +213,7 @@ def from_archive(
         archive: the raw archive.
         sides: the sides of the stack that are fetched.
         accept_restatement: take the ones that were refused, where there are such.
+        controls_waived: whether a person accepts that the day is without its control totals (BOAV).
 
     Raises:
         ArchiveError: the archive has nothing of the day.
@@ -196,7 +223,7 @@ def from_archive(
     archived = archived or archive.newest(day)
     if archived is None:
         raise ArchiveError(f"{day}: the archive has nothing of this day; fetch it: minerecon reingest {day}")
-    reading = read_archived(archived, sides)
+    reading = read_archived(archived, sides, controls_waived=controls_waived)
     if reading.judgement.state == "failing":
         raise DayFailedError(
             f"{day}: {archived.uri}: {reading.problem()}; nothing was replaced; "

@@ -229,8 +229,12 @@ def read_day(
     sides: tuple[StackSide, ...],
     now: dt.datetime,
     silent: Mapping[AnswerKey, Answer] | None = None,
+    controls_waived: bool = False,
 ) -> DayReading:
     """Parse every answer and judge the day; an answer that is schema drift counts as failed.
+
+    Where a person accepts that the accepted volumes (BOAV) do not come, the cashflows (EBOCF) say which periods are
+    empty, and a period without rows of which neither says anything is unpublished.
 
     Args:
         day: settlement date.
@@ -240,6 +244,7 @@ def read_day(
         now: the time at which the answers were the latest.
         silent: answers that came after those of ``answers``, and lack rows that these have. Of a whole-day answer what
             they do have is taken.
+        controls_waived: whether a person has accepted that the day is without its control totals.
     """
     silent = silent or {}
     boav: dict[StackSide, list[BoavRow]] = {}
@@ -285,10 +290,12 @@ def read_day(
         control_errors[side] = SilentSourceError(why)
     # Of a windy day, whose periods all have acceptances, nobody asks what the control totals have.
     quiet = any(not known.acceptance_count for known in evidence.values())
-    verdict = judge_slots(evidence, sides=sides, control_periods=_control_periods(boav, cashflows) if quiet else {})
+    periods = _control_periods(boav, cashflows, controls_waived=controls_waived) if quiet else {}
+    verdict = judge_slots(evidence, sides=sides, control_periods=periods)
     looks = {
         slot: PeriodLook(
-            status,
+            # Where a person does without the control totals, what they would have to judge is not known, and no fault.
+            "unpublished" if controls_waived and status == "failed" and slot in rows else status,
             answers[key].fetched_at if (key := AnswerKey("stack", *slot)) in answers else None,
             evidence[slot].acceptance_count or 0,
         )
@@ -300,7 +307,15 @@ def read_day(
     # Before the re-run all rows are of the first run, and the day is provisional by the clock.
     made_at = _made_at(rows, boav, cashflows) if now > calendar.rerun_done_at(day) else {}
     first_run = slots_of_the_first_run(day, made_at)
-    judgement = judge_day(day, looks, sides=sides, controls_missing=list(control_errors), first_run=first_run, now=now)
+    judgement = judge_day(
+        day,
+        looks,
+        sides=sides,
+        controls_missing=list(control_errors),
+        first_run=first_run,
+        controls_waived=controls_waived,
+        now=now,
+    )
     stack = {(key.side, key.period): answer for key, answer in answers.items() if key.side and key.kind == "stack"}
     return DayReading(
         day, sides, judgement, looks, stack, rows, duplicates, boav, errors,
@@ -398,11 +413,19 @@ def _merged(
 
 
 def _control_periods(
-    boav: Mapping[StackSide, Sequence[BoavRow]], cashflows: Mapping[StackSide, Sequence[EbocfRow]]
+    boav: Mapping[StackSide, Sequence[BoavRow]],
+    cashflows: Mapping[StackSide, Sequence[EbocfRow]],
+    *,
+    controls_waived: bool,
 ) -> dict[StackSide, set[int] | None]:
-    """By side, the periods in which a control total has volume of any unit; None where BOAV is not known."""
+    """By side, the periods in which a control total has volume of any unit; None where nothing says so.
+
+    BOAV says so, and EBOCF beside it; EBOCF alone only where a person accepts that BOAV does not come.
+    """
     return {
-        side: _boav_periods(boav[side]) | _flow_periods(cashflows.get(side, ())) if side in boav else None
+        side: _boav_periods(boav.get(side, ())) | _flow_periods(cashflows.get(side, ()))
+        if side in boav or (controls_waived and side in cashflows)
+        else None
         for side in STACK_SIDES
     }
 
@@ -443,7 +466,7 @@ def _why_absent(
         mw = [mw for mw in (output.onshore_mw, output.offshore_mw) if mw is not None] if output else []
         beside = f"; the wind output was {sum(mw):,.0f} MW" if mw else ""
         return f"no acceptance of any unit, neither in the stack nor in BOAV nor in EBOCF: Elexon is silent{beside}"
-    if period in (_control_periods(boav, cashflows)[side] or ()):
+    if period in _boav_periods(boav.get(side, ())) | _flow_periods(cashflows.get(side, ())):
         return "no acceptance, but the control totals (BOAV, EBOCF) have volume: Elexon has not published it yet"
     other = next(s for s in STACK_SIDES if s != side)
     beside_it = verdict.statuses.get((other, period))

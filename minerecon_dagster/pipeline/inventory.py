@@ -24,6 +24,8 @@ from minerecon_dagster.core.difficulty import why_unbelievable
 from minerecon_dagster.core.mining import broken_model_ratios
 from minerecon_dagster.core.settlement_run import RERUN_NOT_BEFORE
 from minerecon_dagster.core.states import spans
+from minerecon_dagster.core.statuses import STATUSES, UNAVAILABLE
+from minerecon_dagster.decisions.unavailable import ClosedDays
 from minerecon_dagster.pipeline.checks import PRICE_LIMIT_GBP_PER_MWH
 from minerecon_dagster.pipeline.rollups import Grain, look_at_sums
 from minerecon_dagster.warehouse.store import statement
@@ -33,13 +35,9 @@ THERE_BY = dt.time(9)
 FINAL_BY = dt.time(12)
 """London time of the second day after it by which a day is final: Elexon's re-run is over at 00:44."""
 
-STATUSES = ("complete", "warned", "waived", "provisional", "incomplete", "failing", "missing")
-"""The words of ``analytics.reconciliation_status``."""
 MOST_REPAIRS = 5
 """How many commands a result names; all of them are in `minerecon status`."""
 
-_UNAVAILABLE = "unavailable"
-"""Closed by a person: nothing of it is due any more."""
 _ONE_DAY = dt.timedelta(days=1)
 _DAY = "DATE"
 _STRONGEST_FIRST = (
@@ -70,7 +68,7 @@ class Standing:
 
     Args:
         day: settlement date.
-        status: one of `STATUSES`.
+        status: one of `minerecon_dagster.core.statuses.STATUSES`.
         is_stored: whether it has sums.
         is_final: whether they are of a final day.
         periods_due: how many of its periods were due when it was last fetched.
@@ -96,6 +94,7 @@ class Standing:
 
         A day that is not stored yet, or may still change, is given its time; one that Elexon has not
         published whole, or not run again in time, or of which a warning stands, is for a person to look at.
+        One that a person has closed is as it should be.
         """
         if self.status == "failing":
             return "failing", "ERROR"
@@ -168,10 +167,19 @@ def last_day_to_be_final(now: dt.datetime) -> dt.date:
     return _days_before(now, 2, FINAL_BY)
 
 
-def read_standings(connection: Connection, first: dt.date, last: dt.date) -> list[Standing]:
-    """How each day of the calendar from ``first`` to ``last`` stands, the ones that nobody ever asked for included."""
+def read_standings(
+    connection: Connection, first: dt.date, last: dt.date, closed: ClosedDays | None = None
+) -> list[Standing]:
+    """How each day of the calendar from ``first`` to ``last`` stands, the ones that nobody ever asked for included.
+
+    Args:
+        connection: the warehouse.
+        first: the first day.
+        last: the last day.
+        closed: what people decide now, where the warehouse may not have followed it yet: such a day stands as it will.
+    """
     found = connection.execute(statement("inventory/days"), {"first_day": first, "last_day": last})
-    return [
+    standings = [
         Standing(
             r.settlement_date,
             r.status,
@@ -183,6 +191,17 @@ def read_standings(connection: Connection, first: dt.date, last: dt.date) -> lis
         )
         for r in found
     ]
+    if closed is None:
+        return standings
+    return [_as_decided(standing, closed) for standing in standings]
+
+
+def _as_decided(standing: Standing, closed: ClosedDays) -> Standing:
+    is_closed = closed.of(standing.day) is not None
+    if is_closed == (standing.status == UNAVAILABLE):
+        return standing
+    status = UNAVAILABLE if is_closed else "missing"
+    return Standing(standing.day, status, is_stored=False, is_final=False, periods_due=0, problems=())
 
 
 def problems_of(stored: Iterable[Mapping[str, Any]]) -> list[Problem]:
@@ -210,19 +229,22 @@ def group_days(standings: Iterable[Standing], now: dt.datetime) -> list[Group]:
     return sorted(groups, key=lambda g: (g.severity, g.first))
 
 
-def take_inventory(connection: Connection, first_day: dt.date, now: dt.datetime) -> list[Finding]:
+def take_inventory(
+    connection: Connection, first_day: dt.date, now: dt.datetime, closed: ClosedDays | None = None
+) -> list[Finding]:
     """Look at freshness and at every settlement day since the first partition.
 
     Args:
         connection: the warehouse; in a transaction that sees one state of it.
         first_day: the first partition (``MINERECON_START_DATE``).
         now: the time of the look.
+        closed: as in `read_standings`.
 
     Returns:
         A finding for each property of the families ``freshness`` and ``inventory``. Where no day is due yet,
         nothing was looked at, and they fail.
     """
-    standings = read_standings(connection, first_day, last_day_to_be_there(now))
+    standings = read_standings(connection, first_day, last_day_to_be_there(now), closed)
     return [
         _yesterday_is_there(standings, now),
         _days_become_final([s for s in standings if s.day <= last_day_to_be_final(now)]),
@@ -270,7 +292,7 @@ def _yesterday_is_there(standings: Sequence[Standing], now: dt.datetime) -> Find
 def _not_there(s: Standing) -> str | None:
     """What is missing of a day that is due to be there; None where nothing is."""
     expected = period_count(s.day)
-    if s.status == _UNAVAILABLE:
+    if s.status == UNAVAILABLE:
         return None
     if not s.is_stored:
         return "missing"
@@ -284,16 +306,18 @@ def _not_there(s: Standing) -> str | None:
 
 def _days_become_final(standings: Sequence[Standing]) -> Finding:
     def kind(s: Standing) -> tuple[str, Severity, tuple[str, ...], str] | None:
-        if s.is_final:
+        if s.is_final or s.status == UNAVAILABLE:
             return None
         return s.status if s.status != "failing" else "not final, and failing", "ERROR", (), mend(s)
 
     groups = _groups((s.day, kind(s)) for s in standings)
+    closed = sum(s.status == UNAVAILABLE for s in standings)
     return _finding(
         c.DAYS_BECOME_FINAL,
         looked_at=len(standings),
         expected=f"{len(standings):,} days final{_span(standings)}",
-        actual=f"{sum(s.is_final for s in standings):,} are",
+        actual=f"{sum(s.is_final for s in standings):,} are"
+        + (f", {closed:,} are closed by a person" if closed else ""),
         groups=groups,
         command="minerecon reingest FROM TO",
     )

@@ -38,7 +38,10 @@ START_COMMAND = "minerecon reingest FROM TO"
 
 @dataclass(frozen=True)
 class RollUp:
-    """The sums of a month or a year: energy in MWh, money in GBP, Bitcoin in BTC per model."""
+    """The sums of a month or a year: energy in MWh, money in GBP, Bitcoin in BTC per model.
+
+    Of the days that are not present, ``days_unavailable`` are closed by a person: they never will be.
+    """
 
     key: str
     curtailed_mwh: Decimal
@@ -48,6 +51,7 @@ class RollUp:
     days_final: int
     is_complete: bool
     is_synthetic: bool
+    days_unavailable: int
     mined_btc: Mapping[str, Decimal]
 
 
@@ -299,6 +303,7 @@ def _roll_up(engine: Engine, grain: Grain, parameters: dict[str, Any]) -> list[R
                 days_final=r.days_final,
                 is_complete=r.is_complete,
                 is_synthetic=r.is_synthetic,
+                days_unavailable=r.days_unavailable,
                 mined_btc={model: Decimal(btc) for model, btc in sorted((r.mined_btc or {}).items())},
             )
             for r in connection.execute(statement(f"rollup/{grain}_figures"), parameters)

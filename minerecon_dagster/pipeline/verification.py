@@ -29,7 +29,7 @@ from minerecon_dagster.warehouse.tables import verifications
 
 Action = Literal["verify", "fix", "force-fix"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
-Outcome = Literal["right", "right in part", "wrong", "repaired", "not repaired", "failed"]
+Outcome = Literal["right", "right in part", "wrong", "repaired", "not repaired", "failed", "unavailable"]
 """How a verification ended.
 
 ``right``: nothing is wrong, and nothing was; every settlement period was compared with Elexon, row by row, flags
@@ -37,7 +37,7 @@ included. ``right in part``: nothing was found wrong, and only a part was compar
 or the one of a spot fix; ``sampling``, ``periods_looked_at`` and ``detection_share`` say which. ``repaired``: what a
 repair can mend is mended. ``not repaired``: it was tried, now or often enough before, and is still wrong. ``wrong``:
 something is, and no repair was asked for, or none can mend it. ``failed``: Elexon could not be asked, or the repair
-came to an error.
+came to an error. ``unavailable``: a person has closed the day, and it was not looked at.
 """
 Part = TypeVar("Part", int, str)
 

@@ -25,6 +25,7 @@ from minerecon_dagster.core.checks import Result
 from minerecon_dagster.core.errors import ArchiveError, ConfigurationError, DayFailedError, MinereconError, one_line
 from minerecon_dagster.core.register import Register
 from minerecon_dagster.core.sampling import draws
+from minerecon_dagster.decisions.unavailable import Unavailable
 from minerecon_dagster.pipeline.build import record_results
 from minerecon_dagster.pipeline.drift import (
     Comparison,
@@ -200,6 +201,8 @@ class Verifier:
         return self._kept(day, "spot-fix", order, lambda: self._spot_fix(day, period, bmu_id))
 
     def _spot_fix(self, day: dt.date, period: int, bmu_id: str) -> Verification:
+        if (entry := self._worker.closed(day)) is not None:
+            return _unavailable(day, "spot-fix", entry)
         before = read_stored(self._engine, day)
         repair = self._repair(day, [_Step(f"period {period} fetched again for {bmu_id}")], periods={period})
         after = read_stored(self._engine, day)
@@ -267,6 +270,8 @@ class Verifier:
         self._register_result = register_unchanged(look)
 
     def _verify_day(self, day: dt.date, order: Order) -> Verification:
+        if (entry := self._worker.closed(day)) is not None:
+            return _unavailable(day, order.action, entry)
         look = self._look(day, order)
         found = Verification(
             day=day,
@@ -318,6 +323,7 @@ class Verifier:
             comparable=self._comparable(day, stored),
             sampling=order.sampling,
             seed=order.seed or 0,
+            controls_waived=self._worker.is_control_total_waived(day),
         )
         if self._outage is not None:
             comparison = source.not_asked(stored, self._outage)
@@ -381,7 +387,8 @@ class Verifier:
             archived = self._archive.newest(day)
         except ArchiveError:
             return None  # the day's own checks say so
-        return read_archived(archived, self._sides) if archived is not None else None
+        waived = self._worker.is_control_total_waived(day)
+        return read_archived(archived, self._sides, controls_waived=waived) if archived is not None else None
 
     def _comparable(self, day: dt.date, stored: StoredDay) -> tuple[int, ...]:
         """The periods that Elexon should have; of a day in progress, should have had when it was stored."""
@@ -468,6 +475,12 @@ class Verifier:
     def _record(self, day: dt.date, results: Sequence[Result]) -> None:
         with self._engine.begin() as connection:
             record_results(connection, day, results, now=self._now(), run_id=self._run_id)
+
+
+def _unavailable(day: dt.date, action: str, entry: Unavailable) -> Verification:
+    """A day that a person has closed is not looked at: there is nothing to compare, and nothing is asked."""
+    why = f"closed by a person: {entry}"
+    return Verification(day, action, "unavailable", results=(), problems=(), error=why)
 
 
 def _outcome(before: _Look, repair: _Repair, after: _Look) -> Outcome:

@@ -27,10 +27,10 @@ from minerecon_dagster.core.errors import (
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.register import Register
 from minerecon_dagster.core.states import accepting_first_run
-from minerecon_dagster.core.waivers import read_waivers
+from minerecon_dagster.decisions.days import NO_DECISIONS, read_day_decisions
+from minerecon_dagster.decisions.unavailable import Unavailable
 from minerecon_dagster.pipeline import checks
 from minerecon_dagster.pipeline.build import (
-    NO_WAIVERS,
     ChecksFailedError,
     DayFigures,
     DayInputs,
@@ -45,6 +45,7 @@ from minerecon_dagster.pipeline.build import (
     wind_bids,
 )
 from minerecon_dagster.pipeline.checks import Rate, UnmappedUnit
+from minerecon_dagster.pipeline.closing import DayClosedError, close_day, follow
 from minerecon_dagster.pipeline.controls import ControlFigures, boav_figures, ebocf_figures
 from minerecon_dagster.pipeline.fetch import FetchedDay, FetchFailedError, fetch_day, from_archive, read_archived
 from minerecon_dagster.pipeline.interpret import DayReading
@@ -133,19 +134,25 @@ class Worker:
         self._opened: ElexonClient | None = None
         self._difficulties: DayDifficulties | None = None
         self._register = Register([])
-        self._waivers = NO_WAIVERS
+        self._decisions = NO_DECISIONS
+        self.newly_closed: list[tuple[dt.date, Unavailable]] = []
+        """The days that this run has closed, each with the entry that closes it."""
 
     def prepare(self, days: Collection[dt.date], *, from_archive: bool) -> None:
-        """Read once what all days need: reference data, the register, the waivers, the difficulties.
+        """Read once what all days need: decisions, reference data, the register, the difficulties.
+
+        The warehouse follows the decisions: days that were closed, or opened, since the last run.
 
         Raises:
             ConfigurationError, RegisterError, SourceError: none of the days can be done.
         """
-        self._waivers = read_waivers(Settings.from_environ().waivers_file)
+        now = self._now()
+        self._decisions = read_day_decisions(Settings.from_environ().waivers_file, today=settlement_date(now))
         with self._engine.begin() as connection:
             require_current(connection)
             sync_reference_data(connection)
             self._register = load_register(connection)
+        self.newly_closed += follow(self._engine, self._decisions.closed, now=now).closed
         if not len(self._register):
             if from_archive:
                 rebuild_register(self._engine, self._archive)
@@ -228,6 +235,9 @@ class Worker:
         with ExitStack() as stack:
             stack.enter_context(day_lock(self._engine, day))
             started = time.perf_counter()
+            if (entry := self._closed(day)) is not None:
+                raise self._asked_all_the_same(day, entry) if fetch and force else DayClosedError(day, entry)
+            waived = self.is_control_total_waived(day)
             try:
                 found = (
                     fetch_day(
@@ -239,10 +249,15 @@ class Worker:
                         now=self._now,
                         force=force or accept_restatement is not None,
                         periods=periods,
+                        controls_waived=waived,
                     )
                     if fetch
                     else from_archive(
-                        day, self._archive, self._sides, accept_restatement=accept_restatement is not None
+                        day,
+                        self._archive,
+                        self._sides,
+                        accept_restatement=accept_restatement is not None,
+                        controls_waived=waived,
                     )
                 )
             except FetchFailedError as failure:
@@ -251,6 +266,48 @@ class Worker:
                 self._record(day, failure.results)
                 raise
             return _Fetched(found, time.perf_counter() - started, stack.pop_all())
+
+    def closed(self, day: dt.date) -> Unavailable | None:
+        """The entry by which a person has closed a day; None where it is open."""
+        return self._decisions.closed.of(day)
+
+    def is_control_total_waived(self, day: dt.date) -> bool:
+        """Whether a person accepts that the day is built without Elexon's control totals."""
+        today = settlement_date(self._now())
+        return self._decisions.waivers.of_control_total(day, today=today) is not None
+
+    def _closed(self, day: dt.date) -> Unavailable | None:
+        """The entry that closes a day, of which nothing is stored then; under the day's lock."""
+        if (entry := self.closed(day)) is not None:
+            with self._engine.begin() as connection:
+                # Closed by an earlier run, as a rule; or by this one, if another worked on it when this one began.
+                if close_day(connection, day, entry, now=self._now()):
+                    self.newly_closed.append((day, entry))
+        return entry
+
+    def _asked_all_the_same(self, day: dt.date, entry: Unavailable) -> DayClosedError:
+        """Ask Elexon for a closed day, keep what comes in the archive, and say what it is."""
+        try:
+            found = fetch_day(
+                day,
+                client=self._client,
+                source_url=self._source_url,
+                archive=self._archive,
+                sides=self._sides,
+                now=self._now,
+                force=True,
+                controls_waived=self.is_control_total_waived(day),
+            )
+        except FetchFailedError as failure:
+            return DayClosedError(day, entry, answered=failure.reading.problem())
+        reading = found.reading
+        judgement, rows = reading.judgement, sum(map(len, reading.rows.values()))
+        answered = (
+            f"{judgement.state}, {judgement.periods_present} of {judgement.periods_expected} periods, {rows:,} rows, "
+            f"kept as {found.archived.uri}"
+        )
+        is_there = judgement.state in ("provisional", "final") and rows > 0
+        return DayClosedError(day, entry, answered=answered, is_there=is_there)
 
     def _build(self, day: dt.date, fetched: _Fetched, *, rebuild: bool, accept_restatement: str | None) -> DayReport:
         started = time.perf_counter()
@@ -265,7 +322,7 @@ class Worker:
                 rebuild=rebuild,
                 now=self._now(),
                 run_id=self._run_id,
-                waivers=self._waivers,
+                waivers=self._decisions.waivers,
                 load=self._reading_at,
                 accepted_by=accepted_by,
             )
@@ -329,6 +386,8 @@ class Worker:
             started = time.perf_counter()
             try:
                 with day_lock(self._engine, day):
+                    if (entry := self._closed(day)) is not None:
+                        raise DayClosedError(day, entry)
                     rebuilt, figures, results = self._recalculate(day, models)
             except ConfigurationError:
                 raise
@@ -353,7 +412,7 @@ class Worker:
                 all_models=MODEL_NAMES,
                 now=self._now(),
                 run_id=self._run_id,
-                waivers=self._waivers,
+                waivers=self._decisions.waivers,
             )
             return figures, results
 
@@ -391,7 +450,8 @@ class Worker:
         return results
 
     def _look(self, day: dt.date) -> tuple[list[Result], list[Rate]]:
-        found = self._accepting(from_archive(day, self._archive, self._sides))
+        waived = self.is_control_total_waived(day)
+        found = self._accepting(from_archive(day, self._archive, self._sides, controls_waived=waived))
         wind_units = self._register.wind_units(day)
         bids = list(wind_bids(found.reading, wind_units))
         snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -407,7 +467,7 @@ class Worker:
 
     def accepted(self, day: dt.date, results: Iterable[Result]) -> list[Result]:
         """The results of a day with what is waived of them today, by the waivers that `prepare` has read."""
-        return self._waivers.applied(day, results, today=settlement_date(self._now()))
+        return self._decisions.waivers.applied(day, results, today=settlement_date(self._now()))
 
     def _accepting(self, found: FetchedDay) -> FetchedDay:
         """A fetched day with what a person has accepted of it: that Elexon will not run it again."""

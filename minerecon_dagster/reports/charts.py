@@ -35,6 +35,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "complete": (GREEN, "", "complete"),
     "warned": ("#F0E442", "..", "complete, and a person should look"),
     "waived": ("#F0E442", "", "complete, with an accepted deviation"),
+    "unavailable": (GREY, "---", "unavailable: closed by a person"),
     "provisional": ("#9bd3f5", "///", "provisional: may still change"),
     "incomplete": (ORANGE, "\\\\\\", "incomplete: periods missing"),
     "failing": (RED, "xxx", "failing: a check is red"),

@@ -25,6 +25,7 @@ class DayFacts:
         status: the day's status in one word, as ``analytics.reconciliation_status`` has it.
         mined_btc: BTC by miner model; empty where the day is not stored.
         price_gbp: the price of one Bitcoin on the day; None where it is not known.
+        closed: why a person has closed the day, and who; None of a day that is open.
     """
 
     day: dt.date
@@ -42,6 +43,7 @@ class DayFacts:
     built_at: dt.datetime | None
     is_restated: bool
     is_synthetic: bool
+    closed: str | None = None
 
     @property
     def is_stored(self) -> bool:
@@ -168,6 +170,7 @@ def read_facts(connection: Connection, first: dt.date, last: dt.date) -> Facts:
             built_at=r.built_at,
             is_restated=r.is_restated,
             is_synthetic=r.is_synthetic,
+            closed=r.closed,
         )
         for r in rows("days")
     ]

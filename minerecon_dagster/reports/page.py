@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from minerecon_dagster.core.mining import MINER_MODELS
+from minerecon_dagster.core.statuses import UNAVAILABLE
 from minerecon_dagster.pipeline.due import ranges
 from minerecon_dagster.reports import charts
 from minerecon_dagster.reports.charts import STATES
@@ -27,6 +28,7 @@ _PATTERNS = {
     "xxx": "repeating-linear-gradient(45deg, transparent 0 3px, #1f2937 3px 4px), "
     "repeating-linear-gradient(135deg, {c} 0 3px, #1f2937 3px 4px)",
     "..": "radial-gradient(#1f2937 1px, {c} 1.5px) 0 0 / 4px 4px",
+    "---": "repeating-linear-gradient(0deg, {c} 0 3px, #1f2937 3px 4px)",
     "": "{c}",
 }
 
@@ -112,7 +114,8 @@ def _render(facts: Facts, title: str, blocks: Sequence[Block], wrong_of: Facts |
 
 def recent_first(*parts: Facts) -> list[Problem]:
     """What is wrong with the days of all parts: days without figures, then red checks, the newest first."""
-    missing = {d.day for part in parts for d in part.days if not d.is_stored and d.status != "failing"}
+    without = ("failing", UNAVAILABLE)
+    missing = {d.day for part in parts for d in part.days if not d.is_stored and d.status not in without}
     found = [
         Problem(first, last, "day", "ERROR", "figures", "nothing stored", f"minerecon reingest {first} {last}")
         for first, last in ranges(missing, at_most=len(missing))
@@ -128,6 +131,16 @@ def states(facts: Facts) -> str:
     return f"{', '.join(parts)}, of {_days(len(facts.days))}."
 
 
+def closed_days(facts: Facts) -> str:
+    """Which days a person has closed, and why; empty where there are none."""
+    parts = []
+    for reason in dict.fromkeys(d.closed for d in facts.days if d.closed is not None):
+        days = [d.day for d in facts.days if d.closed == reason]
+        spans = ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in ranges(days, at_most=len(days)))
+        parts.append(f"{spans}: {reason}")
+    return f"Unavailable, closed by a person: {'; '.join(parts)}." if parts else ""
+
+
 def _days(count: int) -> str:
     return f"{count} day" if count == 1 else f"{count} days"
 
@@ -136,6 +149,10 @@ def _state_word(facts: Facts) -> str:
     words = {day.status for day in facts.days}
     if words <= {"complete", "waived"}:
         return "Final."
+    if words == {UNAVAILABLE}:
+        return "Unavailable: a person has closed it."
+    if words <= {"complete", "waived", UNAVAILABLE}:
+        return "Final, and without days that a person has closed."
     if "failing" in words:
         return "Not to be relied on yet: a check is red."
     if words & {"missing", "incomplete"}:
@@ -145,7 +162,8 @@ def _state_word(facts: Facts) -> str:
 
 def _block(title: str, facts: Facts) -> Block:
     if not facts.stored:
-        return Block(title, "Nothing is stored: no figure stands in for it.", [])
+        closed = f" {closed_days(facts)}" if closed_days(facts) else ""
+        return Block(title, f"Nothing is stored: no figure stands in for it.{closed}", [])
     energy, all_bids = facts.total(lambda d: d.curtailed_mwh), facts.total(lambda d: d.all_bids_mwh)
     paid, refunded = facts.total(lambda d: d.paid_gbp), facts.total(lambda d: d.refunded_gbp)
     net = paid - refunded
@@ -174,6 +192,8 @@ def _block(title: str, facts: Facts) -> Block:
         f"{energy:,.0f} MWh were curtailed for system reasons, for £{net:,.0f} net, in {of_days}. "
         f"State: {states(facts)}"
     )
+    if closed := closed_days(facts):
+        sentence += f" {closed}"
     return Block(title, sentence, figures)
 
 

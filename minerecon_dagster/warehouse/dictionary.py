@@ -41,9 +41,10 @@ SOURCES: Mapping[str, str] = {
     "minerecon.reconciliation_results": OURS,
     "minerecon.restatements": OURS,
     "minerecon.unanswered_days": OURS,
+    "minerecon.unavailable_days": "the reviewed file decisions/waivers.toml",
     "minerecon.unit_daily_summaries": DERIVED,
     "minerecon.verifications": OURS,
-    "minerecon.wind_farm_exceptions": "the reviewed file warehouse/wind_farms.toml",
+    "minerecon.wind_farm_exceptions": "the reviewed file decisions/wind_farms.toml",
     "minerecon.wind_generation_data": "Elexon's wind output (AGWS)",
     "minerecon.yearly_summaries": "derived from daily_summaries",
 }

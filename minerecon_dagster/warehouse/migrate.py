@@ -24,9 +24,9 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.core.mining import MINER_MODELS, SUBSIDY_ERAS
+from minerecon_dagster.decisions import published_figures as published
+from minerecon_dagster.decisions.wind_farms import farm_exceptions
 from minerecon_dagster.warehouse import roles
-from minerecon_dagster.warehouse.farms import farm_exceptions
-from minerecon_dagster.warehouse.published import PUBLISHED_FIGURES
 from minerecon_dagster.warehouse.store import WarehouseError, act_as_owner, wait_for_locks
 from minerecon_dagster.warehouse.tables import (
     SCHEMA,
@@ -176,7 +176,7 @@ def sync_reference_data(connection: Connection) -> None:
             "is_known_wrong": f.is_known_wrong,
             "note": f.note,
         }
-        for f in PUBLISHED_FIGURES
+        for f in published.published_figures()
     ]
     for table, listed in ((wind_farm_exceptions, farms), (published_figures, figures)):
         _copy(connection, table, listed)

@@ -359,6 +359,21 @@ published_figures = Table(
     comment="Totals that others published, to compare with. The list in the code is the master.",
 )
 
+unavailable_days = Table(
+    "unavailable_days",
+    metadata,
+    Column("settlement_date", Date, primary_key=True, comment=_DATE),
+    Column("reason", Text, nullable=False, comment="Why no figure of the day is to be had."),
+    Column("accepted_by", Text, nullable=False, comment="Who has closed the day."),
+    Column(
+        "archive_uri",
+        Text,
+        comment="The archive object that the day was built from before it was closed; NULL where it was not stored.",
+    ),
+    Column("closed_at", _Instant, nullable=False, comment="When it was closed here."),
+    comment="Days that a person has closed: they have no row in any other table of figures. The reviewed file waivers.toml is the master.",
+)
+
 bm_units = Table(
     "bm_units",
     metadata,
@@ -579,14 +594,20 @@ verifications = Table(
         comment="Settlement periods that differ: stored, Elexon now, after.",
     ),
     Column("unit_differences", JSONB, nullable=False, comment="BM units that differ: stored, Elexon now, after."),
-    Column("outcome", Text, nullable=False, comment="right, right in part, wrong, repaired, not repaired or failed."),
+    Column(
+        "outcome",
+        Text,
+        nullable=False,
+        comment="right, right in part, wrong, repaired, not repaired, failed or unavailable (closed by a person).",
+    ),
     Column("error", Text, comment="Why it could not look, or could not repair; NULL where it could."),
     Column("run_id", Text, comment="The Dagster run."),
     Column("started_at", _Instant, nullable=False, comment="When the look began."),
     Column("finished_at", _Instant, nullable=False, comment="When it ended."),
     CheckConstraint("action IN ('verify', 'fix', 'force-fix', 'spot-fix', 'refetch')", name="action"),
     CheckConstraint(
-        "outcome IN ('right', 'right in part', 'wrong', 'repaired', 'not repaired', 'failed')", name="outcome"
+        "outcome IN ('right', 'right in part', 'wrong', 'repaired', 'not repaired', 'failed', 'unavailable')",
+        name="outcome",
     ),
     CheckConstraint("detection_share BETWEEN 0 AND 1", name="detection_share"),
     comment="Every comparison of a stored day with Elexon, and every repair: what was wrong, what was done, what changed.",

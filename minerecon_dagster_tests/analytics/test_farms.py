@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.decisions.wind_farms import FarmException, farm_exceptions
 from minerecon_dagster.warehouse import migrate
-from minerecon_dagster.warehouse.farms import FarmException, farm_exceptions
 
 FARMS = {
     "Beatrice": {"T_BEATO-1": "Beatrice Offshore WF 1", "T_BEATO-4": "Beatrice Offshore WF 4"},
@@ -126,11 +126,11 @@ def test_an_exception_that_is_no_longer_listed_goes_with_the_next_upgrade(wareho
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("[[unit]", "Expected|invalid|line 1"),
-        ('[[farm]]\nx = "y"', r"no \[\[farm\]\]"),
-        ('[[unit]]\nbmu_id = "T_A-1"\nfarm_name = "A"', "needs bmu_id, farm_name, reason"),
-        ('[[stem]]\nstem = "A"\nfarm_name = " "\nreason = "r"', "needs farm_name, reason, stem"),
-        ('[[stem]]\nstem = "A"\nfarm_name = "B"\nreason = "r"\n' * 2, "stem A has two entries"),
+        ("[[unit]", "cannot be read: "),
+        ('[[farm]]\nx = "y"', r"farm is not known here: every entry is a table \[\[unit\]\] or \[\[stem\]\]"),
+        ('[[unit]]\nbmu_id = "T_A-1"\nfarm_name = "A"', "unit 1: Object missing required field `reason`"),
+        ('[[stem]]\nstem = "A"\nfarm_name = " "\nreason = "r"', r"stem 1 \(A\): farm_name must be a text of one line"),
+        ('[[stem]]\nstem = "A"\nfarm_name = "B"\nreason = "r"\n' * 2, r"stem \(A\) has two entries"),
     ],
 )
 def test_a_faulty_file_is_one_clear_line(tmp_path: Path, content: str, problem: str) -> None:
@@ -138,5 +138,5 @@ def test_a_faulty_file_is_one_clear_line(tmp_path: Path, content: str, problem: 
     file.write_text(content, "utf-8")
     with pytest.raises(ConfigurationError, match=problem) as caught:
         farm_exceptions(file)
-    assert str(caught.value).startswith("wind_farms.toml: ")
+    assert str(caught.value).startswith(f"{file}: ")
     assert "\n" not in str(caught.value)

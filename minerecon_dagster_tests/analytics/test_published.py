@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from minerecon_dagster.core.mining import MINER_MODELS, block_subsidy_btc, mined_btc
-from minerecon_dagster.warehouse.published import PUBLISHED_FIGURES, PublishedFigure
+from minerecon_dagster.decisions.published_figures import PublishedFigure, published_figures
 
+PUBLISHED_FIGURES = published_figures()
 MODELS = {model.name: model for model in MINER_MODELS}
 
 
@@ -23,6 +24,12 @@ def test_no_two_figures_have_one_name_and_all_are_in_the_warehouse(warehouse: En
         assert {tuple(row) for row in stored} == {(f.figure_id, *f.days, f.value, f.unit) for f in PUBLISHED_FIGURES}
 
 
+def figure(period: str) -> PublishedFigure:
+    return PublishedFigure(
+        period=period, basis="all_bids", figure="curtailed_mwh", value=Decimal(1), source="s", note="n"
+    )
+
+
 @pytest.mark.parametrize(
     ("period", "days"),
     [
@@ -32,7 +39,7 @@ def test_no_two_figures_have_one_name_and_all_are_in_the_warehouse(warehouse: En
     ],
 )
 def test_a_period_has_its_first_and_last_day(period: str, days: tuple[dt.date, dt.date]) -> None:
-    assert PublishedFigure(period, "all_bids", "curtailed_mwh", Decimal(1), "s", "n").days == days
+    assert figure(period).days == days
 
 
 def test_the_model_ratio_fails_for_just_the_figures_that_are_known_to_be_wrong() -> None:

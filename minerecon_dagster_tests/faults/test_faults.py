@@ -406,7 +406,8 @@ AT_THE_SERVER = (
         1, "a period that answers with an error", (c.PERIODS_FETCHED,), fails(stack_path("bid", DAY, 17)), False
     ),
     AtTheServer(
-        1, "a control total that answers with an error", (c.PERIODS_FETCHED,), fails(boav_path("offer", DAY)), False
+        1, "a control total that answers with an error", (c.CONTROL_TOTAL_PRESENT,), fails(boav_path("offer", DAY)),
+        False,
     ),
     AtTheServer(1, "everything answers with an error", (c.PERIODS_FETCHED,), fails(f"/{DAY}"), False),
     AtTheServer(

@@ -3,7 +3,11 @@
 SELECT scope, settlement_date, check_family, check_name, result_id,
        coalesce(waived_until >= :today, false) AS waived
 FROM (
-    SELECT * FROM minerecon.reconciliation_latest WHERE scope <> 'all'
+    SELECT * FROM minerecon.reconciliation_latest WHERE scope IN ('month', 'year')
+    UNION ALL
+    -- What is said of a day that a person has closed counts no more.
+    SELECT * FROM minerecon.reconciliation_latest
+    WHERE scope = 'day' AND settlement_date NOT IN (SELECT u.settlement_date FROM minerecon.unavailable_days AS u)
     UNION ALL
     (SELECT DISTINCT ON (check_family, check_name) * FROM minerecon.reconciliation_latest
      WHERE scope = 'all' ORDER BY check_family, check_name, settlement_date DESC)

@@ -14,6 +14,7 @@ WITH days AS (
 SELECT count(*) AS days_expected,
        count(s.summary_date) AS days_present,
        count(*) FILTER (WHERE s.is_final) AS days_final,
+       (SELECT count(*) FROM states WHERE status = 'unavailable') AS days_unavailable,
        coalesce(bool_or(s.is_synthetic), false) AS is_synthetic,
        (SELECT jsonb_object_agg(status, day_count)
         FROM (SELECT status, count(*) AS day_count FROM states GROUP BY status) AS counted) AS statuses

@@ -20,6 +20,7 @@ LEFT JOIN (
     FROM minerecon.reconciliation_latest AS l
     JOIN minerecon.reconciliation_results AS e USING (result_id)
     WHERE l.scope = 'day' AND NOT l.passed
+      AND l.settlement_date NOT IN (SELECT u.settlement_date FROM minerecon.unavailable_days AS u)
     GROUP BY l.settlement_date
 ) AS problems ON problems.settlement_date = CAST(calendar.day AS date)
 ORDER BY calendar.day;

@@ -13,7 +13,8 @@ WITH checks AS (
     FROM (
         SELECT *, check_family || '.' || check_name AS property,
                coalesce(waived_until >= (now() AT TIME ZONE 'Europe/London')::date, false) AS waived
-        FROM minerecon.reconciliation_latest WHERE scope = 'day'
+        FROM minerecon.reconciliation_latest
+        WHERE scope = 'day' AND settlement_date NOT IN (SELECT u.settlement_date FROM minerecon.unavailable_days AS u)
     ) AS latest
     GROUP BY settlement_date
 ), attempts AS (
@@ -25,18 +26,21 @@ WITH checks AS (
     SELECT summary_date AS settlement_date FROM minerecon.daily_summaries
     UNION SELECT settlement_date FROM checks
     UNION SELECT settlement_date FROM attempts
+    UNION SELECT settlement_date FROM minerecon.unavailable_days
 )
 SELECT d.settlement_date,
-       CASE WHEN c.error_count > 0 OR a.has_failed THEN 'failing'
+       CASE WHEN u.settlement_date IS NOT NULL THEN 'unavailable'
+            WHEN c.error_count > 0 OR a.has_failed THEN 'failing'
             WHEN s.summary_date IS NULL THEN 'missing'
-            WHEN u.settlement_date IS NOT NULL THEN 'incomplete'
+            WHEN p.settlement_date IS NOT NULL THEN 'incomplete'
             WHEN s.state <> 'final' THEN s.state
             WHEN coalesce(c.check_count, 0) = 0 THEN 'provisional'
             WHEN c.warning_count > 0 THEN 'warned'
             WHEN c.waived_count > 0 THEN 'waived'
             ELSE 'complete' END AS status,
-       CASE WHEN s.summary_date IS NULL THEN NULL
-            WHEN u.settlement_date IS NOT NULL THEN 'incomplete'
+       CASE WHEN u.settlement_date IS NOT NULL THEN 'unavailable'
+            WHEN s.summary_date IS NULL THEN NULL
+            WHEN p.settlement_date IS NOT NULL THEN 'incomplete'
             ELSE s.state END AS day_state,
        coalesce(c.check_count, 0) AS check_count,
        coalesce(c.error_count, 0) AS error_count,
@@ -50,7 +54,8 @@ FROM days AS d
 LEFT JOIN minerecon.daily_summaries AS s ON s.summary_date = d.settlement_date
 LEFT JOIN checks AS c USING (settlement_date)
 LEFT JOIN attempts AS a USING (settlement_date)
-LEFT JOIN unproven AS u USING (settlement_date);
+LEFT JOIN unproven AS p USING (settlement_date)
+LEFT JOIN minerecon.unavailable_days AS u USING (settlement_date);
 
 COMMENT ON VIEW analytics.reconciliation_status IS
-'One row per settlement day that was ever attempted: its status in one word (complete: final, and every check passes; warned: final, and a person should look; waived: final, and what a check found is accepted for a time; provisional; incomplete; failing; missing) and the latest result of every check.';
+'One row per settlement day that was ever attempted: its status in one word (complete: final, and every check passes; warned: final, and a person should look; waived: final, and what a check found is accepted for a time; provisional; incomplete; failing; missing; unavailable: closed by a person, and its figures are NULL) and the latest result of every check.';

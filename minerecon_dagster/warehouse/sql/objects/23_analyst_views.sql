@@ -2,15 +2,18 @@
 -- SO-flagged bids, the headline, have no prefix; those of all accepted bids begin with all_bids_: never add the two.
 -- What is not known is NULL, with a coverage below 1; a period, day or unit that was quiet is 0.
 
--- Every day from the first stored one to yesterday: a day is missing by the calendar, and not by what is stored. The
--- synthetic sample has no yesterday: it ends with its last day.
+-- Every day from the first one that is stored, or that a person has closed, to yesterday: a day is missing by the
+-- calendar, and not by what is stored. The synthetic sample has no yesterday: it ends with its last day.
 CREATE VIEW analytics.settlement_days AS
 WITH span AS (
-    SELECT min(summary_date) AS first_day,
-           CASE WHEN bool_or(is_synthetic) THEN max(summary_date)
-                ELSE greatest(max(summary_date), CAST(now() AT TIME ZONE 'Europe/London' AS date) - 1) END AS last_day,
+    SELECT min(day) AS first_day,
+           CASE WHEN bool_or(is_synthetic) THEN max(day)
+                ELSE greatest(max(day), CAST(now() AT TIME ZONE 'Europe/London' AS date) - 1) END AS last_day,
            bool_or(is_synthetic) AS is_synthetic
-    FROM minerecon.daily_summaries
+    FROM (
+        SELECT summary_date AS day, is_synthetic FROM minerecon.daily_summaries
+        UNION ALL SELECT settlement_date, false FROM minerecon.unavailable_days
+    ) AS known
 )
 SELECT c.settlement_date,
        to_char(CAST(c.settlement_date AS timestamp), 'YYYY-MM') AS year_month,
@@ -18,7 +21,7 @@ SELECT c.settlement_date,
        minerecon.settlement_period_count(c.settlement_date) AS periods_expected,
        CAST(coalesce(s.periods_present, 0) AS integer) AS periods_present,
        coalesce(s.periods_present, 0) / CAST(minerecon.settlement_period_count(c.settlement_date) AS numeric) AS coverage,
-       s.state AS day_state,
+       r.day_state,
        coalesce(r.status, 'missing') AS status,
        coalesce(s.is_final, false) AS is_final,
        span.is_synthetic
@@ -36,12 +39,14 @@ CREATE VIEW analytics.settlement_months AS
 SELECT d.year_month, m.days_expected,
        CAST(count(*) FILTER (WHERE d.is_stored) AS integer) AS days_present,
        CAST(count(*) FILTER (WHERE d.is_final) AS integer) AS days_final,
+       CAST(count(*) FILTER (WHERE d.status = 'unavailable') AS integer) AS days_unavailable,
        count(*) FILTER (WHERE d.is_stored) / CAST(m.days_expected AS numeric) AS coverage,
        count(*) FILTER (WHERE d.is_final) = m.days_expected AS is_complete,
        CASE WHEN bool_or(d.status = 'failing') THEN 'failing'
             WHEN bool_or(d.status = 'missing') OR min(d.settlement_date) > m.first_day THEN 'missing'
             WHEN bool_or(d.status = 'incomplete') THEN 'incomplete'
             WHEN bool_or(d.status = 'provisional') OR count(*) < m.days_expected THEN 'provisional'
+            WHEN bool_or(d.status = 'unavailable') THEN 'unavailable'
             WHEN bool_or(d.status = 'warned') THEN 'warned'
             WHEN bool_or(d.status = 'waived') THEN 'waived'
             ELSE 'complete' END AS status,
@@ -162,7 +167,7 @@ LEFT JOIN (
 ) AS u ON u.settlement_date = d.settlement_date;
 
 COMMENT ON VIEW analytics.curtailment_by_day IS
-'Grain: settlement_date. Curtailment of every day in settlement_days, on both bases: daily_summaries, with the days that are missing. A missing day is NULL, with coverage 0.';
+'Grain: settlement_date. Curtailment of every day in settlement_days, on both bases: daily_summaries, with the days that are missing. A day that is missing or unavailable is NULL, with coverage 0.';
 
 CREATE VIEW analytics.curtailment_by_month AS
 SELECT m.year_month,
@@ -181,11 +186,12 @@ SELECT m.year_month,
        CASE WHEN count(d.wind_generation_mwh) = m.days_present
             THEN sum(d.all_bids_mwh) / nullif(sum(d.wind_generation_mwh + d.all_bids_mwh), 0) END AS all_bids_share,
        sum(d.record_count) AS record_count, sum(d.so_record_count) AS so_record_count,
-       m.days_expected, m.days_present, m.days_final, m.coverage, m.is_complete, m.status, m.is_synthetic
+       m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.coverage, m.is_complete, m.status,
+       m.is_synthetic
 FROM analytics.settlement_months AS m
 JOIN analytics.curtailment_by_day AS d USING (year_month)
-GROUP BY m.year_month, m.days_expected, m.days_present, m.days_final, m.coverage, m.is_complete, m.status,
-         m.is_synthetic;
+GROUP BY m.year_month, m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.coverage, m.is_complete,
+         m.status, m.is_synthetic;
 
 COMMENT ON VIEW analytics.curtailment_by_month IS
 'Grain: year_month. Curtailment of every month in settlement_months: the sums of the days that are there, on both bases, and how many of them there are. Made when it is read, so never older than its days.';
@@ -289,7 +295,8 @@ SELECT m.year_month, x.lead_party_name, x.bmu_count, x.day_count,
        x.all_bids_payment_gbp / nullif(x.all_bids_mwh - x.all_bids_unpriced_mwh, 0) AS all_bids_payment_gbp_per_mwh,
        x.all_bids_mwh / nullif(sum(x.all_bids_mwh) OVER (PARTITION BY m.year_month), 0) AS share_of_all_bids,
        x.record_count, x.so_record_count,
-       m.days_expected, m.days_present, m.days_final, m.coverage, m.is_complete, m.status, m.is_synthetic
+       m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.coverage, m.is_complete, m.status,
+       m.is_synthetic
 FROM figures AS x
 JOIN months AS m USING (year_month);
 
@@ -371,11 +378,12 @@ SELECT m.year_month, d.miner_model,
        sum(d.all_bids_payment_gbp) / nullif(sum(d.all_bids_mined_btc), 0) AS all_bids_break_even_price_gbp,
        CAST(count(d.value_gbp) AS integer) AS days_priced,
        count(d.value_gbp) / CAST(m.days_expected AS numeric) AS priced_coverage,
-       m.days_expected, m.days_present, m.days_final, m.coverage, m.is_complete, m.status, m.is_synthetic
+       m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.coverage, m.is_complete, m.status,
+       m.is_synthetic
 FROM analytics.settlement_months AS m
 JOIN analytics.mining_potential_by_day AS d USING (year_month)
-GROUP BY m.year_month, d.miner_model, m.days_expected, m.days_present, m.days_final, m.coverage, m.is_complete,
-         m.status, m.is_synthetic;
+GROUP BY m.year_month, d.miner_model, m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.coverage,
+         m.is_complete, m.status, m.is_synthetic;
 
 COMMENT ON VIEW analytics.mining_potential_by_month IS
 'Grain: year_month, miner_model. The sums of mining_potential_by_day over the days that are there; value_gbp and what is made of it are of the days that have a price, which days_priced counts.';

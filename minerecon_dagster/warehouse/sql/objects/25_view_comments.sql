@@ -90,8 +90,8 @@ BEGIN
             ('mining_potential_by_month.coverage', 'How much of the month is there: days_present / days_expected (0 to 1). At 0 the figures are NULL.'),
             ('periods_expected', 'Settlement periods of the day by the calendar: 46, 48 or 50.'),
             ('periods_present', 'Settlement periods that are there: with rows, or known to be empty, on every side; 0 of a missing day.'),
-            ('day_state', 'final, provisional (may change) or incomplete (periods missing); NULL of a missing day. From daily_summaries.'),
-            ('status', 'The state of the day in one word, checks included: complete, warned, waived, provisional, incomplete, failing or missing. From analytics.reconciliation_status.'),
+            ('day_state', 'final, provisional (may change), incomplete (periods missing) or unavailable (closed by a person); NULL of a missing day. From daily_summaries and unavailable_days.'),
+            ('status', 'The state of the day in one word, checks included: complete, warned, waived, provisional, incomplete, failing, missing or unavailable (closed by a person). From analytics.reconciliation_status.'),
             ('settlement_months.status', 'The worst status among the month''s days; provisional where the month is not over. From analytics.reconciliation_status.'),
             ('curtailment_by_month.status', 'The worst status among the month''s days; provisional where the month is not over. From analytics.reconciliation_status.'),
             ('curtailment_by_lead_party_month.status', 'The worst status among the month''s days; provisional where the month is not over. From analytics.reconciliation_status.'),
@@ -102,6 +102,7 @@ BEGIN
             ('days_expected', 'Calendar days of the month.'),
             ('days_present', 'Days of the month that are stored, and in the sums; the others are missing.'),
             ('days_final', 'Days of the month that are final.'),
+            ('days_unavailable', 'Days of the month that a person has closed: they are in no sum, and will not be.'),
             ('is_complete', 'Whether every calendar day of the month is there and final.'),
             -- Farms.
             ('named_by', 'What the farm''s name is from: the register''s name, or an exception.'),

@@ -7,9 +7,11 @@ SELECT d.day::date AS settlement_date,
        p.price_gbp,
        (SELECT jsonb_object_agg(b.miner_model, CAST(b.mined_btc AS text))
         FROM minerecon.bitcoin_daily_summaries AS b WHERE b.summary_date = d.day::date) AS mined_btc,
-       EXISTS (SELECT FROM minerecon.restatements AS x WHERE x.settlement_date = d.day::date) AS is_restated
+       EXISTS (SELECT FROM minerecon.restatements AS x WHERE x.settlement_date = d.day::date) AS is_restated,
+       u.reason || ' (accepted by ' || u.accepted_by || ')' AS closed
 FROM generate_series(CAST(:first AS date), CAST(:last AS date), interval '1 day') AS d (day)
 LEFT JOIN analytics.reconciliation_status AS r ON r.settlement_date = d.day::date
 LEFT JOIN minerecon.daily_summaries AS s ON s.summary_date = d.day::date
+LEFT JOIN minerecon.unavailable_days AS u ON u.settlement_date = d.day::date
 LEFT JOIN minerecon.bitcoin_price_gbp AS p ON p.price_date = d.day::date
 ORDER BY 1;

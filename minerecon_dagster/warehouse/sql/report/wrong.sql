@@ -2,7 +2,8 @@
 SELECT l.settlement_date AS first, l.settlement_date AS last, l.check_family || '.' || l.check_name AS "check", l.severity, r.expected, r.actual, r.repair
 FROM minerecon.reconciliation_latest AS l
 JOIN minerecon.reconciliation_results AS r USING (result_id)
-WHERE NOT l.passed AND l.scope = 'day' AND l.settlement_date BETWEEN :first AND :last
+WHERE l.settlement_date NOT IN (SELECT u.settlement_date FROM minerecon.unavailable_days AS u)
+  AND NOT l.passed AND l.scope = 'day' AND l.settlement_date BETWEEN :first AND :last
   AND NOT coalesce(l.waived_until >= (now() AT TIME ZONE 'Europe/London')::date, false)
 ORDER BY l.severity, l.settlement_date DESC, 3
 LIMIT :most;

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-import tomllib
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 
-import msgspec
+from minerecon_dagster.decisions.reader import Decision, files, only, read, refuse_twice
 
-_FILE = Path(__file__).parents[1] / "reviewed_units.toml"
+FILE = "reviewed_units.toml"
 
 
-class ReviewedUnit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ReviewedUnit(Decision, frozen=True):
     """A unit that a person has looked at: it is not counted, and needs no further look.
 
     Args:
@@ -25,6 +23,8 @@ class ReviewedUnit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         reviewed_on: when.
     """
 
+    kind = "unit"
+
     bmu_id: str
     name: str
     what: str
@@ -32,13 +32,22 @@ class ReviewedUnit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     reviewed_by: str
     reviewed_on: dt.date
 
-
-class _File(msgspec.Struct, forbid_unknown_fields=True):
-    unit: list[ReviewedUnit]
+    @property
+    def title(self) -> str:
+        """The unit."""
+        return self.bmu_id
 
 
 @cache
 def reviewed_units() -> Mapping[str, ReviewedUnit]:
-    """The units of ``reviewed_units.toml``, by id."""
-    content = msgspec.convert(tomllib.loads(_FILE.read_text("utf-8")), _File)
-    return {unit.bmu_id: unit for unit in content.unit}
+    """The reviewed units, by id.
+
+    Raises:
+        ConfigurationError: an entry is wrong, or there twice.
+    """
+    found: dict[str, ReviewedUnit] = {}
+    for path in files(FILE):
+        units = only(ReviewedUnit, read(path, ReviewedUnit))
+        refuse_twice(path, units)
+        found |= {unit.bmu_id: unit for unit in units}
+    return found

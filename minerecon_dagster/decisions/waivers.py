@@ -1,23 +1,26 @@
-"""Known deviations that a person has accepted for a time, from a reviewed file.
+"""Known deviations that a person has accepted for a time.
 
 A waived result has not passed: it is kept with its violators, shows as waived, blocks nothing, and counts
-again on the day after the waiver expires. The file is read whole or not at all.
+again on the day after the waiver expires.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import logging
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from minerecon_dagster.core.checks import DIFFICULTY_KNOWN, PERIODS_FETCHED, PROPERTIES, Property, Result
-from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.core.checks import (
+    CONTROL_TOTAL_PRESENT,
+    DIFFICULTY_KNOWN,
+    NEED_CONTROL_TOTAL,
+    PERIODS_FETCHED,
+    PROPERTIES,
+    Property,
+    Result,
+)
+from minerecon_dagster.decisions.reader import Decision
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +30,7 @@ _WAIVABLE: Mapping[str, Property] = {
 """Of a day that was not fetched, or has no difficulty, nothing is stored: there is nothing to accept."""
 
 
-class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Waiver(Decision, frozen=True):
     """One accepted deviation.
 
     Args:
@@ -39,6 +42,8 @@ class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         expires: the last day, in London, on which it holds.
     """
 
+    kind = "waiver"
+
     check: str
     first_day: dt.date
     last_day: dt.date
@@ -46,6 +51,21 @@ class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     accepted_by: str
     expires: dt.date
     unit: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What it is of."""
+        return f"{self.check}, {self.first_day}"
+
+    def problem(self) -> str | None:
+        """A check that cannot be waived, or days in the wrong order."""
+        if self.check not in _WAIVABLE:
+            return f"{self.check!r} is no check that can be waived: docs/checks.md lists those of settlement days"
+        if self.last_day < self.first_day:
+            return f"last_day {self.last_day} is before first_day"
+        if self.unit is not None and self.check == CONTROL_TOTAL_PRESENT.full_name:
+            return "a control total is of the whole day: leave unit out"
+        return None
 
     def covers(self, checked: Property, day: dt.date) -> bool:
         """Whether it is of that property and day, expired or not."""
@@ -68,7 +88,8 @@ class Waivers:
 
         Where a waiver names a unit, that unit's violators are taken out of the count; a result is waived once
         none is left, or by a waiver of the whole day. Without violators that are named, as where nothing
-        could be looked at, only a waiver of the whole day covers it.
+        could be looked at, only a waiver of the whole day covers it. The waiver of a missing control total covers
+        what could not be looked at without it, and nothing that was found wrong all the same.
 
         Args:
             day: settlement date.
@@ -76,6 +97,11 @@ class Waivers:
             today: the day in London: a waiver that expired before it is ignored, which the log says.
         """
         return [r if r.passed else self._applied(day, r, today) for r in results]
+
+    def of_control_total(self, day: dt.date, *, today: dt.date) -> Waiver | None:
+        """The waiver by which a day is built without Elexon's control totals, as long as it holds."""
+        in_force = [w for w in self.waivers if w.covers(CONTROL_TOTAL_PRESENT, day) and w.expires >= today]
+        return max(in_force, key=lambda w: w.expires, default=None)
 
     def _applied(self, day: dt.date, result: Result, today: dt.date) -> Result:
         covering = [w for w in self.waivers if w.covers(result.checked, day)]
@@ -88,54 +114,21 @@ class Waivers:
         whole = max((w for w in in_force if w.unit is None), key=lambda w: w.expires, default=None)
         if whole is not None:
             return result.waived(str(whole), whole.expires)
-        by_unit: dict[Any, Waiver] = {}
-        for waiver in sorted(in_force, key=lambda w: w.expires):
-            by_unit[waiver.unit] = waiver
-        left = [v for v in result.violations if v.get("bmu_id") not in by_unit]
-        used = {id(w): w for v in result.violations if (w := by_unit.get(v.get("bmu_id")))}.values()
+        accepted: dict[object, Waiver] = {w.unit: w for w in sorted(in_force, key=lambda w: w.expires)}
+        if result.checked in NEED_CONTROL_TOTAL and (without := self.of_control_total(day, today=today)):
+            unknown = (v["control_total"] for v in result.violations if "control_total" in v and "error" in v)
+            accepted |= dict.fromkeys(unknown, without)
+        by = [accepted.get(v.get("bmu_id", v.get("control_total"))) for v in result.violations]
+        left = [v for v, waiver in zip(result.violations, by, strict=True) if waiver is None]
+        used = list({id(w): w for w in by if w is not None}.values())
         count = result.violation_count - (len(result.violations) - len(left))
         if not used:
             return result
         if count == 0:
             return result.waived("; ".join(map(str, used)), min(w.expires for w in used))
-        names = ", ".join(f"{w.unit} until {w.expires}" for w in used)
+        names = ", ".join(f"{w.unit or w.check} until {w.expires}" for w in used)
         actual = f"{result.actual}; {result.violation_count - count} waived ({names})"
         return replace(result, violation_count=count, violations=tuple(left), actual=actual)
 
 
-def read_waivers(path: Path) -> Waivers:
-    """The waivers in a TOML file with a table ``[[waiver]]`` for each.
-
-    Raises:
-        ConfigurationError: the file cannot be read, or an entry is wrong; names the file and the entry.
-    """
-    try:
-        content = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        problem = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigurationError(f"{path}: the waivers cannot be read: {problem}") from None
-    entries = content.pop("waiver", [])
-    if content or not isinstance(entries, list):
-        other = ", ".join(sorted(content)) or "waiver"
-        raise ConfigurationError(f"{path}: every waiver is a table [[waiver]]; {other} is not known here")
-    return Waivers(tuple(_entry(path, number, entry) for number, entry in enumerate(entries, 1)))
-
-
-def _entry(path: Path, number: int, entry: Any) -> Waiver:
-    where = f"{path}: waiver {number}"
-    try:
-        waiver = msgspec.convert(entry, Waiver)
-    except msgspec.ValidationError as error:
-        raise ConfigurationError(f"{where}: {error}") from None
-    where += f" ({waiver.check}, {waiver.first_day})"
-    if waiver.check not in _WAIVABLE:
-        raise ConfigurationError(
-            f"{where}: {waiver.check!r} is no check that can be waived: docs/checks.md lists those of settlement days"
-        )
-    if waiver.last_day < waiver.first_day:
-        raise ConfigurationError(f"{where}: last_day {waiver.last_day} is before first_day")
-    for name in ("reason", "accepted_by", "unit"):
-        value = getattr(waiver, name)
-        if value is not None and (not value.strip() or not value.isprintable()):
-            raise ConfigurationError(f"{where}: {name} must be a text of one line")
-    return waiver
+NO_WAIVERS = Waivers()

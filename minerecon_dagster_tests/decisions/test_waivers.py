@@ -11,9 +11,9 @@ import pytest
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Result, could_not_look, result
 from minerecon_dagster.core.errors import ConfigurationError
-from minerecon_dagster.core.reviewed import reviewed_units
-from minerecon_dagster.core.waivers import Waivers, read_waivers
-from minerecon_dagster.settings import DEFAULT_WAIVERS_FILE
+from minerecon_dagster.decisions.days import FILE, NO_DECISIONS, read_day_decisions
+from minerecon_dagster.decisions.reviewed_units import reviewed_units
+from minerecon_dagster.decisions.waivers import Waivers
 
 DAY = dt.date(2025, 3, 28)
 TODAY = dt.date(2026, 1, 10)
@@ -33,7 +33,7 @@ WHOLE_DAY = ENTRY.replace('unit = "T_A-1"\n', "")
 def waivers(tmp_path: Path, content: str) -> Waivers:
     path = tmp_path / "waivers.toml"
     path.write_text(content, "utf-8")
-    return read_waivers(path)
+    return read_day_decisions(path, today=TODAY).waivers
 
 
 def wrong(*units: str, checked: c.Property = c.BOAV_WIND_VOLUME) -> Result:
@@ -41,11 +41,13 @@ def wrong(*units: str, checked: c.Property = c.BOAV_WIND_VOLUME) -> Result:
     return result(checked, looked_at=100, expected="x", actual="y", repair="z", violations=violations)
 
 
-def test_the_shipped_file_has_no_waiver_and_its_example_is_a_valid_one(tmp_path: Path) -> None:
-    assert read_waivers(DEFAULT_WAIVERS_FILE) == Waivers()
-    lines = DEFAULT_WAIVERS_FILE.read_text("utf-8").splitlines()
-    example = [line.removeprefix("# ") for line in lines[lines.index("# [[waiver]]") :]]
-    assert len(waivers(tmp_path, "\n".join(example)).waivers) == 1
+def test_the_shipped_file_decides_nothing_and_its_examples_are_valid(tmp_path: Path) -> None:
+    assert read_day_decisions(FILE, today=TODAY) == NO_DECISIONS
+    lines = FILE.read_text("utf-8").splitlines()
+    example = tmp_path / "example.toml"
+    example.write_text("\n".join(line.removeprefix("#").strip() for line in lines[lines.index("# [[waiver]]") :]))
+    found = read_day_decisions(example, today=TODAY)
+    assert len(found.waivers.waivers) == len(found.closed.entries) == 1
 
 
 def test_a_named_unit_is_taken_out_of_the_count_and_the_others_still_fail(tmp_path: Path) -> None:
@@ -145,7 +147,7 @@ def test_a_second_entry_is_named_as_the_second(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_is_a_clear_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read: No such file"):
-        read_waivers(tmp_path / "none.toml")
+        read_day_decisions(tmp_path / "none.toml", today=TODAY)
 
 
 def test_every_reviewed_unit_says_what_it_is_and_who_has_looked() -> None:
