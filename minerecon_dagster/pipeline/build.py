@@ -26,10 +26,11 @@ from minerecon_dagster.core.schema import StackRow
 from minerecon_dagster.core.states import Slot
 from minerecon_dagster.core.waivers import Waivers
 from minerecon_dagster.pipeline import checks, controls
-from minerecon_dagster.pipeline.checks import Rate, UnmappedUnit
+from minerecon_dagster.pipeline.checks import Rate
 from minerecon_dagster.pipeline.fetch import CONTROLS, FetchedDay, FetchFailedError
 from minerecon_dagster.pipeline.interpret import DayReading
 from minerecon_dagster.pipeline.register import refuse_to_mix
+from minerecon_dagster.pipeline.uncounted import NOTHING_UNCOUNTED, Uncounted, compare_with_register, store_uncounted
 from minerecon_dagster.warehouse.store import cursor, execute_script, statement
 from minerecon_dagster.warehouse.tables import calculation_reconciliation, ingestion_progress, reconciliation_results
 
@@ -130,14 +131,14 @@ class DayInputs:
         difficulty: the network difficulty of the day.
         difficulty_source: the table that it is from.
         models: the miner models to calculate: all of them.
-        unmapped: units that look like wind farms, were turned down on the day, and are not counted.
+        uncounted: units that may be wind farms, were turned down on the day, and are not counted.
     """
 
     wind_units: Mapping[str, BmUnit]
     difficulty: Decimal
     difficulty_source: str
     models: Sequence[str]
-    unmapped: Sequence[UnmappedUnit] = ()
+    uncounted: Uncounted = NOTHING_UNCOUNTED
 
     def fingerprint(self, archive_uri: str) -> str:
         """The same text for the same inputs: a day built from them need not be built again."""
@@ -182,7 +183,7 @@ def replace_day(
     bids = list(wind_bids(reading, inputs.wind_units))
 
     def checked(connection: Connection) -> tuple[list[Result], list[Rate]]:
-        results, rates = check_day(connection, fetched, bids, inputs.wind_units, inputs.unmapped)
+        results, rates = check_day(connection, fetched, bids, inputs.wind_units, inputs.uncounted)
         results += checks.difficulty(connection, day, inputs.difficulty, inputs.difficulty_source)
         return waivers.applied(day, results, today=today), rates
 
@@ -210,6 +211,7 @@ def replace_day(
                 + "; ".join(map(str, blocking)),
                 results,
             )
+        store_uncounted(connection, day, inputs.uncounted)
         record_results(connection, day, results, now=now, run_id=run_id)
         record_rates(connection, day, rates, now=now)
         return day_figures(connection, day), results
@@ -274,7 +276,7 @@ def check_day(
     fetched: FetchedDay,
     bids: Sequence[tuple[StackSide, int, StackRow]],
     wind_units: Mapping[str, BmUnit],
-    unmapped: Iterable[UnmappedUnit],
+    uncounted: Uncounted,
 ) -> tuple[list[Result], list[Rate]]:
     """Evaluate every property of a day as it stands in the tables, but for the difficulty; writes nothing.
 
@@ -283,7 +285,7 @@ def check_day(
         fetched: the day's answers. Where all of them came from Elexon just now, drift is evaluated too.
         bids: the day's accepted wind bids among them.
         wind_units: the wind farms in force on the day, by unit id.
-        unmapped: units that look like wind farms, were turned down on the day, and are not counted.
+        uncounted: units that may be wind farms, were turned down on the day, and are not counted.
 
     Returns:
         The results, before any waiver, and the rate of each model.
@@ -299,7 +301,7 @@ def check_day(
         *checks.sums(connection, reading.day, {k: v for k, v in _coverage(reading).items() if k != "day"}),
         *checks.in_sql(connection, reading.day, wind_units),
         checks.bids_are_priced(reading, bids),
-        checks.wind_like_units_mapped(reading, unmapped),
+        *compare_with_register(reading, bids, uncounted),
         *_source_unchanged(fetched, records),
     ], rates
 

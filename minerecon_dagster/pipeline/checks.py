@@ -24,7 +24,6 @@ from minerecon_dagster.core.mining import (
     broken_model_ratios,
 )
 from minerecon_dagster.core.register import BmUnit
-from minerecon_dagster.core.reviewed import reviewed_units
 from minerecon_dagster.core.schema import StackRow
 from minerecon_dagster.core.states import spans
 from minerecon_dagster.pipeline.interpret import DayReading
@@ -347,40 +346,6 @@ def bids_are_priced(reading: DayReading, bids: Iterable[Bid]) -> Result:
         actual=f"{len(without)} without",
         repair=refetch(reading.day),
         violations=without,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class UnmappedUnit:
-    """A unit that looks like a wind farm, is not mapped as one, and was turned down by ``mwh`` on the day."""
-
-    unit: BmUnit
-    mwh: Decimal
-
-
-def wind_like_units_mapped(reading: DayReading, unmapped: Iterable[UnmappedUnit]) -> Result:
-    """Find units that look like wind farms and were turned down without being counted; reviewed ones are named."""
-    reviewed = reviewed_units()
-    units = sorted(unmapped, key=lambda u: u.unit.bmu_id)
-    known = [f"{u.unit.bmu_id} {_short(u.mwh)} MWh" for u in units if u.unit.bmu_id in reviewed]
-    wrong = [
-        {
-            "bmu_id": u.unit.bmu_id,
-            "name": u.unit.name,
-            "lead_party": u.unit.lead_party_name,
-            "fuel_type": u.unit.fuel_type,
-            "not_counted_mwh": str(u.mwh),
-        }
-        for u in units
-        if u.unit.bmu_id not in reviewed
-    ]
-    return result(
-        c.WIND_LIKE_UNITS_MAPPED,
-        looked_at=len(reading.answers),
-        expected="no unmapped unit that looks like a wind farm and was turned down",
-        actual=f"{len(wrong)} units" + (f"; reviewed, and not counted: {', '.join(known)}" if known else ""),
-        repair=c.WIND_LIKE_UNITS_MAPPED.repair_of(reading.day),
-        violations=wrong,
     )
 
 

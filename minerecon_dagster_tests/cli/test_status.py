@@ -26,7 +26,8 @@ FIRST, LAST = FORTNIGHT
 NOW = dt.datetime(2025, 4, 3, 11, 5, tzinfo=dt.UTC)
 KEYS = {
     "ok", "from", "to", "rate", "months", "problems", "advice", "waived", "sums", "freshness", "verifications",
-    "restatements", "unmapped_wind_like_units", "days", "difficulty_reaches", "difficulty_warning",
+    "restatements", "unmapped_wind_like_units", "uncounted_units", "refused_registers", "days",
+    "difficulty_reaches", "difficulty_warning",
 }  # fmt: skip
 
 
