@@ -192,7 +192,7 @@ def compare_with_register(reading: DayReading, bids: Iterable[Bid], uncounted: U
             c.WIND_LIKE_UNITS_MAPPED,
             looked_at=len(reading.answers),
             expected="no unit that was turned down, may be a wind farm and is not counted",
-            actual=f"{len(told)} units" + (f": {_some(told)}{uncounted.note}" if told else "") + named,
+            actual=_units(told) + (f": {_some(told)}{uncounted.note}" if told else "") + named,
             repair=(c.UNCOUNTED_ENERGY_IS_SMALL if is_unknown else c.WIND_LIKE_UNITS_MAPPED).repair_of(reading.day),
             violations=[unit.as_dict() for unit in told],
         ),
@@ -200,7 +200,7 @@ def compare_with_register(reading: DayReading, bids: Iterable[Bid], uncounted: U
             c.UNCOUNTED_ENERGY_IS_SMALL,
             looked_at=len(reading.answers),
             expected=f"at most {MOST_UNCOUNTED:.0%} {of_day} in units that are not counted",
-            actual=f"{_share(_sum(likely), all_mwh)} in {len(likely)} units"
+            actual=f"{_share(_sum(likely), all_mwh)} in {_units(likely)}"
             + (f": {_some(likely)}{uncounted.note}" if likely else ""),
             repair=c.UNCOUNTED_ENERGY_IS_SMALL.repair_of(reading.day),
             violations=[unit.as_dict() for unit in likely] if is_large else [],
@@ -214,6 +214,10 @@ def _sum(units: Iterable[UncountedUnit]) -> Decimal:
 
 def _share(part: Decimal, whole: Decimal) -> str:
     return f"{part / whole:.2%}" if whole else "nothing"
+
+
+def _units(units: Sequence[UncountedUnit]) -> str:
+    return "1 unit" if len(units) == 1 else f"{len(units)} units"
 
 
 def _some(units: Sequence[UncountedUnit]) -> str:

@@ -71,6 +71,8 @@ def test_fr_05_an_answer_in_which_half_of_the_farms_have_lost_their_fuel_type(wo
 
 @pytest.mark.slow
 def test_fr_05_the_same_answer_taken_by_a_person(world: World) -> None:
+    # As if the register was there before today: of its first day a version would be replaced.
+    world.put("UPDATE minerecon.bm_units SET valid_from = valid_from - 30")
     world.elexon.world.register_as = {unit.bmu_id: {"leadPartyName": None} for unit in MAPPED_WIND[::2]}
     assert not world.job("bm_units_refresh")
     assert c.REGISTER_IS_BELIEVED.full_name in world.inventory()

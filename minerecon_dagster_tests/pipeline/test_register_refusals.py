@@ -177,7 +177,7 @@ def test_losses_that_are_small_each_week_are_refused_when_they_add_up_and_an_acc
 
 
 def a_week_passes(project: Project) -> None:
-    """Put what is stored of the register a week back: its versions are dated by the time of the answers, which is now."""
+    """Put what is stored of the register a week back: its versions are dated by the answers, which come now."""
     project.sql_write("UPDATE minerecon.bm_units SET valid_from = valid_from - 7, valid_to = valid_to - 7")
     project.sql_write("UPDATE minerecon.register_refusals SET accepted_at = accepted_at - INTERVAL '7 days'")
 
