@@ -33,7 +33,7 @@ def replay(*options: str) -> Iterator[str]:
         server.stdout.readline()
         yield f"http://127.0.0.1:{port}/bmrs/api/v1"
     finally:
-        server.terminate()
+        server.kill()
         server.wait()
         server.stdout.close()
 
