@@ -18,7 +18,7 @@ from minerecon_dagster.assets.exports import (
 )
 from minerecon_dagster.assets.inventory import build_inventory
 from minerecon_dagster.assets.price import build_prices
-from minerecon_dagster.assets.register import bm_units
+from minerecon_dagster.assets.register import bm_units, build_accept
 from minerecon_dagster.assets.reports import (
     build_monthly_report,
     build_report_schedule,
@@ -77,6 +77,7 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
             *build_jobs(settlement_day),
             build_verify(partitions),
             build_spot_fix(partitions),
+            build_accept(),
             sweep,
             purge,
             export_sweep,

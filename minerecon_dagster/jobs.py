@@ -14,6 +14,8 @@ from minerecon_dagster.assets.rollups import sweep
 INGEST = "ingest"
 RECALCULATE = "recalculate"
 BM_UNITS_REFRESH = "bm_units_refresh"
+ACCEPT_REGISTER = "accept_register"
+ACCEPT_REGISTER_OP = "accept_answer"
 REFRESH_PRICES = "refresh_prices"
 EXPORT_MONTHS = "export_months"
 ROLL_UP_MONTHS = "roll_up_months"

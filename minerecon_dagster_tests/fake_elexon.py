@@ -21,6 +21,7 @@ from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
+from minerecon_dagster.core.answers import SYNTHETIC_PATH
 from minerecon_dagster.core.calendar import STACK_SIDES, StackSide, period_count
 from minerecon_dagster.sample import SAMPLE_DAYS
 from minerecon_dagster.sample.generate import Action, Row, SampleDay, SampleWorld
@@ -77,7 +78,9 @@ class FakeWorld(SampleWorld):
     """A sample world whose rows can be hidden and revised.
 
     ``hide`` holds periods by (day, side) whose stack has no rows; with ``hide_controls`` the control
-    totals have none for them either. ``revise`` multiplies a day's wind volumes.
+    totals have none for them either. ``revise`` multiplies a day's wind volumes. ``unregistered`` holds units that
+    the register has not got, and ``register_as`` fields of it by unit; ``quiet_farms`` is how many wind farms without
+    bids it has besides. ``respelt`` holds units that rows and control totals spell otherwise.
     """
 
     def __init__(self, days: tuple[dt.date, ...], **kwargs: Any) -> None:
@@ -85,13 +88,34 @@ class FakeWorld(SampleWorld):
         self.hide: defaultdict[tuple[dt.date, StackSide], set[int]] = defaultdict(set)
         self.hide_controls = False
         self.revise: dict[dt.date, float] = {}
+        self.unregistered: set[str] = set()
+        self.register_as: dict[str, dict[str, Any]] = {}
+        self.quiet_farms = 0
+        self.respelt: dict[str, str] = {}
+
+    def register(self) -> list[Row]:
+        rows = super().register()
+        farm = next(row for row in rows if row["fuelType"] == "WIND")
+        rows += [
+            farm
+            | {
+                "elexonBmUnit": f"T_QUI{letter}W-{n}",
+                "nationalGridBmUnit": f"QUI{letter}W-{n}",
+                "bmUnitName": f"SYNTHETIC Quiet {letter}{n}",
+                "generationCapacity": "50.000",
+            }
+            for number in range(self.quiet_farms)
+            for letter, n in [("ABCDEFGHIJ"[number % 10], number // 10 + 1)]
+        ]
+        rows = [row for row in rows if row["elexonBmUnit"] not in self.unregistered]
+        return [row | self.register_as.get(row["elexonBmUnit"] or "", {}) for row in rows]
 
     def day(self, day: dt.date) -> SampleDay:
         made = super().day(day)
         return _revised(made, self.revise[day]) if day in self.revise else made
 
     def stack(self, day: dt.date, side: StackSide, period: int) -> list[Row]:
-        rows = super().stack(day, side, period)
+        rows = [self._spelt("id", row) for row in super().stack(day, side, period)]
         return [] if period in self.hide[day, side] else rows
 
     def volumes(self, day: dt.date, side: StackSide) -> list[Row]:
@@ -102,7 +126,11 @@ class FakeWorld(SampleWorld):
 
     def _not_hidden(self, day: dt.date, side: StackSide, rows: list[Row]) -> list[Row]:
         hidden = self.hide[day, side] if self.hide_controls else set()
+        rows = [self._spelt("bmUnit", row) for row in rows]
         return [row for row in rows if row["settlementPeriod"] not in hidden]
+
+    def _spelt(self, name: str, row: Row) -> Row:
+        return row | {name: self.respelt[row[name]]} if row[name] in self.respelt else row
 
     def expected_totals(self, day: dt.date) -> dict[str, Totals]:
         """What the day's served rows hold per wind unit, by the exact decimals of their JSON."""
@@ -148,6 +176,11 @@ class FakeElexon(SampleServer):
         self._counting = threading.Lock()
         self.hanging: set[threading.Event] = set()
 
+    @property
+    def real_base_url(self) -> str:
+        """The same answers below a URL without the mark of synthetic data: what they are for is not the sample's."""
+        return self.base_url.replace(SYNTHETIC_PATH, "/", 1)
+
     def count(self, path: str) -> None:
         with self._counting:
             self.requests[path] += 1
@@ -163,6 +196,8 @@ class _FakeHandler(SampleHandler):
     _fault_headers: Mapping[str, str] = {}
 
     def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+        if SYNTHETIC_PATH not in self.path:
+            self.path = SYNTHETIC_PATH + self.path.removeprefix("/")
         path = self.path.removeprefix(API_PATH)
         self.server.count(path)
         fault = self.server.faults(path) or Fault()

@@ -74,7 +74,7 @@ def log_day(context: RunContext, report: DayReport) -> None:
             so_flagged_rows=f.so_record_count,
             all_bids_mwh=_rounded(f.all_bids_mwh, _MWH_DIGITS),
             all_bids_payment_gbp=_rounded(f.all_bids_payment_gbp, _GBP_DIGITS),
-            unmapped_wind_like_units_mwh={u: _rounded(mwh, _MWH_DIGITS) for u, mwh in report.unmapped_mwh.items()},
+            uncounted_units_mwh={u: _rounded(mwh, _MWH_DIGITS) for u, mwh in report.uncounted_mwh.items()},
         )
         _materialize(context, catalog.WIND, report, **_wind_output(report))
     difficulty = next((r.actual for r in report.results if r.checked is DIFFICULTY_KNOWN), None)

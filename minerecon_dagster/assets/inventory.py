@@ -16,6 +16,7 @@ from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.pipeline.build import record_results
 from minerecon_dagster.pipeline.inventory import Finding, take_inventory
+from minerecon_dagster.pipeline.open_units import by_unit, read_open_units
 from minerecon_dagster.resources.dagster_resources import ClockResource, WarehouseResource
 from minerecon_dagster.warehouse.migrate import require_current
 
@@ -66,11 +67,13 @@ def build_inventory(first_day: dt.date) -> dg.AssetChecksDefinition:
             snapshot = engine.connect().execution_options(isolation_level="REPEATABLE READ")
             with snapshot as connection, connection.begin():
                 findings = take_inventory(connection, first_day, now)
+                open_units = read_open_units(connection, first_day, dt.date.max, settlement_date(now))
+                units = by_unit(connection, open_units)
             with engine.begin() as connection:
                 record_results(
                     connection,
                     settlement_date(now),
-                    [finding.result for finding in findings],
+                    [*(finding.result for finding in findings), *units],
                     now=now,
                     run_id=context.run.run_id,
                     scope="all",
@@ -86,6 +89,7 @@ def build_inventory(first_day: dt.date) -> dg.AssetChecksDefinition:
 def _check_result(family: str, findings: Sequence[Finding]) -> dg.AssetCheckResult:
     results = [finding.result for finding in findings]
     failed = [r for r in results if not r.passed]
+    is_warning = bool(failed) and all(r.checked.severity == "WARN" for r in failed)
     groups = [group for finding in findings for group in finding.groups]
     table = [
         dg.TableRecord(
@@ -102,7 +106,7 @@ def _check_result(family: str, findings: Sequence[Finding]) -> dg.AssetCheckResu
         asset_key=catalog.RESULTS,
         check_name=family,
         passed=not failed,
-        severity=dg.AssetCheckSeverity.ERROR,
+        severity=dg.AssetCheckSeverity.WARN if is_warning else dg.AssetCheckSeverity.ERROR,
         metadata={
             "problem": "; ".join(f"{r.checked.name}: expected {r.expected}; found {r.actual}" for r in failed)
             or "none",

@@ -1,10 +1,21 @@
-"""The register of BM units, as dated versions."""
+"""The register of BM units, as dated versions, and the job by which a person takes an answer that was refused."""
+
+import logging
 
 import dagster as dg
+from sqlalchemy import Engine
 
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.core.calendar import settlement_date
-from minerecon_dagster.pipeline.register import load_register, rebuild_register, record_register
+from minerecon_dagster.jobs import ACCEPT_REGISTER, ACCEPT_REGISTER_OP
+from minerecon_dagster.pipeline.open_units import days_to_rebuild
+from minerecon_dagster.pipeline.register import (
+    RegisterReport,
+    accept_register,
+    load_register,
+    rebuild_register,
+    record_register,
+)
 from minerecon_dagster.resources.dagster_resources import (
     ArchiveResource,
     ClockResource,
@@ -12,6 +23,9 @@ from minerecon_dagster.resources.dagster_resources import (
     WarehouseResource,
 )
 from minerecon_dagster.warehouse import tables
+from minerecon_dagster.warehouse.migrate import require_current
+
+_log = logging.getLogger(__name__)
 
 
 class RegisterConfig(dg.Config):
@@ -56,6 +70,7 @@ def bm_units(
             with elexon.client() as client:
                 answer = client.fetch_register()
             report = record_register(engine, archive.archive(), answer, now=clock.now())
+        rebuild = _tell_days_to_rebuild(engine)
         with engine.connect() as connection:
             unmapped = load_register(connection).unmapped_wind_like(settlement_date(clock.now()))
     finally:
@@ -66,13 +81,7 @@ def bm_units(
     ]
     return dg.MaterializeResult(
         asset_key=catalog.BM_UNITS,
-        metadata={
-            "units": report.unit_count,
-            "wind_units": report.wind_unit_count,
-            "versions_begun": report.begun_count,
-            "versions_ended": report.ended_count,
-            "archive_uri": report.archive_uri,
-        },
+        metadata=_metadata(report, rebuild),
         check_results=[
             dg.AssetCheckResult(
                 check_name="wind_units_mapped",
@@ -88,3 +97,69 @@ def bm_units(
             )
         ],
     )
+
+
+class AcceptConfig(dg.Config):
+    """Which answer is accepted, and by whom."""
+
+    sha256: str
+    """SHA-256 of the answer, as the failed run, `minerecon status` and the table `register_refusals` have it."""
+    accepted_by: str
+    """Who accepts it, for the record."""
+
+
+def build_accept() -> dg.JobDefinition:
+    """The job that takes an answer of the register which was refused as unbelievable."""
+
+    @dg.op(name=ACCEPT_REGISTER_OP)
+    def accept_answer(
+        context: dg.OpExecutionContext,
+        config: AcceptConfig,
+        warehouse: WarehouseResource,
+        archive: ArchiveResource,
+        clock: ClockResource,
+    ) -> None:
+        engine = warehouse.engine()
+        try:
+            with engine.connect() as connection:
+                require_current(connection)
+            report = accept_register(
+                engine, archive.archive(), config.sha256, accepted_by=config.accepted_by, now=clock.now()
+            )
+            metadata = _metadata(report, _tell_days_to_rebuild(engine)) | {"accepted_by": config.accepted_by}
+            context.log_event(dg.AssetMaterialization(catalog.BM_UNITS, metadata=metadata))
+            _log.info(
+                "the register has %d units now, %d of them wind; %d versions begin today, %d end",
+                report.unit_count, report.wind_unit_count, report.begun_count, report.ended_count,
+            )  # fmt: skip
+        finally:
+            engine.dispose()
+
+    return dg.GraphDefinition(
+        name=ACCEPT_REGISTER,
+        node_defs=[accept_answer],
+        description="Take an answer of the register of BM units that was refused as unbelievable, as a person has "
+        "decided. It is in force from today on; who and when is recorded in register_refusals.",
+    ).to_job()
+
+
+def _metadata(report: RegisterReport, rebuild: str | None) -> dict[str, int | str]:
+    return {
+        "units": report.unit_count,
+        "wind_units": report.wind_unit_count,
+        "versions_begun": report.begun_count,
+        "versions_ended": report.ended_count,
+        "archive_uri": report.archive_uri,
+        **({"days_to_rebuild": rebuild} if rebuild else {}),
+    }
+
+
+def _tell_days_to_rebuild(engine: Engine) -> str | None:
+    """The commands for the stored days that lack a unit which the register has as wind by now, also logged."""
+    with engine.connect() as connection:
+        found = days_to_rebuild(connection)
+    if not found:
+        return None
+    commands = "; ".join(found)
+    _log.warning("days are stored without units that the register has as wind now; rebuild them: %s", commands)
+    return commands

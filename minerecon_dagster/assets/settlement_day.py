@@ -102,7 +102,7 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
         started = time.perf_counter()
         try:
             periods = parse_periods(config.periods)
-            worker.prepare(days, from_archive=not fetch)
+            worker.prepare(days, from_archive=not fetch, ask_register=True)
             _tell_of_register(context)
             log_closed(context, ((day, entry) for day, entry in worker.newly_closed if day not in days))
             ingests = bool(selected & INGESTED)
@@ -136,6 +136,9 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
                 results = outcome.results if isinstance(outcome, ChecksFailedError | FetchFailedError) else ()
                 of = None if ingests else CHECKS_OF_A_RECALCULATION
                 log_checks(context, day, [*results, *not_run(day, not_done[day.isoformat()], results=results, of=of)])
+            if (register := worker.register_report) is not None:
+                metadata = {"versions_begun": register.begun_count, "versions_ended": register.ended_count}
+                context.log_event(dg.AssetMaterialization(catalog.BM_UNITS, metadata=metadata))
             traffic, seconds = worker.traffic(), time.perf_counter() - started
             if len(days) > 1 or traffic is not None:
                 _log.info("%s", _summary(len(days), len(not_done), traffic, seconds))

@@ -10,7 +10,18 @@ import sys
 
 import click
 
-from minerecon_dagster.cli import database, days, difficulty, environment, exports, prices, reports, status, verify
+from minerecon_dagster.cli import (
+    database,
+    days,
+    difficulty,
+    environment,
+    exports,
+    prices,
+    register,
+    reports,
+    status,
+    verify,
+)
 from minerecon_dagster.core.errors import ConfigurationError, MinereconError
 
 
@@ -46,6 +57,7 @@ for command in (
     prices.prices,
     exports.export,
     reports.report,
+    register.register,
     status.status,
     verify.verify,
     verify.spot_fix,

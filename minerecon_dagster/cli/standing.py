@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row
 
 from minerecon_dagster.cli.render import DayRow, read_days, status_table, unmapped_units
 from minerecon_dagster.core import checks as c
+from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.checks import Result
 from minerecon_dagster.decisions.unavailable import NOTHING_CLOSED, ClosedDays, Unavailable
 from minerecon_dagster.pipeline.closing import stored_closed_days
@@ -25,6 +26,8 @@ from minerecon_dagster.pipeline.inventory import (
     never_started,
     take_inventory,
 )
+from minerecon_dagster.pipeline.open_units import OpenUnit, read_open_units
+from minerecon_dagster.pipeline.register import Refusal, waiting_refusals
 from minerecon_dagster.pipeline.rollups import Grain, look_at_sums
 from minerecon_dagster.warehouse.store import open_warehouse, statement
 
@@ -33,7 +36,7 @@ MOST_LINES = 20
 LATEST = 5
 """How many verifications and restatements are shown."""
 
-_BESIDE_THE_DAYS = (c.EVERY_MODEL_RATIO_HOLDS, c.EVERY_DAY_MATCHES_ITS_ROWS)
+_BESIDE_THE_DAYS = (c.EVERY_MODEL_RATIO_HOLDS, c.EVERY_DAY_MATCHES_ITS_ROWS, c.EVERY_DAY_COUNTS_ITS_UNITS)
 """Of the inventory: what the days' own results do not say."""
 _GRAINS: tuple[Grain, ...] = ("month", "year")
 
@@ -106,6 +109,8 @@ class Report:
         restatements: the newest changes at the source.
         unmapped: units that look like wind and are not mapped.
         closed: the days that a person has closed.
+        uncounted: units with accepted bids on these days that may be wind farms, are not counted, and nobody reviewed.
+        refused: answers of the register that were refused and wait.
     """
 
     first: dt.date
@@ -122,11 +127,14 @@ class Report:
     restatement_count: int
     unmapped: Sequence[str]
     closed: Sequence[ClosedRange]
+    uncounted: Sequence[OpenUnit]
+    refused: Sequence[Refusal]
 
     @property
     def is_wrong(self) -> bool:
         """Whether a person has something to do: an error or a warning stands, waived ones apart."""
-        return bool(self.groups or self.sums or any(not r.passed for r in self.freshness))
+        wrong = self.groups or self.sums or self.uncounted or self.refused
+        return bool(wrong or any(not r.passed for r in self.freshness))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; docs/status.md says what each key is."""
@@ -167,6 +175,8 @@ class Report:
             "verifications": dict(self.verifications),
             "restatements": {"count": self.restatement_count, "newest": [dict(r) for r in self.restatements]},
             "unmapped_wind_like_units": list(self.unmapped),
+            "uncounted_units": [unit.as_dict() for unit in self.uncounted],
+            "refused_registers": [refusal.as_dict() for refusal in self.refused],
             "days": [row.as_dict() for row in self.rows],
         }
 
@@ -236,6 +246,8 @@ def read_report(
                 restatement_count=restatements[0].all_count if restatements else 0,
                 unmapped=unmapped_units(database_url),
                 closed=_closed_days(rows, closed, stored_closed_days(connection).keys()),
+                uncounted=read_open_units(connection, first, last, settlement_date(now)),
+                refused=waiting_refusals(connection),
             )
     finally:
         engine.dispose()
@@ -294,6 +306,10 @@ def _problem_lines(report: Report, width: int) -> Iterator[str]:
         yield f"… and {len(report.groups) - MOST_LINES} more: narrow it down with --from and --to, or use --json"
     if report.advice:
         yield textwrap.fill(f"{report.advice[0].upper()}{report.advice[1:]}.", max(width, 40))
+    for refusal in report.refused:
+        yield from _with_command(f"Refused: {refusal}", refusal.remedy, width)
+    for unit in report.uncounted[:MOST_LINES]:
+        yield from _with_command(f"Not counted: {unit}", c.REFRESH_REGISTER, width)
     wrong_sums = sorted(report.sums, key=lambda s: (s[0], s[2].actual, s[2].repair, s[1]))
     for (grain, actual, repair), same in groupby(wrong_sums, key=lambda s: (s[0], s[2].actual, s[2].repair)):
         keys = list(dict.fromkeys(key for _, key, _ in same))

@@ -309,9 +309,18 @@ WIND_LIKE_UNITS_MAPPED = Property(
     "register",
     "wind_like_units_mapped",
     "WARN",
-    "No unit that looks like a wind farm, or once was one, was turned down on the day without being counted, unless "
-    "a person has reviewed it.",
+    "No unit that the register does not know, or that looks like a wind farm or once was one, was turned down that day "
+    "without being counted, unless a person has reviewed it; and no reviewed one is over 1 % of the day and 100 MWh.",
     "look at the unit, and write it into minerecon_dagster/decisions/reviewed_units.toml (docs/checks.md says how)",
+    needs_a_person=True,
+)
+UNCOUNTED_ENERGY_IS_SMALL = Property(
+    "register",
+    "uncounted_energy_is_small",
+    "ERROR",
+    "The energy of units that are probably wind farms and are not counted, without the reviewed ones, is at most 1 % "
+    "of the day's wind bids.",
+    f"{REFRESH_REGISTER}; {REBUILD}",
     needs_a_person=True,
 )
 SOURCE_UNCHANGED = Property(
@@ -432,6 +441,38 @@ EVERY_INPUT_IS_BELIEVABLE = Property(
     "minerecon reingest FROM TO --from-archive",
     "inventory",
     "all",
+)
+EVERY_DAY_COUNTS_ITS_UNITS = Property(
+    "inventory",
+    "every_day_counts_its_units",
+    "ERROR",
+    "Every stored day was compared with the register by its rows, and none lacks a unit that the register has learned "
+    "of since.",
+    "minerecon reingest FROM TO --from-archive",
+    "inventory",
+    "all",
+)
+EVERY_WIND_UNIT_IS_COUNTED = Property(
+    "inventory",
+    "every_wind_unit_is_counted",
+    "WARN",
+    "No unit that may be a wind farm, and at which nobody has looked, was turned down on a stored day without being "
+    "counted. Each such unit has a result of its own at ERROR, so that it is told once.",
+    REFRESH_REGISTER,
+    "inventory",
+    "all",
+    needs_a_person=True,
+)
+REGISTER_IS_BELIEVED = Property(
+    "inventory",
+    "register_is_believed",
+    "ERROR",
+    "There is a register with wind units in force, and no answer of it that was refused as unbelievable waits for a "
+    "person.",
+    "minerecon register accept SHA256",
+    "inventory",
+    "all",
+    needs_a_person=True,
 )
 
 PROPERTIES: tuple[Property, ...] = tuple(p for p in tuple(vars().values()) if isinstance(p, Property))

@@ -67,5 +67,9 @@ class RegisterError(MinereconError):
     """The register of BM units is missing or not believable."""
 
 
+class RegisterRefusedError(RegisterError):
+    """An answer of the register was refused as a whole; it is kept, and waits for a person."""
+
+
 class DayFailedError(MinereconError):
     """A settlement day could not be fetched or built; what was stored before is untouched."""

@@ -28,11 +28,12 @@ from minerecon_dagster.core.schema import StackRow
 from minerecon_dagster.core.states import Slot, slots_text
 from minerecon_dagster.decisions.waivers import NO_WAIVERS, Waivers
 from minerecon_dagster.pipeline import checks, controls
-from minerecon_dagster.pipeline.checks import Rate, UnmappedUnit
+from minerecon_dagster.pipeline.checks import Rate
 from minerecon_dagster.pipeline.closing import is_closed
 from minerecon_dagster.pipeline.fetch import CONTROLS, FetchedDay, FetchFailedError
 from minerecon_dagster.pipeline.interpret import DayReading, believed_wind_output
 from minerecon_dagster.pipeline.register import refuse_to_mix
+from minerecon_dagster.pipeline.uncounted import NOTHING_UNCOUNTED, Uncounted, compare_with_register, store_uncounted
 from minerecon_dagster.warehouse.store import cursor, execute_script, statement
 from minerecon_dagster.warehouse.tables import calculation_reconciliation, ingestion_progress, reconciliation_results
 
@@ -148,14 +149,14 @@ class DayInputs:
         difficulty: the network difficulty of the day.
         difficulty_source: the table that it is from.
         models: the miner models to calculate: all of them.
-        unmapped: units that look like wind farms, were turned down on the day, and are not counted.
+        uncounted: units that may be wind farms, were turned down on the day, and are not counted.
     """
 
     wind_units: Mapping[str, BmUnit]
     difficulty: Decimal
     difficulty_source: str
     models: Sequence[str]
-    unmapped: Sequence[UnmappedUnit] = ()
+    uncounted: Uncounted = NOTHING_UNCOUNTED
 
     def fingerprint(self, archive_uri: str) -> str:
         """The same text for the same inputs: a day built from them need not be built again."""
@@ -208,7 +209,7 @@ def replace_day(
 
     def checked(connection: Connection) -> tuple[list[Result], list[Rate]]:
         results, rates = check_day(
-            connection, fetched, bids, inputs.wind_units, inputs.unmapped, losses=losses, accepted_by=accepted_by
+            connection, fetched, bids, inputs.wind_units, inputs.uncounted, losses=losses, accepted_by=accepted_by
         )
         results += checks.difficulty(connection, day, inputs.difficulty, inputs.difficulty_source)
         return waivers.applied(day, results, today=today), rates
@@ -252,6 +253,7 @@ def replace_day(
                 + "; ".join(map(str, blocking)),
                 results,
             )
+        store_uncounted(connection, day, inputs.uncounted)
         record_results(connection, day, results, now=now, run_id=run_id)
         record_rates(connection, day, rates, now=now)
         return day_figures(connection, day), results
@@ -367,7 +369,7 @@ def check_day(
     fetched: FetchedDay,
     bids: Sequence[tuple[StackSide, int, StackRow]],
     wind_units: Mapping[str, BmUnit],
-    unmapped: Iterable[UnmappedUnit],
+    uncounted: Uncounted,
     *,
     losses: Sequence[dict[str, Any]] = (),
     accepted_by: str | None = None,
@@ -379,7 +381,7 @@ def check_day(
         fetched: the day's answers. Where all of them came from Elexon just now, drift is evaluated too.
         bids: the day's accepted wind bids among them.
         wind_units: the wind farms in force on the day, by unit id.
-        unmapped: units that look like wind farms, were turned down on the day, and are not counted.
+        uncounted: units that may be wind farms, were turned down on the day, and are not counted.
         losses: what a final day loses by these answers that it should not.
         accepted_by: who takes that all the same.
 
@@ -400,7 +402,7 @@ def check_day(
         checks.wind_output_above_zero(reading, bids),
         checks.bids_are_priced(reading, bids),
         checks.prices_below_limit(reading, bids),
-        checks.wind_like_units_mapped(reading, unmapped),
+        *compare_with_register(reading, bids, uncounted),
         *_source_unchanged(fetched, records),
     ], rates
 

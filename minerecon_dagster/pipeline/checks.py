@@ -27,7 +27,6 @@ from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.core.restatement import MOST_LOST, losses_text
 from minerecon_dagster.core.schema import StackRow
 from minerecon_dagster.core.states import LONGEST_PLAIN_SILENCE, slots_text, spans
-from minerecon_dagster.decisions.reviewed_units import reviewed_units
 from minerecon_dagster.pipeline.interpret import DayReading, believed_wind_output
 from minerecon_dagster.warehouse.store import statement
 
@@ -464,9 +463,9 @@ def bids_are_priced(reading: DayReading, bids: Iterable[Bid]) -> Result:
 def prices_below_limit(reading: DayReading, bids: Iterable[Bid]) -> Result:
     """Find accepted wind bids with a price at or beyond Elexon's limit: a person is told, whatever EBOCF says."""
     beyond = [
-        (side, period, row, row.original_price)
+        (side, period, row, price)
         for side, period, row in bids
-        if row.original_price is not None and abs(row.original_price) >= PRICE_LIMIT_GBP_PER_MWH
+        if (price := row.original_price) is not None and abs(price) >= PRICE_LIMIT_GBP_PER_MWH
     ]
     with localcontext(EXACT):
         payments = [row.volume * price for _, _, row, price in beyond]
@@ -497,11 +496,14 @@ def wind_output_above_zero(reading: DayReading, bids: Iterable[Bid]) -> Result:
 
     What is not known at all is the business of `completeness.wind_output_known`.
     """
+    bids = list(bids)
+    with_bids = {period for _, period, _ in bids}
+    zero = {p: wind for p, wind in sorted(reading.wind.items()) if p in with_bids and wind.has_zero}
     with localcontext(EXACT):
-        turned_down: dict[int, Decimal] = {}
-        for _, period, row in bids:
-            turned_down[period] = turned_down.get(period, Decimal()) - row.volume
-    zero = {p: wind for p, wind in sorted(reading.wind.items()) if p in turned_down and wind.has_zero}
+        turned_down = dict.fromkeys(zero, Decimal())
+        for _, period, row in bids if zero else ():
+            if period in zero:
+                turned_down[period] -= row.volume
     wrong = [
         {
             "settlement_period": period,
@@ -511,47 +513,13 @@ def wind_output_above_zero(reading: DayReading, bids: Iterable[Bid]) -> Result:
         }
         for period, wind in zero.items()
     ]
-    known = len(turned_down.keys() & reading.wind.keys())
+    known = len(with_bids & reading.wind.keys())
     return result(
         c.WIND_OUTPUT_ABOVE_ZERO,
         looked_at=len(reading.rows),
-        expected=f"wind output above 0 in the {len(turned_down)} periods with wind bids",
+        expected=f"wind output above 0 in the {len(with_bids)} periods with wind bids",
         actual=f"0 in {len(zero)} of {known} with an output" + (f": periods {spans(list(zero))}" if zero else ""),
         repair=c.WIND_OUTPUT_ABOVE_ZERO.repair_of(reading.day),
-        violations=wrong,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class UnmappedUnit:
-    """A unit that looks like a wind farm, is not mapped as one, and was turned down by ``mwh`` on the day."""
-
-    unit: BmUnit
-    mwh: Decimal
-
-
-def wind_like_units_mapped(reading: DayReading, unmapped: Iterable[UnmappedUnit]) -> Result:
-    """Find units that look like wind farms and were turned down without being counted; reviewed ones are named."""
-    reviewed = reviewed_units()
-    units = sorted(unmapped, key=lambda u: u.unit.bmu_id)
-    known = [f"{u.unit.bmu_id} {_short(u.mwh)} MWh" for u in units if u.unit.bmu_id in reviewed]
-    wrong = [
-        {
-            "bmu_id": u.unit.bmu_id,
-            "name": u.unit.name,
-            "lead_party": u.unit.lead_party_name,
-            "fuel_type": u.unit.fuel_type,
-            "not_counted_mwh": str(u.mwh),
-        }
-        for u in units
-        if u.unit.bmu_id not in reviewed
-    ]
-    return result(
-        c.WIND_LIKE_UNITS_MAPPED,
-        looked_at=len(reading.answers),
-        expected="no unmapped unit that looks like a wind farm and was turned down",
-        actual=f"{len(wrong)} units" + (f"; reviewed, and not counted: {', '.join(known)}" if known else ""),
-        repair=c.WIND_LIKE_UNITS_MAPPED.repair_of(reading.day),
         violations=wrong,
     )
 

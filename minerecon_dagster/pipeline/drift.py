@@ -29,6 +29,7 @@ from minerecon_dagster.pipeline.build import DayFigures, day_figures, wind_bids
 from minerecon_dagster.pipeline.checks import EXACT
 from minerecon_dagster.pipeline.fetch import CASHFLOWS, CONTROLS
 from minerecon_dagster.pipeline.interpret import CashflowSum, DayReading, read_day, silent_answers
+from minerecon_dagster.pipeline.register import wind_changes
 from minerecon_dagster.warehouse.store import statement
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
@@ -566,21 +567,7 @@ class RegisterLook:
 
     def differences(self) -> list[dict[str, Any]]:
         """Wind units that are new, gone, without their fuel type, or of another lead party."""
-        found: list[dict[str, Any]] = []
-        now_wind = {bmu_id for bmu_id, unit in self.answer.items() if unit.is_wind}
-        for bmu_id in sorted(self.in_force.keys() | now_wind):
-            was, now = self.in_force.get(bmu_id), self.answer.get(bmu_id)
-            if was is None:
-                assert now is not None
-                found.append({"bmu_id": bmu_id, "change": "new", "lead_party_name": now.lead_party_name})
-            elif now is None:
-                found.append({"bmu_id": bmu_id, "change": "gone"})
-            elif not now.is_wind:
-                found.append({"bmu_id": bmu_id, "change": "no longer wind", "fuel_type": now.fuel_type})
-            elif was.lead_party_name != now.lead_party_name:
-                change = {"stored": was.lead_party_name, "elexon": now.lead_party_name}
-                found.append({"bmu_id": bmu_id, "change": "lead party", **change})
-        return found
+        return wind_changes(self.in_force, self.answer)
 
 
 def register_unchanged(look: RegisterLook) -> Result:

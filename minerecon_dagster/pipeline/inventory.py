@@ -15,10 +15,10 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Row, text
 
 from minerecon_dagster.core import checks as c
-from minerecon_dagster.core.calendar import LONDON, period_count
+from minerecon_dagster.core.calendar import LONDON, period_count, settlement_date
 from minerecon_dagster.core.checks import Property, Result, Severity
 from minerecon_dagster.core.difficulty import why_unbelievable
 from minerecon_dagster.core.mining import broken_model_ratios
@@ -27,6 +27,8 @@ from minerecon_dagster.core.states import spans
 from minerecon_dagster.core.statuses import STATUSES, UNAVAILABLE
 from minerecon_dagster.decisions.unavailable import ClosedDays
 from minerecon_dagster.pipeline.checks import PRICE_LIMIT_GBP_PER_MWH
+from minerecon_dagster.pipeline.open_units import read_open_units
+from minerecon_dagster.pipeline.register import waiting_refusals
 from minerecon_dagster.pipeline.rollups import Grain, look_at_sums
 from minerecon_dagster.warehouse.store import statement
 
@@ -251,12 +253,15 @@ def take_inventory(
         _every_day_is_complete(standings, first_day, now),
         _every_sum_is_of_its_days(connection, now),
         *look_at_rows(connection, first_day, dt.date.max),
+        _every_wind_unit_is_counted(connection, first_day, settlement_date(now)),
+        _register_is_believed(connection),
     ]
 
 
 def look_at_rows(connection: Connection, first: dt.date, last: dt.date) -> list[Finding]:
     """Whether the stored days from ``first`` to ``last`` are in the models' ratios, the sums of their rows, made of
-    what can be believed, and final only if their rows are of Elexon's second run.
+    what can be believed and of all units that the register has, and final only if their rows are of Elexon's second
+    run.
 
     It reads all rows, exactly, and does not depend on what an earlier check of a day said: what other hands
     have changed since is found.
@@ -265,6 +270,7 @@ def look_at_rows(connection: Connection, first: dt.date, last: dt.date) -> list[
         _every_model_ratio_holds(connection, first, last),
         *_days_and_their_rows(connection, first, last),
         _every_input_is_believable(connection, first, last),
+        _every_day_counts_its_units(connection, first, last),
     ]
 
 
@@ -481,6 +487,59 @@ def _every_input_is_believable(connection: Connection, first: dt.date, last: dt.
         actual=None,
         groups=_groups((r.settlement_date, kind(r)) for r in found),
         command="minerecon reingest FROM TO --from-archive",
+    )
+
+
+def _every_day_counts_its_units(connection: Connection, first: dt.date, last: dt.date) -> Finding:
+    span = {"first_day": first, "last_day": last}
+    found = connection.execute(statement("inventory/days_and_register"), span).all()
+
+    def kind(was_compared: bool, learned: Sequence[str]) -> tuple[str, Severity, tuple[str, ...], str] | None:
+        command = f"minerecon reingest {_DAY} --from-archive"
+        if learned:
+            return f"without {', '.join(learned)}, which the register has as wind by now", "ERROR", (), command
+        return None if was_compared else ("never compared with the register by their rows", "ERROR", (), command)
+
+    return _finding(
+        c.EVERY_DAY_COUNTS_ITS_UNITS,
+        looked_at=len(found),
+        expected=f"{len(found):,} days with every unit that the register has as wind",
+        actual=None,
+        groups=_groups((r.settlement_date, kind(r.was_compared, r.learned)) for r in found),
+        command=c.EVERY_DAY_COUNTS_ITS_UNITS.repair,
+    )
+
+
+def _every_wind_unit_is_counted(connection: Connection, first: dt.date, today: dt.date) -> Finding:
+    units = read_open_units(connection, first, dt.date.max, today)
+    day_count = connection.execute(text("SELECT count(*) FROM minerecon.daily_summaries")).scalar_one()
+    return Finding(
+        c.result(
+            c.EVERY_WIND_UNIT_IS_COUNTED,
+            looked_at=day_count,
+            expected="no unit that may be a wind farm and is not counted",
+            actual="; ".join(map(str, units[:MOST_REPAIRS])) or ("none" if day_count else "nothing is stored"),
+            repair=c.EVERY_WIND_UNIT_IS_COUNTED.repair,
+            violations=[unit.as_dict() for unit in units],
+        ),
+        (),
+    )
+
+
+def _register_is_believed(connection: Connection) -> Finding:
+    refused = waiting_refusals(connection)
+    in_force = "SELECT count(*) FROM minerecon.bm_units WHERE valid_to IS NULL AND fuel_type = 'WIND'"
+    unit_count = connection.execute(text(in_force)).scalar_one()
+    return Finding(
+        c.result(
+            c.REGISTER_IS_BELIEVED,
+            looked_at=unit_count,
+            expected="wind units in force, and no refused answer that waits",
+            actual="; ".join([f"{unit_count} wind units in force", *map(str, refused)]),
+            repair="; ".join(refusal.remedy for refusal in refused) or c.REFRESH_REGISTER,
+            violations=[refusal.as_dict() for refusal in refused],
+        ),
+        (),
     )
 
 

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, Exists, delete, exists, select, text, union_all, update
+from sqlalchemy import Connection, Engine, Exists, delete, exists, func, select, text, union_all, update
 
 from minerecon_dagster.core.answers import Answer, is_synthetic
 from minerecon_dagster.core.calendar import settlement_date
-from minerecon_dagster.core.errors import ConfigurationError, RegisterError
-from minerecon_dagster.core.register import BmUnit, Register, UnitVersion, changes, one_of_each
+from minerecon_dagster.core.errors import ConfigurationError, RegisterError, RegisterRefusedError
+from minerecon_dagster.core.register import (
+    REMEMBERED_DAYS,
+    BmUnit,
+    Disbelief,
+    Register,
+    UnitVersion,
+    changes,
+    contradictory,
+    disbelief,
+    one_of_each,
+)
 from minerecon_dagster.core.schema import parse_register
-from minerecon_dagster.warehouse.store import waiting_for_locks
-from minerecon_dagster.warehouse.tables import bitcoin_price_gbp, bm_units
+from minerecon_dagster.warehouse.store import statement, waiting_for_locks
+from minerecon_dagster.warehouse.tables import bitcoin_price_gbp, bm_units, register_refusals
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
     from minerecon_dagster.resources.archive import Archive
-
-MOST_WIND_UNITS_LOST = 0.1
-"""An answer without more than a tenth of the wind farms in force is a broken answer, not a new register."""
 
 _REGISTER_LOCK = 0x7265676973746572
 _NOBODY = BmUnit("", None, None, None, None, None, None)
@@ -35,6 +45,46 @@ class RegisterReport:
     begun_count: int
     ended_count: int
     archive_uri: str
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An answer of the register that was refused, and waits for a person or for a newer answer.
+
+    Args:
+        sha256: SHA-256 of the answer.
+        reason: why it was not believed.
+        lost_unit_count, lost_capacity_mw: the wind units that it would take away, and their MW.
+        first_seen_at, last_seen_at: when it was refused first and last.
+    """
+
+    sha256: str
+    reason: str
+    lost_unit_count: int
+    lost_capacity_mw: Decimal
+    first_seen_at: dt.datetime
+    last_seen_at: dt.datetime
+
+    @property
+    def remedy(self) -> str:
+        """The command that takes it all the same."""
+        return f"minerecon register accept {self.sha256}"
+
+    def __str__(self) -> str:
+        """One line: since when, why, and the command that takes it."""
+        return f"an answer of the register, refused since {self.first_seen_at:%Y-%m-%d %H:%M} UTC: {self.reason}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "sha256": self.sha256,
+            "reason": self.reason,
+            "lost_units": self.lost_unit_count,
+            "lost_capacity_mw": str(self.lost_capacity_mw),
+            "first_seen_at": self.first_seen_at.isoformat(),
+            "last_seen_at": self.last_seen_at.isoformat(),
+            "repair": self.remedy,
+        }
 
 
 def load_register(connection: Connection) -> Register:
@@ -62,18 +112,101 @@ def record_register(engine: Engine, archive: Archive, answer: Answer, *, now: dt
 
     Raises:
         SchemaDriftError: it is not what Elexon's description says.
-        RegisterError: it is not believable; nothing was changed.
+        RegisterRefusedError: it is not believable; it is archived apart and on record, and nothing else was changed.
     """
-    units = units_of(answer)
+    rows = _rows(answer)
+    units = one_of_each(rows)
     with engine.begin() as connection:
         refuse_to_mix(connection, synthetic=is_synthetic(answer.url))
-        _refuse_unbelievable(connection, units, answer)
+        why = _disbelief(connection, rows, units, answer, now)
+    if why is not None:
+        _refuse(engine, archive, answer, units, why, now)
     uri, _ = archive.record_register(answer, now=now)
-    return _store(engine, answer, uri)
+    report = _store(engine, answer, uri)
+    with engine.begin() as connection:
+        # What is in force now is newer than whatever still waits.
+        waiting = register_refusals.c.state == "waiting"
+        connection.execute(update(register_refusals).where(waiting).values(state="superseded"))
+    return report
+
+
+def accept_register(
+    engine: Engine, archive: Archive, sha256: str, *, accepted_by: str, now: dt.datetime
+) -> RegisterReport:
+    """Take an answer of the register that was refused and still waits; it is in force from today on.
+
+    Args:
+        engine: the warehouse.
+        archive: the raw archive, which has the answer.
+        sha256: SHA-256 of the answer.
+        accepted_by: who accepts it, for the record.
+        now: the time of accepting, from which the answer counts: days that earlier versions have built stay right.
+
+    Raises:
+        ConfigurationError: no such answer waits; the message lists those that do.
+        RegisterError: the archive has lost it.
+    """
+    with engine.connect() as connection:
+        waiting = waiting_refusals(connection)
+    if sha256 not in {refusal.sha256 for refusal in waiting}:
+        listed = ", ".join(f"{r.sha256} (of {r.first_seen_at:%Y-%m-%d %H:%M} UTC)" for r in waiting)
+        raise ConfigurationError(
+            f"no refused answer of the register with SHA-256 {sha256} waits; "
+            + (f"these do: {listed}" if listed else "none does")
+        )
+    answer = archive.refused_register(sha256)
+    if answer is None:
+        raise RegisterError(
+            f"the archive has lost the refused register {sha256}: restore it, or ask Elexon again: "
+            "materialise the asset bm_units"
+        )
+    uri, _ = archive.record_register(answer.at(now), now=now)
+    with engine.connect() as connection:
+        before = _in_force(connection)
+    report = _store(engine, answer.at(now), uri)
+    changed = json.dumps(wind_changes(before, units_of(answer)))
+    with engine.begin() as connection:
+        connection.execute(statement("register/accept"), {
+            "payload_sha256": sha256, "accepted_by": accepted_by, "now": now, "changes": changed,
+        })  # fmt: skip
+    return report
+
+
+def wind_changes(before: Mapping[str, BmUnit], after: Mapping[str, BmUnit]) -> list[dict[str, Any]]:
+    """Wind units that are new, gone, without their fuel type, or of another lead party."""
+    was = {bmu_id: unit for bmu_id, unit in before.items() if unit.is_wind}
+    found: list[dict[str, Any]] = []
+    for bmu_id in sorted(was.keys() | {bmu_id for bmu_id, unit in after.items() if unit.is_wind}):
+        old, new = was.get(bmu_id), after.get(bmu_id)
+        if old is None:
+            assert new is not None
+            found.append({"bmu_id": bmu_id, "change": "new", "lead_party_name": new.lead_party_name})
+        elif new is None:
+            found.append({"bmu_id": bmu_id, "change": "gone"})
+        elif not new.is_wind:
+            found.append({"bmu_id": bmu_id, "change": "no longer wind", "fuel_type": new.fuel_type})
+        elif old.lead_party_name != new.lead_party_name:
+            change = {"stored": old.lead_party_name, "elexon": new.lead_party_name}
+            found.append({"bmu_id": bmu_id, "change": "lead party", **change})
+    return found
+
+
+def waiting_refusals(connection: Connection) -> Sequence[Refusal]:
+    """The answers of the register that were refused and wait, the newest first."""
+    table = register_refusals.c
+    rows = connection.execute(
+        select(register_refusals).where(table.state == "waiting").order_by(table.last_seen_at.desc())
+    )
+    return [
+        Refusal(r.payload_sha256, r.reason, r.lost_unit_count, r.lost_capacity_mw, r.first_seen_at, r.last_seen_at)
+        for r in rows
+    ]
 
 
 def rebuild_register(engine: Engine, archive: Archive) -> RegisterReport:
     """Rebuild all versions from the archived answers, oldest first; asks nothing of Elexon.
+
+    What was refused is no version: the archive keeps it apart, until a person accepts it.
 
     Raises:
         RegisterError: the archive holds no register.
@@ -92,7 +225,11 @@ def units_of(answer: Answer) -> dict[str, BmUnit]:
     Raises:
         SchemaDriftError: it is not what Elexon's description says.
     """
-    return one_of_each(
+    return one_of_each(_rows(answer))
+
+
+def _rows(answer: Answer) -> list[BmUnit]:
+    return [
         BmUnit(
             bmu_id=unit.elexon_bm_unit,
             national_grid_bmu_id=unit.national_grid_bm_unit,
@@ -104,7 +241,7 @@ def units_of(answer: Answer) -> dict[str, BmUnit]:
         )
         for unit in parse_register(answer.body)
         if unit.elexon_bm_unit is not None
-    )
+    ]
 
 
 def refuse_to_mix(connection: Connection, *, synthetic: bool) -> None:
@@ -123,13 +260,53 @@ def refuse_to_mix(connection: Connection, *, synthetic: bool) -> None:
         )
 
 
-def _refuse_unbelievable(connection: Connection, units: dict[str, BmUnit], answer: Answer) -> None:
-    wind = {bmu_id for bmu_id, unit in units.items() if unit.is_wind}
-    known = {bmu_id for bmu_id, unit in _in_force(connection).items() if unit.is_wind}
-    lost = len(known - units.keys())
-    if not wind or lost > MOST_WIND_UNITS_LOST * len(known):
-        problem = f"lacks {lost} of {len(known)} known wind farms" if wind else "has no wind farm at all"
-        raise RegisterError(f"{answer.url}: the register {problem}; nothing was changed, try again later")
+def _disbelief(
+    connection: Connection, rows: Sequence[BmUnit], units: Mapping[str, BmUnit], answer: Answer, now: dt.datetime
+) -> Disbelief | None:
+    accepted_at = connection.execute(select(func.max(register_refusals.c.accepted_at))).scalar()
+    since = settlement_date(now) - dt.timedelta(days=REMEMBERED_DAYS)
+    if accepted_at is not None:
+        since = max(since, settlement_date(accepted_at))
+    past = connection.execute(statement("register/wind_since"), {"since": since})
+    return disbelief(
+        _in_force(connection),
+        units,
+        past={row.bmu_id: BmUnit(**row._mapping) for row in past},
+        since=since,
+        contradictory=contradictory(rows),
+        is_synthetic=is_synthetic(answer.url),
+    )
+
+
+def _refuse(
+    engine: Engine, archive: Archive, answer: Answer, units: Mapping[str, BmUnit], why: Disbelief, now: dt.datetime
+) -> None:
+    """Keep an answer that is not believed, put it on record, and raise."""
+    uri = archive.record_refused_register(answer, now=now)
+    lost = [
+        {"bmu_id": loss.unit.bmu_id, "name": loss.unit.name, "how": loss.how, "capacity_mw": str(loss.capacity_mw)}
+        for loss in why.losses
+    ]
+    with engine.begin() as connection:
+        connection.execute(
+            statement("register/refuse"),
+            {
+                "payload_sha256": answer.sha256,
+                "reason": why.reason,
+                "unit_count": len(units),
+                "wind_unit_count": sum(unit.is_wind for unit in units.values()),
+                "lost_unit_count": len(lost),
+                "lost_capacity_mw": sum((loss.capacity_mw for loss in why.losses), Decimal()),
+                "lost_units": json.dumps(lost),
+                "archive_uri": uri,
+                "seen_at": now,
+                "is_synthetic": is_synthetic(answer.url),
+            },
+        )
+    raise RegisterRefusedError(
+        f"{answer.url}: the register was refused, and the versions in force stay: {why.reason}; "
+        f"if it is right: minerecon register accept {answer.sha256}"
+    )
 
 
 def _in_force(connection: Connection) -> dict[str, BmUnit]:

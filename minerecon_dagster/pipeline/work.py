@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from minerecon_dagster.core.answers import is_synthetic
 from minerecon_dagster.core.calendar import StackSide, settlement_date
 from minerecon_dagster.core.checks import Result
 from minerecon_dagster.core.errors import (
@@ -44,12 +47,13 @@ from minerecon_dagster.pipeline.build import (
     replace_day,
     wind_bids,
 )
-from minerecon_dagster.pipeline.checks import Rate, UnmappedUnit
+from minerecon_dagster.pipeline.checks import Rate
 from minerecon_dagster.pipeline.closing import DayClosedError, close_day, follow
 from minerecon_dagster.pipeline.controls import ControlFigures, boav_figures, ebocf_figures
 from minerecon_dagster.pipeline.fetch import FetchedDay, FetchFailedError, fetch_day, from_archive, read_archived
 from minerecon_dagster.pipeline.interpret import DayReading
-from minerecon_dagster.pipeline.register import load_register, rebuild_register, record_register
+from minerecon_dagster.pipeline.register import RegisterReport, load_register, rebuild_register, record_register
+from minerecon_dagster.pipeline.uncounted import Uncounted, find_uncounted, store_uncounted
 from minerecon_dagster.settings import Settings
 from minerecon_dagster.warehouse.migrate import require_current, sync_reference_data
 from minerecon_dagster.warehouse.store import day_lock, statement
@@ -59,6 +63,9 @@ if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run 
     from minerecon_dagster.resources.difficulty import DayDifficulties, DifficultyTable
     from minerecon_dagster.resources.elexon import ClientStats, ElexonClient
 
+_log = logging.getLogger(__name__)
+
+_ASKED = "; the register was asked in this run, and does not have them as wind"
 MODEL_NAMES = tuple(model.name for model in MINER_MODELS)
 
 
@@ -77,7 +84,7 @@ class DayReport:
     archive_uri: str | None = None
     brought_something_new: bool = False
     duplicate_count: int = 0
-    unmapped_mwh: dict[str, Decimal] = field(default_factory=dict)
+    uncounted_mwh: dict[str, Decimal] = field(default_factory=dict)
     boav: ControlFigures | None = None
     ebocf: ControlFigures | None = None
 
@@ -133,15 +140,25 @@ class Worker:
         self._run_id = run_id
         self._opened: ElexonClient | None = None
         self._difficulties: DayDifficulties | None = None
+        self._opening = threading.Lock()
+        self.register_report: RegisterReport | None = None
+        """What a register brought that was asked for because of a day's rows; None where none was, or it was no use."""
+        self._may_ask_register = False
+        self._asked_register = ""
         self._register = Register([])
         self._decisions = NO_DECISIONS
         self.newly_closed: list[tuple[dt.date, Unavailable]] = []
         """The days that this run has closed, each with the entry that closes it."""
 
-    def prepare(self, days: Collection[dt.date], *, from_archive: bool) -> None:
+    def prepare(self, days: Collection[dt.date], *, from_archive: bool, ask_register: bool = False) -> None:
         """Read once what all days need: decisions, reference data, the register, the difficulties.
 
         The warehouse follows the decisions: days that were closed, or opened, since the last run.
+
+        Args:
+            days: settlement dates.
+            from_archive: ask Elexon for nothing.
+            ask_register: ask Elexon for the register, once, where a day has units that the stored one does not map.
 
         Raises:
             ConfigurationError, RegisterError, SourceError: none of the days can be done.
@@ -153,11 +170,14 @@ class Worker:
             sync_reference_data(connection)
             self._register = load_register(connection)
         self.newly_closed += follow(self._engine, self._decisions.closed, now=now).closed
+        self._may_ask_register = ask_register and not from_archive and not is_synthetic(self._source_url)
         if not len(self._register):
+            self._may_ask_register = False
             if from_archive:
                 rebuild_register(self._engine, self._archive)
             else:
                 record_register(self._engine, self._archive, self._client().fetch_register(), now=self._now())
+                self._asked_register = _ASKED
             with self._engine.connect() as connection:
                 self._register = load_register(connection)
         around = {day - dt.timedelta(days=n) for day in days for n in (0, 1)}
@@ -311,14 +331,15 @@ class Worker:
 
     def _build(self, day: dt.date, fetched: _Fetched, *, rebuild: bool, accept_restatement: str | None) -> DayReport:
         started = time.perf_counter()
-        found, wind_units = self._accepting(fetched.found), self._register.wind_units(day)
-        unmapped = self._unmapped(found)
+        found = self._accepting(fetched.found)
+        uncounted = self._uncounted(found)
+        wind_units = self._register.wind_units(day)
 
         def build(found: FetchedDay, accepted_by: str | None = None) -> tuple[DayFigures, list[Result]]:
             return replace_day(
                 self._engine,
                 found,
-                DayInputs(wind_units, self._difficulty(day), self._table.name, MODEL_NAMES, unmapped),
+                DayInputs(wind_units, self._difficulty(day), self._table.name, MODEL_NAMES, uncounted),
                 rebuild=rebuild,
                 now=self._now(),
                 run_id=self._run_id,
@@ -363,7 +384,7 @@ class Worker:
             archive_uri=found.archived.uri,
             brought_something_new=found.brought_something_new,
             duplicate_count=found.reading.duplicate_count,
-            unmapped_mwh={u.unit.bmu_id: u.mwh for u in unmapped},
+            uncounted_mwh={u.bmu_id: u.mwh for u in uncounted.units},
             boav=boav_figures(found, wind_units),
             ebocf=ebocf_figures(found, wind_units),
         )
@@ -438,18 +459,19 @@ class Worker:
         """
         try:
             with day_lock(self._engine, day):
-                results, rates = self._look(day)
+                results, rates, uncounted = self._look(day)
         except (ArchiveError, DayFailedError) as error:
             results = self.accepted(day, checks.not_run(day, str(error)))
             self._record(day, results)
             raise LookFailedError(str(error), results) from error
         results = self.accepted(day, results)
         with self._engine.begin() as connection:
+            store_uncounted(connection, day, uncounted)
             record_results(connection, day, results, now=self._now(), run_id=self._run_id)
             record_rates(connection, day, rates, now=self._now())
         return results
 
-    def _look(self, day: dt.date) -> tuple[list[Result], list[Rate]]:
+    def _look(self, day: dt.date) -> tuple[list[Result], list[Rate], Uncounted]:
         waived = self.is_control_total_waived(day)
         found = self._accepting(from_archive(day, self._archive, self._sides, controls_waived=waived))
         wind_units = self._register.wind_units(day)
@@ -458,12 +480,13 @@ class Worker:
         with self._engine.connect().execution_options(**snapshot) as connection, connection.begin():
             if connection.execute(statement("checks/stored_coverage"), {"day": day}).one_or_none() is None:
                 raise DayFailedError(f"{day}: nothing is stored of this day; fetch it: minerecon reingest {day}")
-            results, rates = check_day(connection, found, bids, wind_units, self._unmapped(found))
+            uncounted = find_uncounted(found.reading, self._register)
+            results, rates = check_day(connection, found, bids, wind_units, uncounted)
             try:
                 results += checks.difficulty(connection, day, self._difficulty(day), self._table.name)
             except DifficultyError as error:
                 results += checks.difficulty_missing(day, str(error))
-        return results, rates
+        return results, rates, uncounted
 
     def accepted(self, day: dt.date, results: Iterable[Result]) -> list[Result]:
         """The results of a day with what is waived of them today, by the waivers that `prepare` has read."""
@@ -488,9 +511,10 @@ class Worker:
         self._engine.dispose()
 
     def _client(self) -> ElexonClient:
-        if self._opened is None:
-            self._opened = self._open_client()
-        return self._opened
+        with self._opening:  # a day is fetched in another thread than the register may be
+            if self._opened is None:
+                self._opened = self._open_client()
+            return self._opened
 
     def _difficulty(self, day: dt.date) -> Decimal:
         known = self._difficulties
@@ -520,10 +544,25 @@ class Worker:
         except ArchiveError:
             return None  # the stored sums stand in for it
 
-    def _unmapped(self, fetched: FetchedDay) -> list[UnmappedUnit]:
-        units = self._register.unmapped_wind_like(fetched.archived.day)
-        totals: dict[str, Decimal] = {}
-        for _, _, row in wind_bids(fetched.reading, units):
-            assert row.id is not None
-            totals[row.id] = totals.get(row.id, Decimal()) - row.volume
-        return [UnmappedUnit(units[bmu_id], mwh) for bmu_id, mwh in totals.items()]
+    def _uncounted(self, fetched: FetchedDay) -> Uncounted:
+        """The units of a day that may be wind farms and are not counted, once the register was asked about them."""
+        found = find_uncounted(fetched.reading, self._register)
+        if found.is_news and self._may_ask_register:
+            self._may_ask_register = False
+            self._ask_register()
+            found = find_uncounted(fetched.reading, self._register)
+        return replace(found, note=self._asked_register)
+
+    def _ask_register(self) -> None:
+        """Ask Elexon for the register as the asset does; whatever comes of it, the days go on."""
+        try:
+            answer = self._client().fetch_register()
+            self.register_report = record_register(self._engine, self._archive, answer, now=self._now())
+            with self._engine.connect() as connection:
+                self._register = load_register(connection)
+            self._asked_register = _ASKED
+        except (MinereconError, SQLAlchemyError) as error:
+            # No day fails by it: they are built by the versions in force, and a refusal is on record.
+            why = " ".join(str(getattr(error, "orig", None) or error).split())
+            self._asked_register = f"; the register was asked in this run in vain: {why}"
+            _log.error("the register could not be taken over, the days go on with the versions in force: %s", why)

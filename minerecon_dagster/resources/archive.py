@@ -34,8 +34,12 @@ from minerecon_dagster.core.errors import ArchiveError
 
 _MANIFEST = "manifest.json"
 _REGISTER_FOLDER = "register"
+_REFUSED_FOLDER = "refused-registers"
+"""Beside the registers and not below them: what was refused is no version of the register."""
 _REGISTER_KEY = "bmunits"
-_OBJECT = re.compile(r"(?P<folder>days/\d{4}/(?P<day>\d{4}-\d\d-\d\d)|register)/(?P<stamp>\d{8}T\d{6}\.\d{6}Z)\.zip")
+_OBJECT = re.compile(
+    r"(?P<folder>days/\d{4}/(?P<day>\d{4}-\d\d-\d\d)|register|refused-registers)/(?P<stamp>\d{8}T\d{6}\.\d{6}Z)\.zip"
+)
 _STAMP_FORMAT = "%Y%m%dT%H%M%S.%fZ"
 _TEMPORARY_PREFIX = ".writing-"
 _REFUSAL = ".refused.json"
@@ -292,6 +296,23 @@ class Archive:
         """
         held, is_new = self._record(_REGISTER_FOLDER, None, {_REGISTER_KEY: answer}, now)
         return self._uri(held.name), is_new
+
+    def record_refused_register(self, answer: Answer, now: dt.datetime) -> str:
+        """Keep an answer of the register that is not believed, apart from the others: the address of its object.
+
+        Raises:
+            ArchiveError: the answer is synthetic, and the newest one refused is real.
+        """
+        held, _ = self._record(_REFUSED_FOLDER, None, {_REGISTER_KEY: answer}, now)
+        return self._uri(held.name)
+
+    def refused_register(self, sha256: str) -> Answer | None:
+        """The newest refused answer of the register with that SHA-256, None where there is none."""
+        for match in reversed(self._objects(_REFUSED_FOLDER)):
+            answer = self._read(match[0]).answers[_REGISTER_KEY]
+            if answer.sha256 == sha256:
+                return answer
+        return None
 
     def registers(self) -> Iterator[tuple[str, Answer]]:
         """Every version of the register, oldest first, with its address and the time when it was first seen.

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal, DecimalException, InvalidOperation
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import boto3.session
@@ -30,7 +30,7 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-from minerecon_dagster.core.difficulty import LOAD_REMEDY, validate_difficulty
+from minerecon_dagster.core.difficulty import LOAD_REMEDY, validate_difficulty, why_unbelievable
 from minerecon_dagster.core.errors import ConfigurationError, DifficultyError
 
 _LARGEST_BATCH = 100
@@ -179,8 +179,14 @@ class DifficultyTable:
         return LoadReport(written, unchanged, changed)
 
     def last_day(self) -> dt.date | None:
-        """The last date that the table has a value for, None where it is empty. Reads all of it."""
-        return max((day for item in self._scan(("Date",)) if (day := _date(item.get("Date")))), default=None)
+        """The last date that the table has a believable value for, None where there is none. Reads all of it."""
+        is_believable = cache(lambda digits: why_unbelievable(Decimal(digits)) is None)  # by digits: sNaN has no hash
+        dated = (
+            (_date(item.get("Date")), _number(item.get("Difficulty"))) for item in self._scan(("Date", "Difficulty"))
+        )
+        return max(
+            (day for day, value in dated if day and value is not None and is_believable(str(value))), default=None
+        )
 
     @cached_property
     def _resource(self) -> Any:

@@ -395,6 +395,64 @@ bm_units = Table(
     comment="Dated versions of Elexon's register of BM units; a settlement day uses the version in force.",
 )
 
+register_refusals = Table(
+    "register_refusals",
+    metadata,
+    Column("refusal_id", BigInteger, Identity(always=True), primary_key=True, comment="Number of the refusal."),
+    Column("payload_sha256", Text, nullable=False, comment="SHA-256 of the answer: what a person accepts it by."),
+    Column("state", Text, nullable=False, comment="waiting, accepted, or superseded: a newer answer was believed."),
+    Column("reason", Text, nullable=False, comment="Why it was not believed."),
+    Column("unit_count", Integer, nullable=False, comment="Units in the answer."),
+    Column("wind_unit_count", Integer, nullable=False, comment="Wind units in the answer."),
+    Column("lost_unit_count", Integer, nullable=False, comment="Wind units that it would take away."),
+    Column("lost_capacity_mw", Numeric, nullable=False, comment="Their generation capacity in MW."),
+    Column("lost_units", JSONB, nullable=False, comment="Those units, and how each is lost."),
+    Column("archive_uri", Text, nullable=False, comment="The archive object with the answer."),
+    Column("first_seen_at", _Instant, nullable=False, comment="When it was refused first."),
+    Column("last_seen_at", _Instant, nullable=False, comment="When it was refused last."),
+    Column("accepted_by", Text, comment="Who has accepted it; NULL where nobody has."),
+    Column("accepted_at", _Instant, comment="When it was accepted."),
+    Column("changes", JSONB, comment="Wind units that accepting it changed: new, gone, no longer wind, lead party."),
+    Column("is_synthetic", Boolean, nullable=False, comment=_SYNTHETIC),
+    CheckConstraint("state IN ('waiting', 'accepted', 'superseded')", name="state"),
+    CheckConstraint("(state = 'accepted') = (accepted_by IS NOT NULL AND accepted_at IS NOT NULL)", name="accepted"),
+    Index(None, "payload_sha256", unique=True, postgresql_where="state = 'waiting'"),
+    comment="Answers of the register that were refused as unbelievable, and what became of them.",
+)
+
+uncounted_units = Table(
+    "uncounted_units",
+    metadata,
+    Column("settlement_date", Date, nullable=False, comment=_DATE),
+    Column("bmu_id", Text, nullable=False, comment="BM unit as Elexon's rows have it."),
+    Column(
+        "reason",
+        Text,
+        nullable=False,
+        comment="unknown (to the register), unmapped (not as WIND), renamed, or spelt otherwise (in blanks or case).",
+    ),
+    Column("is_wind_like", Boolean, nullable=False, comment="Whether it is likely to be a wind farm."),
+    Column("likely_bmu_id", Text, comment="The unit of the register that it probably is."),
+    Column("name", Text, comment="Name in the register."),
+    Column("lead_party_name", Text, comment="Lead party, from the register or from Elexon's rows."),
+    Column("fuel_type", Text, comment="Fuel type in the register."),
+    Column("curtailed_mwh", Numeric, nullable=False, comment="SO-flagged energy of its bids, in MWh: in no sum."),
+    Column("payment_gbp", Numeric, nullable=False, comment="Net payment for it, in GBP: in no sum."),
+    Column("all_bids_mwh", Numeric, nullable=False, comment="Energy of all its bids, any flag, in MWh: in no sum."),
+    Column("all_bids_payment_gbp", Numeric, nullable=False, comment="Net payment for it, in GBP: in no sum."),
+    Column(
+        "seen_in",
+        Text,
+        nullable=False,
+        comment="stack; or where the stack has no bid of it, the control total that has: BOAV (energy), EBOCF (money).",
+    ),
+    PrimaryKeyConstraint("settlement_date", "bmu_id"),
+    ForeignKeyConstraint(["settlement_date"], [daily_summaries.c.summary_date], ondelete="CASCADE"),
+    CheckConstraint("reason IN ('unknown', 'unmapped', 'renamed', 'spelt otherwise')", name="reason"),
+    CheckConstraint("seen_in IN ('stack', 'BOAV', 'EBOCF')", name="seen_in"),
+    comment="Units that were turned down on a stored day, are not counted in it, and may be wind farms.",
+)
+
 ingestion_progress = Table(
     "ingestion_progress",
     metadata,
@@ -645,9 +703,15 @@ wind_generation_data = Table(
     Column("settlement_date", Date, nullable=False, comment=_DATE),
     Column("settlement_period", SmallInteger, nullable=False, comment=_PERIOD),
     Column("start_time", _Instant, nullable=False, comment="UTC start of the settlement period."),
-    Column("wind_onshore_mw", Numeric, comment="Mean onshore wind output over the period in MW; NULL: not published."),
     Column(
-        "wind_offshore_mw", Numeric, comment="Mean offshore wind output over the period in MW; NULL: not published."
+        "wind_onshore_mw",
+        Numeric,
+        comment="Mean onshore wind output over the period in MW; NULL: not published, or 0 beside wind bids.",
+    ),
+    Column(
+        "wind_offshore_mw",
+        Numeric,
+        comment="Mean offshore wind output over the period in MW; NULL: not published, or 0 beside wind bids.",
     ),
     Column(
         "total_wind_mw",

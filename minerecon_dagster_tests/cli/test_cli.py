@@ -12,12 +12,14 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import boto3.session
 import click
 import psutil
 import pytest
 from sqlalchemy import Engine, text
 
 from minerecon_dagster.cli.main import cli
+from minerecon_dagster.sample import SAMPLE_DIFFICULTY_CSV
 from minerecon_dagster_tests.cli.conftest import MINERECON, Ran, Start, connect
 from minerecon_dagster_tests.fake_elexon import FakeElexon, Fault, stack_path
 from minerecon_dagster_tests.pipeline.conftest import DAY
@@ -100,6 +102,53 @@ def test_usage_and_configuration_errors_are_one_line_and_exit_code_2(
     assert says in ran.err
     assert "Traceback" not in ran.err
     assert "hush" not in ran.err
+
+
+def test_a_difficulty_that_was_rounded_is_refused_by_its_row_and_the_others_are_loaded(
+    minerecon: Run, tmp_path: Path, embedded_environ: dict[str, str]
+) -> None:
+    rows = SAMPLE_DIFFICULTY_CSV.read_text("utf-8").replace("113757508810854.0", "113800000000000")
+    (tmp_path / "rounded.csv").write_text(rows, "utf-8")
+    # Of a table of its own: the session's other tests share the embedded one.
+    dynamodb = boto3.session.Session("test", "test", region_name=embedded_environ["AWS_REGION"]).resource(
+        "dynamodb", endpoint_url=embedded_environ["AWS_ENDPOINT_URL_DYNAMODB"]
+    )
+    table = dynamodb.create_table(
+        TableName="of-this-test",
+        KeySchema=[{"AttributeName": "Date", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "Date", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    try:
+        ran = minerecon("difficulty", "load", str(tmp_path / "rounded.csv"), DYNAMODB_DIFFICULTY_TABLE="of-this-test")
+        stored = {item["Date"]: item["Difficulty"] for item in table.scan()["Items"]}
+    finally:
+        table.delete()
+    assert ran.code == 1
+    assert "rounded.csv line 10: height 889056 of 2025-03-23: difficulty 113800000000000 is no compact" in ran.err
+    assert "the nearest is 113800" in ran.err
+    assert "no value, as their retarget is missing or refused: 2025-03-24 to 2025-04-05" in ran.err
+    assert "1 rows refused" in ran.out
+    assert "Traceback" not in ran.err
+    assert {"2025-03-23", "2025-04-06"} <= stored.keys()
+    assert not {f"2025-03-{day}" for day in range(24, 32)} & stored.keys()
+
+
+def test_a_statement_that_a_limit_of_the_role_ends_is_one_line_that_says_what_lifts_it(
+    minerecon: Run, warehouse: Engine
+) -> None:
+    with warehouse.begin() as connection:
+        connection.execute(text("SET LOCAL ROLE NONE"))
+        name, database = warehouse.url.username, warehouse.url.database
+        connection.exec_driver_sql(f"ALTER ROLE {name} IN DATABASE {database} SET statement_timeout = '1s'")
+    with warehouse.connect() as holder:
+        holder.execute(text("SET statement_timeout = 0; SET ROLE NONE"))
+        holder.execute(text("LOCK TABLE minerecon.daily_summaries IN ACCESS EXCLUSIVE MODE"))
+        ran = minerecon("status")
+    assert ran.code == 1, ran.out + ran.err
+    assert "statement timeout" in ran.err
+    assert f"ALTER ROLE {name} SET statement_timeout = 0" in ran.err
+    assert "Traceback" not in ran.err
 
 
 def test_a_warehouse_that_is_not_migrated_is_refused_with_the_command_that_does_it(

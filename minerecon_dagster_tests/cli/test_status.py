@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 
 from minerecon_dagster.cli.standing import percent, print_report, read_report
 from minerecon_dagster.core import checks as c
+from minerecon_dagster.pipeline.rollups import TYPED_IN
 from minerecon_dagster.settings import PROJECT_ROOT
 from minerecon_dagster_tests.cli.conftest import Ran
 from minerecon_dagster_tests.conftest import FORTNIGHT
@@ -28,6 +29,7 @@ KEYS = {
     "ok", "from", "to", "rate", "months", "problems", "advice", "waived", "sums", "freshness", "verifications",
     "restatements", "unmapped_wind_like_units", "days", "difficulty_reaches", "difficulty_warning",
     "unavailable",
+    "uncounted_units", "refused_registers",
 }  # fmt: skip
 
 
@@ -196,7 +198,7 @@ def test_the_view_of_the_rate_agrees_and_is_unique_by_month_and_model(filled: En
 def test_typed_in_sums_are_told_with_the_command_that_sums_them_again(filled: Engine) -> None:
     change(filled, "UPDATE minerecon.bitcoin_monthly_summaries SET mined_btc = 260.28916727 WHERE year_month='2025-03'")
     lines = shown(filled)
-    assert f"Sums of 2025-03: not the sum of its days: {c.SWEEP}" in lines
+    assert f"Sums of 2025-03: {TYPED_IN}: {c.SWEEP}" in lines
     assert {(s["grain"], s["key"], s["property"]) for s in report(filled)["sums"]} == {
         ("month", "2025-03", "sums_not_older_than_parts"),
         ("month", "2025-03", "model_ratios"),

@@ -42,7 +42,12 @@ class World(Project):
     def job(self, name: str, day: dt.date | None = None, *, now: dt.datetime | None = None, **config: Any) -> bool:
         """Run a job of the project; whether it succeeded. ``config`` is of its only op."""
         self.ran = build_defs({"clock": ClockResource(stopped_at=now.isoformat() if now else None)})
-        ops = {"ingest": "settlement_day", "recalculate": "settlement_day", "verify": "verify_days"}
+        ops = {
+            "ingest": "settlement_day",
+            "recalculate": "settlement_day",
+            "verify": "verify_days",
+            "accept_register": "accept_answer",
+        }
         tags = (
             {} if day is None else {ASSET_PARTITION_RANGE_START_TAG: f"{day}", ASSET_PARTITION_RANGE_END_TAG: f"{day}"}
         )
@@ -187,6 +192,9 @@ def _heal(world: World) -> None:
     world.elexon.world.hide.clear()
     world.elexon.world.hide_controls = False
     world.elexon.world.revise.clear()
+    world.elexon.world.unregistered = set()
+    world.elexon.world.register_as = {}
+    world.elexon.world.respelt = {}
 
 
 FAULTS = pytest.StashKey[list[tuple[int, str, str, str]]]()

@@ -13,14 +13,15 @@ import dagster as dg
 import pytest
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
-from minerecon_dagster.core.calendar import STACK_SIDES, StackSide, period_count, rerun_done_at
+from minerecon_dagster.core.calendar import STACK_SIDES, StackSide, period_count, period_starts, rerun_done_at
 from minerecon_dagster.core.checks import Result
 from minerecon_dagster.core.errors import MinereconError
 from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.pipeline.build import wind_bids
+from minerecon_dagster.pipeline.checks import prices_below_limit, wind_output_above_zero
 from minerecon_dagster.pipeline.controls import control_totals
 from minerecon_dagster.pipeline.due import days_to_ingest
-from minerecon_dagster.pipeline.interpret import DayReading, read_day
+from minerecon_dagster.pipeline.interpret import DayReading, WindOutput, believed_wind_output, read_day
 from minerecon_dagster.sample.generate import Row, SampleWorld
 from minerecon_dagster.sample.units import MAPPED_WIND
 from minerecon_dagster_tests.fake_elexon import NOT_FOUND, Fault, stack_path
@@ -121,6 +122,70 @@ def test_a_sound_day_passes_every_check_and_each_has_looked_at_something(
         "controls_not_silent": 4,
         "ebocf_wind_cashflow": flows,
     }
+
+
+def with_price(price: float | None, period: int = 20) -> tuple[Rows, Row]:
+    """The day with another price on its first wind bid of a period."""
+    rows = rows_of()
+    key = AnswerKey("stack", "bid", period)
+    place = next(n for n, row in enumerate(rows[key]) if row["id"] in UNITS and row["volume"] < 0)
+    rows[key] = [row | {"originalPrice": price} if n == place else row for n, row in enumerate(rows[key])]
+    return rows, rows[key][place]
+
+
+@pytest.mark.parametrize(
+    ("price", "fails"), [(-99_999, True), (99_999, True), (-250_000, True), (-99_998.99, False), (None, False)]
+)
+def test_a_price_at_the_limit_is_told_with_unit_period_price_energy_and_money(price: float, fails: bool) -> None:
+    rows, bid = with_price(price)
+    reading = read(rows)
+    result = prices_below_limit(reading, list(wind_bids(reading, UNITS)))
+    assert result.passed is not fails
+    assert result.looked_at > 0
+    assert not result.blocks
+    if fails:
+        (found,) = result.violations
+        assert (found["bmu_id"], found["settlement_period"]) == (bid["id"], 20)
+        assert Decimal(found["payment_gbp"]) == Decimal(str(bid["volume"])) * Decimal(str(price))
+        assert f"{bid['id']} in period 20 at £{price:,}/MWh" in result.actual
+
+
+def wind_rows(*, zero: Mapping[int, str], only: range = range(1, 49)) -> Rows:
+    """The day with its wind output, 0 of a kind in some periods, and no output but of some."""
+    rows, starts = rows_of(), period_starts(DAY)
+    rows[AnswerKey("agws")] = [
+        row | {"quantity": 0} if zero.get(row["settlementPeriod"], "none") in row["psrType"] else row
+        for row in WORLD.wind_and_solar(starts[0], starts[-1])
+        if row["settlementPeriod"] in only
+    ]
+    return rows
+
+
+def test_wind_output_of_0_beside_wind_bids_is_told_and_where_there_are_none_it_is_believed() -> None:
+    reading = read(wind_rows(zero={}))
+    bids = list(wind_bids(reading, UNITS))
+    busy = sorted({period for _, period, _ in bids})
+    assert wind_output_above_zero(reading, bids).passed
+    assert believed_wind_output(reading.wind, busy) == reading.wind
+    assert reading.knows_wind_output
+    zero = {busy[0]: "Wind Onshore", busy[1]: "Wind", busy[2]: "Wind Offshore"}
+    reading = read(wind_rows(zero=zero))
+    result = wind_output_above_zero(reading, bids)
+    assert [v["settlement_period"] for v in result.violations] == busy[:3]
+    assert not result.blocks
+    assert not reading.knows_wind_output, "it is asked for again"
+    believed = believed_wind_output(reading.wind, busy)
+    assert believed[busy[0]].onshore_mw is None
+    assert believed[busy[0]].offshore_mw == reading.wind[busy[0]].offshore_mw
+    assert believed[busy[1]] == WindOutput(None, None)
+    without = [bid for bid in bids if bid[1] not in busy[:3]]
+    assert wind_output_above_zero(reading, without).passed
+    assert believed_wind_output(reading.wind, busy[3:]) == reading.wind
+
+
+def test_wind_output_that_is_not_there_is_not_0() -> None:
+    reading = read(wind_rows(zero={}, only=range(1, 10)))
+    assert wind_output_above_zero(reading, list(wind_bids(reading, UNITS))).passed
 
 
 @pytest.mark.parametrize(("share", "fails"), [(0.0049, False), (0.0051, True), (-0.0051, True)])

@@ -718,6 +718,21 @@ def test_a_month_that_cannot_be_exported_is_named_and_the_others_are_done(
     assert instance.get_materialized_partitions(EXPORTS) == {"2025-01", "2025-03"}
 
 
+def test_a_month_whose_place_is_taken_does_not_stop_the_others(
+    stored: Engine, instance: dg.DagsterInstance, place: Path
+) -> None:
+    put_day(stored, "2025-01-31")
+    put_day(stored, "2025-02-28")
+    folder(place, "2025-02").parent.mkdir(parents=True)
+    folder(place, "2025-02").write_text("a file where the folder should be")
+    ran = run(instance, "2025-01", "2025-03")
+    assert not ran.success
+    (failure,) = ran.get_step_failure_events()
+    assert failure.step_failure_data.user_failure_data is not None
+    assert "1 of 3 months not done: 2025-02: " in str(failure.step_failure_data.user_failure_data.description)
+    assert instance.get_materialized_partitions(EXPORTS) == {"2025-01", "2025-03"}
+
+
 def test_the_sweep_writes_every_month_that_is_not_what_the_views_say_and_no_other(
     stored: Engine, instance: dg.DagsterInstance
 ) -> None:

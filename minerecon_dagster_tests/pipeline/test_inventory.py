@@ -133,6 +133,7 @@ def test_all_is_well_of_days_that_are_there_final_and_the_sums_of_their_rows(fil
         "every_model_ratio_holds": 14,
         "every_final_day_was_run_again": 14,
         "every_day_matches_its_rows": 14,
+        "every_input_is_believable": 14,
     }
 
 
@@ -538,6 +539,47 @@ def test_a_day_that_elexon_has_not_run_again_is_told_at_once_with_the_reason(now
     by_the_clock = Standing(D("2025-03-29"), "provisional", True, False, 48, [])
     (group,) = group_days([Standing(DAY, "provisional", True, False, 48, [late]), by_the_clock], at(now))
     assert str(group) == f"2025-03-28 is {what} ({name}): minerecon reingest 2025-03-28"
+
+
+@pytest.mark.parametrize(
+    ("fault", "what", "command"),
+    [
+        (
+            "UPDATE minerecon.bitcoin_difficulty SET difficulty = 18700000000000 WHERE settlement_date = {windy}",
+            "computed with a difficulty that cannot be: 18700000000000, no compact target",
+            f"minerecon difficulty load FILE.csv; {RECALCULATE}",
+        ),
+        (
+            "DELETE FROM minerecon.bitcoin_difficulty WHERE settlement_date = {windy}",
+            "computed with a difficulty that cannot be: none",
+            f"minerecon difficulty load FILE.csv; {RECALCULATE}",
+        ),
+        (
+            "UPDATE minerecon.wind_generation_data SET wind_offshore_mw = 0 WHERE settlement_date = {windy} AND"
+            " settlement_period = (SELECT min(settlement_period) FROM minerecon.period_summaries"
+            " WHERE settlement_date = {windy})",
+            "stored with a wind output of 0 beside wind bids",
+            ARCHIVE,
+        ),
+        (
+            "UPDATE minerecon.curtailment_records SET original_price_gbp_per_mwh = -99999 WHERE ctid ="
+            " (SELECT min(ctid) FROM minerecon.curtailment_records WHERE settlement_date = {windy});"
+            " DELETE FROM minerecon.reconciliation_latest WHERE check_name = 'prices_below_limit'",
+            "stored with a price at Elexon's limit, of which no check has told",
+            ARCHIVE,
+        ),
+    ],
+    ids=["rounded difficulty", "no difficulty", "wind output of 0", "price at the limit"],
+)
+def test_a_day_made_of_what_cannot_be_believed_is_found(filled: Engine, fault: str, what: str, command: str) -> None:
+    with filled.connect() as connection:
+        day = connection.execute(text(f"SELECT {WINDY}")).scalar_one()
+    change(filled, *fault.replace("{windy}", f"DATE '{day}'").split(";"))
+    finding = look(filled)["every_input_is_believable"]
+    (group,) = finding.groups
+    assert group.what.startswith(what)
+    assert (group.first, group.last) == (day, day)
+    assert finding.result.repair == command.format(day=day)
 
 
 def test_rows_of_a_day_without_sums_are_found(filled: Engine) -> None:

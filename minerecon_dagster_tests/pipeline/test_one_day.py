@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from minerecon_dagster.core.calendar import period_count, rerun_done_at
 from minerecon_dagster.core.mining import MINER_MODELS, block_subsidy_btc, mined_btc
+from minerecon_dagster.warehouse.store import act_as_owner
 from minerecon_dagster_tests.fake_elexon import CUT, HTML, NO_ROWS, NOT_FOUND, Fault, boav_path, fake_elexon, stack_path
 from minerecon_dagster_tests.pipeline.conftest import DAY, Project, not_done
 
@@ -302,6 +303,24 @@ def test_a_revision_replaces_the_day_and_keeps_the_older_object(project: Project
         (sum((t.mwh for t in expected.values()), Decimal()),)
     ]
     assert len(project.archive_objects()) == 2
+
+
+def test_a_day_that_the_database_refuses_row_by_row_is_named_and_the_next_one_is_done(project: Project) -> None:
+    refuse = (
+        "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'no % today', NEW.bmu_id; END $$"
+    )
+    with project.engine.begin() as connection:
+        act_as_owner(connection)
+        connection.exec_driver_sql(refuse)
+        connection.exec_driver_sql(
+            "CREATE TRIGGER refuse BEFORE INSERT ON minerecon.curtailment_records FOR EACH ROW"
+            f" WHEN (NEW.settlement_date = '{DAY}') EXECUTE FUNCTION public.refuse()"
+        )
+    result = project.run(DAY, DAY + dt.timedelta(days=1))
+    assert not result.success
+    assert f"1 of 2 days not done: {DAY}: no T_" in not_done(result)
+    assert project.sql("SELECT summary_date FROM minerecon.daily_summaries") == [(DAY + dt.timedelta(days=1),)]
 
 
 def test_a_missing_difficulty_stops_the_day_with_one_clear_line(project: Project) -> None:

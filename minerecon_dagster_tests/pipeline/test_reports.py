@@ -151,6 +151,21 @@ def test_a_month_without_days_has_no_report(project: Project) -> None:
     assert publish_month(project.engine, open_store(str(project.archive._store.root)), "2025-03", NOW) is None
 
 
+def test_a_month_that_cannot_be_drawn_is_named_and_the_others_are(months: Project) -> None:
+    months.ingest(dt.date(2025, 10, 26))
+    place = Path(str(months.archive._store.root)) / "reports" / "2025-03.html"
+    place.mkdir(parents=True)
+    defs = build_defs({"clock": ClockResource(stopped_at="2025-11-01T12:00:00+00:00")})
+    tags = {ASSET_PARTITION_RANGE_START_TAG: "2025-03", ASSET_PARTITION_RANGE_END_TAG: "2025-10"}
+    job = defs.resolve_job_def("report_months")
+    ran = job.execute_in_process(instance=months.instance, tags=tags, raise_on_error=False)
+    assert not ran.success
+    (failure,) = ran.get_step_failure_events()
+    assert failure.step_failure_data.user_failure_data is not None
+    assert "1 of 8 months not done: 2025-03: " in str(failure.step_failure_data.user_failure_data.description)
+    assert {e.partition for e in ran.get_asset_materialization_events()} == {"2025-10"}
+
+
 def test_the_jobs_log_where_it_is(months: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINERECON_REPORTS_URL", "http://127.0.0.1:3001")
     defs = build_defs({"clock": ClockResource(stopped_at=NOW.isoformat())})

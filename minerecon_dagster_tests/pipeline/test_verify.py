@@ -530,7 +530,8 @@ def test_a_register_that_has_changed_is_a_warning_and_a_fix_takes_it_over(
     gone = wind[2]["elexonBmUnit"]
     rows = [row | changed.get(row["elexonBmUnit"], {}) for row in served if row["elexonBmUnit"] != gone]
     monkeypatch.setattr(project.elexon.world, "register", lambda: rows)
-    monkeypatch.setattr("minerecon_dagster.pipeline.register.MOST_WIND_UNITS_LOST", 1)
+    monkeypatch.setattr("minerecon_dagster.core.register.MOST_UNITS_LOST", 1)
+    monkeypatch.setattr("minerecon_dagster.core.register.MOST_CAPACITY_LOST", 1)
     with project.engine.begin() as connection:  # as if it was fetched long ago: of its first day it would be replaced
         connection.execute(text("UPDATE minerecon.bm_units SET valid_from = '2025-01-01'"))
     row = looks.right()

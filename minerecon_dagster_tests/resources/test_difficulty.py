@@ -262,6 +262,11 @@ def test_a_table_loaded_from_retargets_ends_fourteen_days_after_the_last(make_ta
         client_of(table).require([dt.date(2025, 4, 7)])
 
 
+def test_the_table_reaches_no_further_than_its_last_believable_value(make_table, key):
+    table = make_table(item(DAY, VALUE), item(DAY + ONE, 108_000_000_000_000), item(DAY + 2 * ONE, "soon"), key=key)
+    assert client_of(table).last_day() == DAY
+
+
 def test_an_empty_table_has_no_last_day(make_table, key):
     assert client_of(make_table(key=key)).last_day() is None
 

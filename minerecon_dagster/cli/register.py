@@ -1,0 +1,68 @@
+"""`minerecon register`: the answers of Elexon's register that were refused, and taking one all the same."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+
+import click
+
+from minerecon_dagster.cli.environment import services
+
+
+@click.group()
+def register() -> None:
+    """Elexon's register of BM units: answers that were refused as unbelievable."""
+
+
+@register.command()
+@click.argument("sha256", metavar="SHA256")
+@click.option("--by", "accepted_by", help="Who accepts it (default: the user of this machine).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def accept(sha256: str, accepted_by: str | None, as_json: bool) -> None:
+    """Take the refused answer with this SHA-256; it is in force from today on, and the record says who did it."""
+    from minerecon_dagster.cli.dagster_run import execute
+    from minerecon_dagster.cli.days import _outcome
+    from minerecon_dagster.jobs import ACCEPT_REGISTER, ACCEPT_REGISTER_OP
+
+    who = (accepted_by or getpass.getuser()).strip()
+    if not who or not who.isprintable():
+        raise click.UsageError("--by is a name of one line")
+    config = {"sha256": sha256.strip().lower(), "accepted_by": who}
+    with services():
+        outcome = _outcome(execute(ACCEPT_REGISTER, None, None, {"ops": {ACCEPT_REGISTER_OP: {"config": config}}}))
+    if as_json:
+        click.echo(
+            json.dumps({"ok": outcome.stopped_by is None, "run_ids": outcome.run_ids, "error": outcome.stopped_by})
+        )
+    elif outcome.stopped_by:
+        click.echo(f"not done: {outcome.stopped_by}", err=True)
+    else:
+        click.echo(f"accepted by {who}: {config['sha256']}")
+    sys.exit(int(outcome.stopped_by is not None))
+
+
+@register.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def list_(as_json: bool) -> None:
+    """List the refused answers that wait, the newest first; exits with 1 if there is one."""
+    from minerecon_dagster.pipeline.register import waiting_refusals
+    from minerecon_dagster.warehouse.store import open_warehouse
+
+    with services() as settings:
+        assert settings.database_url is not None
+        engine = open_warehouse(settings.database_url)
+        try:
+            with engine.connect() as connection:
+                waiting = waiting_refusals(connection)
+        finally:
+            engine.dispose()
+    if as_json:
+        click.echo(json.dumps({"ok": not waiting, "waiting": [refusal.as_dict() for refusal in waiting]}))
+    else:
+        for refusal in waiting:
+            click.echo(f"{refusal}: {refusal.remedy}")
+        if not waiting:
+            click.echo("No refused answer waits.")
+    sys.exit(int(bool(waiting)))

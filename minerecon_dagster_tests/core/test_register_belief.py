@@ -1,0 +1,244 @@
+"""Which answers of the register are refused as a whole, and which units of a day's rows are suspected."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from minerecon_dagster.core.register import (
+    BmUnit,
+    Disbelief,
+    Register,
+    Suspect,
+    UnitVersion,
+    contradictory,
+    disbelief,
+)
+from minerecon_dagster_tests.core.test_register import unit
+
+D = dt.date.fromisoformat
+SINCE = D("2025-01-01")
+Units = dict[str, BmUnit]
+
+
+def farms(count: int, capacity_mw: Decimal | None = Decimal(100)) -> Units:
+    ids = [f"T_{chr(65 + n // 26 // 26)}{chr(65 + n // 26 % 26)}{chr(65 + n % 26)}XW-1" for n in range(count)]
+    return {i: unit(i, i, national_grid_bmu_id=i[2:], generation_capacity_mw=capacity_mw) for i in ids}
+
+
+GAS = unit("T_GAS-1", "Gas", "CCGT")
+BRITAIN = farms(200) | {"T_GAS-1": GAS}
+
+
+def judged(
+    answer: Units, in_force: Units = BRITAIN, past: Units | None = None, synthetic: bool = False
+) -> Disbelief | None:
+    wind = {bmu_id: u for bmu_id, u in in_force.items() if u.is_wind}
+    return disbelief(in_force, answer, past=wind | (past or {}), since=SINCE, is_synthetic=synthetic)
+
+
+def without(count: int, units: Units = BRITAIN) -> Units:
+    return dict(list(units.items())[count:])
+
+
+def blanked(count: int, units: Units = BRITAIN, **fields: object) -> Units:
+    first = list(units)[:count]
+    return units | {bmu_id: replace(units[bmu_id], **fields) for bmu_id in first}  # type: ignore[arg-type]
+
+
+LOSSES: list[Callable[[int], Units]] = [
+    without,
+    lambda n: blanked(n, fuel_type=None),
+    lambda n: blanked(n, fuel_type="OTHER"),
+    lambda n: blanked(n, fuel_type="wind"),
+    lambda n: blanked(n, lead_party_name=None),
+    lambda n: blanked(n, lead_party_name="  "),
+]
+
+
+@pytest.mark.parametrize(
+    "lose", LOSSES, ids=["vanish", "no fuel", "another fuel", "spelt fuel", "no party", "blank party"]
+)
+def test_what_loses_more_than_two_per_cent_of_the_capacity_is_refused_and_less_is_not(
+    lose: Callable[[int], Units],
+) -> None:
+    assert judged(lose(4)) is None, "4 of 200 units of 100 MW are 2 %"
+    why = judged(lose(5))
+    assert why is not None
+    assert len(why.losses) == 5
+    assert "of 200 wind units in force (20,000 MW) 5 " in why.reason
+    assert "(500 MW)" in why.reason
+
+
+@pytest.mark.parametrize("lose", LOSSES)
+def test_what_loses_more_than_five_per_cent_of_the_units_is_refused_however_small_they_are(
+    lose: Callable[[int], Units],
+) -> None:
+    small = dict(list(BRITAIN.items())[:20])
+    in_force = BRITAIN | {bmu_id: replace(u, generation_capacity_mw=Decimal(1)) for bmu_id, u in small.items()}
+    answer = {bmu_id: replace(u, generation_capacity_mw=Decimal(1)) for bmu_id, u in lose(10).items()}
+    assert judged(answer, in_force) is None, "10 of 200"
+    assert judged(lose(11), in_force) is not None
+
+
+@pytest.mark.parametrize(("lost", "refused"), [(1, False), (6, True), (100, True), (200, True)])
+def test_one_unit_is_let_go_and_six_of_300_megawatts_or_a_hundred_are_not(lost: int, refused: bool) -> None:
+    large = {bmu_id: replace(u, generation_capacity_mw=Decimal(300)) for bmu_id, u in list(BRITAIN.items())[:6]}
+    assert (judged(without(lost), BRITAIN | large) is not None) is refused
+
+
+def test_losses_of_different_kinds_are_added_up_and_a_unit_counts_once() -> None:
+    answer = blanked(5, without(2), fuel_type=None, lead_party_name=None)
+    why = judged(answer)
+    assert why is not None
+    assert [loss.how for loss in why.losses] == ["vanished"] * 2 + ["no longer WIND"] * 5
+
+
+def test_a_capacity_that_is_not_known_counts_as_the_mean_of_the_others() -> None:
+    unknown = blanked(5, generation_capacity_mw=None)
+    why = judged(without(5, unknown), unknown)
+    assert why is not None
+    assert {loss.capacity_mw for loss in why.losses} == {Decimal(100)}
+
+
+def test_where_no_capacity_is_known_the_number_alone_decides() -> None:
+    bare = farms(200, None)
+    assert judged(without(10, bare), bare) is None
+    assert judged(without(11, bare), bare) is not None
+
+
+@pytest.mark.parametrize("count", [1, 12, 19])
+def test_of_a_tiny_register_one_unit_is_too_many(count: int) -> None:
+    assert judged(without(1, farms(count)) | {"T_NEWXW-1": unit("T_NEWXW-1")}, farms(count), synthetic=True) is not None
+    assert judged(farms(count), farms(count), synthetic=True) is None
+
+
+@pytest.mark.parametrize("in_force", [BRITAIN, {}], ids=["later", "first"])
+@pytest.mark.parametrize("answer", [{}, {"T_GAS-1": GAS}], ids=["empty", "no wind"])
+def test_an_answer_without_any_wind_farm_is_never_believed(answer: Units, in_force: Units) -> None:
+    for synthetic in (True, False):
+        assert judged(answer, in_force, synthetic=synthetic) is not None
+
+
+def test_a_first_register_needs_a_hundred_wind_farms_but_for_the_samples() -> None:
+    assert judged(farms(100), {}) is None
+    assert "99 wind units" in str(judged(farms(99), {}))
+    assert judged(farms(12), {}, synthetic=True) is None
+
+
+def test_a_first_register_that_leaves_the_farms_without_their_fuel_type_is_refused() -> None:
+    whole = farms(400)
+    assert judged(blanked(100, whole, fuel_type=None), {}) is None
+    assert "only 299 have the fuel type WIND" in str(judged(blanked(101, whole, fuel_type=None), {}))
+
+
+def test_an_answer_that_is_wrong_in_the_same_way_twice_is_refused_twice_and_the_right_one_believed() -> None:
+    wrong = blanked(100, fuel_type=None)
+    assert judged(wrong) == judged(wrong)
+    assert judged(wrong) is not None
+    assert judged(BRITAIN, wrong, past=BRITAIN) is None, "what comes back is no loss, however much it is"
+
+
+def test_many_small_losses_are_added_up_since_the_last_acceptance() -> None:
+    past = {bmu_id: u for bmu_id, u in BRITAIN.items() if u.is_wind}
+    first, second = without(3), without(5)
+    assert judged(first, BRITAIN, past) is None
+    assert judged(second, first) is None, "against what is in force alone it is believable"
+    why = judged(second, first, past)
+    assert why is not None
+    assert f"of 200 wind units since {SINCE} (20,000 MW) 5 vanish (500 MW)" in why.reason
+
+
+def test_a_unit_that_lost_its_party_or_capacity_unnoticed_is_judged_by_what_was_known_of_it() -> None:
+    in_force = blanked(4, lead_party_name=None)
+    why = judged(
+        blanked(5, in_force, lead_party_name=None), in_force, past={b: u for b, u in BRITAIN.items() if u.is_wind}
+    )
+    assert why is not None
+    assert len(why.losses) == 5
+
+
+def test_an_answer_that_makes_wind_farms_of_other_stations_is_refused() -> None:
+    gas = {f"T_GAS-{n}": unit(f"T_GAS-{n}", "Gas", "CCGT") for n in range(2, 20)}
+    in_force = BRITAIN | gas
+    assert judged(in_force | {b: replace(u, fuel_type="WIND") for b, u in list(gas.items())[:4]}, in_force) is None
+    why = judged(in_force | {b: replace(u, fuel_type="WIND") for b, u in gas.items()}, in_force)
+    assert "it makes wind farms of 18 units of other fuels" in str(why)
+    unmapped = {f"E_NEW{n}W-1": unit(f"E_NEW{n}W-1", "New", None) for n in range(9)}
+    assert judged(BRITAIN | {b: replace(u, fuel_type="WIND") for b, u in unmapped.items()}, BRITAIN | unmapped) is None
+
+
+@pytest.mark.parametrize("written", [" {}", "{} ", "\t{}", "{}\u00a0"])
+def test_an_answer_that_puts_blanks_into_an_id_is_refused_and_names_both(written: str) -> None:
+    first = next(iter(BRITAIN))
+    other = written.format(first)
+    answer = without(1) | {other: replace(BRITAIN[first], bmu_id=other)}
+    why = judged(answer)
+    assert why is not None
+    assert f"{other!r} for {first}" in why.reason
+    assert judged(BRITAIN | {other: replace(BRITAIN[first], bmu_id=other)}) is None, (
+        "beside the right one it is no loss"
+    )
+
+
+def test_a_unit_that_stands_twice_with_wind_and_with_gas_is_a_contradiction_and_one_without_fuel_is_none() -> None:
+    assert contradictory([unit(), unit(fuel="CCGT"), unit("T_X-1", fuel=None), unit("T_X-1")]) == ["T_SGRWO-1"]
+    why = disbelief(BRITAIN, BRITAIN, past={}, since=SINCE, contradictory=["T_SGRWO-1"])
+    assert "with another fuel type: T_SGRWO-1" in str(why)
+
+
+# The rows.
+
+DAY = D("2025-06-01")
+OLD, NEW = D("2025-01-01"), D("2025-07-01")
+REGISTER = Register(
+    [
+        UnitVersion(unit(), OLD),
+        UnitVersion(unit("T_ONCEW-1", "Once"), OLD, D("2025-05-01")),
+        UnitVersion(unit("T_LATER-1", "Plain", None, national_grid_bmu_id="LATER-1"), OLD, NEW),
+        UnitVersion(unit("T_LATER-1", "Plain", "WIND", national_grid_bmu_id="LATER-1"), NEW),
+        UnitVersion(unit("E_GFLDW-1", "Goole Fields Wind Farm", None), OLD),
+        UnitVersion(unit("T_DRAXX-1", "Drax", "BIOMASS"), OLD),
+        UnitVersion(unit("2__ASUPP01", "Supplier", None), OLD),
+        UnitVersion(unit("T_ONCENEW-1", "once", None, national_grid_bmu_id="ONCEN-1"), OLD),
+        UnitVersion(unit("T_SGRDEM-1", "Seagreen", None, national_grid_bmu_id="SGRDEM-1"), OLD),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("bmu_id", "reason", "wind_like", "likely"),
+    [
+        ("T_NEWFW-1", "unknown", True, None),
+        ("T_NEWFO-12", "unknown", True, None),
+        ("E_BURBO", "unknown", True, None),
+        ("T_NEWGAS-1", "unknown", False, None),
+        ("2__ANEWS01", "unknown", False, None),
+        ("I_IFD-NEWSW", "unknown", False, None),
+        ("t_sgrwo-1", "spelt otherwise", True, "T_SGRWO-1"),
+        (" T_SGRWO-1", "spelt otherwise", True, "T_SGRWO-1"),
+        ("t_draxx-1", "spelt otherwise", False, "T_DRAXX-1"),
+        ("E_SGRWO-1", "renamed", True, "T_SGRWO-1"),
+        ("T_ONCEW-1", "unmapped", True, None),
+        ("T_LATER-1", "unmapped", True, None),
+        ("E_GFLDW-1", "unmapped", True, None),
+        ("T_ONCENEW-1", "renamed", True, "T_ONCEW-1"),
+    ],
+)
+def test_what_is_suspected_of_a_days_rows(bmu_id: str, reason: str, wind_like: bool, likely: str | None) -> None:
+    found = REGISTER.suspects([bmu_id], DAY)[bmu_id]
+    assert (found.reason, found.is_wind_like, found.likely_bmu_id) == (reason, wind_like, likely)
+
+
+@pytest.mark.parametrize("bmu_id", [None, "1", "20", " 7 ", "T_SGRWO-1", "T_DRAXX-1", "2__ASUPP01", "T_SGRDEM-1"])
+def test_what_is_counted_or_known_to_be_something_else_or_no_unit_is_not_suspected(bmu_id: str | None) -> None:
+    assert REGISTER.suspects([bmu_id], DAY) == {}
+
+
+def test_an_unknown_id_with_the_operators_number_of_a_farm_is_that_farm_renamed() -> None:
+    found = REGISTER.suspects(["T_XYZ-9"], DAY, {"T_XYZ-9": "SGRWO-1"}.get)
+    assert found == {"T_XYZ-9": Suspect("T_XYZ-9", "renamed", True, None, "T_SGRWO-1")}
