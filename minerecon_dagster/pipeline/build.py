@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import io
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -155,12 +155,14 @@ def replace_day(
     now: dt.datetime,
     run_id: str | None,
     waivers: Waivers = NO_WAIVERS,
+    source_changed: Callable[[str], bool] = lambda _: True,
 ) -> tuple[DayFigures, list[Result]]:
     """Replace a day and all that is derived from it, in one transaction that its checks must pass.
 
-    Readers see the old day or the new one. A change of a day that was over before leaves a row in
-    ``restatements``. A day that is stored as built from the very same inputs is checked, and not written
-    again but for the time of the look, unless a check finds that other hands have changed it.
+    Readers see the old day or the new one. A change at the source of a day that was over before leaves a row in
+    ``restatements``; a repair of a fault of our own does not. A day that is stored as built from the very same
+    inputs is checked, and not written again but for the time of the look, unless a check finds that other hands
+    have changed it.
 
     Args:
         engine: the warehouse.
@@ -170,6 +172,7 @@ def replace_day(
         now: the time of building.
         run_id: the Dagster run, for the record.
         waivers: what is accepted of the day.
+        source_changed: whether the day's answers say another thing than those of an archive object, given its address.
 
     Returns:
         The day's figures, and the results of all checks (warnings may have failed, and what is waived).
@@ -199,7 +202,12 @@ def replace_day(
             results, rates = checked(connection)
         if not results or any(r.blocks for r in results):
             _write_day(connection, fetched, bids, inputs, fingerprint, now)
-            if before is not None and before.periods_due == before.periods_expected:
+            if (
+                before is not None
+                and before.periods_due == before.periods_expected
+                and before.archive_uri != archived.uri  # built again from the same answers: the fault was ours
+                and source_changed(before.archive_uri)
+            ):
                 change = {**before._mapping, "day": day, "now": now, "run_id": run_id}
                 connection.execute(statement("day/insert_restatement"), change)
             results, rates = checked(connection)

@@ -45,7 +45,14 @@ from minerecon_dagster.pipeline.build import (
 )
 from minerecon_dagster.pipeline.checks import Rate, UnmappedUnit
 from minerecon_dagster.pipeline.controls import ControlFigures, boav_figures, ebocf_figures
-from minerecon_dagster.pipeline.fetch import FetchedDay, FetchFailedError, fetch_day, from_archive
+from minerecon_dagster.pipeline.fetch import (
+    FetchedDay,
+    FetchFailedError,
+    fetch_day,
+    from_archive,
+    read_archived,
+    says_otherwise,
+)
 from minerecon_dagster.pipeline.register import load_register, rebuild_register, record_register
 from minerecon_dagster.settings import Settings
 from minerecon_dagster.warehouse.migrate import require_current, sync_reference_data
@@ -250,6 +257,7 @@ class Worker:
                 now=self._now(),
                 run_id=self._run_id,
                 waivers=self._waivers,
+                source_changed=lambda uri: self._says_otherwise(found, uri),
             ),
         )
         return DayReport(
@@ -403,6 +411,14 @@ class Worker:
     def _record(self, day: dt.date, results: Collection[Result]) -> None:
         with self._engine.begin() as connection:
             record_results(connection, day, results, now=self._now(), run_id=self._run_id)
+
+    def _says_otherwise(self, found: FetchedDay, uri: str) -> bool:
+        """Whether a day's answers say another thing than those that it was built from before; unknown counts as so."""
+        try:
+            before = self._archive.load(uri)
+        except ArchiveError:
+            return True
+        return says_otherwise(read_archived(before, self._sides), found.reading)
 
     def _unmapped(self, fetched: FetchedDay) -> list[UnmappedUnit]:
         units = self._register.unmapped_wind_like(fetched.archived.day)
