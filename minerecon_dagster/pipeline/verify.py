@@ -31,7 +31,6 @@ from minerecon_dagster.pipeline.drift import (
     RegisterLook,
     Source,
     StoredDay,
-    nothing_stored,
     read_stored,
     register_unchanged,
     source_unchanged,
@@ -298,10 +297,11 @@ class Verifier:
     def _look(self, day: dt.date, order: Order) -> _Look:
         stored = read_stored(self._engine, day)
         if stored is None:
-            results = [nothing_stored(day)]
-            self._record(day, results)
-            missing = Problem(MISSING, "ERROR", "a stored day", "nothing is stored", 1, f"minerecon reingest {day}")
-            return _Look(None, results, [missing])
+            # No property of the day was evaluated, and none is recorded: a look would make a day that nobody wants one
+            # that fails. If it was tried before, that is on record already.
+            repair = f"minerecon reingest {day}"
+            missing = Problem(MISSING, "ERROR", "a stored day", "nothing is stored", 1, repair)
+            return _Look(None, [], [missing])
         results = self._check(day)
         source = Source(
             day,

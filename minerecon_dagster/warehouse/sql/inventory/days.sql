@@ -19,6 +19,7 @@ LEFT JOIN (
     FROM minerecon.reconciliation_latest AS l
     JOIN minerecon.reconciliation_results AS e USING (result_id)
     WHERE l.scope = 'day' AND NOT l.passed
+      AND (l.check_family <> 'drift' OR l.settlement_date IN (SELECT summary_date FROM minerecon.daily_summaries))
     GROUP BY l.settlement_date
 ) AS problems ON problems.settlement_date = CAST(calendar.day AS date)
 ORDER BY calendar.day;

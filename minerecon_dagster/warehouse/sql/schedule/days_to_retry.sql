@@ -15,6 +15,7 @@ FROM (
     FROM minerecon.reconciliation_latest
     WHERE scope = 'day' AND NOT passed AND check_family || '.' || check_name = ANY(:mendable)
       AND (waived_until IS NULL OR waived_until < :today)
+      AND (check_family <> 'drift' OR settlement_date IN (SELECT summary_date FROM minerecon.daily_summaries))
     UNION
     SELECT settlement_date
     FROM minerecon.ingestion_progress
