@@ -208,3 +208,26 @@ def test_a_browser_draws_it_without_a_network_and_without_an_error(months: Proje
         )  # fmt: skip
         assert "CONSOLE" not in done.stderr
         assert picture.stat().st_size > 50_000
+
+
+def test_where_nothing_is_stored_each_part_says_so_and_no_figure_is_0(project: Project) -> None:
+    store = open_store(str(project.archive._store.root))
+    publish_latest(project.engine, store, NOW)
+    body = store.read("reports/latest.html").decode()
+    page = Page(body)
+    assert page.words.count("Nothing is stored of these 90 days.") == 7, "six charts, and what Elexon changed"
+    assert page.words.count("Nothing is stored: no figure stands in for it.") == 3
+    assert "90 missing, of 90 days." in page.words
+    assert "<svg" not in body
+    for zero in ("0 MWh", "£0", "0.0000 BTC", "No wind farm was curtailed", "No change of a day"):
+        assert zero not in page.words
+
+
+def test_of_days_that_are_partly_known_each_sentence_says_of_how_many_it_speaks(months: Project) -> None:
+    months.sql_write("DELETE FROM minerecon.bitcoin_daily_summaries WHERE miner_model = 'S9'")
+    page = Page(body_of(months))
+    ((mwh, paid),) = months.sql("SELECT sum(curtailed_mwh), sum(paid_gbp) FROM minerecon.daily_summaries")
+    assert f"{mwh:,.0f} MWh in 2 of 31 days; most on" in page.words
+    assert re.search(rf"£{paid:,.0f} paid to farms, .* net, in 2 of 31 days\.", page.words)
+    assert "S9: not known" in page.words
+    assert "0.0000 BTC" not in page.words
