@@ -126,14 +126,14 @@ class Bench:
         return Measured(seconds, usage.ru_maxrss / 1024, json.loads(output) if output.startswith(b"{") else {})
 
     def fresh_database(self, name: str) -> str:
-        """The URL of a new warehouse, migrated."""
+        """The URL of a new warehouse, migrated, which may hold the sample."""
         url = self.environ["DATABASE_URL"]
         with contextlib.closing(psycopg2.connect(url)) as connection:
             connection.autocommit = True
             connection.cursor().execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
             connection.cursor().execute(f"CREATE DATABASE {name}")
         url = url.rpartition("/")[0] + f"/{name}"
-        self.command("db", "upgrade", DATABASE_URL=url)
+        self.command("db", "upgrade", "--sample", DATABASE_URL=url)
         return url
 
 

@@ -29,7 +29,7 @@ from minerecon_dagster.pipeline import checks, controls
 from minerecon_dagster.pipeline.checks import Rate, UnmappedUnit
 from minerecon_dagster.pipeline.fetch import CONTROLS, FetchedDay, FetchFailedError
 from minerecon_dagster.pipeline.interpret import DayReading
-from minerecon_dagster.pipeline.register import refuse_to_mix
+from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.store import cursor, execute_script, statement
 from minerecon_dagster.warehouse.tables import calculation_reconciliation, ingestion_progress, reconciliation_results
 

@@ -6,14 +6,15 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine, Exists, delete, exists, select, text, union_all, update
+from sqlalchemy import Connection, Engine, Exists, delete, exists, select, text, update
 
 from minerecon_dagster.core.answers import Answer, is_synthetic
 from minerecon_dagster.core.calendar import settlement_date
-from minerecon_dagster.core.errors import ConfigurationError, RegisterError
+from minerecon_dagster.core.errors import RegisterError
 from minerecon_dagster.core.register import BmUnit, Register, UnitVersion, changes, one_of_each
 from minerecon_dagster.core.schema import parse_register
-from minerecon_dagster.warehouse.tables import bitcoin_price_gbp, bm_units
+from minerecon_dagster.warehouse.sample import refuse_to_mix
+from minerecon_dagster.warehouse.tables import bm_units
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
     from minerecon_dagster.resources.archive import Archive
@@ -106,22 +107,6 @@ def units_of(answer: Answer) -> dict[str, BmUnit]:
     )
 
 
-def refuse_to_mix(connection: Connection, *, synthetic: bool) -> None:
-    """A warehouse holds the real register or the synthetic sample's, and days and prices of the same kind only.
-
-    Raises:
-        ConfigurationError: it holds the other kind.
-    """
-    held_rows = [select(table.c.is_synthetic).limit(1) for table in (bm_units, bitcoin_price_gbp)]
-    kind = connection.execute(union_all(*held_rows)).scalar()
-    if kind is not None and kind != synthetic:
-        held, other = ("the synthetic sample", "real") if kind else ("real data", "synthetic")
-        raise ConfigurationError(
-            f"the warehouse holds {held}, and {other} answers are never mixed with it: "
-            "use another DATABASE_URL, or another MINERECON_HOME"
-        )
-
-
 def _refuse_unbelievable(connection: Connection, units: dict[str, BmUnit], answer: Answer) -> None:
     wind = {bmu_id for bmu_id, unit in units.items() if unit.is_wind}
     known = {bmu_id for bmu_id, unit in _in_force(connection).items() if unit.is_wind}
@@ -142,6 +127,7 @@ def _store(engine: Engine, answer: Answer, uri: str) -> RegisterReport:
     today = settlement_date(answer.fetched_at)
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _REGISTER_LOCK})
+        refuse_to_mix(connection, synthetic=is_synthetic(answer.url))
         current = _in_force(connection)
         found = changes(current, units)
         in_force = bm_units.c.valid_to.is_(None)

@@ -41,7 +41,6 @@ from minerecon_dagster.pipeline.register import (
     RegisterReport,
     load_register,
     record_register,
-    refuse_to_mix,
     units_of,
 )
 from minerecon_dagster.pipeline.verification import (
@@ -58,6 +57,7 @@ from minerecon_dagster.pipeline.verification import (
     problems_of,
 )
 from minerecon_dagster.pipeline.work import DayReport, Worker
+from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.store import statement
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them

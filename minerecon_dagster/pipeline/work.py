@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from minerecon_dagster.core.answers import is_synthetic
 from minerecon_dagster.core.calendar import StackSide, settlement_date
 from minerecon_dagster.core.checks import Result
 from minerecon_dagster.core.difficulty import validate_difficulty
@@ -56,6 +57,7 @@ from minerecon_dagster.pipeline.fetch import (
 from minerecon_dagster.pipeline.register import load_register, rebuild_register, record_register
 from minerecon_dagster.settings import Settings
 from minerecon_dagster.warehouse.migrate import require_current, sync_reference_data
+from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.store import day_lock, statement
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
@@ -191,6 +193,10 @@ class Worker:
         Raises:
             ConfigurationError: nothing can be done; no further day is tried.
         """
+        if fetch:
+            # Before anything is asked: what cannot be stored is not archived either.
+            with self._engine.connect() as connection:
+                refuse_to_mix(connection, synthetic=is_synthetic(self._source_url))
         ahead: deque[tuple[dt.date, Future[_Fetched]]] = deque()
         todo = iter(days)
         with ThreadPoolExecutor(1, "fetch-ahead") as pool:

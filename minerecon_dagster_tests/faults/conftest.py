@@ -20,6 +20,7 @@ from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.resources.dagster_resources import ClockResource
 from minerecon_dagster.resources.difficulty import DifficultyTable
 from minerecon_dagster.warehouse import migrate
+from minerecon_dagster.warehouse.sample import mark_as_sample
 from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster_tests.fake_elexon import fake_elexon
 from minerecon_dagster_tests.pipeline.conftest import DAY, OUR_TIMES, Project, difficulty_table, not_done
@@ -129,6 +130,7 @@ def template(
     ):
         engine = open_warehouse(url, as_owner=True)
         migrate.upgrade(engine)
+        mark_as_sample(engine)
         archive_url = str(tmp_path_factory.mktemp("faults") / "archive")
         for variable, value in (embedded_environ | _environ(url, elexon.base_url, archive_url)).items():
             patch.setenv(variable, value)
