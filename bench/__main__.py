@@ -31,6 +31,7 @@ import msgspec
 import psycopg2
 import requests
 
+from bench import end_in_order
 from bench.five_years import FIRST_DAY, make_five_years
 from bench.queries import RUNS as QUERY_RUNS
 from bench.queries import p95, time_queries
@@ -119,14 +120,14 @@ class Bench:
         return Measured(seconds, usage.ru_maxrss / 1024, json.loads(output) if output.startswith(b"{") else {})
 
     def fresh_database(self, name: str) -> str:
-        """The URL of a new warehouse, migrated."""
+        """The URL of a new warehouse, migrated, which may hold the sample."""
         url = self.environ["DATABASE_URL"]
         with contextlib.closing(psycopg2.connect(url)) as connection:
             connection.autocommit = True
             connection.cursor().execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
             connection.cursor().execute(f"CREATE DATABASE {name}")
         url = url.rpartition("/")[0] + f"/{name}"
-        self.command("db", "upgrade", DATABASE_URL=url)
+        self.command("db", "upgrade", "--sample", DATABASE_URL=url)
         return url
 
 
@@ -551,6 +552,7 @@ def main() -> None:
     only = os.environ.get("ONLY", "").replace(",", " ").split()
     if unknown := set(only) - {m.__name__ for m in MEASUREMENTS}:
         sys.exit(f"bench: ONLY knows {', '.join(m.__name__ for m in MEASUREMENTS)}, not {', '.join(unknown)}")
+    end_in_order()
     with tempfile.TemporaryDirectory(prefix="minerecon-bench-") as folder:
         scratch = Path(folder)
         with local_services(scratch / "home", {}) as services:

@@ -23,10 +23,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from bench import end_in_order
 from bench.versions import BASE, check_out, commit, environ
 
 PACKAGE = "minerecon_dagster"
 TESTS = "minerecon_dagster_tests"
+OF_NO_PACKAGE = f"{TESTS}/bench/"
+"""Tests of the measuring tools, which are no part of the package: left out unless they are asked for."""
 
 PLUGIN = '''
 """Keeps the tests that were asked for, and writes what came of each test and each module."""
@@ -181,6 +184,7 @@ def main() -> int:
     parser.add_argument("-n", type=int, default=2, help="processes (default 2)")
     parser.add_argument("--log", type=Path, help="keep pytest's own output here")
     given = parser.parse_args()
+    end_in_order()
     with tempfile.TemporaryDirectory(prefix="minerecon-regressions-") as folder:
         scratch = Path(folder)
         base, head = (

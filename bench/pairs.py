@@ -21,6 +21,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from bench import end_in_order
 from bench.versions import BASE, ROOT, check_out, commit, environ
 
 NOISE = 0.10
@@ -86,6 +87,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=1, help="runs of each thing in one turn (default 1)")
     parser.add_argument("--own-bench", action="store_true", help="measure the old code by its own benchmarks")
     given = parser.parse_args()
+    end_in_order()
     with tempfile.TemporaryDirectory(prefix="minerecon-pairs-") as name:
         folder = Path(name)
         old, new = check_out(given.base, folder / "old"), check_out("HEAD", folder / "new")

@@ -19,19 +19,23 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psycopg2
+import psycopg2.extensions
 
-from bench import bare_environ, fingerprint
+from bench import bare_environ, end_in_order, fingerprint
 from bench.replay import REPLAY, RETARGETS, differences, expected_figures, requests_served, serve_replay, stored_figures
 from minerecon_dagster.core.calendar import period_count
 from minerecon_dagster.local.services import local_services
 
 BESIDE_THE_STACK = 5
 """Calls of a day that are none for a period: BOAV and EBOCF of two sides, and AGWS."""
+
+_STATES = """
+    SELECT status, day_state FROM analytics.reconciliation_status WHERE settlement_date BETWEEN %s AND %s
+"""
 
 
 def emit(name: str, value: object, **more: object) -> None:
@@ -53,6 +57,7 @@ def main() -> int:
     if not REPLAY.exists():
         print("year_2025: skipped: needs the replay of published days, ../shared/replay", file=sys.stderr)
         return 2
+    end_in_order()
     around = bare_environ()
     file = given.fingerprint.absolute() if given.fingerprint else None
     with tempfile.TemporaryDirectory(prefix="minerecon-2025-") as name:
@@ -81,11 +86,14 @@ def _judge(first: dt.date, last: dt.date, url: str, database_url: str, file: Pat
         wrong += found != wanted
         emit(name, found, expected=wanted, **({} if found == wanted else more))
 
-    differing = _differing(days, database_url)
+    plain_url = database_url.replace("+psycopg2", "")
+    with contextlib.closing(psycopg2.connect(plain_url)) as connection, connection.cursor() as cursor:
+        differing = _differing(days, cursor)
+        cursor.execute(_STATES, (days[0], days[-1]))
+        standings = cursor.fetchall()
     must_be("days_whose_figures_differ", len(differing), 0, days=dict(list(differing.items())[:10]))
-    statuses: Callable[[str], Counter[str]] = lambda key: Counter(str(row[key]) for row in outcome.get("days", ()))  # noqa: E731
-    must_be("states", dict(statuses("state")), {"final": len(days)})
-    emit("statuses", dict(statuses("status")))
+    must_be("states", dict(Counter(state for _, state in standings)), {"final": len(days)})
+    emit("statuses", dict(Counter(status for status, _ in standings)))
     calls = calls_that_differ(work)
     must_be("days_with_work", len(work), len(days))
     must_be("days_whose_calls_differ", len(calls), 0, days=dict(list(calls.items())[:10]))
@@ -102,14 +110,9 @@ def _judge(first: dt.date, last: dt.date, url: str, database_url: str, file: Pat
     return int(bool(wrong))
 
 
-def _differing(days: list[str], database_url: str) -> dict[str, list[dict[str, str]]]:
-    found = {}
-    url = database_url.replace("+psycopg2", "")
-    with contextlib.closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
-        for day in days:
-            if wrong := differences(expected_figures(day), stored_figures(cursor, day)):
-                found[day] = wrong
-    return found
+def _differing(days: list[str], cursor: psycopg2.extensions.cursor) -> dict[str, list[dict[str, str]]]:
+    found = {day: differences(expected_figures(day), stored_figures(cursor, day)) for day in days}
+    return {day: wrong for day, wrong in found.items() if wrong}
 
 
 def _minerecon(*arguments: str) -> tuple[int, str]:

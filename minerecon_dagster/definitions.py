@@ -1,12 +1,15 @@
-"""Build and wire: what Dagster loads. It does nothing else, and reads only MINERECON_START_DATE."""
+"""Build and wire: what Dagster loads. Of the environment it reads MINERECON_START_DATE, and what `places` checks."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from minerecon_dagster import places
 from minerecon_dagster.alerts.sensor import build_alerts
 from minerecon_dagster.alerts.watch import build_alerts_watch
 from minerecon_dagster.assets import catalog
@@ -32,10 +35,12 @@ from minerecon_dagster.automation import build_sensor, build_sweep_schedule
 from minerecon_dagster.jobs import build_jobs, build_sweep
 from minerecon_dagster.partitions import daily_partitions, monthly_partitions, yearly_partitions
 from minerecon_dagster.resources.dagster_resources import (
+    PLACES,
     ArchiveResource,
     ClockResource,
     DifficultyResource,
     ElexonResource,
+    PlacesResource,
     PriceResource,
     WarehouseResource,
 )
@@ -116,5 +121,13 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What a code location loads."""
-    return build_defs()
+    """What a code location loads, if it uses the addresses that were set; it says which, by their fingerprints.
+
+    Raises:
+        MisplacedError: it would use others.
+    """
+    places.check(os.environ, Path.cwd())
+    if os.environ.get("DAGSTER_HOME", "").strip():
+        places.dagster_home(os.environ)
+    used = places.fingerprints(os.environ)
+    return build_defs({PLACES: PlacesResource(fingerprints=used)} if used else None)

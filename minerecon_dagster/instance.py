@@ -7,6 +7,7 @@ storage, as ``dagster definitions validate``, would fail in an empty environment
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, Self
 
 from dagster import DagsterInstance
@@ -18,7 +19,7 @@ from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 
-from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster import places
 from minerecon_dagster.settings import Settings
 
 
@@ -36,19 +37,22 @@ class Storage(DagsterStorage, ConfigurableClass):
         inst_data: ConfigurableClassData | None,
         config_value: Any,  # noqa: ARG003
     ) -> DagsterStorage:
-        """The storage.
+        """The storage, if the process uses the addresses that were set: each of Dagster's processes comes by here.
 
         Without ``DAGSTER_HOME`` Dagster itself works on a temporary instance, thrown away when the
         command ends (as for ``dagster definitions validate``): then, and only then, it needs no server.
 
         Raises:
-            ConfigurationError: ``DAGSTER_POSTGRES_URL`` is not set on an instance that is kept.
+            MisplacedError: ``DAGSTER_POSTGRES_URL`` is not set on an instance that is kept, or an address is not
+                what was set for the process.
+            ConfigurationError: a setting is wrong.
         """
+        places.check(os.environ, Path.cwd())
         url = Settings.from_environ().dagster_postgres_url
         if url is not None:
             return DagsterPostgresStorage(url, inst_data=inst_data)
         if os.environ.get("DAGSTER_HOME"):
-            raise ConfigurationError(
+            raise places.MisplacedError(
                 "DAGSTER_POSTGRES_URL is not set: set it, or run this under `minerecon local -- …`"
             )
         return DagsterSqliteStorage.from_local(_scratch(), inst_data=inst_data)

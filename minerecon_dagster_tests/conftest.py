@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from bench.five_years import make_five_years
 from minerecon_dagster.local.services import local_services
 from minerecon_dagster.warehouse import migrate
+from minerecon_dagster.warehouse.sample import mark_as_sample
 from minerecon_dagster.warehouse.store import open_warehouse
 
 
@@ -39,9 +40,10 @@ def fresh_database(embedded_environ: dict[str, str]) -> Iterator[str]:
 
 @pytest.fixture
 def warehouse(fresh_database: str) -> Iterator[Engine]:
-    """A new warehouse, migrated and empty."""
+    """A new warehouse, migrated and empty, which may take the synthetic days that most tests are about."""
     engine = open_warehouse(fresh_database)
     migrate.upgrade(engine)
+    mark_as_sample(engine)
     yield engine
     engine.dispose()
 

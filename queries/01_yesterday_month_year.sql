@@ -3,9 +3,9 @@
 -- State: days_present of days_expected are in the sums; status is the worst among the days, complete the best.
 -- Change: day. Without a change it is the newest stored day before today.
 WITH params AS (
-    SELECT max(summary_date) AS day
-    FROM minerecon.daily_summaries
-    WHERE summary_date < CAST(now() AT TIME ZONE 'Europe/London' AS date)
+    SELECT coalesce(CAST(nullif(current_setting('minerecon.day', true), '') AS date),
+                    (SELECT max(summary_date) FROM minerecon.daily_summaries
+                     WHERE summary_date < CAST(now() AT TIME ZONE 'Europe/London' AS date) LIMIT 1)) AS day
 ), spans AS (
     SELECT s.* FROM params AS p
     CROSS JOIN LATERAL (VALUES
@@ -25,7 +25,8 @@ SELECT s.span, s.first_day, s.last_day,
        count(d.curtailed_mwh) AS days_present,
        s.last_day - s.first_day + 1 AS days_expected,
        count(*) FILTER (WHERE d.is_final) AS days_final,
-       CASE WHEN count(d.settlement_date) < s.last_day - s.first_day + 1 AND NOT bool_or(d.status = 'failing') THEN 'missing'
+       CASE WHEN count(d.settlement_date) < s.last_day - s.first_day + 1 AND NOT coalesce(bool_or(d.status = 'failing'), false)
+                 THEN 'missing'
             ELSE (array_agg(d.status ORDER BY array_position(
                       ARRAY['failing', 'missing', 'incomplete', 'provisional', 'unavailable', 'warned', 'waived', 'complete'],
                       d.status

@@ -3,10 +3,12 @@
 -- State: days_present of days_expected days are in the sums.
 -- Change: from_date, to_date, how_many. Without a change: the 365 days up to the newest stored one.
 WITH params AS (
-    SELECT max(summary_date) - 364 AS from_date,
-           max(summary_date) AS to_date,
-           10 AS how_many
-    FROM minerecon.daily_summaries
+    SELECT coalesce(CAST(nullif(current_setting('minerecon.from_date', true), '') AS date),
+                    (SELECT max(summary_date) - 364 FROM minerecon.daily_summaries LIMIT 1)) AS from_date,
+           coalesce(CAST(nullif(current_setting('minerecon.to_date', true), '') AS date),
+                    (SELECT max(summary_date) FROM minerecon.daily_summaries LIMIT 1)) AS to_date,
+           coalesce(CAST(nullif(current_setting('minerecon.how_many', true), '') AS integer),
+                    10) AS how_many
 ), units AS (
     SELECT u.bmu_id, u.farm_name, u.lead_party_name,
            sum(u.curtailed_mwh) AS curtailed_mwh, sum(u.payment_gbp) AS payment_gbp,

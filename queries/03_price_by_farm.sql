@@ -4,10 +4,12 @@
 -- State: days_present of days_expected days are in the sums.
 -- Change: from_date, to_date, least_mwh (farms with less are left out). Without a change: the last 365 stored days.
 WITH params AS (
-    SELECT max(summary_date) - 364 AS from_date,
-           max(summary_date) AS to_date,
-           100 AS least_mwh
-    FROM minerecon.daily_summaries
+    SELECT coalesce(CAST(nullif(current_setting('minerecon.from_date', true), '') AS date),
+                    (SELECT max(summary_date) - 364 FROM minerecon.daily_summaries LIMIT 1)) AS from_date,
+           coalesce(CAST(nullif(current_setting('minerecon.to_date', true), '') AS date),
+                    (SELECT max(summary_date) FROM minerecon.daily_summaries LIMIT 1)) AS to_date,
+           coalesce(CAST(nullif(current_setting('minerecon.least_mwh', true), '') AS numeric),
+                    100) AS least_mwh
 ), farms AS (
     SELECT u.farm_name, sum(u.curtailed_mwh) AS curtailed_mwh, sum(u.unpriced_mwh) AS unpriced_mwh,
            sum(u.paid_gbp) AS paid_gbp, sum(u.refunded_gbp) AS refunded_gbp, sum(u.payment_gbp) AS payment_gbp,

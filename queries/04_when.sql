@@ -4,7 +4,10 @@
 -- State: half_hours are those that are there; missing ones are in no mean.
 -- Change: from_date, to_date. Without a change: all that is stored.
 WITH params AS (
-    SELECT min(summary_date) AS from_date, max(summary_date) AS to_date FROM minerecon.daily_summaries
+    SELECT coalesce(CAST(nullif(current_setting('minerecon.from_date', true), '') AS date),
+                    (SELECT min(summary_date) FROM minerecon.daily_summaries LIMIT 1)) AS from_date,
+           coalesce(CAST(nullif(current_setting('minerecon.to_date', true), '') AS date),
+                    (SELECT max(summary_date) FROM minerecon.daily_summaries LIMIT 1)) AS to_date
 ), cells AS (
     SELECT extract(hour FROM h.london_time) AS hour, extract(isodow FROM h.settlement_date) AS weekday,
            extract(month FROM h.settlement_date) AS month, count(*) AS half_hours,

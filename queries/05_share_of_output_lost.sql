@@ -3,9 +3,12 @@
 -- State: a month whose output is not known of every stored day has no share; status is the worst among its days.
 -- Change: from_month, to_month. Without a change: the 24 months up to the newest stored day.
 WITH params AS (
-    SELECT to_char(CAST(max(summary_date) AS timestamp) - interval '23 months', 'YYYY-MM') AS from_month,
-           to_char(CAST(max(summary_date) AS timestamp), 'YYYY-MM') AS to_month
-    FROM minerecon.daily_summaries
+    SELECT coalesce(nullif(current_setting('minerecon.from_month', true), ''),
+                    (SELECT to_char(CAST(max(summary_date) AS timestamp) - interval '23 months', 'YYYY-MM')
+                     FROM minerecon.daily_summaries LIMIT 1)) AS from_month,
+           coalesce(nullif(current_setting('minerecon.to_month', true), ''),
+                    (SELECT to_char(CAST(max(summary_date) AS timestamp), 'YYYY-MM')
+                     FROM minerecon.daily_summaries LIMIT 1)) AS to_month
 )
 SELECT m.year_month,
        round(m.wind_generation_mwh, 2) AS wind_generation_mwh,

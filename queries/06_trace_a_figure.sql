@@ -3,13 +3,15 @@
 -- Units: MWh, GBP per MWh, GBP. Source: archive_uri is the object that the day was built from, member the answer in it
 -- (docs/archive.md says how to open it), answer_sha256 its hash, fetched_at when it was last seen so.
 -- Change: day, bmu_id. Without a change: the most curtailed unit of the newest stored day that has curtailment.
-WITH newest AS (
-    SELECT max(summary_date) AS day FROM minerecon.daily_summaries WHERE curtailed_mwh > 0
+WITH chosen AS (
+    SELECT coalesce(CAST(nullif(current_setting('minerecon.day', true), '') AS date),
+                    (SELECT max(summary_date) FROM minerecon.daily_summaries WHERE curtailed_mwh > 0 LIMIT 1)) AS day
 ), params AS (
-    SELECT n.day,
-           (SELECT u.bmu_id FROM minerecon.unit_daily_summaries AS u WHERE u.settlement_date = n.day
-            ORDER BY u.curtailed_mwh DESC, u.bmu_id LIMIT 1) AS bmu_id
-    FROM newest AS n
+    SELECT c.day,
+           coalesce(nullif(current_setting('minerecon.bmu_id', true), ''),
+                    (SELECT u.bmu_id FROM minerecon.unit_daily_summaries AS u WHERE u.settlement_date = c.day
+                     ORDER BY u.curtailed_mwh DESC, u.bmu_id LIMIT 1)) AS bmu_id
+    FROM chosen AS c
 )
 SELECT r.settlement_date, r.settlement_period, r.bmu_id, r.acceptance_id, r.bid_offer_pair_id, r.sequence_number,
        r.so_flag, r.volume_mwh, r.original_price_gbp_per_mwh, r.payment_gbp,

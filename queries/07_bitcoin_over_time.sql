@@ -4,7 +4,10 @@
 -- State: days_present of the stretch's days have figures; days that are not stored are in no stretch.
 -- Change: from_date, to_date. Without a change: the 365 days up to the newest stored one.
 WITH params AS (
-    SELECT max(summary_date) - 364 AS from_date, max(summary_date) AS to_date FROM minerecon.daily_summaries
+    SELECT coalesce(CAST(nullif(current_setting('minerecon.from_date', true), '') AS date),
+                    (SELECT max(summary_date) - 364 FROM minerecon.daily_summaries LIMIT 1)) AS from_date,
+           coalesce(CAST(nullif(current_setting('minerecon.to_date', true), '') AS date),
+                    (SELECT max(summary_date) FROM minerecon.daily_summaries LIMIT 1)) AS to_date
 ), days AS (
     SELECT m.*, lag(m.difficulty) OVER of_model AS difficulty_before, lag(m.block_subsidy_btc) OVER of_model AS subsidy_before
     FROM params AS p

@@ -5,10 +5,14 @@
 -- State: days_priced of days_expected days are in the values, days_present in the payments.
 -- Change: from_month, to_month, models. Without a change: all models, the 12 months up to the newest stored day.
 WITH params AS MATERIALIZED (
-    SELECT to_char(CAST(max(summary_date) AS timestamp) - interval '11 months', 'YYYY-MM') AS from_month,
-           to_char(CAST(max(summary_date) AS timestamp), 'YYYY-MM') AS to_month,
-           (SELECT array_agg(miner_model) FROM minerecon.miner_models) AS models
-    FROM minerecon.daily_summaries
+    SELECT coalesce(nullif(current_setting('minerecon.from_month', true), ''),
+                    (SELECT to_char(CAST(max(summary_date) AS timestamp) - interval '11 months', 'YYYY-MM')
+                     FROM minerecon.daily_summaries LIMIT 1)) AS from_month,
+           coalesce(nullif(current_setting('minerecon.to_month', true), ''),
+                    (SELECT to_char(CAST(max(summary_date) AS timestamp), 'YYYY-MM')
+                     FROM minerecon.daily_summaries LIMIT 1)) AS to_month,
+           coalesce(string_to_array(nullif(current_setting('minerecon.models', true), ''), ','),
+                    (SELECT array_agg(miner_model) FROM minerecon.miner_models LIMIT 1)) AS models
 )
 SELECT m.year_month, m.miner_model,
        round(m.curtailed_mwh, 2) AS curtailed_mwh,

@@ -3,15 +3,25 @@
 -- left is lost; with less energy it runs in proportion (machines are not rounded down). Units: MW, hours, MWh, BTC, GBP.
 -- ceiling_btc: a fleet of any size. utilisation: full_load_hours over the hours that are stored.
 -- State: coverage is the share of the half hours asked for that are stored.
--- Change: farm_name (as in analytics.wind_farms), miner_model, machines, from_date, to_date. Without a change: the most
--- curtailed farm of the 365 days up to the newest stored one. For sizes in MW: power_mw => ARRAY[1, 5, 20].
+-- Change: farm_name (as in analytics.wind_farms), miner_model, machines or, for sizes in MW, power_mw (as in
+-- ARRAY[1, 5, 20]), from_date, to_date. Without a change: the most curtailed farm of the 365 days up to the newest one.
 WITH dates AS (
-    SELECT max(summary_date) - 364 AS from_date, max(summary_date) AS to_date FROM minerecon.daily_summaries
+    SELECT coalesce(CAST(nullif(current_setting('minerecon.from_date', true), '') AS date),
+                    (SELECT max(summary_date) - 364 FROM minerecon.daily_summaries LIMIT 1)) AS from_date,
+           coalesce(CAST(nullif(current_setting('minerecon.to_date', true), '') AS date),
+                    (SELECT max(summary_date) FROM minerecon.daily_summaries LIMIT 1)) AS to_date
 ), params AS MATERIALIZED (
-    SELECT d.from_date, d.to_date, 'S19J_PRO' AS miner_model, ARRAY[100, 1000, 10000, 50000] AS machines,
-           (SELECT u.farm_name FROM analytics.curtailment_by_unit_day AS u
-            WHERE u.settlement_date BETWEEN d.from_date AND d.to_date
-            GROUP BY u.farm_name ORDER BY sum(u.curtailed_mwh) DESC NULLS LAST, u.farm_name LIMIT 1) AS farm_name
+    SELECT d.from_date, d.to_date,
+           coalesce(nullif(current_setting('minerecon.miner_model', true), ''),
+                    'S19J_PRO') AS miner_model,
+           coalesce(CAST(string_to_array(nullif(current_setting('minerecon.power_mw', true), ''), ',') AS numeric[]),
+                    CAST(NULL AS numeric[])) AS power_mw,
+           coalesce(CAST(string_to_array(nullif(current_setting('minerecon.machines', true), ''), ',') AS integer[]),
+                    ARRAY[100, 1000, 10000, 50000]) AS machines,
+           coalesce(nullif(current_setting('minerecon.farm_name', true), ''),
+                    (SELECT u.farm_name FROM analytics.curtailment_by_unit_day AS u
+                     WHERE u.settlement_date BETWEEN d.from_date AND d.to_date
+                     GROUP BY u.farm_name ORDER BY sum(u.curtailed_mwh) DESC NULLS LAST, u.farm_name LIMIT 1)) AS farm_name
     FROM dates AS d
 )
 SELECT p.farm_name, p.miner_model, s.machine_count,
@@ -32,6 +42,6 @@ SELECT p.farm_name, p.miner_model, s.machine_count,
 FROM params AS p
 CROSS JOIN LATERAL analytics.sizing_curve(
     farm_name => p.farm_name, miner_model => p.miner_model, from_date => p.from_date, to_date => p.to_date,
-    machines => p.machines
+    machines => CASE WHEN p.power_mw IS NULL THEN p.machines END, power_mw => p.power_mw
 ) AS s
 ORDER BY s.machine_count;

@@ -4,9 +4,12 @@
 -- State: days_present of days_expected days are in the sums; status is the worst among the days.
 -- Change: from_month, to_month. Without a change: all months.
 WITH params AS (
-    SELECT to_char(CAST(min(summary_date) AS timestamp), 'YYYY-MM') AS from_month,
-           to_char(CAST(max(summary_date) AS timestamp), 'YYYY-MM') AS to_month
-    FROM minerecon.daily_summaries
+    SELECT coalesce(nullif(current_setting('minerecon.from_month', true), ''),
+                    (SELECT to_char(CAST(min(summary_date) AS timestamp), 'YYYY-MM')
+                     FROM minerecon.daily_summaries LIMIT 1)) AS from_month,
+           coalesce(nullif(current_setting('minerecon.to_month', true), ''),
+                    (SELECT to_char(CAST(max(summary_date) AS timestamp), 'YYYY-MM')
+                     FROM minerecon.daily_summaries LIMIT 1)) AS to_month
 )
 SELECT m.year_month,
        round(m.curtailed_mwh, 2) AS curtailed_mwh,

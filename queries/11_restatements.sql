@@ -3,7 +3,10 @@
 -- Source: both archive objects are kept: what Elexon said before, and what it says now.
 -- Change: from_date, to_date (settlement dates). Without a change: all that is stored, the latest change first.
 WITH params AS (
-    SELECT min(summary_date) AS from_date, max(summary_date) AS to_date FROM minerecon.daily_summaries
+    SELECT coalesce(CAST(nullif(current_setting('minerecon.from_date', true), '') AS date),
+                    (SELECT min(summary_date) FROM minerecon.daily_summaries LIMIT 1)) AS from_date,
+           coalesce(CAST(nullif(current_setting('minerecon.to_date', true), '') AS date),
+                    (SELECT max(summary_date) FROM minerecon.daily_summaries LIMIT 1)) AS to_date
 )
 SELECT r.settlement_date, r.detected_at, r.old_state,
        round(r.old_curtailed_mwh, 2) AS old_curtailed_mwh,

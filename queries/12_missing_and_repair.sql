@@ -3,7 +3,10 @@
 -- What is expected comes from the calendar: every day from the first stored one to yesterday.
 -- Change: from_date, to_date. Without a change: all of them.
 WITH params AS (
-    SELECT min(settlement_date) AS from_date, max(settlement_date) AS to_date FROM analytics.settlement_days
+    SELECT coalesce(CAST(nullif(current_setting('minerecon.from_date', true), '') AS date),
+                    (SELECT min(settlement_date) FROM analytics.settlement_days LIMIT 1)) AS from_date,
+           coalesce(CAST(nullif(current_setting('minerecon.to_date', true), '') AS date),
+                    (SELECT max(settlement_date) FROM analytics.settlement_days LIMIT 1)) AS to_date
 ), days AS (
     SELECT d.settlement_date, d.status, d.is_stored, coalesce(r.not_passed, '{}') AS not_passed,
            -- A failed fetch and a failed check stand alone: each has its own command.

@@ -6,7 +6,8 @@
 -- model_ratio: of the published Bitcoin to the first model's of its period; fixed_ratio: what it must be on any rows.
 -- Change: sources. Without a change: all.
 WITH params AS (
-    SELECT array_agg(DISTINCT source) AS sources FROM minerecon.published_figures
+    SELECT coalesce(string_to_array(nullif(current_setting('minerecon.sources', true), ''), '|'),
+                    (SELECT array_agg(DISTINCT source) FROM minerecon.published_figures LIMIT 1)) AS sources
 ), published AS (
     SELECT f.*, f.last_day - f.first_day + 1 AS days_expected
     FROM params AS p JOIN minerecon.published_figures AS f ON f.source = ANY (p.sources)

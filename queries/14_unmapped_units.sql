@@ -3,7 +3,8 @@
 -- Elexon's register gives it the fuel type WIND.
 -- Change: at_date. Without a change: today's register.
 WITH params AS (
-    SELECT CAST(now() AT TIME ZONE 'Europe/London' AS date) AS at_date
+    SELECT coalesce(CAST(nullif(current_setting('minerecon.at_date', true), '') AS date),
+                    CAST(now() AT TIME ZONE 'Europe/London' AS date)) AS at_date
 ), in_force AS (
     SELECT DISTINCT ON (b.bmu_id) b.*
     FROM params AS p

@@ -2,31 +2,34 @@
 -- Basis: SO-flagged; rows named all_bids_… are of all accepted wind bids. Units: in the figure's name; change is (b - a) / a.
 -- Units of wind are compared over from_date to to_date. Bitcoin is of days and months.
 -- State: state_a and state_b say what is compared; a missing day has no figures.
--- Change: the six things of params. Without a change: the two newest stored days, the two most curtailed units of the
--- 365 days up to the newest, and the two newest months that have a stored day.
-WITH days AS (
-    SELECT array_agg(summary_date ORDER BY summary_date DESC) AS newest FROM (
-        SELECT summary_date FROM minerecon.daily_summaries ORDER BY summary_date DESC LIMIT 2
-    ) AS d
-), months AS (
-    SELECT array_agg(year_month ORDER BY year_month DESC) AS newest FROM (
-        SELECT DISTINCT to_char(CAST(summary_date AS timestamp), 'YYYY-MM') AS year_month
-        FROM minerecon.daily_summaries ORDER BY year_month DESC LIMIT 2
-    ) AS m
-), dates AS (
-    SELECT max(summary_date) - 364 AS from_date, max(summary_date) AS to_date FROM minerecon.daily_summaries
-), units AS (
-    SELECT array_agg(bmu_id ORDER BY mwh DESC, bmu_id) AS top FROM (
-        SELECT u.bmu_id, sum(u.curtailed_mwh) AS mwh
-        FROM dates AS d
-        JOIN minerecon.unit_daily_summaries AS u ON u.settlement_date BETWEEN d.from_date AND d.to_date
-        GROUP BY u.bmu_id ORDER BY mwh DESC, u.bmu_id LIMIT 2
-    ) AS u
-), params AS (
-    SELECT days.newest[2] AS day_a, days.newest[1] AS day_b,
-           units.top[1] AS unit_a, units.top[2] AS unit_b, dates.from_date, dates.to_date,
-           months.newest[2] AS month_a, months.newest[1] AS month_b
-    FROM days, months, units, dates
+-- Change: day_a, day_b, unit_a, unit_b, from_date, to_date, month_a, month_b. Without a change: the two newest stored
+-- days, the two most curtailed units of the 365 days up to the newest, and the two newest months that have a stored day.
+WITH dates AS (
+    SELECT coalesce(CAST(nullif(current_setting('minerecon.from_date', true), '') AS date),
+                    (SELECT max(summary_date) - 364 FROM minerecon.daily_summaries LIMIT 1)) AS from_date,
+           coalesce(CAST(nullif(current_setting('minerecon.to_date', true), '') AS date),
+                    (SELECT max(summary_date) FROM minerecon.daily_summaries LIMIT 1)) AS to_date
+), params AS MATERIALIZED (
+    SELECT d.from_date, d.to_date,
+           coalesce(CAST(nullif(current_setting('minerecon.day_a', true), '') AS date),
+                    (SELECT summary_date FROM minerecon.daily_summaries ORDER BY summary_date DESC OFFSET 1 LIMIT 1)) AS day_a,
+           coalesce(CAST(nullif(current_setting('minerecon.day_b', true), '') AS date),
+                    (SELECT summary_date FROM minerecon.daily_summaries ORDER BY summary_date DESC LIMIT 1)) AS day_b,
+           coalesce(nullif(current_setting('minerecon.unit_a', true), ''),
+                    (SELECT u.bmu_id FROM minerecon.unit_daily_summaries AS u
+                     WHERE u.settlement_date BETWEEN d.from_date AND d.to_date
+                     GROUP BY u.bmu_id ORDER BY sum(u.curtailed_mwh) DESC, u.bmu_id LIMIT 1)) AS unit_a,
+           coalesce(nullif(current_setting('minerecon.unit_b', true), ''),
+                    (SELECT u.bmu_id FROM minerecon.unit_daily_summaries AS u
+                     WHERE u.settlement_date BETWEEN d.from_date AND d.to_date
+                     GROUP BY u.bmu_id ORDER BY sum(u.curtailed_mwh) DESC, u.bmu_id OFFSET 1 LIMIT 1)) AS unit_b,
+           coalesce(nullif(current_setting('minerecon.month_a', true), ''),
+                    (SELECT to_char(CAST(summary_date AS timestamp), 'YYYY-MM') FROM minerecon.daily_summaries
+                     GROUP BY 1 ORDER BY 1 DESC OFFSET 1 LIMIT 1)) AS month_a,
+           coalesce(nullif(current_setting('minerecon.month_b', true), ''),
+                    (SELECT to_char(CAST(summary_date AS timestamp), 'YYYY-MM') FROM minerecon.daily_summaries
+                     GROUP BY 1 ORDER BY 1 DESC LIMIT 1)) AS month_b
+    FROM dates AS d
 ), sides AS (
     SELECT 1 AS place, 'day' AS what, CAST(d.settlement_date AS text) AS name, d.settlement_date = p.day_b AS is_b,
            d.status, d.curtailed_mwh, d.payment_gbp, d.payment_gbp_per_mwh, d.curtailed_share, d.all_bids_mwh,

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bench import end_in_order
 from bench.replay import REPLAY, RETARGETS, differences, expected_figures, serve_replay, stored_figures
 from bench.weekend.clock import LONDON, Clock, why_not
 from bench.weekend.expectations import judge
@@ -245,6 +246,7 @@ def main() -> int:
     plan = Plan(start=given.start, until=until, history_from=given.history_from, outage=outage)
     given.out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
+    end_in_order()
     with tempfile.TemporaryDirectory(prefix="minerecon-weekend-") as name:
         folder = Path(name)
         clock = Clock(folder, plan.start - _BEFORE)
@@ -285,9 +287,9 @@ def _weekend(plan: Plan, clock: Clock, folder: Path) -> Seen:
             stack.callback(watcher.close)
             wait_for(lambda: True, "the daemon", alive)
             weekend.live(watcher)
-        except StuckError as error:
-            weekend.seen.stuck = str(error)
-            print(f"STUCK: {error}", file=sys.stderr)
+        except (StuckError, KeyboardInterrupt) as error:
+            weekend.seen.stuck = str(error) or "it was interrupted"
+            print(f"STUCK: {weekend.seen.stuck}", file=sys.stderr)
         weekend.gather(watcher)
         return weekend.seen
 

@@ -176,7 +176,7 @@ def _line(report: DayReport) -> str:
     f = report.figures
     retries = f" ({report.retry_count} retries)" if report.retry_count else ""
     return (
-        f"{report.day}: {f.state}, {periods_of(report)}, {f.record_count} records, "
+        f"{report.day}: {f.state}, {periods_of(report)}, {f.so_record_count} SO-flagged records, "
         f"{f.curtailed_mwh:,.2f} MWh, £{f.payment_gbp:,.2f}, {report.request_count} requests{retries}, "
         f"{report.seconds:.2f} s"
     )

@@ -20,7 +20,8 @@ def db() -> None:
     is_flag=True,
     help="Print only the statements, for psql, by which a superuser enforces what this role may not.",
 )
-def upgrade(print_superuser_sql: bool) -> None:
+@click.option("--sample", is_flag=True, help="Mark the warehouse, which holds no real data, as the synthetic sample's.")
+def upgrade(print_superuser_sql: bool, sample: bool) -> None:
     """Migrate the warehouse of DATABASE_URL to the newest schema, and set up its roles; follow the closed days.
 
     What the role of DATABASE_URL may not enforce is a warning, with the statements that a superuser should
@@ -31,6 +32,7 @@ def upgrade(print_superuser_sql: bool) -> None:
     from minerecon_dagster.pipeline.closing import follow
     from minerecon_dagster.warehouse import migrate
     from minerecon_dagster.warehouse.roles import superuser_script
+    from minerecon_dagster.warehouse.sample import mark_as_sample
     from minerecon_dagster.warehouse.store import open_warehouse
 
     with services() as settings:
@@ -40,6 +42,8 @@ def upgrade(print_superuser_sql: bool) -> None:
         decisions = read_day_decisions(settings.waivers_file, today=settlement_date(now))
         done = migrate.upgrade(engine, analyst_password=settings.analyst_password)
         followed = follow(engine, decisions.closed, now=now)
+        if sample:
+            mark_as_sample(engine)
         engine.dispose()
     said = f"{done.before or 'empty'} -> {done.after}" if done.before != done.after else f"at {done.after}, up to date"
     click.echo(f"warehouse: {said}", err=print_superuser_sql)

@@ -7,8 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,11 +17,31 @@ from types import FrameType
 
 import click
 
+from minerecon_dagster import places
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.local.services import local_services
 from minerecon_dagster.settings import PROJECT_ROOT, Settings
 
 _GROUP_SECONDS = 5.0
+_SAMPLES_OWN = ("DAGSTER_POSTGRES_URL", "DYNAMODB_DIFFICULTY_TABLE", "MINERECON_ARCHIVE_URL")
+"""What the sample, in its embedded warehouse, has of its own too; the address of another's must not reach it."""
+_PATHS = (
+    "MINERECON_ARCHIVE_URL",
+    "MINERECON_HOME",
+    "MINERECON_WAIVERS",
+    "AWS_CA_BUNDLE",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "CURL_CA_BUNDLE",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "PGPASSFILE",
+    "PGSSLCERT",
+    "PGSSLKEY",
+    "PGSSLROOTCERT",
+)
+"""Variables that may hold a path relative to the folder of the command; Dagster's processes work in another."""
 
 
 @contextmanager
@@ -32,10 +53,11 @@ def services(*, sample: bool = False) -> Iterator[Settings]:
             made of it apart, in ``MINERECON_HOME/sample``.
 
     Raises:
-        ConfigurationError: a setting is wrong, or a service cannot be had.
+        ConfigurationError: a setting is wrong, a service cannot be had, or the sample would reach another's services.
     """
     settings = Settings.from_environ()
     before = dict(os.environ)
+    _say_what_is_not_read(before)
     with ExitStack() as stack:
         stack.callback(_restore, before)
         home = settings.home
@@ -43,6 +65,8 @@ def services(*, sample: bool = False) -> Iterator[Settings]:
             from minerecon_dagster.sample.prices import serve_sample_prices
             from minerecon_dagster.sample.server import serve_sample
 
+            if settings.database_url is None:
+                _keep_the_sample_apart(before)
             home = home / "sample"
             # Whatever the variable says: a real price could only be refused beside synthetic days.
             os.environ["BITCOIN_PRICE_BASE_URL"] = stack.enter_context(serve_sample_prices())
@@ -52,11 +76,16 @@ def services(*, sample: bool = False) -> Iterator[Settings]:
         home.mkdir(parents=True, exist_ok=True)
         if settings.dagster_postgres_url is not None:
             os.environ["DAGSTER_POSTGRES_URL"] = settings.dagster_postgres_url
-        os.environ.setdefault("DAGSTER_HOME", str(_dagster_home()))
+        os.environ["DAGSTER_HOME"] = str(_dagster_home())
+        _make_paths_absolute()
         os.environ.update(stack.enter_context(local_services(home, os.environ)))
+        # Files with variables for code locations: Dagster reads them as it reads `.env`.
+        os.environ.pop("DAGSTER_PROJECT_ENV_FILE_PATHS", None)
+        os.environ[places.SEAL] = places.seal(os.environ)
         started = Settings.from_environ()
-        _prepare_warehouse(started, embedded=settings.database_url is None)
-        if home != settings.home:
+        is_sample = home != settings.home
+        _prepare_warehouse(started, embedded=settings.database_url is None, sample=is_sample)
+        if is_sample:
             load_sample_difficulty()
         yield started
 
@@ -78,14 +107,48 @@ def _restore(environ: dict[str, str]) -> None:
 
 
 def _dagster_home() -> Path:
+    """The folder of ``DAGSTER_HOME``, or the project's."""
+    if os.environ.get("DAGSTER_HOME", "").strip():
+        return places.dagster_home(os.environ)
     if not (PROJECT_ROOT / "dagster.yaml").is_file():
         raise ConfigurationError("DAGSTER_HOME is not set: set it to the folder that holds the project's dagster.yaml")
     return PROJECT_ROOT
 
 
-def _prepare_warehouse(settings: Settings, *, embedded: bool) -> None:
-    """Migrate the embedded warehouse if it is behind; of a given one, only see that it can be reached."""
+def _say_what_is_not_read(environ: Mapping[str, str]) -> None:
+    """A file `.env` that says something else than the environment: whoever wrote it may think that it counts."""
+    folder = Path.cwd()
+    other = [name for name, value in places.read_file(folder).items() if environ.get(name) != value]
+    if other:
+        click.echo(
+            f"{folder / places.FILE} is not read ({', '.join(other)}); name it minerecon.env, and load it by: "
+            "set -a; . ./minerecon.env; set +a",
+            err=True,
+        )
+
+
+def _keep_the_sample_apart(environ: Mapping[str, str]) -> None:
+    """The embedded sample has embedded services only: an address in the environment is of something real."""
+    if given := [name for name in _SAMPLES_OWN if environ.get(name, "").strip()]:
+        raise ConfigurationError(
+            f"the synthetic sample keeps to services of its own: unset {', '.join(given)}, "
+            "or set ELEXON_BASE_URL for real days"
+        )
+
+
+def _make_paths_absolute() -> None:
+    for name in _PATHS:
+        value = os.environ.get(name, "").strip()
+        if value and "://" not in value:
+            os.environ[name] = str(Path(value).expanduser().absolute())
+    if modules := os.environ.get("PYTHONPATH"):
+        os.environ["PYTHONPATH"] = os.pathsep.join(str(Path(p).absolute()) for p in modules.split(os.pathsep) if p)
+
+
+def _prepare_warehouse(settings: Settings, *, embedded: bool, sample: bool) -> None:
+    """Migrate and mark the embedded warehouse; of a given one, only see that it can be reached, and is for this."""
     from minerecon_dagster.warehouse.migrate import is_current, upgrade
+    from minerecon_dagster.warehouse.sample import mark_as_sample, refuse_to_mix
     from minerecon_dagster.warehouse.store import check_reachable, open_warehouse
 
     assert settings.database_url is not None
@@ -94,6 +157,11 @@ def _prepare_warehouse(settings: Settings, *, embedded: bool) -> None:
         check_reachable(engine)
         if embedded and not is_current(engine):
             upgrade(engine)
+        if sample and embedded:
+            mark_as_sample(engine)
+        elif sample and is_current(engine):
+            with engine.connect() as connection:
+                refuse_to_mix(connection, synthetic=True)
     finally:
         engine.dispose()
 
@@ -143,7 +211,6 @@ def ui() -> None:
     given = Settings.from_environ()
     _require_free_port(given.port)
     with services(sample=True) as settings:
-        click.echo(f"Dagster UI: http://127.0.0.1:{settings.port} (Ctrl-C ends it); source: {settings.elexon_base_url}")
         _say_how_analysts_connect(settings, embedded=given.database_url is None)
         dagster = Path(sys.executable).with_name("dagster")
         workspace = PROJECT_ROOT / "workspace.yaml"
@@ -153,8 +220,17 @@ def ui() -> None:
         # At its own level the daemon tells of every look at every sensor; the lines of runs are shown all the same.
         options = ["-h", "127.0.0.1", "-p", str(settings.port), "--log-level", "warning"]
         command = [str(dagster), "dev", "-w", str(workspace), *options]
-        with _serving_reports(settings):
-            code = _run(command, apart=True)
+
+        def compare(is_running: Callable[[], bool]) -> None:
+            from minerecon_dagster.cli.served import compare_places
+
+            if compare_places(f"http://127.0.0.1:{settings.port}/graphql", os.environ[places.SEAL], is_running):
+                url = f"http://127.0.0.1:{settings.port}"
+                click.echo(f"Dagster UI: {url} (Ctrl-C ends it); source: {settings.elexon_base_url}")
+
+        # In a folder of its own, where Dagster's processes find no `.env`: they would take its values for ours.
+        with _serving_reports(settings), tempfile.TemporaryDirectory(prefix="minerecon-ui-") as folder:
+            code = _run(command, apart=True, folder=folder, first=compare)
     sys.exit(code)
 
 
@@ -186,7 +262,13 @@ def _require_free_port(port: int) -> None:
             ) from None
 
 
-def _run(command: Sequence[str], *, apart: bool = False) -> int:
+def _run(
+    command: Sequence[str],
+    *,
+    apart: bool = False,
+    folder: str | None = None,
+    first: Callable[[Callable[[], bool]], None] | None = None,
+) -> int:
     """Run a command to its end, handing SIGTERM and SIGINT on to it; return its exit code as a shell has it.
 
     Args:
@@ -194,13 +276,15 @@ def _run(command: Sequence[str], *, apart: bool = False) -> int:
         apart: give it a process group, to which alone signals go, a closed terminal's too, and end what it leaves
             of that. A Ctrl-C that came from the terminal and from here would be two, and the second one aborts
             an orderly end; one to the command alone would leave its children's work going on.
+        folder: in which it works; None: this process's.
+        first: called as soon as it runs, with what says whether it still does; if it raises, the command is ended.
     """
     if apart and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A script's background commands begin so, and hand it on: Dagster would then heed no signal at all.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         process = subprocess.Popen(  # noqa: S603 - running the user's command is what this is for
-            command, process_group=0 if apart else None
+            command, process_group=0 if apart else None, cwd=folder
         )
     except OSError as error:
         raise ConfigurationError(f"cannot run {command[0]}: {error.strerror}") from None
@@ -217,9 +301,13 @@ def _run(command: Sequence[str], *, apart: bool = False) -> int:
         handled.append(signal.SIGHUP)
     previous = {s: signal.signal(s, forward) for s in handled}
     try:
-        code = process.wait()
-        if apart:
-            _end_group(process.pid)
+        try:
+            if first is not None:
+                first(lambda: process.poll() is None)
+            code = process.wait()
+        finally:
+            if apart:
+                _end_group(process.pid)
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

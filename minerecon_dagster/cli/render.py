@@ -129,7 +129,7 @@ def console() -> Console:
 
 
 def print_days(rows: Sequence[DayRow]) -> None:
-    """Print a table of days: periods, records, MWh, GBP, BTC per model, checks."""
+    """Print a table of days: periods, records, MWh, GBP, BTC per model, all of SO-flagged bids; and checks."""
     models = [model.name for model in MINER_MODELS]
     table = Table(title="Wind curtailment (SO-flagged), per settlement day", title_justify="left")
     table.add_column("day")
@@ -141,12 +141,12 @@ def print_days(rows: Sequence[DayRow]) -> None:
         f = row.figures
         known = f.get("curtailed_mwh") is not None
         passed = row.check_count - len(row.not_passed) - len(row.waived)
-        checks = f"{passed} of {row.check_count} pass"
+        checks = f"{passed} of {row.check_count} pass" if row.check_count else "-"
         table.add_row(
             row.day.isoformat() + (" (synthetic)" if row.is_synthetic else ""),
             row.status,
             f"{f['periods_present']}/{f['periods_expected']}" if known else "-",
-            f"{f['record_count']:,}" if known else "-",
+            f"{f['so_record_count']:,}" if known else "-",
             f"{f['curtailed_mwh']:,.2f}" if known else "-",
             f"{f['payment_gbp']:,.2f}" if known else "-",
             *(f"{row.mined_btc[m]:.8f}" if m in row.mined_btc else "-" for m in models),

@@ -178,6 +178,7 @@ def _report(rows: Sequence[_Row], outcome: Outcome, *, as_json: bool) -> int:
         for row in rows
         if row["action"] == "verify"
         and row["outcome"] == "wrong"
+        and row["before_figures"] is not None  # a missing day's problem has named its one repair already
         and any(is_mendable(p["property"]) for p in _left(row))
     ]
     if mendable:
@@ -274,7 +275,7 @@ def _before_and_after(rows: Sequence[_Row]) -> Table:
     """The totals of several repaired days."""
     from rich.table import Table
 
-    shown = ("rows", "so_mwh", "so_gbp")
+    shown = ("so_rows", "so_mwh", "so_gbp")
     table = Table(title="Repaired days: before and after", title_justify="left")
     table.add_column("day")
     for name in shown:

@@ -32,8 +32,8 @@ from minerecon_dagster.pipeline.checks import Rate
 from minerecon_dagster.pipeline.closing import is_closed
 from minerecon_dagster.pipeline.fetch import CONTROLS, FetchedDay, FetchFailedError
 from minerecon_dagster.pipeline.interpret import DayReading, believed_wind_output
-from minerecon_dagster.pipeline.register import refuse_to_mix
 from minerecon_dagster.pipeline.uncounted import NOTHING_UNCOUNTED, Uncounted, compare_with_register, store_uncounted
+from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.store import cursor, execute_script, statement
 from minerecon_dagster.warehouse.tables import calculation_reconciliation, ingestion_progress, reconciliation_results
 
@@ -176,12 +176,14 @@ def replace_day(
     waivers: Waivers = NO_WAIVERS,
     load: Callable[[str], DayReading | None] = lambda _: None,
     accepted_by: str | None = None,
+    source_changed: Callable[[str], bool] = lambda _: True,
 ) -> tuple[DayFigures, list[Result]]:
     """Replace a day and all that is derived from it, in one transaction that its checks must pass.
 
-    Readers see the old day or the new one. A change of a day that was over before leaves a row in
-    ``restatements``. A day that is stored as built from the very same inputs is checked, and not written
-    again but for the time of the look, unless a check finds that other hands have changed it.
+    Readers see the old day or the new one. A change at the source of a day that was over before leaves a row in
+    ``restatements``; a repair of a fault of our own does not. A day that is stored as built from the very same
+    inputs is checked, and not written again but for the time of the look, unless a check finds that other hands
+    have changed it.
 
     Args:
         engine: the warehouse.
@@ -193,6 +195,7 @@ def replace_day(
         waivers: what is accepted of the day.
         load: reads the archive object of an address; None where it cannot be read.
         accepted_by: who takes what a final day loses too much by to be believed; None where nobody does.
+        source_changed: whether the day's answers say another thing than those of an archive object, given its address.
 
     Returns:
         The day's figures, and the results of all checks (warnings may have failed, and what is waived).
@@ -237,9 +240,14 @@ def replace_day(
         if before is not None and before.built_from == fingerprint and not rebuild:
             connection.execute(statement("day/refresh_daily_summary"), _coverage(reading) | {"now": now})
             results, rates = checked(connection)
-        if not results or any(r.blocks for r in results):
+        if not results or _blocking(results):
             _write_day(connection, fetched, bids, inputs, fingerprint, now)
-            if before is not None and before.periods_due == before.periods_expected:
+            if (
+                before is not None
+                and before.periods_due == before.periods_expected
+                and before.archive_uri != archived.uri  # built again from the same answers: the fault was ours
+                and source_changed(before.archive_uri)
+            ):
                 taker = accepted_by if losses else None
                 change = {**before._mapping, "day": day, "now": now, "run_id": run_id, "accepted_by": taker}
                 connection.execute(statement("day/insert_restatement"), change)
@@ -247,7 +255,7 @@ def replace_day(
         record_progress(connection, reading, archive_uri=archived.uri, synthetic=archived.is_synthetic)
         if fetched.asked:
             record_silence(connection, reading, now=now)
-        if blocking := [r for r in results if r.blocks]:
+        if blocking := _blocking(results):
             raise ChecksFailedError(
                 f"{day}: a check failed and the day was not published, what was stored before is untouched: "
                 + "; ".join(map(str, blocking)),
@@ -257,6 +265,11 @@ def replace_day(
         record_results(connection, day, results, now=now, run_id=run_id)
         record_rates(connection, day, rates, now=now)
         return day_figures(connection, day), results
+
+
+def _blocking(results: Iterable[Result]) -> list[Result]:
+    """What keeps a day from being published. That a later restatement was refused is told, and keeps nothing back."""
+    return [r for r in results if r.blocks and r.checked is not c.RESTATEMENT_BELIEVABLE]
 
 
 def _losses(

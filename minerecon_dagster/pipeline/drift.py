@@ -545,18 +545,6 @@ def source_unchanged(comparison: Comparison) -> Result:
     )
 
 
-def nothing_stored(day: dt.date) -> Result:
-    """The drift of a day of which nothing is stored: there is nothing to look at."""
-    return result(
-        c.SOURCE_UNCHANGED,
-        looked_at=0,
-        expected="a stored day",
-        actual="nothing is stored",
-        repair=f"minerecon reingest {day}",
-        violations=[{"error": "nothing is stored of this day"}],
-    )
-
-
 @dataclass(frozen=True)
 class RegisterLook:
     """The wind farms of the versions in force, beside Elexon's register now."""

@@ -105,6 +105,18 @@ def read_archived(archived: ArchivedDay, sides: tuple[StackSide, ...], *, contro
     )
 
 
+def says_otherwise(before: DayReading, after: DayReading) -> bool:
+    """Whether Elexon's answers about what was published of a day have changed, whatever was made of them.
+
+    What was not published before, or not asked for, and is there now has come, and has not changed.
+    """
+    return any(
+        (slot in before.answers and look.status != "unpublished")
+        and (slot not in after.answers or not before.answers[slot].says_the_same_as(after.answers[slot]))
+        for slot, look in before.looks.items()
+    )
+
+
 def fetch_day(
     day: dt.date,
     *,

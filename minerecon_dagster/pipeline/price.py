@@ -18,8 +18,8 @@ from minerecon_dagster.core.answers import is_synthetic
 from minerecon_dagster.core.checks import Property, Result, result
 from minerecon_dagster.core.errors import SchemaDriftError
 from minerecon_dagster.pipeline.due import ranges
-from minerecon_dagster.pipeline.register import refuse_to_mix
 from minerecon_dagster.warehouse.migrate import require_current
+from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.store import statement
 from minerecon_dagster.warehouse.tables import bitcoin_price_gbp
 

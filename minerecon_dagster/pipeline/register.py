@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, Exists, delete, exists, func, select, text, union_all, update
+from sqlalchemy import Connection, Engine, Exists, delete, exists, func, select, text, update
 
 from minerecon_dagster.core.answers import Answer, is_synthetic
 from minerecon_dagster.core.calendar import settlement_date
@@ -26,8 +26,9 @@ from minerecon_dagster.core.register import (
     one_of_each,
 )
 from minerecon_dagster.core.schema import parse_register
+from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.store import statement, waiting_for_locks
-from minerecon_dagster.warehouse.tables import bitcoin_price_gbp, bm_units, register_refusals
+from minerecon_dagster.warehouse.tables import bm_units, register_refusals
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
     from minerecon_dagster.resources.archive import Archive
@@ -244,22 +245,6 @@ def _rows(answer: Answer) -> list[BmUnit]:
     ]
 
 
-def refuse_to_mix(connection: Connection, *, synthetic: bool) -> None:
-    """A warehouse holds the real register or the synthetic sample's, and days and prices of the same kind only.
-
-    Raises:
-        ConfigurationError: it holds the other kind.
-    """
-    held_rows = [select(table.c.is_synthetic).limit(1) for table in (bm_units, bitcoin_price_gbp)]
-    kind = connection.execute(union_all(*held_rows)).scalar()
-    if kind is not None and kind != synthetic:
-        held, other = ("the synthetic sample", "real") if kind else ("real data", "synthetic")
-        raise ConfigurationError(
-            f"the warehouse holds {held}, and {other} answers are never mixed with it: "
-            "use another DATABASE_URL, or another MINERECON_HOME"
-        )
-
-
 def _disbelief(
     connection: Connection, rows: Sequence[BmUnit], units: Mapping[str, BmUnit], answer: Answer, now: dt.datetime
 ) -> Disbelief | None:
@@ -321,6 +306,7 @@ def _store(engine: Engine, answer: Answer, uri: str) -> RegisterReport:
     with engine.begin() as connection:
         with waiting_for_locks(connection):
             connection.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _REGISTER_LOCK})
+        refuse_to_mix(connection, synthetic=is_synthetic(answer.url))
         current = _in_force(connection)
         found = changes(current, units)
         in_force = bm_units.c.valid_to.is_(None)

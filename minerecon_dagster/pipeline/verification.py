@@ -162,7 +162,12 @@ class Verification:
 
     @property
     def is_trouble(self) -> bool:
-        """Whether the day's figures cannot be relied on: something is wrong at ERROR, or it came to an error."""
+        """Whether the day's figures cannot be relied on: something is wrong at ERROR, or it came to an error.
+
+        A look at a day of which nothing is stored finds no figures, and no fault either.
+        """
+        if self.action == "verify" and self.before is None and self.outcome == "wrong":
+            return False
         return self.outcome == "failed" or any(p.severity == "ERROR" for p in self.left)
 
     def __str__(self) -> str:
@@ -180,6 +185,8 @@ class Verification:
         """The command that mends what is wrong now; None where nothing is."""
         if self.comparison is not None and self.comparison.unseen and not self.repair:
             return f"minerecon verify {self.day}, once Elexon answers"
+        if self.before is None and self.left:
+            return self.left[0].repair
         if self.action == "verify" and any(p.is_mendable for p in self.left):
             return f"minerecon verify {self.day} --action fix"
         return self.left[0].repair if self.left else None

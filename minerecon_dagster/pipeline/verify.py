@@ -33,7 +33,6 @@ from minerecon_dagster.pipeline.drift import (
     Source,
     StoredDay,
     elexon_not_silent,
-    nothing_stored,
     read_stored,
     register_unchanged,
     source_unchanged,
@@ -44,7 +43,6 @@ from minerecon_dagster.pipeline.register import (
     RegisterReport,
     load_register,
     record_register,
-    refuse_to_mix,
     units_of,
 )
 from minerecon_dagster.pipeline.verification import (
@@ -61,6 +59,7 @@ from minerecon_dagster.pipeline.verification import (
     problems_of,
 )
 from minerecon_dagster.pipeline.work import DayReport, Worker
+from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.store import statement
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
@@ -309,10 +308,11 @@ class Verifier:
     def _look(self, day: dt.date, order: Order) -> _Look:
         stored = read_stored(self._engine, day)
         if stored is None:
-            results = [nothing_stored(day)]
-            self._record(day, results)
-            missing = Problem(MISSING, "ERROR", "a stored day", "nothing is stored", 1, f"minerecon reingest {day}")
-            return _Look(None, results, [missing])
+            # No property of the day was evaluated, and none is recorded: a look would make a day that nobody wants one
+            # that fails. If it was tried before, that is on record already.
+            repair = f"minerecon reingest {day}"
+            missing = Problem(MISSING, "ERROR", "a stored day", "nothing is stored", 1, repair)
+            return _Look(None, [], [missing])
         results = self._check(day)
         source = Source(
             day,

@@ -50,12 +50,20 @@ from minerecon_dagster.pipeline.build import (
 from minerecon_dagster.pipeline.checks import Rate
 from minerecon_dagster.pipeline.closing import DayClosedError, close_day, follow
 from minerecon_dagster.pipeline.controls import ControlFigures, boav_figures, ebocf_figures
-from minerecon_dagster.pipeline.fetch import FetchedDay, FetchFailedError, fetch_day, from_archive, read_archived
+from minerecon_dagster.pipeline.fetch import (
+    FetchedDay,
+    FetchFailedError,
+    fetch_day,
+    from_archive,
+    read_archived,
+    says_otherwise,
+)
 from minerecon_dagster.pipeline.interpret import DayReading
 from minerecon_dagster.pipeline.register import RegisterReport, load_register, rebuild_register, record_register
 from minerecon_dagster.pipeline.uncounted import Uncounted, find_uncounted, store_uncounted
 from minerecon_dagster.settings import Settings
 from minerecon_dagster.warehouse.migrate import require_current, sync_reference_data
+from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.store import day_lock, statement
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
@@ -216,6 +224,10 @@ class Worker:
         Raises:
             ConfigurationError: nothing can be done; no further day is tried.
         """
+        if fetch:
+            # Before anything is asked: what cannot be stored is not archived either.
+            with self._engine.connect() as connection:
+                refuse_to_mix(connection, synthetic=is_synthetic(self._source_url))
         ahead: deque[tuple[dt.date, Future[_Fetched]]] = deque()
         todo = iter(days)
         with ThreadPoolExecutor(1, "fetch-ahead") as pool:
@@ -346,6 +358,7 @@ class Worker:
                 waivers=self._decisions.waivers,
                 load=self._reading_at,
                 accepted_by=accepted_by,
+                source_changed=lambda uri: self._says_otherwise(found, uri),
             )
 
         def build_or_refuse() -> tuple[DayFigures, list[Result]]:
@@ -566,3 +579,8 @@ class Worker:
             why = " ".join(str(getattr(error, "orig", None) or error).split())
             self._asked_register = f"; the register was asked in this run in vain: {why}"
             _log.error("the register could not be taken over, the days go on with the versions in force: %s", why)
+
+    def _says_otherwise(self, found: FetchedDay, uri: str) -> bool:
+        """Whether a day's answers say another thing than those that it was built from before; unknown counts as so."""
+        before = self._reading_at(uri)
+        return before is None or says_otherwise(before, found.reading)

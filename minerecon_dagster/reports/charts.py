@@ -53,7 +53,7 @@ class Chart:
     Args:
         name: unique on the page.
         title, summary: plain text.
-        wide, narrow: SVG.
+        wide, narrow: SVG; empty where there is nothing to draw, and the summary says so.
         columns, rows: the numbers that it shows, as text.
         note: what else a reader must know; the basis, the unit.
     """
@@ -66,6 +66,17 @@ class Chart:
     narrow: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
+
+
+def nothing_stored(facts: Facts) -> str:
+    """The sentence in place of a figure of which nothing is known."""
+    return f"Nothing is stored of {'this day' if len(facts.days) == 1 else f'these {len(facts.days)} days'}."
+
+
+def of_days(facts: Facts) -> str:
+    """How many of the days a figure is of, in words."""
+    count = len(facts.days)
+    return f"{len(facts.stored)} of {count} day{'' if count == 1 else 's'}"
 
 
 def energy(facts: Facts) -> Chart:
@@ -86,7 +97,7 @@ def energy(facts: Facts) -> Chart:
         facts.total(lambda d: d.curtailed_mwh),
         max(facts.stored, key=lambda d: d.curtailed_mwh or 0, default=None),
     )
-    summary = f"{total:,.0f} MWh in {len(facts.stored)} stored days"
+    summary = f"{total:,.0f} MWh in {of_days(facts)}"
     if most is not None and most.curtailed_mwh:
         summary += f"; most on {_date(most.day)}, {most.curtailed_mwh:,.0f} MWh"
     return _by_day(
@@ -115,7 +126,8 @@ def payment(facts: Facts) -> Chart:
     paid, refunded = facts.total(lambda d: d.paid_gbp), facts.total(lambda d: d.refunded_gbp)
     return _by_day(
         facts, "payment", "Payments for it, by day",
-        f"£{paid:,.0f} paid to farms, £{refunded:,.0f} paid by farms, £{paid - refunded:,.0f} net.",
+        f"£{paid:,.0f} paid to farms, £{refunded:,.0f} paid by farms, £{paid - refunded:,.0f} net, "
+        f"in {of_days(facts)}.",
         "SO-flagged, in GBP: accepted volume times the bid's price, with its sign. Energy without a price is left out.",
         ("day", "paid £", "paid by farms £", "net £"),
         lambda d: (_text(d.paid_gbp, 2), _text(d.refunded_gbp, 2), _text(d.payment_gbp, 2)),
@@ -135,9 +147,10 @@ def bitcoin(facts: Facts) -> Chart:
         axes.set_ylabel("BTC")
         axes.set_ylim(bottom=0)
 
-    totals = ", ".join(f"{facts.btc(model):,.4f} BTC on {model}" for model in models)
+    known = ((model, facts.btc(model)) for model in models)
+    totals = ", ".join(f"{model}: not known" if btc is None else f"{btc:,.4f} BTC on {model}" for model, btc in known)
     return _by_day(
-        facts, "bitcoin", "Bitcoin that it could have mined, by day", f"{totals}.",
+        facts, "bitcoin", "Bitcoin that it could have mined, by day", f"{totals}, in {of_days(facts)}.",
         "BTC of the SO-flagged energy, by miner model, at each day's network difficulty and block subsidy; as many "
         "machines as the energy feeds.",
         ("day", *(f"{m} BTC" for m in models)),
@@ -214,7 +227,11 @@ def heat_map(facts: Facts) -> Chart:
 
     title = "When it happened: settlement period by day"
     most = max(facts.periods.items(), key=lambda item: item[1], default=None)
-    if most is None or not most[1]:
+    if not facts.stored:
+        summary = nothing_stored(facts)
+    elif most is None:
+        summary = "Of no settlement period of these days it is known."
+    elif not most[1]:
         summary = "No curtailment in any period that is stored."
     else:
         (day, period), mwh = most
@@ -232,7 +249,7 @@ def heat_map(facts: Facts) -> Chart:
         "heat-map", title, summary,
         "SO-flagged MWh per half hour; period 1 begins at 00:00 London time. Hatched: not there (the day has no "
         "such period, or it is not stored).",
-        figure(_WIDE), figure(_NARROW),
+        *(("", "") if most is None else (figure(_WIDE), figure(_NARROW))),
         ("day", "periods there", "with curtailment", "fullest period", "MWh in it"), rows,
     )  # fmt: skip
 
@@ -263,11 +280,13 @@ def farms(facts: Facts) -> Chart:
         f"{together:.0%} of all SO-flagged energy."
         if facts.farms
         else "No wind farm was curtailed in the stored days."
+        if facts.stored
+        else nothing_stored(facts)
     )
     return Chart(
         "farms", title, summary,
         "MWh of SO-flagged bids and share of the total. Units of one farm are together, by the register's names.",
-        figure(_WIDE), figure(_NARROW),
+        *((figure(_WIDE), figure(_NARROW)) if facts.farms else ("", "")),
         ("wind farm", "MWh", "share", "net payment £"),
         [_farm_row(f) for f in facts.farms],
     )  # fmt: skip
@@ -298,6 +317,8 @@ def _by_day(
         _strip(axes, facts.days, width)
         return _svg(drawing, f"{name}-{'wide' if width > _NARROW else 'narrow'}", title, summary)
 
+    if not facts.stored:
+        return Chart(name, title, nothing_stored(facts), note, "", "", (*columns, "state"), [])
     rows = [(d.day.isoformat(), *row(d), d.status) for d in facts.days]
     return Chart(name, title, summary, note, figure(_WIDE), figure(_NARROW), (*columns, "state"), rows)
 

@@ -123,9 +123,10 @@ class Facts:
         """The sum of a figure over the days (all, if not named) that have it."""
         return sum((v for d in (self.days if days is None else days) if (v := figure(d)) is not None), Decimal())
 
-    def btc(self, model: str) -> Decimal:
-        """The Bitcoin of a model over all days that are stored."""
-        return sum((d.mined_btc.get(model, Decimal()) for d in self.days), Decimal())
+    def btc(self, model: str) -> Decimal | None:
+        """The Bitcoin of a model over all days that have it; None where none has."""
+        known = [d.mined_btc[model] for d in self.days if model in d.mined_btc]
+        return sum(known, Decimal()) if known else None
 
     def part(self, first: dt.date, last: dt.date) -> Facts:
         """The same of fewer days; farms are left out, since they cannot be cut."""

@@ -106,6 +106,7 @@ def _render(facts: Facts, title: str, blocks: Sequence[Block], wrong_of: Facts |
             charts.stop_or_mine(facts),
         ],
         restatements=facts.restatements,
+        nothing_stored=None if facts.stored else charts.nothing_stored(facts),
         source=SYNTHETIC_SOURCE if facts.is_synthetic else SOURCE,
         price_source="made up, as everything here is" if facts.is_synthetic else "Coinbase Exchange, daily close",
         made=made,
@@ -167,7 +168,7 @@ def _block(title: str, facts: Facts) -> Block:
     energy, all_bids = facts.total(lambda d: d.curtailed_mwh), facts.total(lambda d: d.all_bids_mwh)
     paid, refunded = facts.total(lambda d: d.paid_gbp), facts.total(lambda d: d.refunded_gbp)
     net = paid - refunded
-    of_days = f"{len(facts.stored)} of {_days(len(facts.days))}"
+    of_days = charts.of_days(facts)
     wind_known = [d for d in facts.stored if d.wind_generation_mwh is not None]
     figures = [
         Figure("Curtailed energy, SO-flagged", f"{energy:,.0f} MWh", f"all bids: {all_bids:,.0f} MWh"),
@@ -177,17 +178,12 @@ def _block(title: str, facts: Facts) -> Block:
     if wind_known:
         known_mwh = facts.total(lambda d: d.curtailed_mwh, wind_known)
         output = facts.total(lambda d: d.wind_generation_mwh, wind_known)
-        share = known_mwh / (output + known_mwh) if output + known_mwh else Decimal()
-        figures.append(
-            Figure(
-                "Share of what the wind offered",
-                f"{share:.1%}",
-                f"of {_days(len(wind_known))}",
-            )
-        )
+        offered = output + known_mwh
+        shown = f"{known_mwh / offered:.1%}" if offered else "-"
+        figures.append(Figure("Share of what the wind offered", shown, f"of {_days(len(wind_known))}"))
     else:
         figures.append(Figure("Share of what the wind offered", "-", "wind output is not known"))
-    figures += [Figure(f"Bitcoin on {m.name}", f"{facts.btc(m.name):,.4f} BTC", of_days) for m in MINER_MODELS]
+    figures += [Figure(f"Bitcoin on {m.name}", _btc(facts.btc(m.name)), of_days) for m in MINER_MODELS]
     sentence = (
         f"{energy:,.0f} MWh were curtailed for system reasons, for £{net:,.0f} net, in {of_days}. "
         f"State: {states(facts)}"
@@ -195,6 +191,10 @@ def _block(title: str, facts: Facts) -> Block:
     if closed := closed_days(facts):
         sentence += f" {closed}"
     return Block(title, sentence, figures)
+
+
+def _btc(amount: Decimal | None) -> str:
+    return "-" if amount is None else f"{amount:,.4f} BTC"
 
 
 @cache

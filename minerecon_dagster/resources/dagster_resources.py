@@ -24,6 +24,15 @@ if TYPE_CHECKING:
     from minerecon_dagster.resources.price import PriceSource
 
 
+PLACES = "places"
+
+
+class PlacesResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The addresses that the code location uses, as fingerprints: `minerecon ui` compares them with what it has set."""
+
+    fingerprints: dict[str, str]
+
+
 class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The PostgreSQL warehouse of ``DATABASE_URL``."""
 

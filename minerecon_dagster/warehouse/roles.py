@@ -25,6 +25,7 @@ PIPELINE = "minerecon_pipeline"
 _SQL = Path(__file__).parent / "sql" / "roles"
 _ROUNDS = 10
 _LOCK_TIMEOUT = "30s"
+_KNOWS_TRANSACTION_TIMEOUT = 170000
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,9 @@ def enforce(connection: PostgresConnection) -> list[NotEnforced]:
     tried: set[str] = set()
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, false)", (_LOCK_TIMEOUT,))
-        cursor.execute("SET statement_timeout = 0")
+        cursor.execute("SET statement_timeout = 0")  # the role's own limits are for its ordinary work
+        if connection.server_version >= _KNOWS_TRANSACTION_TIMEOUT:
+            cursor.execute("SET transaction_timeout = 0")
         for _ in range(_ROUNDS):
             left_over = not_enforced(connection)
             todo = [found.statement for found in left_over if found.statement not in tried]

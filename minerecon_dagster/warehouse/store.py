@@ -23,7 +23,7 @@ from minerecon_dagster.warehouse.roles import PIPELINE
 
 
 class WarehouseError(MinereconError, SQLAlchemyError):
-    """The server ended a statement at a time limit; ``str()`` is one clear line, with what to do."""
+    """The server ended a statement at a time limit, or a wait; ``str()`` is one clear line, with what to do."""
 
 
 _log = logging.getLogger(__name__)
@@ -93,8 +93,14 @@ def open_warehouse(url: str, *, as_owner: bool = False) -> Engine:
 
 
 def _raise_at_a_time_limit(error: BaseException, role: str | None) -> None:
-    if isinstance(error, psycopg2.Error) and error.pgcode in _AT_A_TIME_LIMIT:
-        says = " ".join(str(error).split())
+    if not isinstance(error, psycopg2.Error):
+        return
+    says = " ".join(str(error).split())
+    if error.pgcode == errorcodes.LOCK_NOT_AVAILABLE:
+        raise WarehouseError(
+            f"another session holds what a statement needs: {says}; wait for it or end it, and try again"
+        ) from error
+    if error.pgcode in _AT_A_TIME_LIMIT:
         whose = f"role {role}" if role else "the role of DATABASE_URL"
         raise WarehouseError(
             f"the warehouse ended a statement of {whose}: {says}; if that is a limit of the role, lift it: "
@@ -166,9 +172,9 @@ def day_lock(engine: Engine, day: dt.date, *, wait_s: float = LONGEST_WAIT_S) ->
         try:
             wait_for_locks(connection, wait_s)
             connection.execute(text("INSERT INTO minerecon.day_locks (settlement_date) VALUES (:day)"), {"day": day})
-        except OperationalError as error:
+        except WarehouseError as error:
             transaction.rollback()
-            if getattr(error.orig, "pgcode", None) != errorcodes.LOCK_NOT_AVAILABLE:
+            if getattr(error.__cause__, "pgcode", None) != errorcodes.LOCK_NOT_AVAILABLE:
                 raise
             raise ConfigurationError(
                 f"{day}: another run has worked on this day for {int(wait_s)} s; wait for it or end it, and try again"

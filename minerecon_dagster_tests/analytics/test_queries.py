@@ -32,13 +32,25 @@ OUR_OWN = {"archive_uri", "fetched_at", "answer_sha256", "detected_at", "old_arc
 
 INTRODUCTION = f"""# Fifteen questions
 
-Each is a file of `queries/`: one statement, which any reader of the warehouse may run as it is, and change at its
-top, in `params`. Without a change it asks about the newest stored data. Figures are rounded for reading; take the
-`round()` away for exact ones.
+Each is a file of `queries/`: one statement, which any reader of the warehouse may run as it is. Without a change it
+asks about the newest stored data. Figures are rounded for reading; take the `round()` away for exact ones.
 
     psql "$URL" -f queries/01_yesterday_month_year.sql
 
     pandas.read_sql(open("queries/01_yesterday_month_year.sql").read(), connection)
+
+What can be changed stands behind *Change*, and nobody has to edit for it. In psql, as variables, through
+`queries/variables.psql`:
+
+    psql "$URL" -v day=2025-03-28 -f queries/variables.psql -f queries/01_yesterday_month_year.sql
+    psql "$URL" -v models=S9,M20S -v from_month=2025-01 -f queries/variables.psql -f queries/08_stop_or_mine.sql
+
+In any tool, as settings of the session, until they are set to nothing again:
+
+    SET minerecon.day = '2025-03-28';    -- several values: 'S9,M20S'; sources of question 13: with | between them
+
+Or edit the file: put a value in place of a default or of the whole `coalesce(…)` around it. Each is one value, whatever
+stands there, so that no figure is multiplied.
 
 The answers below are of the bundled sample: **made up**, four days of twelve wind units, so that most days of a month
 are missing, and say so. Long tables are cut. What differs from run to run is shown as `…`.

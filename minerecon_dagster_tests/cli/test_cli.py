@@ -47,6 +47,11 @@ def test_a_day_is_fetched_built_and_checked_with_exit_code_0_and_json_for_machin
     again = minerecon("reingest", str(DAY), "--from-archive")
     assert again.code == 0
     assert "0 requests" in again.err
+    # One basis in the table and in the line: the records are those of the MWh beside them.
+    assert day["so_record_count"] < day["record_count"]
+    assert f", {day['so_record_count']} SO-flagged records, " in again.err
+    assert f" {day['so_record_count']:,} " in again.out
+    assert f" {day['record_count']:,} " not in again.out
     assert "2025-03-28 (synthetic)" in again.out
     assert "complete" in again.out
 

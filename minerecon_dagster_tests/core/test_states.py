@@ -288,6 +288,13 @@ def test_a_missing_control_total_makes_the_day_failing() -> None:
     assert (verdict.state, verdict.controls_missing) == ("failing", ("offer",))
 
 
+def test_a_missing_control_total_that_a_person_accepts_does_not_and_is_still_named() -> None:
+    verdict = judge(looks(), controls_missing=["bid", "offer"], controls_waived=True)
+    assert (verdict.state, verdict.controls_missing) == ("final", ("bid", "offer"))
+    assert judge(looks(bid_40="failed"), controls_missing=["bid"], controls_waived=True).state == "failing"
+    assert judge(looks(bid_40="unpublished"), controls_missing=["bid"], controls_waived=True).state == "incomplete"
+
+
 def test_a_day_of_50_periods_needs_all_50() -> None:
     day = dt.date(2025, 10, 26)
     now = calendar.rerun_done_at(day) + dt.timedelta(hours=1)

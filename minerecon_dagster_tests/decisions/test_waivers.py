@@ -156,3 +156,36 @@ def test_every_reviewed_unit_says_what_it_is_and_who_has_looked() -> None:
     for bmu_id, unit in units.items():
         assert bmu_id == unit.bmu_id
         assert all(text.strip() for text in (unit.name, unit.what, unit.reason, unit.reviewed_by))
+
+
+OF_CONTROL = WHOLE_DAY.replace("control_totals.boav_wind_volume", "completeness.control_total_present")
+UNKNOWN = {"control_total": "BOAV bid", "error": "it did not come"}
+
+
+def blind(checked: c.Property, *more: dict[str, object]) -> Result:
+    return result(checked, looked_at=0, expected="x", actual="y", repair="z", violations=[UNKNOWN, *more])
+
+
+@pytest.mark.parametrize("checked", sorted(c.NEED_CONTROL_TOTAL, key=lambda p: p.name), ids=lambda p: p.name)
+def test_the_waiver_of_a_control_total_covers_what_could_not_look_without_it(
+    tmp_path: Path, checked: c.Property
+) -> None:
+    (found,) = waivers(tmp_path, OF_CONTROL).applied(DAY, [blind(checked)], today=TODAY)
+    assert found.is_waived
+    assert not found.blocks
+    assert found.waived_until == TODAY
+    (lapsed,) = waivers(tmp_path, OF_CONTROL).applied(DAY, [blind(checked)], today=TODAY + dt.timedelta(days=1))
+    assert not lapsed.is_waived
+
+
+def test_what_is_found_wrong_all_the_same_is_not_covered(tmp_path: Path) -> None:
+    wrong_unit: dict[str, object] = {"bmu_id": "T_B-1", "stack_side": "offer"}
+    (found,) = waivers(tmp_path, OF_CONTROL).applied(DAY, [blind(c.BOAV_WIND_VOLUME, wrong_unit)], today=TODAY)
+    assert found.blocks
+    assert list(found.violations) == [wrong_unit]
+    assert "1 waived (completeness.control_total_present until 2026-01-10)" in found.actual
+
+
+def test_cashflows_that_are_not_known_are_not_covered_by_it(tmp_path: Path) -> None:
+    failed = blind(c.EBOCF_WIND_CASHFLOW)
+    assert waivers(tmp_path, OF_CONTROL).applied(DAY, [failed], today=TODAY) == [failed]

@@ -20,6 +20,7 @@ from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.resources.dagster_resources import ClockResource
 from minerecon_dagster.resources.difficulty import DifficultyTable
 from minerecon_dagster.warehouse import migrate
+from minerecon_dagster.warehouse.sample import mark_as_sample
 from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster_tests.fake_elexon import fake_elexon
 from minerecon_dagster_tests.pipeline.conftest import DAY, OUR_TIMES, Project, difficulty_table, not_done
@@ -141,6 +142,7 @@ def template(
     ):
         engine = open_warehouse(url, as_owner=True)
         migrate.upgrade(engine)
+        mark_as_sample(engine)
         archive_url = str(tmp_path_factory.mktemp("faults") / "archive")
         for variable, value in (embedded_environ | _environ(url, elexon.base_url, archive_url)).items():
             patch.setenv(variable, value)
@@ -197,16 +199,16 @@ def _heal(world: World) -> None:
     world.elexon.world.respelt = {}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the test last that asks whether every check was turned red: after the faults of all modules."""
+    items.sort(key=lambda item: item.name.startswith("test_every_mode_has_a_fault"))
+
+
 FAULTS = pytest.StashKey[list[tuple[int, str, str, str]]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[FAULTS] = []
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The test that every check was turned red comes after all faults, whatever module they are in."""
-    items.sort(key=lambda item: item.name == "test_every_mode_has_a_fault_and_every_check_was_turned_red")
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -36,6 +36,7 @@ from minerecon_dagster.resources.difficulty import DifficultyTable
 from minerecon_dagster.resources.elexon import ElexonClient
 from minerecon_dagster.resources.rate_limit import RateLimiter
 from minerecon_dagster.warehouse import migrate
+from minerecon_dagster.warehouse.sample import mark_as_sample
 from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster_tests.fake_elexon import NO_ROWS, FakeElexon, Fault, fake_elexon, stack_path
 from minerecon_dagster_tests.pipeline.conftest import DAY, Project
@@ -122,6 +123,7 @@ def filled(
         with database(embedded_environ["DATABASE_URL"]) as url:
             engine = open_warehouse(url, as_owner=True)
             migrate.upgrade(engine)
+            mark_as_sample(engine)
             table = DifficultyTable(difficulty_table, region=embedded_environ["AWS_REGION"])
             made = Stored(engine, tmp_path_factory.mktemp("filled") / "archive", elexon, table)
             with contextlib.closing(made.worker(from_archive=False)) as worker:

@@ -374,7 +374,7 @@ def test_a_sign_that_is_turned_round_is_found_at_every_unit() -> None:
 
 def test_cashflows_without_a_row_are_not_taken_for_a_day_without_payments() -> None:
     rows = rows_of() | {BID_FLOWS: []}
-    assert failing(read(rows)) == {"ebocf_wind_cashflow"}
+    assert failing(read(rows)) == {"controls_not_silent", "ebocf_wind_cashflow"}
 
 
 def test_cashflows_of_other_fuels_and_of_offers_are_nobodys_business_here() -> None:

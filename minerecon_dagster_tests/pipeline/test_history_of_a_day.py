@@ -86,6 +86,9 @@ def test_the_growth_of_a_day_in_progress_is_no_restatement(project: Project) -> 
     assert project.sql("SELECT count(*) FROM minerecon.restatements") == [(0,)]
 
 
+CHANGES = "SELECT old_state, old_curtailed_mwh, new_curtailed_mwh FROM minerecon.restatements ORDER BY restatement_id"
+
+
 def test_periods_that_vanish_keep_their_rows_and_are_no_restatement(project: Project) -> None:
     project.ingest()
     before = project.content()["curtailment_records"]
@@ -96,19 +99,59 @@ def test_periods_that_vanish_keep_their_rows_and_are_no_restatement(project: Pro
     project.elexon.world.hide.clear()
     project.ingest()
     assert project.status() == "complete"
-    assert project.sql("SELECT count(*) FROM minerecon.restatements") == [(0,)]
+    assert project.sql(CHANGES) == []
 
 
-def test_periods_that_are_published_late_are_a_restatement(project: Project) -> None:
-    project.elexon.world.hide[DAY, "bid"] = set(range(40, 49))
+def test_a_repair_of_an_incomplete_day_or_of_a_part_of_it_is_no_change_at_the_source(project: Project) -> None:
+    project.elexon.world.hide[DAY, "bid"] = set(range(20, 30))
     project.ingest()
+    assert project.status() == "incomplete"
+    project.elexon.world.hide[DAY, "bid"] = set(range(20, 25))
+    project.ingest(periods="25-29")
     project.elexon.world.hide.clear()
     project.ingest()
-    ((state, was, now),) = project.sql(
-        "SELECT old_state, old_curtailed_mwh, new_curtailed_mwh FROM minerecon.restatements"
+    assert project.status() == "complete"
+    assert project.sql(CHANGES) == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "DELETE FROM minerecon.curtailment_records WHERE settlement_period = 30",
+        "UPDATE minerecon.daily_summaries SET curtailed_mwh = curtailed_mwh + 1, built_from = 'typed in'",
+    ],
+)
+@pytest.mark.parametrize("repair", [{}, {"from_archive": True}, {"force": True}], ids=["ingest", "archive", "force"])
+def test_a_repair_of_a_fault_of_our_own_is_no_change_at_the_source(
+    project: Project, fault: str, repair: dict[str, bool]
+) -> None:
+    project.ingest()
+    before = project.content()
+    project.sql_write(fault)
+    project.ingest(**repair)
+    assert project.content() == before
+    assert project.sql(CHANGES) == []
+
+
+def test_a_unit_that_the_register_has_lost_or_got_is_no_change_at_the_source(project: Project) -> None:
+    project.ingest()
+    ((unit,),) = project.sql(
+        "SELECT bmu_id FROM minerecon.curtailment_records WHERE so_flag GROUP BY bmu_id ORDER BY count(*) DESC LIMIT 1"
     )
-    assert state == "incomplete"
-    assert was < now
+    project.sql_write("UPDATE minerecon.bm_units SET fuel_type = NULL WHERE bmu_id = :unit", unit=unit)
+    ((before,),) = project.sql("SELECT curtailed_mwh FROM minerecon.daily_summaries")
+    project.ingest(force=True)
+    ((after,),) = project.sql("SELECT curtailed_mwh FROM minerecon.daily_summaries")
+    assert after < before
+    assert project.sql(CHANGES) == []
+
+
+def test_a_change_whose_earlier_answers_are_lost_is_told_as_one_of_the_source(project: Project) -> None:
+    project.ingest()
+    project.elexon.world.revise[DAY] = 1.004
+    project.sql_write("UPDATE minerecon.daily_summaries SET archive_uri = 'elsewhere/1.zip'")
+    project.ingest(force=True)
+    assert len(project.sql(CHANGES)) == 1
 
 
 def test_a_look_after_the_rerun_that_brings_nothing_new_makes_the_day_final(project: Project) -> None:

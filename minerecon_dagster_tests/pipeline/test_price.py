@@ -18,7 +18,6 @@ from minerecon_dagster.core.errors import ConfigurationError, PermanentSourceErr
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.jobs import REFRESH_PRICES
 from minerecon_dagster.pipeline.price import RECENT_DAYS, days_to_price, prices_known, refresh_prices
-from minerecon_dagster.pipeline.register import refuse_to_mix
 from minerecon_dagster.resources.dagster_resources import (
     ClockResource,
     ElexonResource,
@@ -28,6 +27,7 @@ from minerecon_dagster.resources.dagster_resources import (
 from minerecon_dagster.resources.price import DailyPrice, PriceSource
 from minerecon_dagster.sample.prices import serve_sample_prices, synthetic_price_gbp
 from minerecon_dagster.schedules import MOST_PRICE_RUNS, build_price_schedule
+from minerecon_dagster.warehouse.sample import refuse_to_mix
 
 D = dt.date.fromisoformat
 ONE_DAY = dt.timedelta(days=1)

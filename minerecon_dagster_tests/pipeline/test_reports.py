@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,9 +16,15 @@ import dagster as dg
 import pytest
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
+from minerecon_dagster.assets import exports as assets_exports
 from minerecon_dagster.assets.reports import LATEST_REPORT, MONTHLY_REPORT
+from minerecon_dagster.cli.days import _outcome
 from minerecon_dagster.cli.reports import serve_reports
+from minerecon_dagster.core.errors import ArchiveError
+from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.definitions import build_defs
+from minerecon_dagster.pipeline.export_files import ExportError
+from minerecon_dagster.reports import publish
 from minerecon_dagster.reports.publish import publish_latest, publish_month
 from minerecon_dagster.resources.archive import open_store
 from minerecon_dagster.resources.dagster_resources import ClockResource
@@ -223,3 +230,59 @@ def test_a_browser_draws_it_without_a_network_and_without_an_error(months: Proje
         )  # fmt: skip
         assert "CONSOLE" not in done.stderr
         assert picture.stat().st_size > 50_000
+
+
+def test_a_month_that_cannot_be_drawn_or_exported_is_named_and_keeps_no_other_back(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.ingest(DAY)
+
+    def but_of_february(real: Callable[..., object], error: Exception) -> Callable[..., object]:
+        def made(engine: object, store: object, month: str, *rest: object) -> object:
+            if month == "2025-02":
+                raise error
+            return real(engine, store, month, *rest)
+
+        return made
+
+    lost = ArchiveError("the disk is full")
+    monkeypatch.setattr(publish, "publish_month", but_of_february(publish.publish_month, lost))
+    wide = ExportError("energy_mwh: it does not fit")
+    monkeypatch.setattr(assets_exports, "export_month", but_of_february(assets_exports.export_month, wide))
+    months = {ASSET_PARTITION_RANGE_START_TAG: "2025-02", ASSET_PARTITION_RANGE_END_TAG: "2025-03"}
+    for job, asset, why in (("report_months", MONTHLY_REPORT, lost), ("export_months", assets_exports.EXPORTS, wide)):
+        result = (
+            build_defs()
+            .resolve_job_def(job)
+            .execute_in_process(instance=project.instance, tags=months, raise_on_error=False)
+        )
+        made = project.instance.fetch_materializations(dg.AssetRecordsFilter(asset_key=asset), limit=9).records
+        assert [record.partition_key for record in made] == ["2025-03"]
+        (failure,) = [event.step_failure_data.user_failure_data for event in result.get_step_failure_events()]
+        assert failure is not None
+        assert Unfinished.from_metadata(failure.metadata) == Unfinished(months={"2025-02": f"2025-02: {why}"})
+        outcome = _outcome(result)
+        assert (outcome.problem, list(outcome.not_done)) == (f"2025-02: {why}", ["2025-02"])
+
+
+def test_where_nothing_is_stored_each_part_says_so_and_no_figure_is_0(project: Project) -> None:
+    store = open_store(str(project.archive._store.root))
+    publish_latest(project.engine, store, NOW)
+    body = store.read("reports/latest.html").decode()
+    page = Page(body)
+    assert page.words.count("Nothing is stored of these 90 days.") == 7, "six charts, and what Elexon changed"
+    assert page.words.count("Nothing is stored: no figure stands in for it.") == 3
+    assert "90 missing, of 90 days." in page.words
+    assert "<svg" not in body
+    for zero in ("0 MWh", "£0", "0.0000 BTC", "No wind farm was curtailed", "No change of a day"):
+        assert zero not in page.words
+
+
+def test_of_days_that_are_partly_known_each_sentence_says_of_how_many_it_speaks(months: Project) -> None:
+    months.sql_write("DELETE FROM minerecon.bitcoin_daily_summaries WHERE miner_model = 'S9'")
+    page = Page(body_of(months))
+    ((mwh, paid),) = months.sql("SELECT sum(curtailed_mwh), sum(paid_gbp) FROM minerecon.daily_summaries")
+    assert f"{mwh:,.0f} MWh in 2 of 31 days; most on" in page.words
+    assert re.search(rf"£{paid:,.0f} paid to farms, .* net, in 2 of 31 days\.", page.words)
+    assert "S9: not known" in page.words
+    assert "0.0000 BTC" not in page.words

@@ -20,6 +20,7 @@ from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.jobs import SPOT_FIX, SPOT_FIX_OP, VERIFY, VERIFY_OP
 from minerecon_dagster.pipeline.verification import FOR_A_PERSON, MENDABLE, REBUILT, REFETCHED
 from minerecon_dagster.resources.dagster_resources import ClockResource
+from minerecon_dagster.warehouse.store import sql
 from minerecon_dagster_tests.fake_elexon import Fault, boav_path, stack_path
 from minerecon_dagster_tests.pipeline.conftest import DAY, Project, not_done
 from minerecon_dagster_tests.pipeline.test_one_day import fake_clock
@@ -424,10 +425,59 @@ def test_rows_that_vanish_replace_nothing_and_are_told_as_silence(
 # What is missing, incomplete, or in progress.
 
 
+def wanted(project: Project) -> list[tuple[Any, ...]]:
+    """All that says which days are wanted, and of which somebody is told."""
+    today = {"today": dt.date(2025, 4, 10), "first_day": dt.date(2025, 1, 1)}
+    mendable = sorted(MENDABLE)
+    return [
+        ("status", *project.sql("SELECT settlement_date, status FROM analytics.reconciliation_status")),
+        ("to ingest", *project.sql(sql("schedule/days_to_ingest"), **today, catch_up_days=3)),
+        ("to retry", *project.sql(sql("schedule/days_to_retry"), **today, mendable=mendable)),
+        ("alerts", *[row[:4] for row in project.sql(sql("alerts/failing"), today=today["today"])]),
+        ("inventory", *project.sql(sql("inventory/days"), first_day=DAY, last_day=SATURDAY)),
+    ]
+
+
+@pytest.mark.parametrize("is_down", [False, True], ids=["Elexon answers", "Elexon is down"])
+def test_a_look_at_a_day_that_was_never_stored_changes_nothing_that_is_wanted(
+    project: Project, looks: Looks, is_down: bool
+) -> None:
+    project.ingest(SATURDAY)
+    before = wanted(project)
+    project.elexon.faults = lambda _: Fault(400) if is_down else None
+    for sampling in ("full", "controls"):
+        # No fault of a run either, of which somebody would be told.
+        row = looks.right(sampling=sampling)
+        assert (row["outcome"], names(row["problems"])) == ("wrong", {"missing"})
+        assert {problem["repair"] for problem in row["problems"]} == {f"minerecon reingest {DAY}"}
+    assert wanted(project) == before
+    assert (DAY,) not in before[1]
+
+
+def test_what_an_earlier_version_recorded_of_such_a_look_makes_the_day_wanted_no_longer(project: Project) -> None:
+    project.ingest(SATURDAY)
+    before = wanted(project)
+    project.sql_write(
+        "INSERT INTO minerecon.reconciliation_results (settlement_date, check_family, check_name, passed, severity,"
+        " looked_at, violation_count, violations, repair, evaluated_at) VALUES (:d, 'drift', 'source_unchanged',"
+        " false, 'ERROR', 0, 1, '[]', 'minerecon reingest 2025-03-28', now())",
+        d=DAY,
+    )
+    assert wanted(project) == before
+
+
+def test_a_look_leaves_a_day_failing_that_was_tried_in_vain(project: Project, looks: Looks) -> None:
+    project.elexon.faults = lambda path: Fault(400) if path == stack_path("bid", DAY, 24) else None
+    project.run(DAY)
+    before = wanted(project)
+    assert project.status() == "failing"
+    looks.right()
+    assert wanted(project) == before
+
+
 def test_a_day_that_is_missing_is_a_problem_that_ordinary_ingestion_mends(project: Project, looks: Looks) -> None:
-    row = looks.wrong()
+    row = looks.right()
     assert (row["outcome"], names(row["problems"]), row["before_figures"]) == ("wrong", {"missing"}, None)
-    assert looks.result(DRIFT)[:2] == (False, 0)
     row = looks.right(action="fix")
     assert (row["outcome"], row["repair"], row["problems_left"]) == ("repaired", "ingested", [])
     assert row["after_figures"]["rows"] == len(project.content()["curtailment_records"])

@@ -21,6 +21,7 @@ LEFT JOIN (
     JOIN minerecon.reconciliation_results AS e USING (result_id)
     WHERE l.scope = 'day' AND NOT l.passed
       AND l.settlement_date NOT IN (SELECT u.settlement_date FROM minerecon.unavailable_days AS u)
+      AND (l.check_family <> 'drift' OR l.settlement_date IN (SELECT summary_date FROM minerecon.daily_summaries))
     GROUP BY l.settlement_date
 ) AS problems ON problems.settlement_date = CAST(calendar.day AS date)
 ORDER BY calendar.day;

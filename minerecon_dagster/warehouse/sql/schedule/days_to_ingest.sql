@@ -7,6 +7,8 @@ FROM (
     SELECT summary_date AS settlement_date FROM minerecon.daily_summaries
     UNION SELECT settlement_date FROM minerecon.ingestion_progress
     UNION SELECT settlement_date FROM minerecon.reconciliation_results
+          -- Not the first day of a month or year whose sums were looked at, and no look at a day that is not stored.
+          WHERE scope = 'day' AND check_family <> 'drift'
     UNION SELECT CAST(:today AS date) - n FROM generate_series(1, :catch_up_days) AS n
     EXCEPT SELECT summary_date FROM minerecon.daily_summaries
            WHERE is_final

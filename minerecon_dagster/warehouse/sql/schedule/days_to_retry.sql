@@ -19,6 +19,7 @@ FROM (
       AND (check_family <> 'completeness' OR settlement_date NOT IN (
           SELECT settlement_date FROM minerecon.unanswered_days
       ))
+      AND (check_family <> 'drift' OR settlement_date IN (SELECT summary_date FROM minerecon.daily_summaries))
     UNION
     SELECT settlement_date
     FROM minerecon.ingestion_progress
