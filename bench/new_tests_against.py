@@ -151,7 +151,9 @@ def _pytest(tree: Path, scratch: Path, *arguments: str, asked: Iterable[str] | N
     (scratch / "plugin" / "new_tests_plugin.py").write_text(PLUGIN, "utf-8")
     seen, wanted = scratch / "seen.jsonl", scratch / "asked.json"
     seen.unlink(missing_ok=True)
-    given = environ(tree) | {"SEEN": str(seen)}
+    # A pytest around this one tells its own about itself by these.
+    inherited = {name: value for name, value in environ(tree).items() if not name.startswith("PYTEST_")}
+    given = inherited | {"SEEN": str(seen)}
     given["PYTHONPATH"] = os.pathsep.join((str(tree), str(scratch / "plugin")))
     if asked is not None:
         wanted.write_text(json.dumps(sorted(asked)), "utf-8")

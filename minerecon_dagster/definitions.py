@@ -127,7 +127,6 @@ def defs() -> dg.Definitions:
         MisplacedError: it would use others.
     """
     places.check(os.environ, Path.cwd())
-    if os.environ.get("DAGSTER_HOME", "").strip():
-        places.dagster_home(os.environ)
+    places.require_dagster_yaml(os.environ)
     used = places.fingerprints(os.environ)
     return build_defs({PLACES: PlacesResource(fingerprints=used)} if used else None)

@@ -121,6 +121,17 @@ def dagster_home(environ: Mapping[str, str]) -> Path:
     )
 
 
+def require_dagster_yaml(environ: Mapping[str, str]) -> None:
+    """Refuse a ``DAGSTER_HOME`` without a ``dagster.yaml``; one that somebody has written may keep what it says.
+
+    Raises:
+        MisplacedError: it has none.
+    """
+    home = environ.get("DAGSTER_HOME", "").strip()
+    if home and not (Path(home).expanduser() / "dagster.yaml").is_file():
+        dagster_home(environ)
+
+
 def _keeps_storage_in_postgres(file: Path) -> bool:
     """By the project's own storage, or Dagster's own, with the address from the environment."""
     import yaml  # type: ignore[import-untyped]  # Dagster brings it, without its types

@@ -375,6 +375,7 @@ KINDS: tuple[tuple[str, dict[str, str], tuple[Step, ...], Step, str], ...] = (
     ),
     ("report_months", MONTH_OF_IT, (made(EXPORTS, "2025-03"),), made(MONTHLY_REPORT, "2025-03"), "it was made since"),
     ("report_latest", NOBODY, (made(MONTHLY_REPORT, "2025-03"),), made(LATEST_REPORT), "it was made since"),
+    ("accept_register", NOBODY, (done("bm_units_refresh"),), done("accept_register"), GOOD_RUN),
     (
         "bm_units_refresh",
         NOBODY,

@@ -85,6 +85,14 @@ def test_a_dagster_home_must_be_one_that_keeps_its_storage_in_postgres(tmp_path:
         places.dagster_home({"DAGSTER_HOME": "here"})
 
 
+def test_definitions_load_on_an_instance_that_somebody_has_described_and_on_no_other(tmp_path: Path) -> None:
+    places.require_dagster_yaml({})
+    with pytest.raises(places.MisplacedError, match=r"has no dagster\.yaml"):
+        places.require_dagster_yaml({"DAGSTER_HOME": str(tmp_path)})
+    (tmp_path / "dagster.yaml").write_text("storage: {sqlite: {base_dir: /tmp/x}}")
+    places.require_dagster_yaml({"DAGSTER_HOME": str(tmp_path)})
+
+
 @contextmanager
 def answering(*locations: dict[str, Any]) -> Iterator[str]:
     """A server whose code location is first this, then that; the last for good."""

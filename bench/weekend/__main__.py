@@ -103,12 +103,13 @@ class Weekend:
     def live(self, watcher: Watcher) -> None:
         """From the start to the end, step by step."""
         plan = self.plan
+        self._as_left_by_what_went_before()
         self.clock.move_to(plan.start - dt.timedelta(minutes=4))
         watcher.wait_until_known()
         watcher.settle({})
         ticks = watcher.due_times(plan.start - dt.timedelta(seconds=1), plan.until)
         events: dict[dt.datetime, list[tuple[str, Callable[[], None]]]] = {}
-        for at, name, act in self._events():
+        for at, name, act in sorted(self._events(), key=lambda event: event[0]):
             if plan.start <= at <= plan.until:
                 events.setdefault(at.astimezone(dt.UTC), []).append((name, act))
         for at in sorted({*ticks, *events}):
@@ -122,6 +123,19 @@ class Weekend:
             self._look()
             self._say(at, ticks.get(at, []), time.monotonic() - began)
         self._missing(watcher, ticks)
+
+    def _as_left_by_what_went_before(self) -> None:
+        """A part that begins in the middle of an outage begins with it."""
+        plan = self.plan
+        for (first, last), fails in ((plan.outage, self._falls_silent), (plan.price_outage, self._prices_go_away)):
+            if first < plan.start < last:
+                fails()
+
+    def _falls_silent(self) -> None:
+        self.proxy.fault = Fault(silent=True)
+
+    def _prices_go_away(self) -> None:
+        self.prices.is_away = True
 
     def gather(self, watcher: Watcher | None) -> None:
         """What was seen, as far as it went."""
@@ -162,14 +176,14 @@ class Weekend:
             fault(Fault(late={SATURDAY: plan.late_periods})),
         )
         yield plan.late[1], "they are there", fault(Fault())
-        yield plan.outage[0], "the source falls silent: stack, BOAV and EBOCF without rows", fault(Fault(silent=True))
+        yield plan.outage[0], "the source falls silent: stack, BOAV and EBOCF without rows", self._falls_silent
         asked = ("status", "--from", SUNDAY, "--to", SUNDAY, "--json")
         yield plan.status_asked, "a person asks how Sunday stands", ask("status in the outage", *asked)
         yield plan.outage[1], "the source is back", fault(Fault())
         yield plan.typed, f"1,000 MWh are typed into {plan.month}", type_in
         yield plan.typed, "a person verifies a day", ask("verify after typing", "verify", FRIDAY, "--json")
         # First refused, then answering 500: a retry that knows one of them only is no help.
-        yield plan.price_outage[0], "the price source goes away", lambda: setattr(self.prices, "is_away", True)
+        yield plan.price_outage[0], "the price source goes away", self._prices_go_away
         half = plan.price_outage[0] + (plan.price_outage[1] - plan.price_outage[0]) * 0.75
 
         def answers_500() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -17,7 +17,7 @@ from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NA
 
 from minerecon_dagster import jobs
 from minerecon_dagster.alerts.runs import assets_of, keys_of, title_of
-from minerecon_dagster.alerts.state import WHOLE, FailedRuns, Part, label, parts_of
+from minerecon_dagster.alerts.state import WHOLE, FailedRuns, Part, Place, label, parts_of
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.exports import EXPORT_SWEEP, EXPORTS
 from minerecon_dagster.assets.price import PRICE
@@ -117,6 +117,7 @@ WORKS: Mapping[str, Work] = {
     jobs.BM_UNITS_REFRESH: Work(
         "a later good run of it; a day that used the register says nothing", of=frozenset({catalog.BM_UNITS})
     ),
+    jobs.ACCEPT_REGISTER: Work("a later good run of it"),
     jobs.STANDING_INVENTORY: Work(_GOOD_RUN),
     PURGE_SUPERSEDED_RUNS: Work(_GOOD_RUN),
 }
@@ -157,11 +158,19 @@ class Since:
         instance: Dagster's.
         failed: all failed runs that were told: the earliest failure among them bounds what is read.
         evaluated: what the warehouse says; empty where it cannot be read.
+        closed: the days that a person has closed: what a run did not do of them, nobody will.
     """
 
-    def __init__(self, instance: dg.DagsterInstance, failed: Sequence[FailedRuns], evaluated: Evaluated) -> None:
+    def __init__(
+        self,
+        instance: dg.DagsterInstance,
+        failed: Sequence[FailedRuns],
+        evaluated: Evaluated,
+        closed: Collection[Place] = (),
+    ) -> None:
         self._instance = instance
         self._evaluated = evaluated
+        self._closed = closed
         instants = [dt.datetime.fromisoformat(at) for runs in failed for at in runs.left.values()]
         self._since = min(instants, default=dt.datetime.max.replace(tzinfo=dt.UTC))
         self._partitions = list({label(*part) for runs in failed for part in runs.left})
@@ -175,7 +184,9 @@ class Since:
         for part, at in failed.left.items():
             failed_at = dt.datetime.fromisoformat(at)
             how = [self._how(work, part, failed_at) for work in works.values()]
-            if how and all(how):
+            if part[0] == "day" and part[1] in self._closed:
+                good[part] = "a person has closed what it left"
+            elif how and all(how):
                 good[part] = " and ".join(dict.fromkeys(filter(None, how)))
             elif self._was_run(failed, works, part, failed_at):
                 good[part] = "a later run of it succeeded"

@@ -78,7 +78,8 @@ def _look(
     teller = news.Teller(
         now, settings.ui_url, is_synthetic(settings.elexon_base_url) if synthetic is None else synthetic
     )
-    since = Since(context.instance, state.failed_runs, seen.evaluated if seen is not None else {})
+    evaluated, closed = (seen.evaluated, seen.closed) if seen is not None else ({}, {})
+    since = Since(context.instance, state.failed_runs, evaluated, closed)
 
     def made_good(failed: FailedRuns) -> Mapping[Part, str]:
         try:

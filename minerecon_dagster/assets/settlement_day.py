@@ -131,7 +131,9 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
                         not_done[day.isoformat()] = str(outcome)
                     continue
                 why = one_line(outcome)
-                not_done[day.isoformat()] = why if str(day) in why else f"{day}: {why}"
+                # What the server adds may have the day too, in a row that it quotes.
+                is_named = str(day) in why.partition(" CONTEXT: ")[0]
+                not_done[day.isoformat()] = why if is_named else f"{day}: {why}"
                 _log.error("not done: %s", not_done[day.isoformat()], extra=progress)
                 results = outcome.results if isinstance(outcome, ChecksFailedError | FetchFailedError) else ()
                 of = None if ingests else CHECKS_OF_A_RECALCULATION

@@ -310,7 +310,7 @@ WIND_LIKE_UNITS_MAPPED = Property(
     "wind_like_units_mapped",
     "WARN",
     "No unit that the register does not know, or that looks like a wind farm or once was one, was turned down that day "
-    "without being counted, unless a person has reviewed it; and no reviewed one is over 1 % of the day and 100 MWh.",
+    "without being counted, unless a person has reviewed it; and no reviewed one is over 10 % of it and 1,000 MWh.",
     "look at the unit, and write it into minerecon_dagster/decisions/reviewed_units.toml (docs/checks.md says how)",
     needs_a_person=True,
 )

@@ -44,6 +44,7 @@ UNITS: Mapping[str, str] = {
     "days_present": COUNT,
     "days_priced": COUNT,
     "days_stored": COUNT,
+    "days_unavailable": COUNT,
     "periods_due": COUNT,
     "periods_expected": COUNT,
     "periods_present": COUNT,

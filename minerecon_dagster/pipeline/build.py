@@ -228,10 +228,12 @@ def replace_day(
         losses += _losses(connection, fetched, before, bids, inputs.wind_units, load)
         losses += _displaced(connection, fetched)
         if losses and accepted_by is None:
-            refused = checks.restatement_believable(archived, losses)
+            # What is gone may be a farm that the register has lost, and no change at the source.
+            of_register = [r for r in compare_with_register(reading, bids, inputs.uncounted) if not r.passed]
+            refused = [checks.restatement_believable(archived, losses), *of_register]
             raise RestatementRefusedError(
-                f"{day}: {refused}",
-                waivers.applied(day, [refused], today=today),
+                f"{day}: {'; '.join(map(str, refused))}",
+                waivers.applied(day, refused, today=today),
                 why=f"{losses_text(losses)} of the final day would be gone",
                 built_from=None if before is None else before.archive_uri,
             )

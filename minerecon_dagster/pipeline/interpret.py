@@ -150,7 +150,8 @@ class DayReading:
         answered = all(slot in self.rows for slot in judgement.failed)
         if not answered or self.missing_controls != set(judgement.controls_missing):
             return False
-        return bool(self.kept or judgement.unpublished or judgement.controls_missing)
+        lacks_control = bool(judgement.controls_missing) and judgement.state == "failing"  # and nobody accepts that
+        return bool(self.kept or judgement.unpublished or lacks_control)
 
     def kept_text(self) -> str:
         """The answers that are silent where they had rows, as a reader writes them; empty where there are none."""

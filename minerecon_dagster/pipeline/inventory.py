@@ -379,7 +379,7 @@ def _days_and_their_rows(connection: Connection, first: dt.date, last: dt.date) 
     span = {"first_day": first, "last_day": last, "rerun_not_before": RERUN_NOT_BEFORE}
     found = connection.execute(statement("inventory/days_and_rows"), span).one()
     return [
-        _every_final_day_was_run_again(connection, found.looked_at, found.early),
+        _every_final_day_was_run_again(connection, found.stored, found.early),
         _every_day_matches_its_rows(found.looked_at, found.differing),
     ]
 

@@ -28,8 +28,9 @@ from minerecon_dagster.warehouse.store import cursor
 
 MOST_UNCOUNTED = Decimal("0.01")
 """Of a day's wind bid energy, counted and not: above it the day is not published."""
-LARGE_MWH = Decimal(100)
-"""A reviewed unit is looked at again above both: on a calm day a share alone says little."""
+LARGE_SHARE = Decimal("0.10")
+LARGE_MWH = Decimal(1000)
+"""A reviewed unit is looked at again above both, of the day's wind bids: on a calm day a share alone says little."""
 _MOST_NAMED = 5
 
 
@@ -167,7 +168,7 @@ def _told_by_boav(reading: DayReading, bmu_id: str) -> tuple[str | None, str | N
 def compare_with_register(reading: DayReading, bids: Iterable[Bid], uncounted: Uncounted) -> list[Result]:
     """Whether every unit that may be a wind farm is counted (WARN), and what is not is little (ERROR).
 
-    A unit that a person has reviewed is named, and does not count; but one that is more than `MOST_UNCOUNTED` of the
+    A unit that a person has reviewed is named, and does not count; but one that is more than `LARGE_SHARE` of the
     day and `LARGE_MWH` is a warning again: what a person found unimportant was less.
 
     Args:
@@ -182,7 +183,7 @@ def compare_with_register(reading: DayReading, bids: Iterable[Bid], uncounted: U
         likely = [unit for unit in news if unit.suspect.is_wind_like]
         all_mwh = counted_mwh + _sum(likely) + _sum(reviewed)
         is_large = _sum(likely) > MOST_UNCOUNTED * all_mwh
-        grown = [unit for unit in reviewed if unit.mwh > max(MOST_UNCOUNTED * all_mwh, LARGE_MWH)]
+        grown = [unit for unit in reviewed if unit.mwh > max(LARGE_SHARE * all_mwh, LARGE_MWH)]
         told = sorted([*news, *grown], key=lambda unit: -unit.mwh)
     named = f"; reviewed, and not counted: {_some(reviewed)}" if reviewed else ""
     of_day = f"of {all_mwh:,.3f} MWh of wind bids" if uncounted.units else "of the day's wind bids"

@@ -366,7 +366,8 @@ class Worker:
                 return build(found)
             except RestatementRefusedError as refusal:
                 # Where the answers are those that the stored day was built from, they are not what is wrong.
-                of_answers = found.archived.uri != refusal.built_from
+                # By their names: an archive may have been moved since.
+                of_answers = _name(found.archived.uri) != _name(refusal.built_from or "")
                 if accept_restatement is None:
                     if of_answers:
                         self._archive.refuse(found.archived, refusal.why, now=self._now(), run_id=self._run_id)
@@ -584,3 +585,8 @@ class Worker:
         """Whether a day's answers say another thing than those that it was built from before; unknown counts as so."""
         before = self._reading_at(uri)
         return before is None or says_otherwise(before, found.reading)
+
+
+def _name(uri: str) -> str:
+    """The name of an archive object, wherever the archive is."""
+    return uri.rpartition("/")[2]

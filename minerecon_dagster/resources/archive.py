@@ -428,8 +428,8 @@ class Archive:
             except _AbsentError:
                 # Pruned since it was listed, so there is a newer one now.
                 continue
-            if current is not None and beside is not None and _seen(current.answers) >= _seen(beside.answers):
-                beside = None
+            if current is not None and refused is not None and _seen(current.answers) > decisions[refused].refused_at:
+                beside = None  # Elexon says again what is current, all of it
             return _Standing(current, beside, objects[-1])
         raise ArchiveError(f"{self._uri(objects[-1])}: listed, but cannot be found; check the archive's storage")
 
@@ -546,9 +546,9 @@ def _refusal_name(name: str) -> str:
 
 
 def _seen(answers: Mapping[str, Answer]) -> dt.datetime:
-    """When the answer that was not looked at for the longest was last seen; wind output comes by itself."""
+    """When the answer of the stack or BOAV that was not looked at for the longest was last seen."""
     return min(
-        (answer.fetched_at for key, answer in answers.items() if not key.startswith(_SILENT) and key != "agws"),
+        (answer.fetched_at for key, answer in answers.items() if key.startswith(("stack/", "boav/"))),
         default=dt.datetime.min.replace(tzinfo=UTC),
     )
 

@@ -260,8 +260,9 @@ def test_many_groups_are_cut_and_json_has_all(filled: Engine) -> None:
     change(
         filled,
         "INSERT INTO minerecon.reconciliation_results (settlement_date, check_family, check_name, passed, severity,"
-        " looked_at, violation_count, violations, repair, evaluated_at) SELECT d, 'drift', 'source_unchanged', false,"
-        " 'ERROR', 1, 1, '[]', '', now() FROM generate_series(timestamp '2025-01-01', '2025-03-15', '2 days') AS d",
+        " looked_at, violation_count, violations, repair, evaluated_at) SELECT d, 'conservation', 'sums_match_parts',"
+        " false, 'ERROR', 1, 1, '[]', '', now()"
+        " FROM generate_series(timestamp '2025-01-01', '2025-03-15', '2 days') AS d",
     )
     lines = shown(filled, D("2025-01-01"))
     assert any(line.startswith("… and ") and "--json" in line for line in lines)

@@ -124,12 +124,6 @@ def test_an_answer_without_any_wind_farm_is_never_believed(answer: Units, in_for
         assert judged(answer, in_force, synthetic=synthetic) is not None
 
 
-def test_a_first_register_needs_a_hundred_wind_farms_but_for_the_samples() -> None:
-    assert judged(farms(100), {}) is None
-    assert "99 wind units" in str(judged(farms(99), {}))
-    assert judged(farms(12), {}, synthetic=True) is None
-
-
 def test_a_first_register_that_leaves_the_farms_without_their_fuel_type_is_refused() -> None:
     whole = farms(400)
     assert judged(blanked(100, whole, fuel_type=None), {}) is None

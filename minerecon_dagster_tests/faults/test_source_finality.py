@@ -135,7 +135,7 @@ def test_fr08_a_correction_of_flags_is_right_in_part_to_control_totals_and_found
     ((flagged, rows),) = world.sql(count, d=DAY)
 
     def corrected(row: dict[str, Any]) -> dict[str, Any]:
-        return row | {"soFlag": False} if row.get("soFlag") and row["settlementPeriod"] % 3 == 0 else row
+        return row | {"soFlag": False} if row.get("soFlag") and row["settlementPeriod"] % 16 == 0 else row
 
     serve(corrected)
     outcomes = "SELECT outcome FROM minerecon.verifications ORDER BY verification_id DESC LIMIT 1"

@@ -136,7 +136,7 @@ def test_a_repair_of_a_fault_of_our_own_is_no_change_at_the_source(
 def test_a_unit_that_the_register_has_lost_or_got_is_no_change_at_the_source(project: Project) -> None:
     project.ingest()
     ((unit,),) = project.sql(
-        "SELECT bmu_id FROM minerecon.curtailment_records WHERE so_flag GROUP BY bmu_id ORDER BY count(*) DESC LIMIT 1"
+        "SELECT bmu_id FROM minerecon.curtailment_records WHERE so_flag GROUP BY 1 ORDER BY sum(curtailed_mwh) LIMIT 1"
     )
     project.sql_write("UPDATE minerecon.bm_units SET fuel_type = NULL WHERE bmu_id = :unit", unit=unit)
     ((before,),) = project.sql("SELECT curtailed_mwh FROM minerecon.daily_summaries")

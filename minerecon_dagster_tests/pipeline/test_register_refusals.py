@@ -218,17 +218,6 @@ def test_a_register_that_is_odd_changes_nothing_and_says_why_in_one_line(
     assert stored.status() == "complete"
 
 
-def test_a_first_register_that_is_short_is_refused_and_no_day_is_built_by_it(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ELEXON_BASE_URL", project.elexon.real_base_url)
-    ran = project.run(DAY)
-    assert not ran.success
-    assert "it has 12 wind units, and Great Britain at least 100" in not_done(ran)
-    assert accept(project, sha256_of_the_answer(project)).success, "a person may know better"
-    project.ingest()
-
-
 def test_a_look_that_repairs_refuses_it_too_and_the_inventory_tells_until_it_is_over(stored: Project) -> None:
     sha256 = blank_half(stored)
     job = build_defs().resolve_job_def("verify")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from alembic import command
 from sqlalchemy import Engine, text
 
 from minerecon_dagster.core.answers import AnswerKey
@@ -14,7 +15,7 @@ from minerecon_dagster.core.calendar import STACK_SIDES, rerun_done_at
 from minerecon_dagster.pipeline.due import days_to_ingest, days_to_retry
 from minerecon_dagster.pipeline.inventory import take_inventory
 from minerecon_dagster.warehouse import migrate
-from minerecon_dagster.warehouse.store import open_warehouse
+from minerecon_dagster.warehouse.store import open_warehouse, statement
 from minerecon_dagster_tests.fake_elexon import NO_ROWS, NOT_FOUND, Fault, boav_path, stack_path
 from minerecon_dagster_tests.pipeline.conftest import DAY, Project, not_done
 from minerecon_dagster_tests.pipeline.test_one_day import fake_clock
@@ -164,8 +165,8 @@ CELLS = [
     (ALL, "all", STACK_SIDES, WINDLESS, "incomplete", "incomplete", {"completeness.periods_present"}),
     ({20}, "stack", ("bid",), DAY, "incomplete", "incomplete", {"completeness.periods_present"}),
     (ALL, "stack", STACK_SIDES, DAY, "incomplete", "incomplete", {"completeness.periods_present"}),
-    (ALL, "controls", STACK_SIDES, DAY, None, "failing", {"completeness.periods_fetched"}),
-    (ALL, "controls", STACK_SIDES, WINDLESS, None, "failing", {"completeness.periods_fetched"}),
+    (ALL, "controls", STACK_SIDES, DAY, None, "failing", {"completeness.control_total_present"}),
+    (ALL, "controls", STACK_SIDES, WINDLESS, None, "failing", {"completeness.control_total_present"}),
 ]
 
 
@@ -268,6 +269,21 @@ def test_what_was_refused_is_forgotten_once_elexon_says_again_what_is_stored(pro
     assert project.archive.newest_refused(DAY) is None
 
 
+def test_what_was_refused_during_an_outage_stays_refused_though_half_of_it_is_silent(project: Project) -> None:
+    project.ingest()
+    before = figures(project)
+    project.elexon.world.revise[DAY] = 0.5
+    project.elexon.world.hide_controls = True
+    for side in STACK_SIDES:
+        project.elexon.world.hide[DAY, side] = set(range(40, 49))
+    for _ in range(2):
+        assert not project.run(DAY, force=True).success
+        assert figures(project) == before
+        assert len(project.archive_objects()) == 2
+    project.ingest(from_archive=True)
+    assert "completeness.restatement_believable" in red(project)
+
+
 def test_a_refused_restatement_can_be_taken_from_the_archive_and_by_a_repair(project: Project) -> None:
     project.ingest()
     project.elexon.world.revise[DAY] = 0.5
@@ -313,8 +329,26 @@ def morning(engine: Engine, first: dt.date, day: dt.date) -> list[dt.date]:
     return days_to_ingest(engine, first_day=first, today=day)
 
 
+def test_the_days_between_two_questions_grow_and_are_counted_by_the_mornings_in_london(project: Project) -> None:
+    asked = []
+    for n in range(1, 400):
+        today = DAY + dt.timedelta(days=n)
+        if DAY not in morning(project.engine, DAY, today):
+            continue
+        asked.append(n)
+        with project.engine.begin() as connection:
+            # Twice in a morning, as a person and a schedule may, counts once.
+            for minute in (1, 30):
+                now = dt.datetime.combine(today, dt.time(5, minute), dt.UTC)
+                parameters = {"day": DAY, "reason": "silent", "now": now}
+                connection.execute(statement("day/upsert_unanswered_day"), parameters)
+    assert asked[:9] == [1, 2, 4, 8, 16, 32, 62, 92, 122]
+    assert len([n for n in asked if n <= 365]) == 17
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("never_comes", ["the control total", "the day"])
-def test_a_day_that_never_comes_is_asked_for_sixteen_times_in_a_year(project: Project, never_comes: str) -> None:
+def test_a_day_that_never_comes_is_asked_for_seventeen_times_in_a_year(project: Project, never_comes: str) -> None:
     """A year of mornings: what is due is asked for, and the others are left alone (FR-06)."""
     where = boav_path("bid", DAY) if never_comes == "the control total" else ""
     project.elexon.faults = lambda path: NO_ROWS if where in path and "bmunits" not in path else None
@@ -388,11 +422,12 @@ def test_stored_days_are_judged_again_by_every_inventory(
 
 def test_an_upgrade_of_a_warehouse_shows_the_days_that_the_older_rule_called_complete(fresh_database: str) -> None:
     engine = open_warehouse(fresh_database, as_owner=True)
-    migrate.upgrade(engine)
     with engine.begin() as connection:
-        connection.execute(text("SET LOCAL ROLE NONE"))
-        for statement in BACK_TO_0004:
-            connection.execute(text(statement))
+        for schema in ("minerecon", "analytics"):
+            connection.execute(text(f"CREATE SCHEMA {schema}"))
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
         for n, (day, gone) in enumerate(((DAY, 0), (DAY + dt.timedelta(days=1), 24), (DAY + dt.timedelta(days=2), 48))):
             connection.execute(text(OLD_DAY), {"day": day, "n": n})
             connection.execute(text(OLD_PROGRESS), {"day": day, "gone": gone})
@@ -413,17 +448,6 @@ def test_an_upgrade_of_a_warehouse_shows_the_days_that_the_older_rule_called_com
     ]
 
 
-BACK_TO_0004 = (
-    "DROP TABLE minerecon.unanswered_days",
-    "DROP VIEW analytics.reconciliation_status CASCADE",
-    "DROP FUNCTION minerecon.unproven_periods() CASCADE",
-    "DROP INDEX minerecon.ingestion_progress_empty_idx",
-    "ALTER TABLE minerecon.ingestion_progress DROP COLUMN acceptance_count",
-    "ALTER TABLE minerecon.ingestion_progress ADD CONSTRAINT ingestion_progress_rows_counted_check"
-    " CHECK ((status = 'rows') = (row_count > 0))",
-    "ALTER TABLE minerecon.restatements DROP COLUMN accepted_by",
-    "UPDATE minerecon.alembic_version SET version_num = '0004'",
-)
 OLD_DAY = (
     "INSERT INTO minerecon.daily_summaries (summary_date, curtailed_mwh, paid_gbp, refunded_gbp, unpriced_mwh,"
     " all_bids_mwh, all_bids_payment_gbp, record_count, bmu_count, so_record_count, periods_expected, periods_due,"

@@ -157,7 +157,7 @@ def test_a_reviewed_unit_is_silent_until_it_is_large(real: Project, monkeypatch:
     assert f"reviewed, and not counted: {SMALL}" in result(real, "wind_like_units_mapped")[2]
     assert real.elexon.requests[REGISTER] == 1
     real.sql_write("DELETE FROM minerecon.bm_units WHERE bmu_id = :u", u=LARGE)
-    real.ingest(from_archive=True)
+    real.ingest(from_archive=True, accept_restatement=True, requested_by="a test")
     passed, severity, _, violations, _ = result(real, "wind_like_units_mapped")
     assert (passed, severity) == (False, "WARN")
     assert LARGE in {v["bmu_id"] for v in violations}

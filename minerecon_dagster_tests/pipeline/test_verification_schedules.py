@@ -64,7 +64,9 @@ class Records:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def fails(self, day: dt.date, name: str = DRIFT, *, waived_until: dt.date | None = None) -> None:
+    def fails(
+        self, day: dt.date, name: str = "conservation.records_match_archive", *, waived_until: dt.date | None = None
+    ) -> None:
         family, _, check = name.partition(".")
         self._execute(
             "INSERT INTO minerecon.reconciliation_results (settlement_date, check_family, check_name, passed, severity,"
@@ -181,6 +183,8 @@ def test_nothing_before_the_first_day_is_looked_at(scheduler: Scheduler, store: 
 def test_an_old_day_is_tried_again_if_it_fails_in_what_a_repair_may_mend(
     scheduler: Scheduler, store: Store, records: Records, name: str, is_retried: bool
 ) -> None:
+    if name == DRIFT:  # of a day that is not stored a comparison says nothing
+        store(D("2025-03-03"))
     records.fails(D("2025-03-03"), name)
     old = [("2025-03-03", "2025-03-03")] if is_retried else []
     assert scheduler.asked("daily_reconciliation", NOW) == [*old, ("2025-06-14", "2025-06-15")]

@@ -11,7 +11,7 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
-_OUTCOMES = "'right', 'wrong', 'repaired', 'not repaired', 'failed'"
+_OUTCOMES = "'right', 'wrong', 'repaired', 'not repaired', 'failed', 'unavailable'"
 
 
 def upgrade() -> None:
@@ -53,6 +53,6 @@ def upgrade() -> None:
     op.alter_column(
         "verifications",
         "outcome",
-        comment="right, right in part, wrong, repaired, not repaired or failed.",
+        comment="right, right in part, wrong, repaired, not repaired, failed or unavailable (closed by a person).",
         schema="minerecon",
     )

@@ -74,7 +74,7 @@ WITH records AS (
     FULL OUTER JOIN units AS u USING (day)
     FULL OUTER JOIN periods AS p USING (day)
 )
-SELECT count(*) AS looked_at, coalesce(array_agg(day ORDER BY day) FILTER (WHERE is_early), '{}') AS early,
+SELECT count(*) AS looked_at, count(*) FILTER (WHERE is_stored) AS stored, coalesce(array_agg(day ORDER BY day) FILTER (WHERE is_early), '{}') AS early,
        coalesce(jsonb_agg(jsonb_build_object(
            'day', day, 'is_stored', is_stored, 'records', records_differ, 'wind', wind_differs, 'units', units_differ,
            'periods', periods_differ, 'models', models

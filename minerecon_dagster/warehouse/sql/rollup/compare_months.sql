@@ -1,7 +1,7 @@
 -- Every month that has a stored day or a sum, and what is wrong with its sums, if anything is; all of one snapshot.
 -- Sums are compared with what was summed, first of all: what somebody typed in is no sum of any day, whatever its days
 -- have become since. If its days are no longer those that were summed, as their times of building say, it lags, since
--- the first of them was built, or else since it was summed. If they are, every figure must be the sum of them. Sums of
+-- the first of them was built, or else the newest day was. If they are, every figure must be the sum of them. Sums of
 -- before that was kept have none of it, and are compared with their days alone.
 WITH days AS (
     SELECT to_char(CAST(summary_date AS timestamp), 'YYYY-MM') AS year_month, count(*) AS days_present,
@@ -42,7 +42,7 @@ SELECT year_month,
                 WHERE d.summary_date >= to_date(year_month, 'YYYY-MM')
                   AND d.summary_date < CAST(to_date(year_month, 'YYYY-MM') + interval '1 month' AS date)
                   AND d.built_at > s.built_at
-            ), s.built_at) END AS lagging_since,
+            ), days.newest_day_built_at) END AS lagging_since,
        coalesce(failing.waits_for, '{}') AS waits_for,
        CASE WHEN days.days_present IS NULL THEN 'its days are gone'
             WHEN s.built_at IS NULL AND sums.bitcoin IS NULL THEN 'missing'
