@@ -289,10 +289,20 @@ def _yesterday_is_there(standings: Sequence[Standing], now: dt.datetime) -> Find
         c.YESTERDAY_IS_THERE,
         looked_at=len(looked_at),
         expected=", ".join(f"{day}, stored with {period_count(day)} periods" for day in days or [last]),
-        actual="; ".join(f"{s.day} is {what}" if len(days) > 1 else what for s, what in late) or "there",
+        actual="; ".join(f"{s.day} is {what}" if len(days) > 1 else what for s, what in late) or _there(looked_at),
         groups=groups,
         command=f"minerecon reingest {last}",
     )
+
+
+def _there(standings: Sequence[Standing]) -> str:
+    """How days are there of which none is late: the days that a person has closed are not called there."""
+    closed = [s for s in standings if s.status == UNAVAILABLE]
+    if not closed:
+        return "there"
+    if len(closed) == len(standings):
+        return "closed by a person"
+    return f"there, but {', '.join(str(s.day) for s in closed)}: closed by a person"
 
 
 def _not_there(s: Standing) -> str | None:

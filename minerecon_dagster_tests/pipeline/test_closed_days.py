@@ -66,7 +66,10 @@ def test_the_sums_are_stale_once_a_day_is_closed_and_are_made_without_it(filled:
     )[0][0]
     follow(filled, CLOSED, now=NOW)
     with filled.connect() as connection:
-        assert [x.problem for x in compare(connection, "month")] == ["not the sum of its days", "its days are gone"]
+        assert [x.problem for x in compare(connection, "month")] == [
+            "of other days than are stored",
+            "its days are gone",
+        ]
         assert not any(x.waits_for for x in compare(connection, "month"))
     made = roll_up_months(filled, ["2025-03", "2025-04"], NOW)
     assert [(m.key, m.days_present, m.days_expected, m.days_unavailable, m.is_complete) for m in made] == [
@@ -108,6 +111,10 @@ def test_yesterday_may_be_closed(filled: Engine) -> None:
         (there, *_) = take_inventory(connection, FIRST, dt.datetime(2025, 4, 3, 9, tzinfo=dt.UTC))
     assert there.result.passed
     assert there.result.actual == "closed by a person"
+    with filled.connect() as connection:
+        (there, *_) = take_inventory(connection, FIRST, dt.datetime(2025, 4, 1, 9, tzinfo=dt.UTC))
+    assert there.result.passed
+    assert there.result.actual == "there, but 2025-03-31: closed by a person"
 
 
 def test_a_decision_shows_at_once_where_the_tables_have_not_followed_yet(filled: Engine) -> None:
