@@ -67,6 +67,7 @@ def services(*, sample: bool = False) -> Iterator[Settings]:
 
             if settings.database_url is None:
                 _keep_the_sample_apart(before)
+            _ping_nobody()
             home = home / "sample"
             # Whatever the variable says: a real price could only be refused beside synthetic days.
             os.environ["BITCOIN_PRICE_BASE_URL"] = stack.enter_context(serve_sample_prices())
@@ -134,6 +135,12 @@ def _keep_the_sample_apart(environ: Mapping[str, str]) -> None:
             f"the synthetic sample keeps to services of its own: unset {', '.join(given)}, "
             "or set ELEXON_BASE_URL for real days"
         )
+
+
+def _ping_nobody() -> None:
+    """The sample's pings would vouch for a service that may be dead. What it alerts is marked as synthetic."""
+    if os.environ.pop("MINERECON_HEARTBEAT_URL", "").strip():
+        click.echo("the synthetic sample pings no MINERECON_HEARTBEAT_URL: it is not used", err=True)
 
 
 def _make_paths_absolute() -> None:

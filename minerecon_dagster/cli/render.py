@@ -140,16 +140,17 @@ def print_days(rows: Sequence[DayRow]) -> None:
     for row in rows:
         f = row.figures
         known = f.get("curtailed_mwh") is not None
+        seen = known and f["periods_present"] > 0  # of a day without a period nothing is known, and 0 is a figure
         passed = row.check_count - len(row.not_passed) - len(row.waived)
         checks = f"{passed} of {row.check_count} pass" if row.check_count else "-"
         table.add_row(
             row.day.isoformat() + (" (synthetic)" if row.is_synthetic else ""),
             row.status,
             f"{f['periods_present']}/{f['periods_expected']}" if known else "-",
-            f"{f['so_record_count']:,}" if known else "-",
-            f"{f['curtailed_mwh']:,.2f}" if known else "-",
-            f"{f['payment_gbp']:,.2f}" if known else "-",
-            *(f"{row.mined_btc[m]:.8f}" if m in row.mined_btc else "-" for m in models),
+            f"{f['so_record_count']:,}" if seen else "-",
+            f"{f['curtailed_mwh']:,.2f}" if seen else "-",
+            f"{f['payment_gbp']:,.2f}" if seen else "-",
+            *(f"{row.mined_btc[m]:.8f}" if seen and m in row.mined_btc else "-" for m in models),
             checks
             + (f"; not: {', '.join(row.not_passed)}" if row.not_passed else "")
             + (f"; waived: {', '.join(row.waived)}" if row.waived else ""),

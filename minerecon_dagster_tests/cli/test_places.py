@@ -271,3 +271,18 @@ def test_the_embedded_sample_reaches_no_service_that_is_named(variable: str, com
         "or set ELEXON_BASE_URL for real days"
     )
     assert not (tmp_path / "home").exists()
+
+
+def test_the_sample_pings_no_heartbeat(tmp_path: Path) -> None:
+    given = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "TMPDIR")}
+    given |= {"MINERECON_HEARTBEAT_URL": "http://127.0.0.1:1/hush", "MINERECON_HOME": str(tmp_path / "home")}
+    ran = subprocess.run(
+        [str(MINERECON), "local", "--sample", "--", sys.executable, "-c", "import os; print(*sorted(os.environ))"],
+        env=given,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "DATABASE_URL" in ran.stdout.split()
+    assert "MINERECON_HEARTBEAT_URL" not in ran.stdout.split()
+    assert "the synthetic sample pings no MINERECON_HEARTBEAT_URL: it is not used" in ran.stderr

@@ -44,3 +44,14 @@ def test_silence_exits_1_and_is_told_by_every_command_and_what_is_taken_exits_0(
     assert f"minerecon reingest {DAY} --accept-restatement" in ran.err
     assert minerecon("reingest", str(DAY), "--accept-restatement").code == 0
     assert minerecon("verify", str(DAY), "--accept-restatement").code == 2
+
+
+def test_the_figures_of_a_day_of_which_nothing_is_known_are_not_shown_as_0(minerecon: Run, elexon: FakeElexon) -> None:
+    elexon.faults = lambda path: None if "bmunits" in path else NO_ROWS
+    ran = minerecon("reingest", str(DAY))
+    assert ran.code == 1
+    (shown,) = [
+        line for line in ran.out.splitlines() if line.startswith(f"│ {DAY}") or (str(DAY) in line and "0/48" in line)
+    ]
+    cells = [cell.strip() for cell in shown.strip("│ \n").split("│")]
+    assert cells[2:8] == ["0/48", *"-----"], shown
