@@ -27,6 +27,8 @@ from bench import end_in_order
 from bench.versions import BASE, check_out, commit, environ
 
 PACKAGE = "minerecon_dagster"
+SET_UP = (f"{PACKAGE}/warehouse/sample.py",)
+"""What every test's warehouse is marked by, which no old test needed: it goes with the tests, or none could begin."""
 TESTS = "minerecon_dagster_tests"
 OF_NO_PACKAGE = f"{TESTS}/bench/"
 """Tests of the measuring tools, which are no part of the package: left out unless they are asked for."""
@@ -198,6 +200,7 @@ def main() -> int:
         # The new tests, and all that they share, around the package as it was.
         shutil.rmtree(head / PACKAGE)
         check_out(given.base, head, PACKAGE)
+        check_out(given.head, head, *SET_UP)
         options = ["--continue-on-collection-errors", "-n", str(given.n), "--dist", "loadfile"]
         found = Found({}, frozenset(), frozenset(), {})
         # Folder by folder: a conftest that cannot be imported there stops no other folder's tests.
