@@ -22,6 +22,7 @@ from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.settlement_day import DAYS_PER_RUN
 from minerecon_dagster.core.answers import is_synthetic
 from minerecon_dagster.core.calendar import due_periods, settlement_date
+from minerecon_dagster.core.repairs import FIX
 from minerecon_dagster.decisions.days import read_day_decisions
 from minerecon_dagster.jobs import BM_UNITS_REFRESH, INGEST, REFRESH_PRICES, STANDING_INVENTORY, VERIFY, VERIFY_OP
 from minerecon_dagster.pipeline.due import days_to_ingest, days_to_retry, days_to_scan, ranges, stored_days
@@ -154,8 +155,7 @@ def build_verification_schedules(first_day: dt.date) -> list[dg.ScheduleDefiniti
         retried = [day for day, attempts in failing if attempts < settings.reconcile_attempts and day not in latest]
         if tried:
             context.log.warning(
-                f"left to a person, after {settings.reconcile_attempts} repairs in vain: {_written(tried)}; "
-                "minerecon verify DATE --action fix"
+                f"left to a person, after {settings.reconcile_attempts} repairs in vain: {_written(tried)}; {FIX}"
             )
         if len(retried) > settings.reconcile_most_days:
             context.log.warning(f"{len(retried)} days fail; the newest {settings.reconcile_most_days} are tried now")

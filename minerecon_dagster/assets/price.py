@@ -112,6 +112,6 @@ def _evaluated(checked: Result) -> dg.AssetCheckResult:
             "days_without_a_price": checked.violation_count,
             "violations": dg.MetadataValue.json(list(checked.violations)),
             "looked_at": checked.looked_at,
-            "repair": checked.repair,
+            "repair": str(checked.repair),
         },
     )

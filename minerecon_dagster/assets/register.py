@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.core.calendar import settlement_date
+from minerecon_dagster.core.repairs import all_of
 from minerecon_dagster.jobs import ACCEPT_REGISTER, ACCEPT_REGISTER_OP
 from minerecon_dagster.pipeline.open_units import days_to_rebuild
 from minerecon_dagster.pipeline.register import (
@@ -160,6 +161,6 @@ def _tell_days_to_rebuild(engine: Engine) -> str | None:
         found = days_to_rebuild(connection)
     if not found:
         return None
-    commands = "; ".join(found)
+    commands = str(all_of(found))
     _log.warning("days are stored without units that the register has as wind now; rebuild them: %s", commands)
     return commands

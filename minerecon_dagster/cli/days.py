@@ -300,12 +300,12 @@ def report(settings: Settings, days: Sequence[dt.date], outcome: Outcome, *, as_
 
 def _repairs(database_url: str, days: Sequence[dt.date]) -> dict[dt.date, str]:
     """The command that mends each day, as the results of its checks name it."""
-    from minerecon_dagster.pipeline.inventory import mend, over, read_standings
+    from minerecon_dagster.pipeline.inventory import mend, read_standings
     from minerecon_dagster.warehouse.store import open_warehouse
 
     engine = open_warehouse(database_url)
     try:
         with engine.connect() as connection:
-            return {s.day: over(mend(s), s.day, s.day) for s in read_standings(connection, days[0], days[-1])}
+            return {s.day: str(mend(s).over(s.day)) for s in read_standings(connection, days[0], days[-1])}
     finally:
         engine.dispose()

@@ -21,7 +21,7 @@ from minerecon_dagster.core.checks import Severity
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.statuses import STATUSES, UNAVAILABLE
 from minerecon_dagster.decisions.unavailable import ClosedDays
-from minerecon_dagster.pipeline.inventory import Group, Standing, mend, over, read_standings
+from minerecon_dagster.pipeline.inventory import Group, Standing, mend, read_standings
 from minerecon_dagster.warehouse.store import open_warehouse, statement
 
 _FIGURES = (
@@ -198,8 +198,8 @@ class StatusSpan:
         """One line: which days, what they are and why, and the command that mends them."""
         first, last = self.rows[0], self.rows[-1]
         severity: Severity = "ERROR" if first.is_wrong else "WARN"
-        command = over(mend(first.standing), first.day, last.day)
-        return str(Group(first.day, last.day, first.status, severity, first.not_passed, command))
+        repair = mend(first.standing).over(first.day, last.day)
+        return str(Group(first.day, last.day, first.status, severity, first.not_passed, repair))
 
 
 def status_spans(rows: Sequence[DayRow]) -> list[StatusSpan]:

@@ -22,6 +22,7 @@ from minerecon_dagster.core.calendar import STACK_SIDES, StackSide
 from minerecon_dagster.core.checks import Result, result
 from minerecon_dagster.core.errors import SourceError
 from minerecon_dagster.core.register import BmUnit
+from minerecon_dagster.core.repairs import FIX, REFRESH_REGISTER, VERIFY
 from minerecon_dagster.core.sampling import Sampling, detection_share, dice, draws, first_step, further_step
 from minerecon_dagster.core.schema import parse_boav, parse_cashflows
 from minerecon_dagster.core.states import PeriodLook, spans
@@ -540,7 +541,7 @@ def source_unchanged(comparison: Comparison) -> Result:
         looked_at=comparison.looked_at,
         expected=f"what Elexon answers now: {total(comparison.source)}, {comparison.extent()}",
         actual=f"{total(comparison.stored)} stored; {'; '.join(found) or 'no difference'}",
-        repair=f"minerecon verify {comparison.day}" + (" --action fix" if comparison.differs else ""),
+        repair=(FIX if comparison.differs else VERIFY).over(comparison.day),
         violations=wrong,
     )
 
@@ -567,6 +568,6 @@ def register_unchanged(look: RegisterLook) -> Result:
         looked_at=0 if look.error else len(look.in_force.keys() | look.answer.keys()),
         expected=f"the {len(look.in_force)} wind units in force",
         actual=look.error or f"{units} wind units at Elexon; of both, that differ: {len(wrong)}",
-        repair=c.REFRESH_REGISTER,
+        repair=REFRESH_REGISTER,
         violations=wrong,
     )

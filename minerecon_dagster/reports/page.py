@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from minerecon_dagster.core.mining import MINER_MODELS
+from minerecon_dagster.core.repairs import REINGEST
 from minerecon_dagster.core.statuses import UNAVAILABLE
 from minerecon_dagster.pipeline.due import ranges
 from minerecon_dagster.reports import charts
@@ -118,7 +119,7 @@ def recent_first(*parts: Facts) -> list[Problem]:
     without = ("failing", UNAVAILABLE)
     missing = {d.day for part in parts for d in part.days if not d.is_stored and d.status not in without}
     found = [
-        Problem(first, last, "day", "ERROR", "figures", "nothing stored", f"minerecon reingest {first} {last}")
+        Problem(first, last, "day", "ERROR", "figures", "nothing stored", str(REINGEST.from_to.over(first, last)))
         for first, last in ranges(missing, at_most=len(missing))
     ]
     red = dict.fromkeys(problem for part in parts for problem in part.problems)

@@ -197,7 +197,7 @@ def test_the_check_names_days_that_are_over_and_have_no_price(warehouse: Engine)
         checked = prices_known(connection, days("2025-03-28", "2025-04-02"), NOW)
         assert (checked.passed, checked.looked_at, checked.violation_count) == (False, 5, 4)
         assert checked.violations[0] == {"price_date": "2025-03-29"}
-        assert checked.repair == "minerecon prices 2025-03-29 2025-04-01"
+        assert str(checked.repair) == "minerecon prices 2025-03-29 2025-04-01"
         assert not prices_known(connection, [D("2025-04-02")], NOW).passed, "it has looked at nothing"
 
 
