@@ -23,9 +23,10 @@ from minerecon_dagster.assets.settlement_day import DAYS_PER_RUN
 from minerecon_dagster.core.answers import is_synthetic
 from minerecon_dagster.core.calendar import due_periods, settlement_date
 from minerecon_dagster.core.repairs import FIX
+from minerecon_dagster.core.spans import days_text, spans
 from minerecon_dagster.decisions.days import read_day_decisions
 from minerecon_dagster.jobs import BM_UNITS_REFRESH, INGEST, REFRESH_PRICES, STANDING_INVENTORY, VERIFY, VERIFY_OP
-from minerecon_dagster.pipeline.due import days_to_ingest, days_to_retry, days_to_scan, ranges, stored_days
+from minerecon_dagster.pipeline.due import days_to_ingest, days_to_retry, days_to_scan, stored_days
 from minerecon_dagster.pipeline.price import days_to_price
 from minerecon_dagster.resources.dagster_resources import (
     ClockResource,
@@ -105,7 +106,7 @@ def build_schedules(first_day: dt.date) -> list[dg.ScheduleDefinition]:
         if not free:
             runs = ", ".join(sorted({working[day] for day in days}))
             return dg.SkipReason(f"all {len(days)} days that are not final are already being asked for, by {runs}")
-        return [_ask_for(first, last) for first, last in ranges(free, at_most=DAYS_PER_RUN)]
+        return [_ask_for(first, last) for first, last in spans(free, at_most=DAYS_PER_RUN)]
 
     @dg.schedule(
         name="bm_units_refresh",
@@ -155,13 +156,13 @@ def build_verification_schedules(first_day: dt.date) -> list[dg.ScheduleDefiniti
         retried = [day for day, attempts in failing if attempts < settings.reconcile_attempts and day not in latest]
         if tried:
             context.log.warning(
-                f"left to a person, after {settings.reconcile_attempts} repairs in vain: {_written(tried)}; {FIX}"
+                f"left to a person, after {settings.reconcile_attempts} repairs in vain: {days_text(tried)}; {FIX}"
             )
         if len(retried) > settings.reconcile_most_days:
             context.log.warning(f"{len(retried)} days fail; the newest {settings.reconcile_most_days} are tried now")
         days = [day for day in {*latest, *retried[: settings.reconcile_most_days]} if day >= first_day]
         return _verify(context, days, now, "daily_reconciliation", settings) or dg.SkipReason(
-            f"every day to look at is already being worked on: {_written(days)}"
+            f"every day to look at is already being worked on: {days_text(days)}"
         )
 
     @dg.schedule(
@@ -186,7 +187,7 @@ def build_verification_schedules(first_day: dt.date) -> list[dg.ScheduleDefiniti
         stored = _open(_stored(warehouse, first_day, yesterday), now)
         week = yesterday.strftime("%G-W%V")
         days = Random(week).sample(stored, min(settings.audit_days, len(stored)))  # noqa: S311 - a sample is no secret
-        context.log.info(f"drawn from {len(stored)} stored days with the seed {week}: {_written(days)}")
+        context.log.info(f"drawn from {len(stored)} stored days with the seed {week}: {days_text(days)}")
         return _verify(context, days, now, f"weekly_audit {week}", settings) or dg.SkipReason(
             "no stored day to look at, or every one that was drawn is already being worked on"
         )
@@ -250,7 +251,7 @@ def _verify(
     free = [day for day in days if day not in working]
     return [
         _ask_for(first, last, {"ops": {VERIFY_OP: {"config": config}}})
-        for first, last in ranges(free, at_most=DAYS_PER_RUN)
+        for first, last in spans(free, at_most=DAYS_PER_RUN)
     ]
 
 
@@ -260,12 +261,6 @@ def _stored(warehouse: WarehouseResource, first: dt.date, last: dt.date) -> list
         return stored_days(engine, first_day=first, last_day=last)
     finally:
         engine.dispose()
-
-
-def _written(days: Collection[dt.date]) -> str:
-    """Days as a reader writes them, without naming each of a range."""
-    spans = ranges(days, at_most=len(days))
-    return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in spans)
 
 
 def build_inventory_schedule() -> dg.ScheduleDefinition:
@@ -308,7 +303,7 @@ def build_price_schedule(first_day: dt.date) -> dg.ScheduleDefinition:
             days = days_to_price(engine, first_day=first_day, now=clock.now())
         finally:
             engine.dispose()
-        newest = ranges(days, at_most=max(len(days), 1))[-MOST_PRICE_RUNS:]
+        newest = spans(days)[-MOST_PRICE_RUNS:]
         return [_ask_for(first, last) for first, last in newest] or dg.SkipReason(f"no day since {first_day} is over")
 
     return price_refresh

@@ -26,11 +26,12 @@ from sqlalchemy import Engine, text
 from minerecon_dagster.alerts import state as state_module
 from minerecon_dagster.alerts.redaction import HIDDEN, redact
 from minerecon_dagster.alerts.sensor import build_alerts
-from minerecon_dagster.alerts.state import Check, FailedRuns, Message, State, Watermark, spans
+from minerecon_dagster.alerts.state import Check, FailedRuns, Message, State, Watermark
 from minerecon_dagster.alerts.text import MOST_CHARACTERS
 from minerecon_dagster.alerts.webhook import Refused, Webhook, escaped
 from minerecon_dagster.core.checks import DIFFICULTY_KNOWN, RECORDS_MATCH_ARCHIVE
 from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.core.spans import spans
 from minerecon_dagster.resources.dagster_resources import ClockResource, WarehouseResource
 from minerecon_dagster.settings import Settings
 from minerecon_dagster_tests.fake_elexon import Fault, boav_path

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from minerecon_dagster.alerts.failures import Detail, Restatement
 from minerecon_dagster.alerts.redaction import redact
 from minerecon_dagster.alerts.runs import FailedRun, UnreadableRun
-from minerecon_dagster.alerts.state import INSTANT, Check, FailedRuns, Keys, Message, Place, label, parts_of, spans
+from minerecon_dagster.alerts.state import INSTANT, Check, FailedRuns, Keys, Message, Place, label, parts_of
 from minerecon_dagster.assets.exports import EXPORT_SWEEP
 from minerecon_dagster.core import checks, repairs
 from minerecon_dagster.core.checks import Property, Scope
 from minerecon_dagster.core.repairs import Repair
+from minerecon_dagster.core.spans import span_text, spans
 from minerecon_dagster.jobs import EXPORT_MONTHS, RECALCULATE, REFRESH_PRICES, ROLL_UP_MONTHS, ROLL_UP_YEARS, VERIFY
 
 MOST_CHARACTERS = 2_900
@@ -173,7 +174,7 @@ def where(scope: Scope, places: Sequence[Place]) -> str:
     """Places as a reader writes them."""
     if scope == "all":
         return "over all days"
-    ranges = [_range(label(scope, first), label(scope, last)) for first, last in spans(places)]
+    ranges = [span_text(label(scope, first), label(scope, last)) for first, last in spans(places)]
     counted = f"{len(places):,} {_UNIT[scope]}"
     if len(ranges) == 1:
         return ranges[0] if len(places) == 1 else f"{ranges[0]} ({counted})"
@@ -227,13 +228,9 @@ def _commands(found: Sequence[Repair]) -> str:
 
 
 def _of(keys: Keys) -> str:
-    ranges = [_range(first, last) for first, last in keys]
+    ranges = [span_text(first, last) for first, last in keys]
     more = f" and {len(ranges) - _MOST_RANGES:,} more ranges" if len(ranges) > _MOST_RANGES else ""
     return f" of {', '.join(ranges[:_MOST_RANGES])}{more}" if ranges else ""
-
-
-def _range(first: str, last: str) -> str:
-    return first if first == last else f"{first} to {last}"
 
 
 def _field(value: str | None) -> str:

@@ -18,6 +18,7 @@ from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.checks import Result
 from minerecon_dagster.core.repairs import REFRESH_REGISTER
+from minerecon_dagster.core.spans import spans
 from minerecon_dagster.decisions.unavailable import NOTHING_CLOSED, ClosedDays, Unavailable
 from minerecon_dagster.pipeline.closing import stored_closed_days
 from minerecon_dagster.pipeline.inventory import (
@@ -327,13 +328,8 @@ def _problem_lines(report: Report, width: int) -> Iterator[str]:
 
 
 def _closed_days(rows: Sequence[DayRow], closed: ClosedDays, followed: Collection[dt.date]) -> list[ClosedRange]:
-    entries = ((row.day, closed.of(row.day), row.day in followed) for row in rows)
-    ranges = []
-    for (entry, is_followed), group in groupby(entries, key=lambda e: e[1:]):
-        if entry is not None:
-            days = [day for day, *_ in group]
-            ranges.append(ClosedRange(days[0], days[-1], entry, is_followed))
-    return ranges
+    entries = {row.day: (entry, row.day in followed) for row in rows if (entry := closed.of(row.day)) is not None}
+    return [ClosedRange(first, last, *entries[first]) for first, last in spans(entries, alike=entries.get)]
 
 
 def _history_lines(report: Report, width: int) -> Iterator[str]:

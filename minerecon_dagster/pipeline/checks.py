@@ -27,7 +27,8 @@ from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.core.repairs import REBUILD, REFETCH, REINGEST
 from minerecon_dagster.core.restatement import MOST_LOST, losses_text
 from minerecon_dagster.core.schema import StackRow
-from minerecon_dagster.core.states import LONGEST_PLAIN_SILENCE, slots_text, spans
+from minerecon_dagster.core.spans import periods_text
+from minerecon_dagster.core.states import LONGEST_PLAIN_SILENCE, slots_text
 from minerecon_dagster.pipeline.interpret import DayReading, believed_wind_output
 from minerecon_dagster.warehouse.store import statement
 
@@ -89,7 +90,7 @@ def completeness(reading: DayReading) -> list[Result]:
             looked_at=len(reading.looks),
             expected=f"{judgement.periods_due} due periods of {judgement.periods_expected}",
             actual=f"{judgement.periods_present} present"
-            + (f", unpublished: {spans([p for _, p in judgement.unpublished])}" if missing else ""),
+            + (f", unpublished: {periods_text([p for _, p in judgement.unpublished])}" if missing else ""),
             repair=REINGEST.over(day),
             violations=missing,
         ),
@@ -145,7 +146,7 @@ def _is_after_rerun(reading: DayReading) -> bool:
 
 
 def _source_not_silent(reading: DayReading) -> Result:
-    lacking = [{"answer": str(key), "periods": spans(periods)} for key, periods in sorted(reading.kept.items())]
+    lacking = [{"answer": str(key), "periods": periods_text(periods)} for key, periods in sorted(reading.kept.items())]
     return result(
         c.SOURCE_NOT_SILENT,
         looked_at=len(reading.looks) + len(reading.boav) + len(reading.cashflows) + bool(reading.wind),
@@ -509,7 +510,8 @@ def wind_output_above_zero(reading: DayReading, bids: Iterable[Bid]) -> Result:
         c.WIND_OUTPUT_ABOVE_ZERO,
         looked_at=len(reading.rows),
         expected=f"wind output above 0 in the {len(with_bids)} periods with wind bids",
-        actual=f"0 in {len(zero)} of {known} with an output" + (f": periods {spans(list(zero))}" if zero else ""),
+        actual=f"0 in {len(zero)} of {known} with an output"
+        + (f": periods {periods_text(list(zero))}" if zero else ""),
         repair=c.WIND_OUTPUT_ABOVE_ZERO.repair_of(reading.day),
         violations=wrong,
     )

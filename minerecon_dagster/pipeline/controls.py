@@ -26,7 +26,8 @@ from minerecon_dagster.core.checks import Result, result
 from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.core.repairs import REFETCH, REINGEST
 from minerecon_dagster.core.schema import StackRow
-from minerecon_dagster.core.states import LONGEST_PLAIN_SILENCE, runs_of, spans
+from minerecon_dagster.core.spans import periods_text, spans
+from minerecon_dagster.core.states import LONGEST_PLAIN_SILENCE
 from minerecon_dagster.pipeline.checks import EXACT, Bid
 from minerecon_dagster.pipeline.fetch import FetchedDay
 from minerecon_dagster.pipeline.interpret import CashflowSum, DayReading
@@ -214,9 +215,10 @@ def controls_not_silent(reading: DayReading) -> Result:
     wrong = []
     for report, side, periods in known:
         without = [p for p in due if p not in periods and _has_accepted_energy(reading.rows.get((side, p), ()))]
-        long = [p for run in runs_of(without) if len(run) > LONGEST_PLAIN_SILENCE for p in run]
+        runs = [range(first, last + 1) for first, last in spans(without)]
+        long = [period for run in runs if len(run) > LONGEST_PLAIN_SILENCE for period in run]
         if long:
-            wrong.append({"control_total": f"{report} {side}", "settlement_periods": spans(long)})
+            wrong.append({"control_total": f"{report} {side}", "settlement_periods": periods_text(long)})
     return result(
         c.CONTROLS_NOT_SILENT,
         looked_at=len(known),

@@ -25,7 +25,8 @@ from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.core.repairs import FIX, REFRESH_REGISTER, VERIFY
 from minerecon_dagster.core.sampling import Sampling, detection_share, dice, draws, first_step, further_step
 from minerecon_dagster.core.schema import parse_boav, parse_cashflows
-from minerecon_dagster.core.states import PeriodLook, spans
+from minerecon_dagster.core.spans import periods_text
+from minerecon_dagster.core.states import PeriodLook
 from minerecon_dagster.pipeline.build import DayFigures, day_figures, wind_bids
 from minerecon_dagster.pipeline.checks import EXACT
 from minerecon_dagster.pipeline.fetch import CASHFLOWS, CONTROLS
@@ -362,7 +363,10 @@ class Source:
             unseen=[{"answer": str(key), "error": error} for key, error in unseen],
             looked_at=slots + len(controls),
             silent=[
-                {"answer": str(key), "lacks": f"periods {spans(lacks)}" if key.kind != "stack" else "every acceptance"}
+                {
+                    "answer": str(key),
+                    "lacks": f"periods {periods_text(lacks)}" if key.kind != "stack" else "every acceptance",
+                }
                 for key, lacks in sorted(silent.items())
             ],
         )

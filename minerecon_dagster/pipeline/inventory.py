@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
@@ -38,7 +37,7 @@ from minerecon_dagster.core.repairs import (
     words,
 )
 from minerecon_dagster.core.settlement_run import RERUN_NOT_BEFORE
-from minerecon_dagster.core.states import spans
+from minerecon_dagster.core.spans import periods_text, spans
 from minerecon_dagster.core.statuses import STATUSES, UNAVAILABLE
 from minerecon_dagster.decisions.unavailable import ClosedDays
 from minerecon_dagster.pipeline.checks import PRICE_LIMIT_GBP_PER_MWH
@@ -413,7 +412,7 @@ def _every_final_day_was_run_again(connection: Connection, looked_at: int, early
     rows = connection.execute(statement("inventory/first_run_periods"), parameters).all() if early else []
 
     def kind(periods: Sequence[int]) -> Kind:
-        return f"final, and of the first run in periods {spans(periods)}", "ERROR", (), REINGEST
+        return f"final, and of the first run in periods {periods_text(periods)}", "ERROR", (), REINGEST
 
     return _finding(
         c.EVERY_FINAL_DAY_WAS_RUN_AGAIN,
@@ -586,15 +585,11 @@ def _finding(
 
 def _groups(days: Iterable[tuple[dt.date, Kind | None]]) -> list[Group]:
     """Days in a row of the same kind, without those of no kind."""
-    groups = []
-    # Days in a row keep their distance from their place in the list.
-    numbered = enumerate(sorted(days, key=lambda day: day[0]))
-    for (_, kind), run in groupby(numbered, key=lambda n: (n[1][0].toordinal() - n[0], n[1][1])):
-        if kind is not None:
-            span = [day for _, (day, _) in run]
-            what, severity, properties, repair = kind
-            groups.append(Group(span[0], span[-1], what, severity, properties, repair.over(span[0], span[-1])))
-    return groups
+    kinds = {day: kind for day, kind in days if kind is not None}
+    return [
+        Group(first, last, *kinds[first][:3], kinds[first][3].over(first, last))
+        for first, last in spans(kinds, alike=kinds.get)
+    ]
 
 
 def mend(s: Standing) -> Repair:

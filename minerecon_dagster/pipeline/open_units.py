@@ -14,8 +14,8 @@ from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Property, Result, result
 from minerecon_dagster.core.register import spelling
 from minerecon_dagster.core.repairs import REBUILD, REFRESH_REGISTER, Repair, words
+from minerecon_dagster.core.spans import spans
 from minerecon_dagster.decisions.reviewed_units import reviewed_units
-from minerecon_dagster.pipeline.due import ranges
 from minerecon_dagster.warehouse.store import statement
 
 
@@ -119,4 +119,4 @@ def days_to_rebuild(connection: Connection) -> list[Repair]:
     """What rebuilds the stored days which lack a unit that the register has as wind by now."""
     span = {"first_day": dt.date.min, "last_day": dt.date.max}
     days = [r.settlement_date for r in connection.execute(statement("inventory/days_and_register"), span) if r.learned]
-    return [REBUILD.over(first, last) for first, last in ranges(days, at_most=len(days))]
+    return [REBUILD.over(first, last) for first, last in spans(days)]

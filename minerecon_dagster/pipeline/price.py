@@ -18,7 +18,7 @@ from minerecon_dagster.core.answers import is_synthetic
 from minerecon_dagster.core.checks import Property, Result, result
 from minerecon_dagster.core.errors import SchemaDriftError
 from minerecon_dagster.core.repairs import PRICES
-from minerecon_dagster.pipeline.due import ranges
+from minerecon_dagster.core.spans import spans
 from minerecon_dagster.warehouse.migrate import require_current
 from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.store import statement
@@ -84,7 +84,7 @@ def refresh_prices(engine: Engine, source: PriceSource, days: Iterable[dt.date],
     with engine.connect() as connection:
         require_current(connection)
     prices: dict[dt.date, DailyPrice] = {}
-    for first, last in ranges(over, at_most=max(len(over), 1)):
+    for first, last in spans(over):
         prices |= _believable(source.fetch(first, last), first, last)
     with engine.begin() as connection:
         before = _stored(connection, over)
