@@ -9,12 +9,19 @@ from minerecon_dagster.alerts.failures import Detail, Restatement
 from minerecon_dagster.alerts.redaction import redact
 from minerecon_dagster.alerts.runs import FailedRun, UnreadableRun
 from minerecon_dagster.alerts.state import INSTANT, Check, FailedRuns, Keys, Message, Place, label, parts_of
-from minerecon_dagster.assets.exports import EXPORT_SWEEP
 from minerecon_dagster.core import checks, repairs
 from minerecon_dagster.core.checks import Property, Scope
 from minerecon_dagster.core.repairs import Repair
 from minerecon_dagster.core.spans import span_text, spans
-from minerecon_dagster.jobs import EXPORT_MONTHS, RECALCULATE, REFRESH_PRICES, ROLL_UP_MONTHS, ROLL_UP_YEARS, VERIFY
+from minerecon_dagster.jobs import (
+    EXPORT_MONTHS,
+    EXPORT_SWEEP,
+    RECALCULATE,
+    REFRESH_PRICES,
+    ROLL_UP_MONTHS,
+    ROLL_UP_YEARS,
+    VERIFY,
+)
 
 MOST_CHARACTERS = 2_900
 """Of a message; Slack takes more, and nobody reads it."""

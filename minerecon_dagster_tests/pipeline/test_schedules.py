@@ -28,9 +28,9 @@ from minerecon_dagster.core.calendar import LONDON, day_start, due_periods, peri
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.core.spans import spans
 from minerecon_dagster.definitions import build_defs
+from minerecon_dagster.defs.schedules import PRESUMED_DEAD_AFTER, build_schedules
 from minerecon_dagster.pipeline.due import CATCH_UP_DAYS
 from minerecon_dagster.resources.dagster_resources import ClockResource, ElexonResource, WarehouseResource
-from minerecon_dagster.schedules import PRESUMED_DEAD_AFTER, build_schedules
 from minerecon_dagster.settings import PROJECT_ROOT
 from minerecon_dagster_tests.fake_elexon import fake_elexon
 from minerecon_dagster_tests.pipeline.conftest import DAY, Project, not_done
