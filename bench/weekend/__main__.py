@@ -112,14 +112,16 @@ class Weekend:
         for at, name, act in sorted(self._events(), key=lambda event: event[0]):
             if plan.start <= at <= plan.until:
                 events.setdefault(at.astimezone(dt.UTC), []).append((name, act))
-        for at in sorted({*ticks, *events}):
+        steps = sorted({*ticks, *events})
+        for at in steps:
             began = time.monotonic()
             for name, act in events.get(at, ()):
                 self._move_to(at)
                 self._happened(name)
                 act()
             self._move_to(at + dt.timedelta(seconds=1))
-            watcher.settle(dict.fromkeys(ticks.get(at, ()), at), to_the_end=self._to_the_end(at, ticks, events))
+            to_the_end = at == steps[-1] or self._to_the_end(at, ticks, events)
+            watcher.settle(dict.fromkeys(ticks.get(at, ()), at), to_the_end=to_the_end)
             self._look()
             self._say(at, ticks.get(at, []), time.monotonic() - began)
         self._missing(watcher, ticks)
