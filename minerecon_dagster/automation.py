@@ -9,7 +9,6 @@ their days; what is lost is late by a night, never wrong for good.
 from __future__ import annotations
 
 import datetime as dt
-import warnings
 from collections.abc import Sequence
 from functools import reduce
 from operator import or_
@@ -24,7 +23,7 @@ from minerecon_dagster.resources.dagster_resources import WarehouseResource
 
 _DAYS = dg.AssetSelection.assets(catalog.DAILY, catalog.BITCOIN_DAILY)
 _MONTHS = dg.AssetSelection.assets(catalog.MONTHLY, catalog.BITCOIN_MONTHLY)
-_SUMS = _MONTHS | dg.AssetSelection.assets(catalog.YEARLY, catalog.BITCOIN_YEARLY)
+SUMS = _MONTHS | dg.AssetSelection.assets(catalog.YEARLY, catalog.BITCOIN_YEARLY)
 
 
 class DayFails(dg.AutomationCondition[dg.AssetKey]):
@@ -95,31 +94,3 @@ def following_days(specs: Sequence[dg.AssetSpec]) -> list[dg.AssetSpec]:
 def following_months(specs: Sequence[dg.AssetSpec]) -> list[dg.AssetSpec]:
     """The specs of years, with the condition that keeps them up to date after their months."""
     return [spec.replace_attributes(automation_condition=follows(_MONTHS)) for spec in specs]
-
-
-def build_sensor() -> dg.AutomationConditionSensorDefinition:
-    """The sensor that evaluates the conditions."""
-    # Dagster calls sensors with conditions of one's own a beta: the pinned version is tested with them.
-    warnings.filterwarnings("ignore", message=r".*use_user_code_server", category=dg.BetaWarning)
-    return dg.AutomationConditionSensorDefinition(
-        "months_and_years_follow_days",
-        target=_SUMS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        minimum_interval_seconds=30,
-        use_user_code_server=True,
-        description="Sums a month again when one of its days changed, then its year; they wait while one of their "
-        "days fails at ERROR and is not waived. Running unless it is switched off.",
-    )
-
-
-def build_sweep_schedule(sweep: dg.JobDefinition) -> dg.ScheduleDefinition:
-    """The nightly sweep."""
-    return dg.ScheduleDefinition(
-        name="rollup_sweep",
-        job=sweep,
-        cron_schedule="30 3 * * *",
-        execution_timezone="Europe/London",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="03:30: sums every month and year again that is not what its days say, and checks all of them. "
-        "Running unless it is switched off.",
-    )

@@ -10,29 +10,17 @@ from typing import Any
 import dagster as dg
 
 from minerecon_dagster import places
-from minerecon_dagster.alerts.sensor import build_alerts
-from minerecon_dagster.alerts.watch import build_alerts_watch
 from minerecon_dagster.assets import catalog
-from minerecon_dagster.assets.exports import (
-    build_export_schedule,
-    build_export_sensor,
-    build_export_sweep,
-    build_exports,
-)
+from minerecon_dagster.assets.exports import build_exports
 from minerecon_dagster.assets.inventory import build_inventory
 from minerecon_dagster.assets.price import build_prices
-from minerecon_dagster.assets.register import bm_units, build_accept
-from minerecon_dagster.assets.reports import (
-    build_monthly_report,
-    build_report_schedule,
-    build_report_sensor,
-    latest_report,
-)
+from minerecon_dagster.assets.register import bm_units
+from minerecon_dagster.assets.reports import build_monthly_report, latest_report
 from minerecon_dagster.assets.rollups import build_months, build_years
 from minerecon_dagster.assets.settlement_day import build_settlement_day
-from minerecon_dagster.assets.verification import build_spot_fix, build_verify
-from minerecon_dagster.automation import build_sensor, build_sweep_schedule
-from minerecon_dagster.jobs import build_jobs, build_sweep
+from minerecon_dagster.defs.jobs import build_jobs
+from minerecon_dagster.defs.schedules import build_schedules
+from minerecon_dagster.defs.sensors import build_sensors
 from minerecon_dagster.partitions import daily_partitions, monthly_partitions, yearly_partitions
 from minerecon_dagster.resources.dagster_resources import (
     PLACES,
@@ -44,27 +32,17 @@ from minerecon_dagster.resources.dagster_resources import (
     PriceResource,
     WarehouseResource,
 )
-from minerecon_dagster.retention import build_purge, build_purge_schedule
-from minerecon_dagster.schedules import (
-    build_inventory_schedule,
-    build_price_schedule,
-    build_schedules,
-    build_verification_schedules,
-)
 from minerecon_dagster.settings import start_date
 from minerecon_dagster.warehouse import tables
-from minerecon_dagster.watchdog import build_watchdog
 
 
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """The whole project, with resources swapped where a test asks for it."""
     partitions = daily_partitions(start_date())
-    settlement_day = build_settlement_day(partitions)
-    sweep, purge, export_sweep = build_sweep(), build_purge(), build_export_sweep()
     return dg.Definitions(
         assets=[
             bm_units,
-            settlement_day,
+            build_settlement_day(partitions),
             build_prices(partitions),
             build_months(monthly_partitions(start_date())),
             build_years(yearly_partitions(start_date())),
@@ -78,33 +56,9 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
             ),
         ],
         asset_checks=[build_inventory(start_date())],
-        jobs=[
-            *build_jobs(settlement_day),
-            build_verify(partitions),
-            build_spot_fix(partitions),
-            build_accept(),
-            sweep,
-            purge,
-            export_sweep,
-        ],
-        schedules=[
-            *build_schedules(start_date()),
-            *build_verification_schedules(start_date()),
-            build_inventory_schedule(),
-            build_price_schedule(start_date()),
-            build_sweep_schedule(sweep),
-            build_purge_schedule(purge),
-            build_export_schedule(export_sweep),
-            build_report_schedule(),
-        ],
-        sensors=[
-            build_sensor(),
-            build_export_sensor(),
-            build_report_sensor(),
-            build_alerts(),
-            build_alerts_watch(),
-            build_watchdog(),
-        ],
+        jobs=build_jobs(partitions),
+        schedules=build_schedules(start_date()),
+        sensors=build_sensors(),
         resources={
             "warehouse": WarehouseResource(),
             "elexon": ElexonResource(),

@@ -14,7 +14,6 @@ from pydantic import Field
 
 from minerecon_dagster.resources.dagster_resources import ClockResource
 
-PURGE_SUPERSEDED_RUNS = "purge_superseded_runs"
 _DONE = {dg.DagsterEventType.ASSET_MATERIALIZATION}
 _DONE_OR_FAILED = _DONE | {dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED}
 _SAYS = {
@@ -79,34 +78,14 @@ def _newest_materialization(
     return (records[0].run_id, records[0].timestamp) if records else None
 
 
-def build_purge() -> dg.JobDefinition:
-    """The job that deletes superseded runs."""
-
-    @dg.op
-    def delete_superseded_runs(context: dg.OpExecutionContext, config: RetentionConfig, clock: ClockResource) -> None:
-        purged = purge_superseded_runs(
-            context.instance, ended_before=clock.now() - dt.timedelta(days=config.older_than_days)
-        )
-        context.add_output_metadata({"looked_at": purged.looked_at, "deleted": purged.deleted})
-        context.log.info(
-            f"{purged.looked_at} runs are older than {config.older_than_days} days, "
-            f"{purged.deleted} of them superseded and deleted"
-        )
-
-    return dg.GraphDefinition(
-        name=PURGE_SUPERSEDED_RUNS,
-        node_defs=[delete_superseded_runs],
-        description="Delete old runs whose every materialization has been replaced by a newer one.",
-    ).to_job()
-
-
-def build_purge_schedule(purge: dg.JobDefinition) -> dg.ScheduleDefinition:
-    """The weekly purge, when little else runs."""
-    return dg.ScheduleDefinition(
-        name=PURGE_SUPERSEDED_RUNS,
-        job=purge,
-        cron_schedule="15 4 * * 0",
-        execution_timezone="Europe/London",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Sunday 04:15: delete the runs of more than 30 days ago that newer ones stand in for.",
+@dg.op
+def delete_superseded_runs(context: dg.OpExecutionContext, config: RetentionConfig, clock: ClockResource) -> None:
+    """Delete the runs that are old enough, and superseded."""
+    purged = purge_superseded_runs(
+        context.instance, ended_before=clock.now() - dt.timedelta(days=config.older_than_days)
+    )
+    context.add_output_metadata({"looked_at": purged.looked_at, "deleted": purged.deleted})
+    context.log.info(
+        f"{purged.looked_at} runs are older than {config.older_than_days} days, "
+        f"{purged.deleted} of them superseded and deleted"
     )

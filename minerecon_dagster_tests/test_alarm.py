@@ -18,12 +18,13 @@ from dagster._core.storage.tags import (
 from minerecon_dagster.alerts import clearing, runs
 from minerecon_dagster.alerts.clearing import WORKS
 from minerecon_dagster.assets import catalog
-from minerecon_dagster.assets.exports import EXPORT_SWEEP, EXPORTS
+from minerecon_dagster.assets.exports import EXPORTS
 from minerecon_dagster.assets.price import PRICE
 from minerecon_dagster.assets.reports import LATEST_REPORT, MONTHLY_REPORT
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.unfinished import KEY
 from minerecon_dagster.definitions import build_defs
+from minerecon_dagster.jobs import EXPORT_SWEEP
 from minerecon_dagster.resources.dagster_resources import ClockResource
 from minerecon_dagster.settings import PROJECT_ROOT
 from minerecon_dagster_tests.pipeline.conftest import DAY, Project

@@ -25,12 +25,13 @@ from sqlalchemy import Engine, text
 
 from minerecon_dagster.alerts import state as state_module
 from minerecon_dagster.alerts.redaction import HIDDEN, redact
-from minerecon_dagster.alerts.sensor import build_alerts
-from minerecon_dagster.alerts.state import Check, FailedRuns, Message, State, Watermark, spans
+from minerecon_dagster.alerts.state import Check, FailedRuns, Message, State, Watermark
 from minerecon_dagster.alerts.text import MOST_CHARACTERS
 from minerecon_dagster.alerts.webhook import Refused, Webhook, escaped
 from minerecon_dagster.core.checks import DIFFICULTY_KNOWN, RECORDS_MATCH_ARCHIVE
 from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.core.spans import spans
+from minerecon_dagster.defs.sensors import build_sensors
 from minerecon_dagster.resources.dagster_resources import ClockResource, WarehouseResource
 from minerecon_dagster.settings import Settings
 from minerecon_dagster_tests.fake_elexon import Fault, boav_path
@@ -42,6 +43,7 @@ from minerecon_dagster_tests.pipeline.conftest import project as project
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 
 D = dt.date.fromisoformat
+SENSORS = {sensor.name: sensor for sensor in build_sensors()}
 NOW = dt.datetime(2025, 3, 20, 9, 0, tzinfo=dt.UTC)
 HALF_A_MINUTE = dt.timedelta(seconds=30)
 FINE = 200
@@ -130,7 +132,7 @@ class Alarm:
         context = dg.build_sensor_context(cursor=cursor, resources=resources, sensor_name="alerts")
         context._instance = self.instance  # the builder wants an instance that another process could open
         with context:
-            found = build_alerts().evaluate_tick(context)
+            found = SENSORS["alerts"].evaluate_tick(context)
             assert not found.run_requests
             self.skipped = found.skip_message or ""
             assert found.cursor is not None

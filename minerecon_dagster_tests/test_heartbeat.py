@@ -31,14 +31,13 @@ from sqlalchemy import Engine
 from minerecon_dagster.alerts import heartbeat, runs
 from minerecon_dagster.alerts.redaction import HIDDEN, redact
 from minerecon_dagster.alerts.sensor import ALERTS
-from minerecon_dagster.alerts.watch import build_alerts_watch
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.resources.dagster_resources import ClockResource
 from minerecon_dagster.settings import PROJECT_ROOT, Settings
 from minerecon_dagster_tests.fake_elexon import FakeElexon
 from minerecon_dagster_tests.pipeline.conftest import elexon as elexon
 from minerecon_dagster_tests.pipeline.test_checks import database
-from minerecon_dagster_tests.test_alerts import NOW, Alarm, Receiver, failing_job
+from minerecon_dagster_tests.test_alerts import NOW, SENSORS, Alarm, Receiver, failing_job
 from minerecon_dagster_tests.test_alerts import alarm as alarm
 from minerecon_dagster_tests.test_alerts import environ as environ
 from minerecon_dagster_tests.test_alerts import instance as instance
@@ -282,7 +281,7 @@ class Watch:
         context = dg.build_sensor_context(cursor=self.cursor, resources=resources, sensor_name="alerts_watch")
         context._instance = self.instance
         with context:
-            found = build_alerts_watch().evaluate_tick(context)
+            found = SENSORS["alerts_watch"].evaluate_tick(context)
             self.said, self.cursor = found.skip_message or "", found.cursor
         return self.receiver.texts[before:]
 

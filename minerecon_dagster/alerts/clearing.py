@@ -19,13 +19,12 @@ from minerecon_dagster import jobs
 from minerecon_dagster.alerts.runs import assets_of, keys_of, title_of
 from minerecon_dagster.alerts.state import WHOLE, FailedRuns, Part, Place, label, parts_of
 from minerecon_dagster.assets import catalog
-from minerecon_dagster.assets.exports import EXPORT_SWEEP, EXPORTS
+from minerecon_dagster.assets.exports import EXPORTS
 from minerecon_dagster.assets.price import PRICE
-from minerecon_dagster.assets.reports import LATEST_REPORT, MONTHLY_REPORT, REPORT_LATEST, REPORT_MONTHS
+from minerecon_dagster.assets.reports import LATEST_REPORT, MONTHLY_REPORT
 from minerecon_dagster.assets.settlement_day import INGESTED
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Property, Scope
-from minerecon_dagster.retention import PURGE_SUPERSEDED_RUNS
 
 _MOST_RUNS = 300
 """So many of a job's latest good runs are looked at: a tick is 30 s after the one before, and remembers what it saw."""
@@ -103,23 +102,23 @@ WORKS: Mapping[str, Work] = {
         "month by month: it was exported since, also by a good `export_sweep`",
         of=frozenset({EXPORTS}),
         materialized=EXPORTS,
-        other_jobs=(EXPORT_SWEEP,),
+        other_jobs=(jobs.EXPORT_SWEEP,),
     ),
-    EXPORT_SWEEP: Work(
+    jobs.EXPORT_SWEEP: Work(
         f"of months that it named: each was exported since; otherwise {_GOOD_RUN}",
         materialized=EXPORTS,
-        other_jobs=(EXPORT_SWEEP,),
+        other_jobs=(jobs.EXPORT_SWEEP,),
     ),
-    REPORT_MONTHS: Work(
+    jobs.REPORT_MONTHS: Work(
         "month by month: its report was drawn since", of=frozenset({MONTHLY_REPORT}), materialized=MONTHLY_REPORT
     ),
-    REPORT_LATEST: Work("the report was drawn since", of=frozenset({LATEST_REPORT}), materialized=LATEST_REPORT),
+    jobs.REPORT_LATEST: Work("the report was drawn since", of=frozenset({LATEST_REPORT}), materialized=LATEST_REPORT),
     jobs.BM_UNITS_REFRESH: Work(
         "a later good run of it; a day that used the register says nothing", of=frozenset({catalog.BM_UNITS})
     ),
     jobs.ACCEPT_REGISTER: Work("a later good run of it"),
     jobs.STANDING_INVENTORY: Work(_GOOD_RUN),
-    PURGE_SUPERSEDED_RUNS: Work(_GOOD_RUN),
+    jobs.PURGE_SUPERSEDED_RUNS: Work(_GOOD_RUN),
 }
 """By the name of the job. A materialisation that is asked for by its assets is the works that make those."""
 

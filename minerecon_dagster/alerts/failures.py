@@ -17,6 +17,7 @@ from minerecon_dagster.alerts.runs import FailedRun
 from minerecon_dagster.alerts.state import WHOLE, Check, FailedRuns, Part, Place, State, Watermark, label, place_of
 from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.checks import Scope
+from minerecon_dagster.core.repairs import Repair, parse
 from minerecon_dagster.pipeline.closing import stored_closed_days
 from minerecon_dagster.warehouse.store import statement
 from minerecon_dagster.warehouse.tables import bm_units, restatements
@@ -33,7 +34,7 @@ class Detail:
     actual: str | None
     looked_at: int
     violation_count: int
-    repair: str
+    repair: Repair
     run_id: str | None
     waiver: str | None
     waived_until: dt.date | None
@@ -147,7 +148,10 @@ def _details(
         return {}
     rows = connection.execute(statement("alerts/details"), {"ids": list(wanted)})
     return {
-        wanted[row.result_id]: Detail(**{k: v for k, v in row._mapping.items() if k != "result_id"}) for row in rows
+        wanted[row.result_id]: Detail(
+            **{k: v for k, v in row._mapping.items() if k != "result_id"} | {"repair": parse(row.repair)}
+        )
+        for row in rows
     }
 
 

@@ -24,8 +24,8 @@ from minerecon_dagster.alerts.state import (
     keys_of,
     label,
     parts_of,
-    spans,
 )
+from minerecon_dagster.core.spans import spans
 
 MOST_RANGES_APART = 5
 """Of more ranges of one check at one tick, all are one message."""

@@ -33,33 +33,20 @@ DELIVER_FOR_S = 15.0
 _log = logging.getLogger(__name__)
 
 
-def build_alerts() -> dg.SensorDefinition:
-    """The sensor."""
-
-    @dg.sensor(
-        name=ALERTS,
-        minimum_interval_seconds=30,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells once what fails and once that it cleared: checks at ERROR, freshness, runs that failed for "
-        "good, restated final days; to MINERECON_ALERT_WEBHOOK_URL, or to the log. Running unless it is switched off.",
-    )
-    def alerts(
-        context: dg.SensorEvaluationContext, warehouse: WarehouseResource, clock: ClockResource
-    ) -> dg.SkipReason:
-        settings = Settings.from_environ()
-        now = clock.now()
-        state, lost = State.read(context.cursor)
-        if lost:
-            _say(context, logging.ERROR, f"the cursor is not readable: {'; '.join(lost)}; what fails is told anew")
-        failures, problem = _look(context, state, lost, warehouse, settings, now)
-        said = _deliver(context, state, settings.alert_webhook_url)
-        context.update_cursor(state.to_cursor())
-        if settings.heartbeat_url is not None:
-            why_not = heartbeat.not_healthy(state, all_were_read=failures.are_all, problem=problem, now=now)
-            said += f"; no heartbeat: {why_not}" if why_not else _ping(context, settings.heartbeat_url)
-        return dg.SkipReason(f"{said}; {state.open_count} failures are told and not cleared")
-
-    return alerts
+def alerts(context: dg.SensorEvaluationContext, warehouse: WarehouseResource, clock: ClockResource) -> dg.SkipReason:
+    """Look for what is new, and deliver what waits."""
+    settings = Settings.from_environ()
+    now = clock.now()
+    state, lost = State.read(context.cursor)
+    if lost:
+        _say(context, logging.ERROR, f"the cursor is not readable: {'; '.join(lost)}; what fails is told anew")
+    failures, problem = _look(context, state, lost, warehouse, settings, now)
+    said = _deliver(context, state, settings.alert_webhook_url)
+    context.update_cursor(state.to_cursor())
+    if settings.heartbeat_url is not None:
+        why_not = heartbeat.not_healthy(state, all_were_read=failures.are_all, problem=problem, now=now)
+        said += f"; no heartbeat: {why_not}" if why_not else _ping(context, settings.heartbeat_url)
+    return dg.SkipReason(f"{said}; {state.open_count} failures are told and not cleared")
 
 
 def _look(

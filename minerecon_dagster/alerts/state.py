@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self, cast
 
 from minerecon_dagster.core.checks import Scope
+from minerecon_dagster.core.spans import spans
 
 _SCOPES: tuple[Scope, ...] = ("day", "month", "year", "all")
 _FORMS: tuple[tuple[Scope, re.Pattern[str]], ...] = (
@@ -40,7 +41,6 @@ _COMPRESS_FROM = 4_000
 
 Place = int
 """A day, month or year as a number, such that neighbours differ by one; 0 for a look at all of them."""
-Span = tuple[Place, Place]
 Part = tuple[Scope, Place]
 """A day, a month or a year; ("all", 0) is the work of a job that has no partitions."""
 Keys = tuple[tuple[str, str], ...]
@@ -71,17 +71,6 @@ def place_from(scope: Scope, text: str) -> Place:
     if scope == "all":
         return 0
     return place_of(scope, dt.date.fromisoformat({"day": text, "month": f"{text}-01", "year": f"{text}-01-01"}[scope]))
-
-
-def spans(places: Iterable[Place]) -> list[Span]:
-    """Places cut into runs of neighbours, as (first, last), in order."""
-    cut: list[Span] = []
-    for place in sorted(set(places)):
-        if cut and place == cut[-1][1] + 1:
-            cut[-1] = cut[-1][0], place
-        else:
-            cut.append((place, place))
-    return cut
 
 
 def parts_of(keys: Keys) -> list[Part]:
@@ -340,13 +329,8 @@ def _check(name: str) -> Check:
 
 def _folded(scope: Scope, places: dict[Place, str]) -> list[list[str]]:
     """Places as ranges: first, last, since when."""
-    ranges: list[tuple[Place, Place, str]] = []
-    for place, since in sorted(places.items()):
-        if ranges and ranges[-1][1:] == (place - 1, since):
-            ranges[-1] = ranges[-1][0], place, since
-        else:
-            ranges.append((place, place, since))
-    return [[label(scope, first), label(scope, last), since] for first, last, since in ranges]
+    ranges = spans(places, alike=places.get)
+    return [[label(scope, first), label(scope, last), places[first]] for first, last in ranges]
 
 
 def _unfolded(name: str, ranges: Iterable[Sequence[str]]) -> dict[Place, str]:

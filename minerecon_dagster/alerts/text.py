@@ -8,25 +8,34 @@ from collections.abc import Mapping, Sequence
 from minerecon_dagster.alerts.failures import Detail, Restatement
 from minerecon_dagster.alerts.redaction import redact
 from minerecon_dagster.alerts.runs import FailedRun, UnreadableRun
-from minerecon_dagster.alerts.state import INSTANT, Check, FailedRuns, Keys, Message, Place, label, parts_of, spans
-from minerecon_dagster.assets.exports import EXPORT_SWEEP
-from minerecon_dagster.core import checks
+from minerecon_dagster.alerts.state import INSTANT, Check, FailedRuns, Keys, Message, Place, label, parts_of
+from minerecon_dagster.core import checks, repairs
 from minerecon_dagster.core.checks import Property, Scope
-from minerecon_dagster.jobs import EXPORT_MONTHS, RECALCULATE, REFRESH_PRICES, ROLL_UP_MONTHS, ROLL_UP_YEARS, VERIFY
+from minerecon_dagster.core.repairs import Repair
+from minerecon_dagster.core.spans import span_text, spans
+from minerecon_dagster.jobs import (
+    EXPORT_MONTHS,
+    EXPORT_SWEEP,
+    RECALCULATE,
+    REFRESH_PRICES,
+    ROLL_UP_MONTHS,
+    ROLL_UP_YEARS,
+    VERIFY,
+)
 
 MOST_CHARACTERS = 2_900
 """Of a message; Slack takes more, and nobody reads it."""
 _MOST_OF_A_FIELD = 400
 _MOST_COMMANDS = 3
 _MOST_RANGES = 5
-_TAKES_A_RANGE = ("minerecon reingest ", "minerecon recalculate ", "minerecon verify ")
-_VERBS = {
-    RECALCULATE: "recalculate",
-    VERIFY: "verify",
-    REFRESH_PRICES: "prices",
-    EXPORT_MONTHS: "export",
-    EXPORT_SWEEP: "export",
+_AGAIN = {
+    RECALCULATE: repairs.RECALCULATE,
+    VERIFY: repairs.VERIFY,
+    REFRESH_PRICES: repairs.PRICES,
+    EXPORT_MONTHS: repairs.EXPORT,
+    EXPORT_SWEEP: repairs.EXPORT,
 }
+"""What does again what a run of a job did not do, of the days or months that it names."""
 _UNIT: Mapping[Scope, str] = {"day": "days", "month": "months", "year": "years", "all": "looks"}
 _MEANINGS = {p.full_name: p.meaning for p in vars(checks).values() if isinstance(p, Property)}
 
@@ -172,7 +181,7 @@ def where(scope: Scope, places: Sequence[Place]) -> str:
     """Places as a reader writes them."""
     if scope == "all":
         return "over all days"
-    ranges = [_range(label(scope, first), label(scope, last)) for first, last in spans(places)]
+    ranges = [span_text(label(scope, first), label(scope, last)) for first, last in spans(places)]
     counted = f"{len(places):,} {_UNIT[scope]}"
     if len(ranges) == 1:
         return ranges[0] if len(places) == 1 else f"{ranges[0]} ({counted})"
@@ -180,18 +189,16 @@ def where(scope: Scope, places: Sequence[Place]) -> str:
     return f"{counted}: {', '.join(ranges[:_MOST_RANGES])}{more}"
 
 
-def commands(scope: Scope, details: Mapping[Place, Detail]) -> list[str]:
-    """The commands that repair all of ``details``: one for a range where its days differ by nothing but the date."""
-    found: list[str] = []
+def commands(scope: Scope, details: Mapping[Place, Detail]) -> list[Repair]:
+    """What repairs all of ``details``: one for a range where its days differ by nothing but the date."""
+    found: list[Repair] = []
     for first, last in spans(details):
-        repairs = [(place, details[place].repair) for place in range(first, last + 1)]
-        templates = {repair.replace(label(scope, place), "\0") for place, repair in repairs}
-        template = next(iter(templates))
-        can_span = scope == "day" and template.count("\0") == 1 and template.startswith(_TAKES_A_RANGE)
-        if last > first and len(templates) == 1 and can_span and "\0 " in f"{template} ":
-            found.append(template.replace("\0", f"{label(scope, first)} {label(scope, last)}"))
+        of_each = {label(scope, place): details[place].repair for place in range(first, last + 1)}
+        general, *others = {repair.general(key) for key, repair in of_each.items()}
+        if scope == "day" and general.takes_a_range and not others:
+            found.append(general.over(label(scope, first), label(scope, last)))
         else:
-            found += [repair for _, repair in repairs]
+            found += of_each.values()
     return list(dict.fromkeys(found))
 
 
@@ -203,38 +210,34 @@ def run_link(run_ids: Sequence[str | None], ui_url: str) -> str:
     return f"{'Run' if len(known) == 1 else 'Runs'}: {shown}{more}" if known else ""
 
 
-def _run_commands(run: FailedRun, keys: Keys) -> list[str]:
+def _run_commands(run: FailedRun, keys: Keys) -> list[Repair]:
     found = [_run_command(run, first, last) for first, last in keys]
     if found and all(found):
         return list(dict.fromkeys(filter(None, found)))
     if keys or run.job.startswith("__"):
-        return ["start it again from its page, when what it names is mended"]
-    return [f"minerecon local -- dagster job execute -m minerecon_dagster.definitions -j {run.job}"]
+        return [repairs.words("start it again from its page, when what it names is mended")]
+    return [repairs.job(run.job)]
 
 
-def _run_command(run: FailedRun, first: str, last: str) -> str | None:
+def _run_command(run: FailedRun, first: str, last: str) -> Repair | None:
     """What does again what a run did not do, over a range of days, months or years; None where no command does."""
     is_of_days = parts_of(((first, last),))[0][0] == "day"
     if run.job in (ROLL_UP_MONTHS, ROLL_UP_YEARS, VERIFY) and not is_of_days:
-        return checks.SWEEP
-    verb = "reingest" if run.asks else _VERBS.get(run.job)
-    return verb and f"minerecon {verb} {first}" + (f" {last}" if last != first else "")
+        return repairs.SWEEP
+    again = repairs.REINGEST if run.asks else _AGAIN.get(run.job)
+    return again and again.over(first, last)
 
 
-def _commands(found: Sequence[str]) -> str:
-    shown = "; ".join(f"`{_field(c)}`" if c.startswith("minerecon ") else _field(c) for c in found[:_MOST_COMMANDS])
+def _commands(found: Sequence[Repair]) -> str:
+    shown = "; ".join(f"`{_field(str(r))}`" if r.is_command else _field(str(r)) for r in found[:_MOST_COMMANDS])
     more = f"; and {len(found) - _MOST_COMMANDS:,} more, see `minerecon status`" if len(found) > _MOST_COMMANDS else ""
     return shown + more
 
 
 def _of(keys: Keys) -> str:
-    ranges = [_range(first, last) for first, last in keys]
+    ranges = [span_text(first, last) for first, last in keys]
     more = f" and {len(ranges) - _MOST_RANGES:,} more ranges" if len(ranges) > _MOST_RANGES else ""
     return f" of {', '.join(ranges[:_MOST_RANGES])}{more}" if ranges else ""
-
-
-def _range(first: str, last: str) -> str:
-    return first if first == last else f"{first} to {last}"
 
 
 def _field(value: str | None) -> str:

@@ -104,36 +104,25 @@ def is_back(ticks: Sequence[InstigatorTick], now: dt.datetime) -> bool:
     return bool(good) and now.timestamp() - max(good) <= STANDS_STILL_AFTER.total_seconds()
 
 
-def build_alerts_watch() -> dg.SensorDefinition:
-    """The sensor."""
-
-    @dg.sensor(
-        name=ALERTS_WATCH,
-        minimum_interval_seconds=60,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Every minute: whether the sensor `{ALERTS}` fails, stands still or is switched off; told once, "
-        "and once when it works again. Running unless it is switched off.",
-    )
-    def alerts_watch(context: dg.SensorEvaluationContext, clock: ClockResource) -> dg.SkipReason:
-        now = clock.now()
-        memory = Memory.read(context.cursor, now)
-        state = _state_of_alerts(context.instance)
-        ticks = [] if state is None else _ticks(context.instance, state, _TICKS)
-        is_off = state is not None and state.status == InstigatorStatus.STOPPED
-        found = judge(is_off, ticks, dt.datetime.fromisoformat(memory.up_since), now)
-        if is_off:
-            memory = replace(memory, up_since=memory.looked_at)  # once it is switched on again it gets its time
-        trouble = found[0] if found is not None else None
-        said = f"`{ALERTS}`: {'nothing is wrong' if found is None else found[1]}"
-        if trouble != memory.told and (trouble is not None or is_back(ticks, now)):
-            is_delivered, how = _tell(context, _words(found))
-            said = f"{said}; {how}"
-            if is_delivered:
-                memory = replace(memory, told=trouble)
-        context.update_cursor(json.dumps(asdict(memory)))
-        return dg.SkipReason(said)
-
-    return alerts_watch
+def alerts_watch(context: dg.SensorEvaluationContext, clock: ClockResource) -> dg.SkipReason:
+    """Look after the sensor `alerts`."""
+    now = clock.now()
+    memory = Memory.read(context.cursor, now)
+    state = _state_of_alerts(context.instance)
+    ticks = [] if state is None else _ticks(context.instance, state, _TICKS)
+    is_off = state is not None and state.status == InstigatorStatus.STOPPED
+    found = judge(is_off, ticks, dt.datetime.fromisoformat(memory.up_since), now)
+    if is_off:
+        memory = replace(memory, up_since=memory.looked_at)  # once it is switched on again it gets its time
+    trouble = found[0] if found is not None else None
+    said = f"`{ALERTS}`: {'nothing is wrong' if found is None else found[1]}"
+    if trouble != memory.told and (trouble is not None or is_back(ticks, now)):
+        is_delivered, how = _tell(context, _words(found))
+        said = f"{said}; {how}"
+        if is_delivered:
+            memory = replace(memory, told=trouble)
+    context.update_cursor(json.dumps(asdict(memory)))
+    return dg.SkipReason(said)
 
 
 def _words(found: tuple[Trouble, str] | None) -> str:

@@ -26,6 +26,7 @@ from minerecon_dagster.core.checks import (
     WIND_OUTPUT_KNOWN,
     Result,
 )
+from minerecon_dagster.core.repairs import all_of
 from minerecon_dagster.core.statuses import UNAVAILABLE
 from minerecon_dagster.decisions.days import read_day_decisions
 from minerecon_dagster.decisions.unavailable import Unavailable
@@ -204,10 +205,10 @@ def log_checks(context: RunContext, day: date, results: Sequence[Result]) -> Non
 def check_metadata(results: Sequence[Result]) -> dict[str, Any]:
     """What whoever is woken by a family reads, in this order: the problem, the repair, each property, the violators."""
     failed = sorted((r for r in results if not r.passed), key=lambda r: (r.is_waived, r.checked.severity))
-    repairs = dict.fromkeys(r.repair for r in failed if not r.is_waived)
+    repair = all_of(r.repair for r in failed if not r.is_waived)
     metadata: dict[str, Any] = {
         "problem": _problem(failed, len(results)),
-        "repair": "; ".join(repairs) or "nothing to repair",
+        "repair": str(repair or "nothing to repair"),
         "wrong": sum(r.violation_count for r in failed if not r.is_waived),
     }
     for r in results:

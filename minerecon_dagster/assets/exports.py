@@ -22,7 +22,6 @@ from minerecon_dagster.pipeline.exports import Export, export_month, months_with
 from minerecon_dagster.resources.dagster_resources import ArchiveResource, ClockResource, WarehouseResource
 
 EXPORTS = dg.AssetKey("exports")
-EXPORT_SWEEP = "export_sweep"
 
 _log = logging.getLogger(__name__)
 
@@ -68,51 +67,18 @@ def build_exports(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefiniti
     return exports
 
 
-def build_export_sweep() -> dg.JobDefinition:
-    """The job that finds what changed without a month being summed: names of farms, statuses, the views themselves."""
-
-    @dg.op
-    def sweep_exports(
-        context: dg.OpExecutionContext, warehouse: WarehouseResource, archive: ArchiveResource, clock: ClockResource
-    ) -> None:
-        engine = warehouse.engine()
-        try:
-            with engine.connect() as connection:
-                months = months_with_days(connection)
-        finally:
-            engine.dispose()
-        _export(context, months, warehouse, archive, clock.now(), log_all=False)
-
-    return dg.GraphDefinition(
-        name=EXPORT_SWEEP,
-        node_defs=[sweep_exports],
-        description="Export every month that has a stored day, and write what differs from the files that are there.",
-    ).to_job()
-
-
-def build_export_schedule(sweep: dg.JobDefinition) -> dg.ScheduleDefinition:
-    """The nightly sweep."""
-    return dg.ScheduleDefinition(
-        name=EXPORT_SWEEP,
-        job=sweep,
-        cron_schedule="45 4 * * *",
-        execution_timezone="Europe/London",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="04:45: exports every month, the one in progress too, and writes what has changed. "
-        "Running unless it is switched off.",
-    )
-
-
-def build_export_sensor() -> dg.AutomationConditionSensorDefinition:
-    """The sensor that evaluates the condition."""
-    return dg.AutomationConditionSensorDefinition(
-        "exports_follow_months",
-        target=dg.AssetSelection.assets(EXPORTS),
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        minimum_interval_seconds=60,
-        description="Exports a month that is over again when its sums or prices changed. Running unless it is "
-        "switched off.",
-    )
+@dg.op
+def sweep_exports(
+    context: dg.OpExecutionContext, warehouse: WarehouseResource, archive: ArchiveResource, clock: ClockResource
+) -> None:
+    """Find what changed without a month being summed: names of farms, statuses, the views themselves."""
+    engine = warehouse.engine()
+    try:
+        with engine.connect() as connection:
+            months = months_with_days(connection)
+    finally:
+        engine.dispose()
+    _export(context, months, warehouse, archive, clock.now(), log_all=False)
 
 
 def _export(

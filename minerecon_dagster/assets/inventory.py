@@ -14,6 +14,7 @@ from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.events import follow_decisions
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.calendar import settlement_date
+from minerecon_dagster.core.repairs import all_of
 from minerecon_dagster.pipeline.build import record_results
 from minerecon_dagster.pipeline.inventory import Finding, take_inventory
 from minerecon_dagster.pipeline.open_units import by_unit, read_open_units
@@ -97,7 +98,7 @@ def _check_result(family: str, findings: Sequence[Finding]) -> dg.AssetCheckResu
                 "days": str(g.first) if g.first == g.last else f"{g.first} to {g.last}",
                 "count": g.day_count,
                 "what": g.what + (f" ({', '.join(g.properties)})" if g.properties else ""),
-                "repair": g.command,
+                "repair": str(g.repair),
             }
         )
         for g in groups[:MOST_GROUPS_SHOWN]
@@ -110,7 +111,7 @@ def _check_result(family: str, findings: Sequence[Finding]) -> dg.AssetCheckResu
         metadata={
             "problem": "; ".join(f"{r.checked.name}: expected {r.expected}; found {r.actual}" for r in failed)
             or "none",
-            "repair": "; ".join(dict.fromkeys(r.repair for r in failed)) or "none",
+            "repair": str(all_of(r.repair for r in failed) or "none"),
             "violations": sum(r.violation_count for r in results),
             "groups": dg.MetadataValue.table(table, _COLUMNS),
             **{

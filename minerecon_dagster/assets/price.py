@@ -14,6 +14,7 @@ import dagster as dg
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.core.answers import is_synthetic
 from minerecon_dagster.core.checks import SAMPLE_SIZE, Result
+from minerecon_dagster.core.spans import span_text
 from minerecon_dagster.instance import hold_connections
 from minerecon_dagster.pipeline.price import PRICES_KNOWN, PriceReport, prices_known, refresh_prices
 from minerecon_dagster.resources.dagster_resources import ClockResource, PriceResource, WarehouseResource
@@ -83,11 +84,13 @@ def _log_days(context: dg.AssetExecutionContext, report: PriceReport) -> None:
 
 
 def _line(days: Sequence[dt.date], report: PriceReport, source: str) -> str:
-    span = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
     unchanged = len(report.prices) - len(report.new) - len(report.changed)
     if any(is_synthetic(price.url) for price in report.prices.values()):
         source = "the bundled sample: SYNTHETIC"
-    text = f"{span}: prices: {len(report.new)} new, {len(report.changed)} changed, {unchanged} unchanged; from {source}"
+    which = span_text(days[0], days[-1])
+    text = (
+        f"{which}: prices: {len(report.new)} new, {len(report.changed)} changed, {unchanged} unchanged; from {source}"
+    )
     if report.without:
         text += f"; it has none of {_some(report.without)}"
     if report.not_over:
@@ -112,6 +115,6 @@ def _evaluated(checked: Result) -> dg.AssetCheckResult:
             "days_without_a_price": checked.violation_count,
             "violations": dg.MetadataValue.json(list(checked.violations)),
             "looked_at": checked.looked_at,
-            "repair": checked.repair,
+            "repair": str(checked.repair),
         },
     )

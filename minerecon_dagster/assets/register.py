@@ -7,7 +7,8 @@ from sqlalchemy import Engine
 
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.core.calendar import settlement_date
-from minerecon_dagster.jobs import ACCEPT_REGISTER, ACCEPT_REGISTER_OP
+from minerecon_dagster.core.repairs import all_of
+from minerecon_dagster.jobs import ACCEPT_REGISTER_OP
 from minerecon_dagster.pipeline.open_units import days_to_rebuild
 from minerecon_dagster.pipeline.register import (
     RegisterReport,
@@ -108,39 +109,30 @@ class AcceptConfig(dg.Config):
     """Who accepts it, for the record."""
 
 
-def build_accept() -> dg.JobDefinition:
-    """The job that takes an answer of the register which was refused as unbelievable."""
-
-    @dg.op(name=ACCEPT_REGISTER_OP)
-    def accept_answer(
-        context: dg.OpExecutionContext,
-        config: AcceptConfig,
-        warehouse: WarehouseResource,
-        archive: ArchiveResource,
-        clock: ClockResource,
-    ) -> None:
-        engine = warehouse.engine()
-        try:
-            with engine.connect() as connection:
-                require_current(connection)
-            report = accept_register(
-                engine, archive.archive(), config.sha256, accepted_by=config.accepted_by, now=clock.now()
-            )
-            metadata = _metadata(report, _tell_days_to_rebuild(engine)) | {"accepted_by": config.accepted_by}
-            context.log_event(dg.AssetMaterialization(catalog.BM_UNITS, metadata=metadata))
-            _log.info(
-                "the register has %d units now, %d of them wind; %d versions begin today, %d end",
-                report.unit_count, report.wind_unit_count, report.begun_count, report.ended_count,
-            )  # fmt: skip
-        finally:
-            engine.dispose()
-
-    return dg.GraphDefinition(
-        name=ACCEPT_REGISTER,
-        node_defs=[accept_answer],
-        description="Take an answer of the register of BM units that was refused as unbelievable, as a person has "
-        "decided. It is in force from today on; who and when is recorded in register_refusals.",
-    ).to_job()
+@dg.op(name=ACCEPT_REGISTER_OP)
+def accept_answer(
+    context: dg.OpExecutionContext,
+    config: AcceptConfig,
+    warehouse: WarehouseResource,
+    archive: ArchiveResource,
+    clock: ClockResource,
+) -> None:
+    """Take an answer of the register which was refused as unbelievable."""
+    engine = warehouse.engine()
+    try:
+        with engine.connect() as connection:
+            require_current(connection)
+        report = accept_register(
+            engine, archive.archive(), config.sha256, accepted_by=config.accepted_by, now=clock.now()
+        )
+        metadata = _metadata(report, _tell_days_to_rebuild(engine)) | {"accepted_by": config.accepted_by}
+        context.log_event(dg.AssetMaterialization(catalog.BM_UNITS, metadata=metadata))
+        _log.info(
+            "the register has %d units now, %d of them wind; %d versions begin today, %d end",
+            report.unit_count, report.wind_unit_count, report.begun_count, report.ended_count,
+        )  # fmt: skip
+    finally:
+        engine.dispose()
 
 
 def _metadata(report: RegisterReport, rebuild: str | None) -> dict[str, int | str]:
@@ -160,6 +152,6 @@ def _tell_days_to_rebuild(engine: Engine) -> str | None:
         found = days_to_rebuild(connection)
     if not found:
         return None
-    commands = "; ".join(found)
+    commands = str(all_of(found))
     _log.warning("days are stored without units that the register has as wind now; rebuild them: %s", commands)
     return commands

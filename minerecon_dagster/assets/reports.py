@@ -18,8 +18,6 @@ from minerecon_dagster.settings import Settings
 
 MONTHLY_REPORT = dg.AssetKey("monthly_report")
 LATEST_REPORT = dg.AssetKey("latest_report")
-REPORT_MONTHS = "report_months"
-REPORT_LATEST = "report_latest"
 
 _log = logging.getLogger(__name__)
 _WHERE = (
@@ -118,30 +116,6 @@ def latest_report(warehouse: WarehouseResource, archive: ArchiveResource, clock:
         engine.dispose()
     _log.info("%s %s", report.uri, report.states)
     return dg.MaterializeResult(metadata=_metadata(report, f"{LATEST}.html"))
-
-
-def build_report_sensor() -> dg.AutomationConditionSensorDefinition:
-    """The sensor that evaluates the condition."""
-    return dg.AutomationConditionSensorDefinition(
-        "reports_follow_months",
-        target=dg.AssetSelection.assets(MONTHLY_REPORT),
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        minimum_interval_seconds=60,
-        description="Draws the report of a month that is over again when its sums or prices changed. Running unless it "
-        "is switched off.",
-    )
-
-
-def build_report_schedule() -> dg.ScheduleDefinition:
-    """The daily page of the latest state, after the morning's reconciliation."""
-    return dg.ScheduleDefinition(
-        name=REPORT_LATEST,
-        job_name=REPORT_LATEST,
-        cron_schedule="30 7 * * *",
-        execution_timezone="Europe/London",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="07:30: draws the report of the latest state. Running unless it is switched off.",
-    )
 
 
 def _metadata(report: Any, name: str) -> dict[str, Any]:

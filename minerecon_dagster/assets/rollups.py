@@ -238,7 +238,7 @@ def _check_result(grain: Grain, result: Result) -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.ERROR,
         metadata={
             "problem": f"expected {result.expected}; found {result.actual}",
-            "repair": result.repair,
+            "repair": str(result.repair),
             "violations": result.violation_count,
             "sample": dg.MetadataValue.json(result.sample),
             "looked_at": result.looked_at,

@@ -20,7 +20,7 @@ from minerecon_dagster.assets.events import log_checks, log_closed, log_day
 from minerecon_dagster.assets.rollups import look_at_sums_of
 from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.instance import hold_connections
-from minerecon_dagster.jobs import SPOT_FIX, SPOT_FIX_OP, VERIFY, VERIFY_OP
+from minerecon_dagster.jobs import SPOT_FIX_OP, VERIFY_OP
 from minerecon_dagster.pipeline.verification import Order, Verification, differences
 from minerecon_dagster.pipeline.verify import Verifier
 from minerecon_dagster.pipeline.work import Worker
@@ -71,87 +71,68 @@ class SpotFixConfig(dg.Config):
     """Who or what asks, for the record."""
 
 
-def build_verify(partitions: dg.DailyPartitionsDefinition) -> dg.JobDefinition:
-    """The job that compares days with Elexon, and repairs them where that is asked for."""
-
-    @dg.op(name=VERIFY_OP)
-    def verify_days(
-        context: dg.OpExecutionContext,
-        config: VerifyConfig,
-        warehouse: WarehouseResource,
-        elexon: ElexonResource,
-        archive: ArchiveResource,
-        difficulty: DifficultyResource,
-        clock: ClockResource,
-    ) -> None:
-        days = _days(context)
-        order = Order(
-            action=config.action,
-            sampling=config.sampling,
-            seed=config.seed,
-            requested_by=config.requested_by,
-            most_days=config.max_days_repaired,
-            most_attempts=config.max_attempts,
-            accept_restatement=config.requested_by if config.accept_restatement else None,
-        )
-        found = []
-        with _verifier(context, warehouse, elexon, archive, difficulty, clock) as verifier:
-            for number, verification in enumerate(verifier.verify(days, order), 1):
-                if number == 1 and verifier.register_report is not None:
-                    begun, ended = verifier.register_report.begun_count, verifier.register_report.ended_count
-                    metadata = {"versions_begun": begun, "versions_ended": ended}
-                    context.log_event(dg.AssetMaterialization(catalog.BM_UNITS, metadata=metadata))
-                progress = {"days_done": number, "days_total": len(days)}
-                level = logging.ERROR if verification.is_trouble else logging.INFO
-                _log.log(level, "%s [%d of %d]", verification, number, len(days), extra=progress)
-                _log_events(context, verification)
-                found.append(verification)
-        engine = warehouse.engine()
-        try:
-            sums = look_at_sums_of(context, engine, days, clock.now(), mend=config.action != "verify")
-        finally:
-            engine.dispose()
-        for key, problem in sums.items():
-            _log.error("%s: %s", key, problem)
-        _conclude(context, found, sums)
-
-    return dg.GraphDefinition(
-        name=VERIFY,
-        node_defs=[verify_days],
-        description="Check stored days, compare them with what Elexon answers now, and, where it is asked for, repair "
-        "them by fetching them again or rebuilding them from the archive. Every look and repair is on record in "
-        "`verifications`. Without configuration it looks, and changes nothing.",
-    ).to_job(partitions_def=partitions)
+@dg.op(name=VERIFY_OP)
+def verify_days(
+    context: dg.OpExecutionContext,
+    config: VerifyConfig,
+    warehouse: WarehouseResource,
+    elexon: ElexonResource,
+    archive: ArchiveResource,
+    difficulty: DifficultyResource,
+    clock: ClockResource,
+) -> None:
+    """Compare days with Elexon, and repair them where that is asked for."""
+    days = _days(context)
+    order = Order(
+        action=config.action,
+        sampling=config.sampling,
+        seed=config.seed,
+        requested_by=config.requested_by,
+        most_days=config.max_days_repaired,
+        most_attempts=config.max_attempts,
+        accept_restatement=config.requested_by if config.accept_restatement else None,
+    )
+    found = []
+    with _verifier(context, warehouse, elexon, archive, difficulty, clock) as verifier:
+        for number, verification in enumerate(verifier.verify(days, order), 1):
+            if number == 1 and verifier.register_report is not None:
+                begun, ended = verifier.register_report.begun_count, verifier.register_report.ended_count
+                metadata = {"versions_begun": begun, "versions_ended": ended}
+                context.log_event(dg.AssetMaterialization(catalog.BM_UNITS, metadata=metadata))
+            progress = {"days_done": number, "days_total": len(days)}
+            level = logging.ERROR if verification.is_trouble else logging.INFO
+            _log.log(level, "%s [%d of %d]", verification, number, len(days), extra=progress)
+            _log_events(context, verification)
+            found.append(verification)
+    engine = warehouse.engine()
+    try:
+        sums = look_at_sums_of(context, engine, days, clock.now(), mend=config.action != "verify")
+    finally:
+        engine.dispose()
+    for key, problem in sums.items():
+        _log.error("%s: %s", key, problem)
+    _conclude(context, found, sums)
 
 
-def build_spot_fix(partitions: dg.DailyPartitionsDefinition) -> dg.JobDefinition:
-    """The job that fetches one settlement period again, and rebuilds its day."""
-
-    @dg.op(name=SPOT_FIX_OP)
-    def fix_period(
-        context: dg.OpExecutionContext,
-        config: SpotFixConfig,
-        warehouse: WarehouseResource,
-        elexon: ElexonResource,
-        archive: ArchiveResource,
-        difficulty: DifficultyResource,
-        clock: ClockResource,
-    ) -> None:
-        days = _days(context)
-        if len(days) > 1:
-            raise dg.Failure("a spot fix is of one settlement period of one day: choose one day", allow_retries=False)
-        with _verifier(context, warehouse, elexon, archive, difficulty, clock) as verifier:
-            found = verifier.spot_fix(days[0], config.period, config.bmu, requested_by=config.requested_by)
-        _log.log(logging.ERROR if found.is_trouble else logging.INFO, "%s", found)
-        _log_events(context, found)
-        _conclude(context, [found])
-
-    return dg.GraphDefinition(
-        name=SPOT_FIX,
-        node_defs=[fix_period],
-        description="Fetch one settlement period of a day again, carry the other answers over, rebuild the day, and "
-        "put on record what changed.",
-    ).to_job(partitions_def=partitions)
+@dg.op(name=SPOT_FIX_OP)
+def fix_period(
+    context: dg.OpExecutionContext,
+    config: SpotFixConfig,
+    warehouse: WarehouseResource,
+    elexon: ElexonResource,
+    archive: ArchiveResource,
+    difficulty: DifficultyResource,
+    clock: ClockResource,
+) -> None:
+    """Fetch one settlement period again, and rebuild its day."""
+    days = _days(context)
+    if len(days) > 1:
+        raise dg.Failure("a spot fix is of one settlement period of one day: choose one day", allow_retries=False)
+    with _verifier(context, warehouse, elexon, archive, difficulty, clock) as verifier:
+        found = verifier.spot_fix(days[0], config.period, config.bmu, requested_by=config.requested_by)
+    _log.log(logging.ERROR if found.is_trouble else logging.INFO, "%s", found)
+    _log_events(context, found)
+    _conclude(context, [found])
 
 
 def _days(context: dg.OpExecutionContext) -> list[dt.date]:

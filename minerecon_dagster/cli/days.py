@@ -259,7 +259,7 @@ def _work_done(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
 
 def report(settings: Settings, days: Sequence[dt.date], outcome: Outcome, *, as_json: bool) -> int:
     """Print what the days hold now, and what is wrong; return the exit code."""
-    from minerecon_dagster.cli.render import console, print_days, read_days, status_spans, status_table
+    from minerecon_dagster.cli.render import console, print_days, read_days, status_table, wrong_days
 
     assert settings.database_url is not None
     rows = read_days(settings.database_url, days)
@@ -283,9 +283,8 @@ def report(settings: Settings, days: Sequence[dt.date], outcome: Outcome, *, as_
         print_days(rows)
     else:
         console().print(status_table(rows))
-        for span in status_spans(rows):
-            if span.rows[0].is_wrong:
-                click.echo(str(span))
+        for group in wrong_days(rows):
+            click.echo(str(group))
     for row in rows:
         if row.not_passed and not row.is_wrong:
             checks = ", ".join(row.not_passed)
@@ -300,12 +299,12 @@ def report(settings: Settings, days: Sequence[dt.date], outcome: Outcome, *, as_
 
 def _repairs(database_url: str, days: Sequence[dt.date]) -> dict[dt.date, str]:
     """The command that mends each day, as the results of its checks name it."""
-    from minerecon_dagster.pipeline.inventory import mend, over, read_standings
+    from minerecon_dagster.pipeline.inventory import mend, read_standings
     from minerecon_dagster.warehouse.store import open_warehouse
 
     engine = open_warehouse(database_url)
     try:
         with engine.connect() as connection:
-            return {s.day: over(mend(s), s.day, s.day) for s in read_standings(connection, days[0], days[-1])}
+            return {s.day: str(mend(s).over(s.day)) for s in read_standings(connection, days[0], days[-1])}
     finally:
         engine.dispose()

@@ -25,6 +25,7 @@ def load(file: Path) -> None:
     its days get no value; the others are loaded, and the exit code is 1.
     """
     from minerecon_dagster.core.difficulty import days_between, read_retargets, values_by_day
+    from minerecon_dagster.core.spans import span_text
     from minerecon_dagster.resources.dagster_resources import DifficultyResource
 
     retargets = read_retargets(file)
@@ -36,8 +37,8 @@ def load(file: Path) -> None:
     for refused in retargets.refused:
         click.echo(f"refused: {refused}", err=True)
     if without:
-        spans = ", ".join(f"{first} to {last}" if first != last else f"{first}" for first, last in without)
-        click.echo(f"no value, as their retarget is missing or refused: {spans}", err=True)
+        days = ", ".join(span_text(first, last) for first, last in without)
+        click.echo(f"no value, as their retarget is missing or refused: {days}", err=True)
     reach = f", {min(values)} to {max(values)}" if values else ""
     click.echo(
         f"{table.name}: {len(values)} days{reach}: {report.written} written, "

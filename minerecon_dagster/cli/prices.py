@@ -37,11 +37,11 @@ def fetch_prices(days: Sequence[dt.date]) -> Outcome:
         ConfigurationError: nothing could be done, by a setting that is wrong.
     """
     from minerecon_dagster.cli.dagster_run import execute
+    from minerecon_dagster.core.spans import spans
     from minerecon_dagster.jobs import REFRESH_PRICES
-    from minerecon_dagster.pipeline.due import ranges
 
     outcome = Outcome()
-    for first, last in ranges(days, at_most=len(days)):
+    for first, last in spans(days):
         outcome = outcome.joined(_outcome(execute(REFRESH_PRICES, str(first), str(last), {})))
     return outcome
 

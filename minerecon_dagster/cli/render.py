@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
@@ -17,11 +17,11 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import text
 
-from minerecon_dagster.core.checks import Severity
 from minerecon_dagster.core.mining import MINER_MODELS
+from minerecon_dagster.core.spans import spans
 from minerecon_dagster.core.statuses import STATUSES, UNAVAILABLE
 from minerecon_dagster.decisions.unavailable import ClosedDays
-from minerecon_dagster.pipeline.inventory import Group, Standing, mend, over, read_standings
+from minerecon_dagster.pipeline.inventory import Group, Standing, mend, read_standings
 from minerecon_dagster.warehouse.store import open_warehouse, statement
 
 _FIGURES = (
@@ -189,24 +189,14 @@ def status_table(rows: Sequence[DayRow], rates: Mapping[str, str] | None = None)
     return table
 
 
-@dataclass(frozen=True)
-class StatusSpan:
-    """Days in a row that have the same status, for the same reasons."""
-
-    rows: Sequence[DayRow]
-
-    def __str__(self) -> str:
-        """One line: which days, what they are and why, and the command that mends them."""
-        first, last = self.rows[0], self.rows[-1]
-        severity: Severity = "ERROR" if first.is_wrong else "WARN"
-        command = over(mend(first.standing), first.day, last.day)
-        return str(Group(first.day, last.day, first.status, severity, first.not_passed, command))
-
-
-def status_spans(rows: Sequence[DayRow]) -> list[StatusSpan]:
-    """Consecutive ``rows`` grouped by status and reasons."""
-    grouped = groupby(rows, key=lambda row: (row.status, row.not_passed, mend(row.standing)))
-    return [StatusSpan(list(group)) for _, group in grouped]
+def wrong_days(rows: Iterable[DayRow]) -> list[Group]:
+    """The days that are wrong; those in a row that have the same status for the same reasons are one group."""
+    kinds = {row.day: (row.status, row.not_passed, mend(row.standing)) for row in rows if row.is_wrong}
+    return [
+        Group(first, last, status, "ERROR", not_passed, repair.over(first, last))
+        for first, last in spans(kinds, alike=kinds.get)
+        for status, not_passed, repair in (kinds[first],)
+    ]
 
 
 def unmapped_units(database_url: str) -> list[str]:

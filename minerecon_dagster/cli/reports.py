@@ -30,8 +30,8 @@ def report(month: dt.datetime | None, sample: bool, as_json: bool) -> None:
 
     It is one HTML file under reports/ in MINERECON_ARCHIVE_URL: open it in a browser, print it, send it.
     """
-    from minerecon_dagster.assets.reports import REPORT_LATEST, REPORT_MONTHS
     from minerecon_dagster.cli.dagster_run import execute
+    from minerecon_dagster.jobs import REPORT_LATEST, REPORT_MONTHS
 
     with services(sample=sample):
         if month is None:

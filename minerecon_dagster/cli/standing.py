@@ -17,6 +17,8 @@ from minerecon_dagster.cli.render import DayRow, read_days, status_table, unmapp
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.checks import Result
+from minerecon_dagster.core.repairs import REFRESH_REGISTER
+from minerecon_dagster.core.spans import spans
 from minerecon_dagster.decisions.unavailable import NOTHING_CLOSED, ClosedDays, Unavailable
 from minerecon_dagster.pipeline.closing import stored_closed_days
 from minerecon_dagster.pipeline.inventory import (
@@ -160,7 +162,7 @@ class Report:
             ],
             "unavailable": [closed.as_dict() for closed in self.closed],
             "sums": [
-                {"grain": grain, "key": key, "property": r.checked.name, "actual": r.actual, "repair": r.repair}
+                {"grain": grain, "key": key, "property": r.checked.name, "actual": r.actual, "repair": str(r.repair)}
                 for grain, key, r in self.sums
             ],
             "freshness": [
@@ -169,7 +171,7 @@ class Report:
                     "passed": r.passed,
                     "expected": r.expected,
                     "actual": r.actual,
-                    "repair": r.repair,
+                    "repair": str(r.repair),
                 }
                 for r in self.freshness
             ],
@@ -299,20 +301,20 @@ def _problem_lines(report: Report, width: int) -> Iterator[str]:
         if not result.passed:
             name = result.checked.name
             yield from _with_command(
-                f"Not fresh, {name}: expected {result.expected}, found {result.actual}", result.repair, width
+                f"Not fresh, {name}: expected {result.expected}, found {result.actual}", str(result.repair), width
             )
     for group in report.groups[:MOST_LINES]:
-        yield from _with_command(group.headline, group.command, width)
+        yield from _with_command(group.headline, str(group.repair), width)
     if len(report.groups) > MOST_LINES:
         yield f"… and {len(report.groups) - MOST_LINES} more: narrow it down with --from and --to, or use --json"
     if report.advice:
         yield textwrap.fill(f"{report.advice[0].upper()}{report.advice[1:]}.", max(width, 40))
     for refusal in report.refused:
-        yield from _with_command(f"Refused: {refusal}", refusal.remedy, width)
+        yield from _with_command(f"Refused: {refusal}", str(refusal.remedy), width)
     for unit in report.uncounted[:MOST_LINES]:
-        yield from _with_command(f"Not counted: {unit}", c.REFRESH_REGISTER, width)
-    wrong_sums = sorted(report.sums, key=lambda s: (s[0], s[2].actual, s[2].repair, s[1]))
-    for (grain, actual, repair), same in groupby(wrong_sums, key=lambda s: (s[0], s[2].actual, s[2].repair)):
+        yield from _with_command(f"Not counted: {unit}", str(REFRESH_REGISTER), width)
+    wrong_sums = sorted(report.sums, key=lambda s: (s[0], s[2].actual, str(s[2].repair), s[1]))
+    for (grain, actual, repair), same in groupby(wrong_sums, key=lambda s: (s[0], s[2].actual, str(s[2].repair))):
         keys = list(dict.fromkeys(key for _, key, _ in same))
         which = ", ".join(keys) if len(keys) <= LATEST else f"{len(keys)} {grain}s, {keys[0]} to {keys[-1]},"
         yield from _with_command(f"Sums of {which}: {actual}", repair, width)
@@ -327,13 +329,8 @@ def _problem_lines(report: Report, width: int) -> Iterator[str]:
 
 
 def _closed_days(rows: Sequence[DayRow], closed: ClosedDays, followed: Collection[dt.date]) -> list[ClosedRange]:
-    entries = ((row.day, closed.of(row.day), row.day in followed) for row in rows)
-    ranges = []
-    for (entry, is_followed), group in groupby(entries, key=lambda e: e[1:]):
-        if entry is not None:
-            days = [day for day, *_ in group]
-            ranges.append(ClosedRange(days[0], days[-1], entry, is_followed))
-    return ranges
+    entries = {row.day: (entry, row.day in followed) for row in rows if (entry := closed.of(row.day)) is not None}
+    return [ClosedRange(first, last, *entries[first]) for first, last in spans(entries, alike=entries.get)]
 
 
 def _history_lines(report: Report, width: int) -> Iterator[str]:

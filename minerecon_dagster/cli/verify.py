@@ -15,6 +15,7 @@ import click
 from minerecon_dagster.cli.days import DAY, MOST_DAYS_SHOWN, Outcome, _days, _outcome, asker, update_sums
 from minerecon_dagster.cli.environment import services
 from minerecon_dagster.core.calendar import period_count
+from minerecon_dagster.core.repairs import FIX
 from minerecon_dagster.core.sampling import SAMPLINGS
 from minerecon_dagster.settings import Settings
 
@@ -182,8 +183,7 @@ def _report(rows: Sequence[_Row], outcome: Outcome, *, as_json: bool) -> int:
         and any(is_mendable(p["property"]) for p in _left(row))
     ]
     if mendable:
-        span = f"{mendable[0]}" if len(mendable) == 1 else f"{mendable[0]} {mendable[-1]}"
-        click.echo(f"repair: minerecon verify {span} --action fix", err=True)
+        click.echo(f"repair: {FIX.over(mendable[0], mendable[-1])}", err=True)
     if outcome.stopped_by:
         click.echo(f"not done: {outcome.stopped_by}", err=True)
     return int(wrong)

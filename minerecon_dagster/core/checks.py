@@ -14,17 +14,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from minerecon_dagster.core.repairs import (
+    FIX,
+    LOAD_DIFFICULTY,
+    REBUILD,
+    RECALCULATE,
+    REFETCH,
+    REFRESH_REGISTER,
+    REINGEST,
+    SWEEP,
+    TAKE_RESTATEMENT,
+    VERIFY,
+    Repair,
+    take_register,
+    words,
+)
+
 Severity = Literal["ERROR", "WARN"]
 Scope = Literal["day", "month", "year", "all"]
 """What a result is of, as ``reconciliation_results`` has it."""
 SAMPLE_SIZE = 10
 """How many violators a result shows; the count is always of all."""
-
-REFETCH = "minerecon reingest DATE --force"
-REBUILD = "minerecon reingest DATE --from-archive"
-RECALCULATE = "minerecon recalculate DATE"
-REFRESH_REGISTER = "minerecon local -- dagster job execute -m minerecon_dagster.definitions -j bm_units_refresh"
-SWEEP = "minerecon local -- dagster job execute -m minerecon_dagster.definitions -j rollup_sweep"
 
 _BUILD = "fetch, rebuild, verify"
 _CALCULATED = "fetch, rebuild, recalculate, verify"
@@ -40,30 +50,27 @@ class Property:
         name: its own name.
         severity: ERROR stops the day from being published; WARN asks a person to look.
         meaning: one sentence for whoever is woken by it.
-        repair: the command that mends it, with DATE for the day.
+        repair: what mends it, with DATE for the day.
         evaluated: what evaluates it, for the documentation.
         scope: what it is a property of.
-        needs_a_person: whether no repair of a day mends it: Elexon's own figures are odd, and asking again helps
-            only if they have changed, which drift finds; or it is mended where it is, in a table or file of its own.
     """
 
     family: str
     name: str
     severity: Severity
     meaning: str
-    repair: str = REFETCH
+    repair: Repair = REFETCH
     evaluated: str = _BUILD
     scope: Literal["day", "month and year", "all"] = "day"
-    needs_a_person: bool = False
 
     @property
     def full_name(self) -> str:
         """``family.name``, as waivers and messages have it."""
         return f"{self.family}.{self.name}"
 
-    def repair_of(self, day: dt.date) -> str:
-        """The command that mends it on ``day``."""
-        return self.repair.replace("DATE", day.isoformat())
+    def repair_of(self, day: dt.date) -> Repair:
+        """What mends it on ``day``."""
+        return self.repair.over(day)
 
 
 PERIODS_FETCHED = Property(
@@ -83,21 +90,21 @@ PERIODS_PRESENT = Property(
     "periods_present",
     "WARN",
     "Every settlement period that is due was answered on every side, with rows or known to be empty.",
-    "minerecon reingest DATE",
+    REINGEST,
 )
 ROWS_OF_THE_RERUN = Property(
     "completeness",
     "rows_of_the_rerun",
     "WARN",
     "Of a day that was fetched after Elexon's second run of it, no period's newest row was made before that run.",
-    "minerecon reingest DATE",
+    REINGEST,
 )
 SOURCE_NOT_SILENT = Property(
     "completeness",
     "source_not_silent",
     "WARN",
     "No answer that had rows came without them when it was last asked for: what it had is kept, with its own time.",
-    "minerecon reingest DATE",
+    REINGEST,
 )
 NO_LONG_SILENCE = Property(
     "completeness",
@@ -105,7 +112,7 @@ NO_LONG_SILENCE = Property(
     "WARN",
     "No side of the stack is empty for more than two periods in a row, beside acceptances on the other; where it is, "
     "two looks after the re-run, 24 h apart, found it so.",
-    needs_a_person=True,
+    REFETCH.left_to_a_person(),
 )
 RESTATEMENT_BELIEVABLE = Property(
     "completeness",
@@ -113,15 +120,14 @@ RESTATEMENT_BELIEVABLE = Property(
     "ERROR",
     "What Elexon says of a final day has not lost more than 10 % of its energy, units or gross money, on either basis, "
     "unless a person has taken it.",
-    "minerecon reingest DATE --accept-restatement",
-    needs_a_person=True,
+    TAKE_RESTATEMENT,
 )
 WIND_OUTPUT_KNOWN = Property(
     "completeness",
     "wind_output_known",
     "WARN",
     "Of a day that is over, Elexon's onshore and offshore wind output (AGWS) is known for every period.",
-    "minerecon reingest DATE",
+    REINGEST,
 )
 CONTROLS_NOT_SILENT = Property(
     "control_totals",
@@ -146,7 +152,7 @@ NO_REDUCTION_ON_OFFER_SIDE = Property(
     "no_reduction_on_offer_side",
     "WARN",
     "No wind unit has a negative volume on the offer side, neither in BOAV nor in the stack.",
-    needs_a_person=True,
+    REFETCH.left_to_a_person(),
 )
 EBOCF_WIND_CASHFLOW = Property(
     "control_totals",
@@ -183,9 +189,8 @@ DIFFICULTY_KNOWN = Property(
     "difficulty_known",
     "ERROR",
     "The difficulty table holds a believable value for the day.",
-    "minerecon difficulty load FILE.csv",
+    LOAD_DIFFICULTY,
     _CALCULATED,
-    needs_a_person=True,
 )
 DIFFICULTY_MATCHES_SOURCE = Property(
     "calculation",
@@ -234,8 +239,7 @@ UNIT_ENERGY_WITHIN_CAPACITY = Property(
     "WARN",
     "No wind unit was curtailed by more energy in a period than its capacity gives in half an hour, and 10 % for a "
     "capacity that is out of date.",
-    REFRESH_REGISTER,
-    needs_a_person=True,
+    REFRESH_REGISTER.left_to_a_person(),
 )
 WIND_OUTPUT_WITHIN_CAPACITY = Property(
     "physics",
@@ -250,15 +254,14 @@ WIND_OUTPUT_ABOVE_ZERO = Property(
     "WARN",
     "In every period with an accepted wind bid, Elexon's onshore and offshore wind output (AGWS) is above 0: a farm "
     "that is turned down was generating. A 0 there is taken for not known, and so is the output of the day.",
-    "minerecon reingest DATE",
-    needs_a_person=True,
+    REINGEST.left_to_a_person(),
 )
 BIDS_ARE_PRICED = Property(
     "money",
     "bids_are_priced",
     "WARN",
     "Every accepted wind bid has a price; energy without one is in no payment.",
-    needs_a_person=True,
+    REFETCH.left_to_a_person(),
 )
 PRICES_BELOW_LIMIT = Property(
     "money",
@@ -266,7 +269,7 @@ PRICES_BELOW_LIMIT = Property(
     "WARN",
     "No accepted wind bid has a price at or beyond GBP 99,999/MWh, up or down: Elexon's limit, which no farm means. "
     "The payment is in the sums, whatever the cashflows (EBOCF) say of it.",
-    needs_a_person=True,
+    REFETCH.left_to_a_person(),
 )
 PAYMENT_IS_VOLUME_TIMES_PRICE = Property(
     "money",
@@ -311,8 +314,9 @@ WIND_LIKE_UNITS_MAPPED = Property(
     "WARN",
     "No unit that the register does not know, or that looks like a wind farm or once was one, was turned down that day "
     "without being counted, unless a person has reviewed it; and no reviewed one is over 10 % of it and 1,000 MWh.",
-    "look at the unit, and write it into minerecon_dagster/decisions/reviewed_units.toml (docs/checks.md says how)",
-    needs_a_person=True,
+    words(
+        "look at the unit, and write it into minerecon_dagster/decisions/reviewed_units.toml (docs/checks.md says how)"
+    ),
 )
 UNCOUNTED_ENERGY_IS_SMALL = Property(
     "register",
@@ -320,15 +324,14 @@ UNCOUNTED_ENERGY_IS_SMALL = Property(
     "ERROR",
     "The energy of units that are probably wind farms and are not counted, without the reviewed ones, is at most 1 % "
     "of the day's wind bids.",
-    f"{REFRESH_REGISTER}; {REBUILD}",
-    needs_a_person=True,
+    REFRESH_REGISTER.then(REBUILD).left_to_a_person(),
 )
 SOURCE_UNCHANGED = Property(
     "drift",
     "source_unchanged",
     "ERROR",
     "What is stored of the day is what Elexon answers now.",
-    "minerecon verify DATE --action fix",
+    FIX,
     _DRIFT,
 )
 ELEXON_NOT_SILENT = Property(
@@ -336,7 +339,7 @@ ELEXON_NOT_SILENT = Property(
     "source_not_silent",
     "WARN",
     "No answer of now lacks the rows that are stored: silence is no change, and nothing is replaced by it.",
-    "minerecon verify DATE",
+    VERIFY,
     _DRIFT,
 )
 REGISTER_UNCHANGED = Property(
@@ -344,9 +347,8 @@ REGISTER_UNCHANGED = Property(
     "register_unchanged",
     "WARN",
     "Elexon's register of BM units has no wind farm that is new, gone, without its fuel type or of another lead party.",
-    f"{REFRESH_REGISTER}; minerecon verify DATE",
+    REFRESH_REGISTER.then(VERIFY).left_to_a_person(),
     "verify",
-    needs_a_person=True,
 )
 SUMS_NOT_OLDER_THAN_PARTS = Property(
     "rollups",
@@ -373,7 +375,7 @@ YESTERDAY_IS_THERE = Property(
     "ERROR",
     "From 09:00 London on, the settlement day before is stored, with every period, or closed by a person; until noon "
     "the day before it too.",
-    "minerecon reingest DATE",
+    REINGEST,
     "inventory",
     "all",
 )
@@ -382,7 +384,7 @@ DAYS_BECOME_FINAL = Property(
     "days_become_final",
     "ERROR",
     "Every settlement day of the calendar is final by 12:00 London two days after it, or closed by a person.",
-    "minerecon reingest DATE",
+    REINGEST,
     "inventory",
     "all",
 )
@@ -392,7 +394,7 @@ EVERY_DAY_IS_COMPLETE = Property(
     "ERROR",
     "No settlement day of the calendar is missing, failing, or incomplete or provisional for too long, unless a person "
     "has closed it.",
-    "minerecon reingest FROM TO",
+    REINGEST.from_to,
     "inventory",
     "all",
 )
@@ -401,7 +403,7 @@ EVERY_MODEL_RATIO_HOLDS = Property(
     "every_model_ratio_holds",
     "ERROR",
     "On every stored day the Bitcoin of any two miner models stands in the ratio of their hash rate per watt.",
-    "minerecon recalculate FROM TO",
+    RECALCULATE.from_to,
     "inventory",
     "all",
 )
@@ -419,7 +421,7 @@ EVERY_FINAL_DAY_WAS_RUN_AGAIN = Property(
     "every_final_day_was_run_again",
     "ERROR",
     "No stored day is final of which a period's newest wind row was made before Elexon ran the period again.",
-    "minerecon reingest FROM TO",
+    REINGEST.from_to,
     "inventory",
     "all",
 )
@@ -428,7 +430,7 @@ EVERY_DAY_MATCHES_ITS_ROWS = Property(
     "every_day_matches_its_rows",
     "ERROR",
     "The sums of every stored day equal those of its rows now: none was deleted, added or changed since it was built.",
-    "minerecon reingest FROM TO --from-archive",
+    REBUILD.from_to,
     "inventory",
     "all",
 )
@@ -438,7 +440,7 @@ EVERY_INPUT_IS_BELIEVABLE = Property(
     "ERROR",
     "Every stored day was computed with a difficulty that a block can have, takes no wind output of 0 beside accepted "
     "wind bids for known, and has no price at Elexon's limit that was never looked at.",
-    "minerecon reingest FROM TO --from-archive",
+    REBUILD.from_to,
     "inventory",
     "all",
 )
@@ -448,7 +450,7 @@ EVERY_DAY_COUNTS_ITS_UNITS = Property(
     "ERROR",
     "Every stored day was compared with the register by its rows, and none lacks a unit that the register has learned "
     "of since.",
-    "minerecon reingest FROM TO --from-archive",
+    REBUILD.from_to,
     "inventory",
     "all",
 )
@@ -458,10 +460,9 @@ EVERY_WIND_UNIT_IS_COUNTED = Property(
     "WARN",
     "No unit that may be a wind farm, and at which nobody has looked, was turned down on a stored day without being "
     "counted. Each such unit has a result of its own at ERROR, so that it is told once.",
-    REFRESH_REGISTER,
+    REFRESH_REGISTER.left_to_a_person(),
     "inventory",
     "all",
-    needs_a_person=True,
 )
 REGISTER_IS_BELIEVED = Property(
     "inventory",
@@ -469,10 +470,9 @@ REGISTER_IS_BELIEVED = Property(
     "ERROR",
     "There is a register with wind units in force, and no answer of it that was refused as unbelievable waits for a "
     "person.",
-    "minerecon register accept SHA256",
+    take_register("SHA256"),
     "inventory",
     "all",
-    needs_a_person=True,
 )
 
 PROPERTIES: tuple[Property, ...] = tuple(p for p in tuple(vars().values()) if isinstance(p, Property))
@@ -497,7 +497,7 @@ class Result:
         checked: the property.
         looked_at: how many things were compared; 0 is a failure.
         expected, actual: what should be there and what is, as a reader writes it.
-        repair: the command that mends it.
+        repair: what mends it.
         violation_count: how many violate it.
         violations: those that do; more than a sample of them only where a waiver may name some.
         waiver: why they are accepted, and by whom; None where they are not.
@@ -512,7 +512,7 @@ class Result:
     looked_at: int
     expected: str
     actual: str
-    repair: str
+    repair: Repair
     violation_count: int = 0
     violations: Sequence[dict[str, Any]] = field(default_factory=tuple)
     waiver: str | None = None
@@ -575,7 +575,7 @@ def result(
     looked_at: int,
     expected: object,
     actual: object,
-    repair: str,
+    repair: Repair,
     violations: Sequence[dict[str, Any]] = (),
     problem: object = None,
 ) -> Result:
@@ -589,7 +589,7 @@ def result(
     return Result(checked, looked_at, str(expected), str(found), repair, len(violations), tuple(violations))
 
 
-def passed(checked: Property, *, looked_at: int, expected: object, actual: object, repair: str) -> Result:
+def passed(checked: Property, *, looked_at: int, expected: object, actual: object, repair: Repair) -> Result:
     """The `Result` of a property that holds.
 
     Raises:
@@ -606,7 +606,7 @@ def failed(
     looked_at: int,
     expected: object,
     problem: object,
-    repair: str,
+    repair: Repair,
     violations: Sequence[dict[str, Any]] = (),
 ) -> Result:
     """The `Result` of a property that does not hold, or could not be looked at.
@@ -619,14 +619,14 @@ def failed(
     return result(checked, looked_at=looked_at, expected=expected, actual=problem, repair=repair, violations=violations)
 
 
-def could_not_look(checked: Property, day: dt.date, why: str, *, repair: str | None = None) -> Result:
+def could_not_look(checked: Property, day: dt.date, why: str, *, repair: Repair | None = None) -> Result:
     """The failed `Result` of a property that could not be evaluated: what could not be looked at has not passed.
 
     Args:
         checked: the property.
         day: settlement date.
         why: what kept it from being evaluated.
-        repair: the command that mends that; None for the property's own.
+        repair: what mends that; None for the property's own.
     """
     return failed(
         checked,

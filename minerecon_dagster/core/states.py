@@ -34,6 +34,7 @@ from typing import Literal
 
 from minerecon_dagster.core import calendar
 from minerecon_dagster.core.calendar import STACK_SIDES, StackSide
+from minerecon_dagster.core.spans import periods_text, spans
 
 PeriodStatus = Literal["rows", "empty", "unpublished", "failed"]
 DayState = Literal["failing", "incomplete", "provisional", "final"]
@@ -118,7 +119,8 @@ def judge_slots(
                     silent.append((side, period))
     confirmed: list[Slot] = []
     for side, periods in quiet.items():
-        for run in runs_of(periods):
+        for first, last in spans(periods):
+            run = range(first, last + 1)
             beside_the_other = [(side, p) for p in run if periods[p]]
             believed = all(evidence[slot].is_confirmed for slot in beside_the_other)
             if len(run) > LONGEST_PLAIN_SILENCE and not believed:
@@ -151,17 +153,6 @@ def _is_alive(
         return True
     # The stack of the half hour is not there, though something was accepted: it says nothing of the one side either.
     return None if control is None or period in control else False
-
-
-def runs_of(periods: Collection[int]) -> list[list[int]]:
-    """Periods cut into runs without a gap."""
-    runs: list[list[int]] = []
-    for period in sorted(periods):
-        if runs and period == runs[-1][-1] + 1:
-            runs[-1].append(period)
-        else:
-            runs.append([period])
-    return runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,12 +244,7 @@ def _all_after_rerun(day: dt.date, looks: Collection[PeriodLook]) -> bool:
     return all(look.fetched_at is not None and look.fetched_at > rerun_done for look in looks)
 
 
-def spans(periods: Collection[int]) -> str:
-    """Periods as a reader writes them: ``1-3, 7``."""
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs_of(set(periods)))
-
-
 def slots_text(slots: Collection[Slot]) -> str:
     """Periods and sides as a reader writes them: ``bid 1-3, 7; offer 2``."""
     by_side = [(side, [p for s, p in slots if s == side]) for side in STACK_SIDES]
-    return "; ".join(f"{side} {spans(periods)}" for side, periods in by_side if periods)
+    return "; ".join(f"{side} {periods_text(periods)}" for side, periods in by_side if periods)

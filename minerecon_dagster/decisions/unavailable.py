@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from minerecon_dagster.core.spans import span_text
 from minerecon_dagster.decisions.reader import Decision
 
 _ONE_DAY = dt.timedelta(days=1)
@@ -30,7 +31,7 @@ class Unavailable(Decision, frozen=True):
     @property
     def title(self) -> str:
         """Its days."""
-        return str(self.first_day) if self.first_day == self.last_day else f"{self.first_day} to {self.last_day}"
+        return span_text(self.first_day, self.last_day)
 
     def problem(self) -> str | None:
         """Days in the wrong order."""

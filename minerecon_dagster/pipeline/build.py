@@ -597,7 +597,7 @@ def record_results(
                 "looked_at": r.looked_at,
                 "violation_count": r.violation_count,
                 "violations": r.sample,
-                "repair": r.repair,
+                "repair": str(r.repair),
                 "waiver": r.waiver,
                 "waived_until": r.waived_until,
                 "run_id": run_id,

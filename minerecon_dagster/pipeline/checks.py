@@ -24,9 +24,11 @@ from minerecon_dagster.core.mining import (
     broken_model_ratios,
 )
 from minerecon_dagster.core.register import BmUnit
+from minerecon_dagster.core.repairs import REBUILD, REFETCH, REINGEST
 from minerecon_dagster.core.restatement import MOST_LOST, losses_text
 from minerecon_dagster.core.schema import StackRow
-from minerecon_dagster.core.states import LONGEST_PLAIN_SILENCE, slots_text, spans
+from minerecon_dagster.core.spans import periods_text
+from minerecon_dagster.core.states import LONGEST_PLAIN_SILENCE, slots_text
 from minerecon_dagster.pipeline.interpret import DayReading, believed_wind_output
 from minerecon_dagster.warehouse.store import statement
 
@@ -55,16 +57,6 @@ EXACT = Context(prec=200)
 Bid = tuple[StackSide, int, StackRow]
 
 
-def refetch(day: dt.date) -> str:
-    """The command that asks Elexon for the day again."""
-    return c.REFETCH.replace("DATE", str(day))
-
-
-def rebuild(day: dt.date) -> str:
-    """The command that builds the day again from the archive."""
-    return c.REBUILD.replace("DATE", str(day))
-
-
 def completeness(reading: DayReading) -> list[Result]:
     """Whether every due period and both control totals came (ERROR), and every due period is there (WARN)."""
     judgement, day = reading.judgement, reading.day
@@ -82,7 +74,7 @@ def completeness(reading: DayReading) -> list[Result]:
             looked_at=slots,
             expected=f"{slots} answers for {judgement.periods_due} due periods",
             actual=f"{len(failed)} missing",
-            repair=refetch(day),
+            repair=REFETCH.over(day),
             violations=failed,
         ),
         result(
@@ -90,7 +82,7 @@ def completeness(reading: DayReading) -> list[Result]:
             looked_at=len(STACK_SIDES),
             expected=f"accepted volumes (BOAV) of {' and '.join(STACK_SIDES)}",
             actual=f"{len(no_control)} missing",
-            repair=refetch(day),
+            repair=REFETCH.over(day),
             violations=no_control,
         ),
         result(
@@ -98,8 +90,8 @@ def completeness(reading: DayReading) -> list[Result]:
             looked_at=len(reading.looks),
             expected=f"{judgement.periods_due} due periods of {judgement.periods_expected}",
             actual=f"{judgement.periods_present} present"
-            + (f", unpublished: {spans([p for _, p in judgement.unpublished])}" if missing else ""),
-            repair=f"minerecon reingest {day}",
+            + (f", unpublished: {periods_text([p for _, p in judgement.unpublished])}" if missing else ""),
+            repair=REINGEST.over(day),
             violations=missing,
         ),
         rows_of_the_rerun(reading),
@@ -131,7 +123,7 @@ def rows_of_the_rerun(reading: DayReading) -> Result:
             looked_at=len(reading.looks),
             expected="none yet: it was fetched before Elexon's second run of it was over",
             actual="as the clock says",
-            repair=f"minerecon reingest {day}",
+            repair=REINGEST.over(day),
         )
     said = sum(at is not None for at in reading.made_at.values())
     return result(
@@ -140,7 +132,7 @@ def rows_of_the_rerun(reading: DayReading) -> Result:
         expected=f"{len(reading.made_at)} periods and sides of Elexon's second run",
         actual=f"{said} say so; of {len(reading.made_at) - said} no row says when it was made",
         problem=reading.first_run_problem() or "no row says when it was made",
-        repair=f"minerecon reingest {day}",
+        repair=REINGEST.over(day),
         violations=[
             {"stack_side": s, "settlement_period": p, "newest_row_made_at": _text(reading.made_at[s, p])}
             for s, p in judgement.first_run
@@ -154,7 +146,7 @@ def _is_after_rerun(reading: DayReading) -> bool:
 
 
 def _source_not_silent(reading: DayReading) -> Result:
-    lacking = [{"answer": str(key), "periods": spans(periods)} for key, periods in sorted(reading.kept.items())]
+    lacking = [{"answer": str(key), "periods": periods_text(periods)} for key, periods in sorted(reading.kept.items())]
     return result(
         c.SOURCE_NOT_SILENT,
         looked_at=len(reading.looks) + len(reading.boav) + len(reading.cashflows) + bool(reading.wind),
@@ -205,7 +197,7 @@ def _wind_output_known(reading: DayReading) -> Result:
         looked_at=expected,
         expected=f"{expected} periods with onshore and offshore output" if due == expected else "none yet",
         actual=f"{len(known)} known" + (f", {reading.wind_error}" if reading.wind_error else ""),
-        repair=f"minerecon reingest {reading.day}",
+        repair=REINGEST.over(reading.day),
         violations=[{"settlement_period": p} for p in missing],
     )
 
@@ -252,7 +244,7 @@ def records_match_archive(connection: Connection, reading: DayReading, bids: Ite
             looked_at=answers,
             expected=_totals(archive, f"in {answers} archived answers"),
             actual=_totals(stored, "stored"),
-            repair=rebuild(reading.day),
+            repair=REBUILD.over(reading.day),
             violations=wrong,
         )
 
@@ -440,7 +432,7 @@ def not_run(
     ran = {r.checked.family for r in results}
     first = {p.family: p for p in reversed(c.DAY_PROPERTIES) if p.severity == "ERROR"}
     wanted = [p for p in first.values() if p.family not in ran and (of is None or p.family in of)]
-    return [c.could_not_look(p, day, why, repair=f"minerecon reingest {day}") for p in wanted]
+    return [c.could_not_look(p, day, why, repair=REINGEST.over(day)) for p in wanted]
 
 
 def bids_are_priced(reading: DayReading, bids: Iterable[Bid]) -> Result:
@@ -455,7 +447,7 @@ def bids_are_priced(reading: DayReading, bids: Iterable[Bid]) -> Result:
         looked_at=len(reading.rows),
         expected="a price on every bid",
         actual=f"{len(without)} without",
-        repair=refetch(reading.day),
+        repair=REFETCH.over(reading.day),
         violations=without,
     )
 
@@ -476,7 +468,7 @@ def prices_below_limit(reading: DayReading, bids: Iterable[Bid]) -> Result:
         looked_at=len(reading.rows),
         expected=f"every price between -£{PRICE_LIMIT_GBP_PER_MWH:,} and £{PRICE_LIMIT_GBP_PER_MWH:,}/MWh",
         actual=f"{len(beyond)} bids at it or beyond, {_short(mwh)} MWh, £{gbp:,.2f}: {first}" if beyond else "all are",
-        repair=refetch(reading.day),
+        repair=REFETCH.over(reading.day),
         violations=[
             {
                 "stack_side": side,
@@ -518,7 +510,8 @@ def wind_output_above_zero(reading: DayReading, bids: Iterable[Bid]) -> Result:
         c.WIND_OUTPUT_ABOVE_ZERO,
         looked_at=len(reading.rows),
         expected=f"wind output above 0 in the {len(with_bids)} periods with wind bids",
-        actual=f"0 in {len(zero)} of {known} with an output" + (f": periods {spans(list(zero))}" if zero else ""),
+        actual=f"0 in {len(zero)} of {known} with an output"
+        + (f": periods {periods_text(list(zero))}" if zero else ""),
         repair=c.WIND_OUTPUT_ABOVE_ZERO.repair_of(reading.day),
         violations=wrong,
     )

@@ -24,9 +24,11 @@ from minerecon_dagster.core.answers import AnswerKey, AnswerKind
 from minerecon_dagster.core.calendar import STACK_SIDES, StackSide
 from minerecon_dagster.core.checks import Result, result
 from minerecon_dagster.core.register import BmUnit
+from minerecon_dagster.core.repairs import REFETCH, REINGEST
 from minerecon_dagster.core.schema import StackRow
-from minerecon_dagster.core.states import LONGEST_PLAIN_SILENCE, runs_of, spans
-from minerecon_dagster.pipeline.checks import EXACT, Bid, refetch
+from minerecon_dagster.core.spans import periods_text, spans
+from minerecon_dagster.core.states import LONGEST_PLAIN_SILENCE
+from minerecon_dagster.pipeline.checks import EXACT, Bid
 from minerecon_dagster.pipeline.fetch import FetchedDay
 from minerecon_dagster.pipeline.interpret import CashflowSum, DayReading
 from minerecon_dagster.warehouse.store import cursor
@@ -146,7 +148,7 @@ def boav_wind_volume(reading: DayReading, bids: Sequence[Bid], wind_units: Colle
             actual=_without_boav(reading)
             or f"{_mwh(stack.values())} MWh of {len(stack)} units in the stack"
             + (f"; BOAV {', '.join(sorted(reading.control_errors))} not known" if reading.control_errors else ""),
-            repair=refetch(reading.day),
+            repair=REFETCH.over(reading.day),
             violations=wrong,
         )
 
@@ -175,7 +177,7 @@ def no_reduction_on_offer_side(reading: DayReading, bids: Iterable[Bid], wind_un
         looked_at=_boav_looked_at(reading, ["offer"]) + stack_rows,
         expected="no wind unit with a negative volume on the offer side",
         actual=(_without_boav(reading) if not found else "") or f"{len({unit for _, unit in found})} units",
-        repair=refetch(reading.day),
+        repair=REFETCH.over(reading.day),
         violations=wrong,
     )
 
@@ -197,7 +199,7 @@ def empty_day_has_empty_control(reading: DayReading, bids: Sequence[Bid], wind_u
         expected="nothing, as there are wind bids" if bids else "no wind volume or cashflow in BOAV and EBOCF",
         actual=(_without_boav(reading) if len(wrong) == len(reading.control_errors) else "")
         or (f"{len(bids)} wind bids in the stack" if bids else f"{len(wrong)} rows with it{unknown}"),
-        repair=refetch(reading.day),
+        repair=REFETCH.over(reading.day),
         violations=wrong,
     )
 
@@ -213,16 +215,17 @@ def controls_not_silent(reading: DayReading) -> Result:
     wrong = []
     for report, side, periods in known:
         without = [p for p in due if p not in periods and _has_accepted_energy(reading.rows.get((side, p), ()))]
-        long = [p for run in runs_of(without) if len(run) > LONGEST_PLAIN_SILENCE for p in run]
+        runs = [range(first, last + 1) for first, last in spans(without)]
+        long = [period for run in runs if len(run) > LONGEST_PLAIN_SILENCE for period in run]
         if long:
-            wrong.append({"control_total": f"{report} {side}", "settlement_periods": spans(long)})
+            wrong.append({"control_total": f"{report} {side}", "settlement_periods": periods_text(long)})
     return result(
         c.CONTROLS_NOT_SILENT,
         looked_at=len(known),
         expected="rows of some unit in BOAV and EBOCF wherever the stack has accepted energy",
         actual="; ".join(f"{w['control_total']} has none in {w['settlement_periods']}" for w in wrong)
         or "they have them",
-        repair=refetch(reading.day),
+        repair=REFETCH.over(reading.day),
         violations=wrong,
     )
 
@@ -260,7 +263,7 @@ def ebocf_wind_cashflow(reading: DayReading, bids: Iterable[Bid], wind_units: Co
             looked_at=0,
             expected="indicative cashflows (EBOCF) of both sides",
             actual="could not look: EBOCF is not known",
-            repair=f"minerecon reingest {reading.day}",
+            repair=REINGEST.over(reading.day),
             violations=_unknown("EBOCF", reading.cashflow_errors),
         )
     with localcontext(EXACT):
@@ -293,7 +296,7 @@ def ebocf_wind_cashflow(reading: DayReading, bids: Iterable[Bid], wind_units: Co
             expected=f"£{_gbp(u.net_gbp for u in control.values())} of {len(control)} units in EBOCF",
             actual=f"£{_gbp(stack.values())} of {len(stack)} units in the stack"
             + (f"; {unpriced} bids without a price left out" if unpriced else ""),
-            repair=refetch(reading.day),
+            repair=REFETCH.over(reading.day),
             violations=wrong,
         )
 

@@ -22,9 +22,11 @@ from minerecon_dagster.core.calendar import STACK_SIDES, StackSide
 from minerecon_dagster.core.checks import Result, result
 from minerecon_dagster.core.errors import SourceError
 from minerecon_dagster.core.register import BmUnit
+from minerecon_dagster.core.repairs import FIX, REFRESH_REGISTER, VERIFY
 from minerecon_dagster.core.sampling import Sampling, detection_share, dice, draws, first_step, further_step
 from minerecon_dagster.core.schema import parse_boav, parse_cashflows
-from minerecon_dagster.core.states import PeriodLook, spans
+from minerecon_dagster.core.spans import periods_text
+from minerecon_dagster.core.states import PeriodLook
 from minerecon_dagster.pipeline.build import DayFigures, day_figures, wind_bids
 from minerecon_dagster.pipeline.checks import EXACT
 from minerecon_dagster.pipeline.fetch import CASHFLOWS, CONTROLS
@@ -361,7 +363,10 @@ class Source:
             unseen=[{"answer": str(key), "error": error} for key, error in unseen],
             looked_at=slots + len(controls),
             silent=[
-                {"answer": str(key), "lacks": f"periods {spans(lacks)}" if key.kind != "stack" else "every acceptance"}
+                {
+                    "answer": str(key),
+                    "lacks": f"periods {periods_text(lacks)}" if key.kind != "stack" else "every acceptance",
+                }
                 for key, lacks in sorted(silent.items())
             ],
         )
@@ -540,7 +545,7 @@ def source_unchanged(comparison: Comparison) -> Result:
         looked_at=comparison.looked_at,
         expected=f"what Elexon answers now: {total(comparison.source)}, {comparison.extent()}",
         actual=f"{total(comparison.stored)} stored; {'; '.join(found) or 'no difference'}",
-        repair=f"minerecon verify {comparison.day}" + (" --action fix" if comparison.differs else ""),
+        repair=(FIX if comparison.differs else VERIFY).over(comparison.day),
         violations=wrong,
     )
 
@@ -567,6 +572,6 @@ def register_unchanged(look: RegisterLook) -> Result:
         looked_at=0 if look.error else len(look.in_force.keys() | look.answer.keys()),
         expected=f"the {len(look.in_force)} wind units in force",
         actual=look.error or f"{units} wind units at Elexon; of both, that differ: {len(wrong)}",
-        repair=c.REFRESH_REGISTER,
+        repair=REFRESH_REGISTER,
         violations=wrong,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
 
 from sqlalchemy import Connection, Engine
 
@@ -119,16 +118,3 @@ def stored_days(engine: Engine, *, first_day: dt.date, last_day: dt.date) -> lis
 def failing_days(connection: Connection) -> list[dt.date]:
     """The settlement days that fail: an ERROR that is not waived, or a latest attempt that failed; oldest first."""
     return list(connection.execute(statement("schedule/failing_days")).scalars())
-
-
-def ranges(days: Iterable[dt.date], *, at_most: int) -> list[tuple[dt.date, dt.date]]:
-    """Cut days into ranges without a gap, as (first, last), oldest first, of ``at_most`` days each."""
-    cut: list[tuple[dt.date, dt.date]] = []
-    for day in sorted(set(days)):
-        if cut:
-            first, last = cut[-1]
-            if (day - last).days == 1 and (day - first).days < at_most:
-                cut[-1] = first, day
-                continue
-        cut.append((day, day))
-    return cut

@@ -25,6 +25,7 @@ from minerecon_dagster.core.schema import (
     parse_stack,
 )
 from minerecon_dagster.core.settlement_run import newest, slots_of_the_first_run
+from minerecon_dagster.core.spans import periods_text
 from minerecon_dagster.core.states import (
     CONFIRMED_AFTER,
     LONGEST_PLAIN_SILENCE,
@@ -36,7 +37,6 @@ from minerecon_dagster.core.states import (
     judge_day,
     judge_slots,
     slots_text,
-    spans,
 )
 
 ControlRow = TypeVar("ControlRow", BoavRow, EbocfRow)
@@ -156,7 +156,9 @@ class DayReading:
     def kept_text(self) -> str:
         """The answers that are silent where they had rows, as a reader writes them; empty where there are none."""
         stack = slots_text([(key.side, key.period) for key in self.kept if key.kind == "stack" and key.side])
-        whole_days = [f"{key} {spans(periods)}" for key, periods in sorted(self.kept.items()) if key.kind != "stack"]
+        whole_days = [
+            f"{key} {periods_text(periods)}" for key, periods in sorted(self.kept.items()) if key.kind != "stack"
+        ]
         return "; ".join(filter(None, (stack, *whole_days)))
 
     @property
@@ -205,7 +207,7 @@ class DayReading:
                 periods = [p for s, p in slots if s == side]
                 if periods:
                     first = self.errors.get((side, min(periods)))
-                    parts.append(f"{side} periods {spans(periods)} {word}" + (f" ({first})" if first else ""))
+                    parts.append(f"{side} periods {periods_text(periods)} {word}" + (f" ({first})" if first else ""))
         parts += [f"control total (BOAV {side}): {text}" for side, text in sorted(self.control_errors.items())]
         parts += [text] if (text := self.first_run_problem()) else []
         return "; ".join(parts)
@@ -217,7 +219,7 @@ class DayReading:
             return ""
         latest = max(at for slot in early if (at := self.made_at[slot]) is not None)
         return (
-            f"periods {spans([period for _, period in early])} are of the first run, not run again by Elexon: "
+            f"periods {periods_text([period for _, period in early])} are of the first run, not run again by Elexon: "
             f"newest row made {latest:%Y-%m-%d %H:%M} UTC"
         )
 

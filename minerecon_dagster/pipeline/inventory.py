@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
@@ -22,8 +21,23 @@ from minerecon_dagster.core.calendar import LONDON, period_count, settlement_dat
 from minerecon_dagster.core.checks import Property, Result, Severity
 from minerecon_dagster.core.difficulty import why_unbelievable
 from minerecon_dagster.core.mining import broken_model_ratios
+from minerecon_dagster.core.repairs import (
+    DATE,
+    LOAD_DIFFICULTY,
+    REBUILD,
+    RECALCULATE,
+    REFRESH_REGISTER,
+    REINGEST,
+    SWEEP,
+    VERIFY,
+    Repair,
+    all_of,
+    of_day,
+    parse,
+    words,
+)
 from minerecon_dagster.core.settlement_run import RERUN_NOT_BEFORE
-from minerecon_dagster.core.states import spans
+from minerecon_dagster.core.spans import periods_text, spans
 from minerecon_dagster.core.statuses import STATUSES, UNAVAILABLE
 from minerecon_dagster.decisions.unavailable import ClosedDays
 from minerecon_dagster.pipeline.checks import PRICE_LIMIT_GBP_PER_MWH
@@ -42,25 +56,18 @@ MOST_REPAIRS = 5
 """How many commands a result names; all of them are in `minerecon status`."""
 
 _ONE_DAY = dt.timedelta(days=1)
-_DAY = "DATE"
-_STRONGEST_FIRST = (
-    f"minerecon reingest {_DAY} --force",
-    f"minerecon verify {_DAY} --action fix",
-    f"minerecon reingest {_DAY}",
-    f"minerecon reingest {_DAY} --from-archive",
-    f"minerecon recalculate {_DAY}",
-    f"minerecon verify {_DAY}",
-)
-"""The commands that mend a day, or days in a row: each does what the ones after it do, and more."""
+
+Kind = tuple[str, Severity, tuple[str, ...], Repair]
+"""What is wrong with a day, how much, which properties say so, and what mends it, with DATE for the day."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A property of a day that did not hold when last looked at, and the command that mends it."""
+    """A property of a day that did not hold when last looked at, and what mends it."""
 
     name: str
     severity: Severity
-    repair: str
+    repair: Repair
     waiver: str | None
     waived_until: dt.date | None
 
@@ -120,7 +127,7 @@ class Group:
     what: str
     severity: Severity
     properties: Sequence[str]
-    command: str
+    repair: Repair
 
     @property
     def day_count(self) -> int:
@@ -137,7 +144,7 @@ class Group:
 
     def __str__(self) -> str:
         """One line: which days, what they are and why, and the command that mends them."""
-        return f"{self.headline}: {self.command}"
+        return f"{self.headline}: {self.repair}"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -148,7 +155,7 @@ class Group:
             "what": self.what,
             "severity": self.severity,
             "properties": list(self.properties),
-            "repair": self.command,
+            "repair": str(self.repair),
         }
 
 
@@ -213,7 +220,7 @@ def problems_of(stored: Iterable[Mapping[str, Any]]) -> list[Problem]:
         Problem(
             name=p["property"],
             severity=p["severity"],
-            repair=p["repair"],
+            repair=parse(p["repair"]),
             waiver=p["waiver"],
             waived_until=dt.date.fromisoformat(p["waived_until"]) if p["waived_until"] else None,
         )
@@ -224,7 +231,7 @@ def problems_of(stored: Iterable[Mapping[str, Any]]) -> list[Problem]:
 def group_days(standings: Iterable[Standing], now: dt.datetime) -> list[Group]:
     """The days that are wrong at ``now``, in groups that one command mends each: errors first, then by day."""
 
-    def kind(s: Standing) -> tuple[str, Severity, tuple[str, ...], str] | None:
+    def kind(s: Standing) -> Kind | None:
         wrong = s.wrong(now)
         return wrong and (*wrong, tuple(p.name for p in s.open_problems), mend(s))
 
@@ -284,7 +291,7 @@ def _yesterday_is_there(standings: Sequence[Standing], now: dt.datetime) -> Find
     last, final = last_day_to_be_there(now), last_day_to_be_final(now)
     looked_at = [s for s in standings if final < s.day <= last]
     late = [(s, what) for s in looked_at if (what := _not_there(s)) is not None]
-    groups = [Group(s.day, s.day, what, "ERROR", (), over(mend(s), s.day, s.day)) for s, what in late]
+    groups = [Group(s.day, s.day, what, "ERROR", (), mend(s).over(s.day)) for s, what in late]
     days = [s.day for s in looked_at]
     return _finding(
         c.YESTERDAY_IS_THERE,
@@ -292,7 +299,7 @@ def _yesterday_is_there(standings: Sequence[Standing], now: dt.datetime) -> Find
         expected=", ".join(f"{day}, stored with {period_count(day)} periods" for day in days or [last]),
         actual="; ".join(f"{s.day} is {what}" if len(days) > 1 else what for s, what in late) or _there(looked_at),
         groups=groups,
-        command=f"minerecon reingest {last}",
+        otherwise=REINGEST.over(last),
     )
 
 
@@ -322,7 +329,7 @@ def _not_there(s: Standing) -> str | None:
 
 
 def _days_become_final(standings: Sequence[Standing]) -> Finding:
-    def kind(s: Standing) -> tuple[str, Severity, tuple[str, ...], str] | None:
+    def kind(s: Standing) -> Kind | None:
         if s.is_final or s.status == UNAVAILABLE:
             return None
         return s.status if s.status != "failing" else "not final, and failing", "ERROR", (), mend(s)
@@ -336,7 +343,7 @@ def _days_become_final(standings: Sequence[Standing]) -> Finding:
         actual=f"{sum(s.is_final for s in standings):,} are"
         + (f", {closed:,} are closed by a person" if closed else ""),
         groups=groups,
-        command="minerecon reingest FROM TO",
+        otherwise=REINGEST.from_to,
     )
 
 
@@ -350,7 +357,7 @@ def _every_day_is_complete(standings: Sequence[Standing], first_day: dt.date, no
         expected=f"{len(standings):,} days, none missing, failing or unfinished for too long{_span(standings)}",
         actual="; ".join(filter(None, (actual or "no day is due", never_started(groups, first_day)))),
         groups=groups,
-        command="minerecon reingest FROM TO",
+        otherwise=REINGEST.from_to,
     )
 
 
@@ -368,12 +375,12 @@ def never_started(groups: Sequence[Group], first_day: dt.date) -> str | None:
 def _every_model_ratio_holds(connection: Connection, first: dt.date, last: dt.date) -> Finding:
     found = [r for r in connection.execute(statement("rollup/day_bitcoin")) if first <= r.summary_date <= last]
 
-    def kind(btc_by_model: Mapping[str, str] | None) -> tuple[str, Severity, tuple[str, ...], str] | None:
+    def kind(btc_by_model: Mapping[str, str] | None) -> Kind | None:
         broken = broken_model_ratios({model: Decimal(btc) for model, btc in (btc_by_model or {}).items()})
         if not broken:
             return None
         models = ", ".join(str(b["miner_model"]) for b in broken)
-        return f"out of the models' ratios: {models}", "ERROR", (), f"minerecon recalculate {_DAY}"
+        return f"out of the models' ratios: {models}", "ERROR", (), RECALCULATE
 
     return _finding(
         c.EVERY_MODEL_RATIO_HOLDS,
@@ -381,7 +388,7 @@ def _every_model_ratio_holds(connection: Connection, first: dt.date, last: dt.da
         expected=f"{len(found):,} days in the models' ratios",
         actual=None,
         groups=_groups((r.summary_date, kind(r.mined_btc)) for r in found),
-        command="minerecon recalculate FROM TO",
+        otherwise=RECALCULATE.from_to,
     )
 
 
@@ -405,8 +412,8 @@ def _every_final_day_was_run_again(connection: Connection, looked_at: int, early
     parameters = {"days": list(early), "rerun_not_before": RERUN_NOT_BEFORE}
     rows = connection.execute(statement("inventory/first_run_periods"), parameters).all() if early else []
 
-    def kind(periods: Sequence[int]) -> tuple[str, Severity, tuple[str, ...], str]:
-        return f"final, and of the first run in periods {spans(periods)}", "ERROR", (), f"minerecon reingest {_DAY}"
+    def kind(periods: Sequence[int]) -> Kind:
+        return f"final, and of the first run in periods {periods_text(periods)}", "ERROR", (), REINGEST
 
     return _finding(
         c.EVERY_FINAL_DAY_WAS_RUN_AGAIN,
@@ -414,7 +421,7 @@ def _every_final_day_was_run_again(connection: Connection, looked_at: int, early
         expected=f"{looked_at:,} days, final only where their wind rows are of Elexon's second run",
         actual=None,
         groups=_groups((r.settlement_date, kind(r.periods)) for r in rows),
-        command="minerecon reingest FROM TO",
+        otherwise=REINGEST.from_to,
     )
 
 
@@ -441,7 +448,7 @@ def _every_sum_is_of_its_days(connection: Connection, now: dt.datetime) -> Findi
                 for v in r.violations
             )
             or None,
-            repair="; ".join(repairs[:MOST_REPAIRS]) or c.SWEEP,
+            repair=all_of(repairs[:MOST_REPAIRS]) or SWEEP,
             violations=[v for r in wrong for v in r.violations],
         ),
         (),
@@ -449,13 +456,13 @@ def _every_sum_is_of_its_days(connection: Connection, now: dt.datetime) -> Findi
 
 
 def _every_day_matches_its_rows(looked_at: int, differing: Sequence[Mapping[str, Any]]) -> Finding:
-    def kind(d: Mapping[str, Any]) -> tuple[str, Severity, tuple[str, ...], str]:
+    def kind(d: Mapping[str, Any]) -> Kind:
         if not d["is_stored"]:
-            return "without sums, and have rows", "ERROR", (), f"minerecon reingest {_DAY}"
+            return "without sums, and have rows", "ERROR", (), REINGEST
         parts = [name for name in ("records", "wind", "units", "periods") if d[name]]
-        command = f"minerecon reingest {_DAY} --from-archive" if parts else f"minerecon recalculate {_DAY}"
+        repair = REBUILD if parts else RECALCULATE
         parts += [f"calculations of {', '.join(d['models'])}"] if d["models"] else []
-        return f"not the sums of the {', '.join(parts)}", "ERROR", (), command
+        return f"not the sums of the {', '.join(parts)}", "ERROR", (), repair
 
     return _finding(
         c.EVERY_DAY_MATCHES_ITS_ROWS,
@@ -463,7 +470,7 @@ def _every_day_matches_its_rows(looked_at: int, differing: Sequence[Mapping[str,
         expected=f"{looked_at:,} days equal to the sums of their rows",
         actual=None,
         groups=_groups((dt.date.fromisoformat(d["day"]), kind(d)) for d in differing),
-        command="minerecon reingest FROM TO --from-archive",
+        otherwise=REBUILD.from_to,
     )
 
 
@@ -477,19 +484,19 @@ def _every_input_is_believable(connection: Connection, first: dt.date, last: dt.
     found = connection.execute(statement("inventory/inputs"), asked).all()
     problems = {value: why_unbelievable(value) for value in {r.difficulty for r in found} - {None}}
 
-    def kind(r: Row[Any]) -> tuple[str, Severity, tuple[str, ...], str] | None:
-        what, commands = [], []
+    def kind(r: Row[Any]) -> Kind | None:
+        what, repair = [], Repair()
         if r.difficulty is None or problems[r.difficulty]:
             why = f"{r.difficulty}, {problems[r.difficulty]}" if r.difficulty is not None else "none"
             what.append(f"computed with a difficulty that cannot be: {why}")
-            commands = [c.DIFFICULTY_KNOWN.repair, f"minerecon recalculate {_DAY}"]
+            repair = LOAD_DIFFICULTY.then(RECALCULATE)
         if r.has_zero_wind:
             what.append("stored with a wind output of 0 beside wind bids")
         if r.is_at_limit:
             what.append("stored with a price at Elexon's limit, of which no check has told")
         if r.has_zero_wind or r.is_at_limit:
-            commands = [*commands[:1], f"minerecon reingest {_DAY} --from-archive"]
-        return ("; ".join(what), "ERROR", (), "; ".join(commands)) if what else None
+            repair = LOAD_DIFFICULTY.then(REBUILD) if repair else REBUILD
+        return ("; ".join(what), "ERROR", (), repair) if what else None
 
     return _finding(
         c.EVERY_INPUT_IS_BELIEVABLE,
@@ -497,7 +504,7 @@ def _every_input_is_believable(connection: Connection, first: dt.date, last: dt.
         expected=f"{len(found):,} days made from what can be believed",
         actual=None,
         groups=_groups((r.settlement_date, kind(r)) for r in found),
-        command="minerecon reingest FROM TO --from-archive",
+        otherwise=REBUILD.from_to,
     )
 
 
@@ -505,11 +512,10 @@ def _every_day_counts_its_units(connection: Connection, first: dt.date, last: dt
     span = {"first_day": first, "last_day": last}
     found = connection.execute(statement("inventory/days_and_register"), span).all()
 
-    def kind(was_compared: bool, learned: Sequence[str]) -> tuple[str, Severity, tuple[str, ...], str] | None:
-        command = f"minerecon reingest {_DAY} --from-archive"
+    def kind(was_compared: bool, learned: Sequence[str]) -> Kind | None:
         if learned:
-            return f"without {', '.join(learned)}, which the register has as wind by now", "ERROR", (), command
-        return None if was_compared else ("never compared with the register by their rows", "ERROR", (), command)
+            return f"without {', '.join(learned)}, which the register has as wind by now", "ERROR", (), REBUILD
+        return None if was_compared else ("never compared with the register by their rows", "ERROR", (), REBUILD)
 
     return _finding(
         c.EVERY_DAY_COUNTS_ITS_UNITS,
@@ -517,7 +523,7 @@ def _every_day_counts_its_units(connection: Connection, first: dt.date, last: dt
         expected=f"{len(found):,} days with every unit that the register has as wind",
         actual=None,
         groups=_groups((r.settlement_date, kind(r.was_compared, r.learned)) for r in found),
-        command=c.EVERY_DAY_COUNTS_ITS_UNITS.repair,
+        otherwise=c.EVERY_DAY_COUNTS_ITS_UNITS.repair,
     )
 
 
@@ -547,7 +553,7 @@ def _register_is_believed(connection: Connection) -> Finding:
             looked_at=unit_count,
             expected="wind units in force, and no refused answer that waits",
             actual="; ".join([f"{unit_count} wind units in force", *map(str, refused)]),
-            repair="; ".join(refusal.remedy for refusal in refused) or c.REFRESH_REGISTER,
+            repair=all_of(refusal.remedy for refusal in refused) or REFRESH_REGISTER,
             violations=[refusal.as_dict() for refusal in refused],
         ),
         (),
@@ -555,20 +561,19 @@ def _register_is_believed(connection: Connection) -> Finding:
 
 
 def _finding(
-    checked: Property, *, looked_at: int, expected: str, actual: str | None, groups: Sequence[Group], command: str
+    checked: Property, *, looked_at: int, expected: str, actual: str | None, groups: Sequence[Group], otherwise: Repair
 ) -> Finding:
     days = sum(group.day_count for group in groups)
-    commands = list(dict.fromkeys(group.command for group in groups))
-    more = len(commands) - MOST_REPAIRS
+    repairs = list(dict.fromkeys(group.repair for group in groups))
+    more = len(repairs) - MOST_REPAIRS
+    and_more = words(f"and {more} more: minerecon status") if more > 0 else Repair()
     return Finding(
         Result(
             checked,
             looked_at=looked_at,
             expected=expected,
             actual=actual or ((f"{days:,} that are not" if days else "all are") if looked_at else "nothing is stored"),
-            repair="; ".join(commands[:MOST_REPAIRS]) + (f"; and {more} more: minerecon status" if more > 0 else "")
-            if commands
-            else command,
+            repair=all_of(repairs[:MOST_REPAIRS]).then(and_more) or otherwise,
             violation_count=days,
             # The newest: what is new is among them, however long other days have been wrong.
             violations=tuple(
@@ -579,50 +584,30 @@ def _finding(
     )
 
 
-def _groups(days: Iterable[tuple[dt.date, tuple[str, Severity, tuple[str, ...], str] | None]]) -> list[Group]:
-    """Days in a row of the same kind (what, severity, properties, command with DATE), without those of no kind."""
-    groups = []
-    # Days in a row keep their distance from their place in the list.
-    numbered = enumerate(sorted(days, key=lambda day: day[0]))
-    for (_, kind), run in groupby(numbered, key=lambda n: (n[1][0].toordinal() - n[0], n[1][1])):
-        if kind is not None:
-            span = [day for _, (day, _) in run]
-            what, severity, properties, command = kind
-            groups.append(Group(span[0], span[-1], what, severity, properties, over(command, span[0], span[-1])))
-    return groups
+def _groups(days: Iterable[tuple[dt.date, Kind | None]]) -> list[Group]:
+    """Days in a row of the same kind, without those of no kind."""
+    kinds = {day: kind for day, kind in days if kind is not None}
+    return [
+        Group(first, last, *kinds[first][:3], kinds[first][3].over(first, last))
+        for first, last in spans(kinds, alike=kinds.get)
+    ]
 
 
-def mend(s: Standing) -> str:
-    """The command, with DATE for the day, that mends all that is wrong with a day.
-
-    Of the commands that mend a single property the strongest is enough. What is not done to a day comes
-    before it: a difficulty is loaded, and then the day is computed with it.
-    """
-    day = s.day.isoformat()
-    repairs = dict.fromkeys(command for p in s.open_problems for command in p.repair.split("; "))
-    first = [repair for repair in repairs if day not in repair]
-    of_the_day = next((command for command in _STRONGEST_FIRST if command.replace(_DAY, day) in repairs), None)
-    # With its own date: it mends this day, and none beside it.
-    others = [repair for repair in repairs if day in repair and repair.replace(day, _DAY) not in _STRONGEST_FIRST]
-    if of_the_day is None and not others:
-        of_the_day = _look_again(s, first)
-    return "; ".join([*first, *others, *([of_the_day] if of_the_day else [])])
+def mend(s: Standing) -> Repair:
+    """What mends all that is wrong with a day, with DATE for it; at the least it is made anew, or checked again."""
+    found = of_day((p.repair for p in s.open_problems), s.day)
+    if any(step.keys in ((DATE,), (s.day.isoformat(),)) for step in found.steps):
+        return found
+    return found.then(_look_again(s, found))
 
 
-def _look_again(s: Standing, done: Sequence[str]) -> str:
+def _look_again(s: Standing, done: Repair) -> Repair:
     """What makes a day anew, or has it checked again, after what was ``done`` that is not done to a day."""
     if not s.is_stored or not done:
-        return f"minerecon reingest {_DAY}"
-    if all(command.startswith("minerecon difficulty") for command in done):
-        return f"minerecon recalculate {_DAY}"
-    if any(p.name == c.REGISTER_UNCHANGED.full_name for p in s.open_problems):
-        return f"minerecon verify {_DAY}"
-    return f"minerecon reingest {_DAY} --from-archive"
-
-
-def over(command: str, first: dt.date, last: dt.date) -> str:
-    """A command, with DATE for the day, over all days from ``first`` to ``last``."""
-    return command.replace(_DAY, str(first) if first == last else f"{first} {last}")
+        return REINGEST
+    if done == LOAD_DIFFICULTY:
+        return RECALCULATE
+    return VERIFY if any(p.name == c.REGISTER_UNCHANGED.full_name for p in s.open_problems) else REBUILD
 
 
 def _span(standings: Sequence[Standing]) -> str:

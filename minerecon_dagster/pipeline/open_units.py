@@ -13,8 +13,9 @@ from sqlalchemy import Connection
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Property, Result, result
 from minerecon_dagster.core.register import spelling
+from minerecon_dagster.core.repairs import REBUILD, REFRESH_REGISTER, Repair, words
+from minerecon_dagster.core.spans import spans
 from minerecon_dagster.decisions.reviewed_units import reviewed_units
-from minerecon_dagster.pipeline.due import ranges
 from minerecon_dagster.warehouse.store import statement
 
 
@@ -87,7 +88,7 @@ def by_unit(connection: Connection, units: Sequence[OpenUnit]) -> list[Result]:
             looked_at=unit.day_count,
             expected="a unit that is counted, or that a person has reviewed",
             actual=str(unit),
-            repair=f"{c.REFRESH_REGISTER}; or review it (docs/checks.md says how)",
+            repair=REFRESH_REGISTER.then(words("or review it (docs/checks.md says how)")),
             violations=[unit.as_dict()],
         )
         for unit in units
@@ -114,13 +115,8 @@ def _of_unit(shown_id: str) -> Property:
     return replace(_BY_UNIT, name=f"{_BY_UNIT.name}[{shown_id[:40]}]")
 
 
-def days_to_rebuild(connection: Connection) -> list[str]:
-    """The commands that rebuild the stored days which lack a unit that the register has as wind by now."""
+def days_to_rebuild(connection: Connection) -> list[Repair]:
+    """What rebuilds the stored days which lack a unit that the register has as wind by now."""
     span = {"first_day": dt.date.min, "last_day": dt.date.max}
     days = [r.settlement_date for r in connection.execute(statement("inventory/days_and_register"), span) if r.learned]
-    return [
-        f"minerecon reingest {first} --from-archive"
-        if first == last
-        else f"minerecon reingest {first} {last} --from-archive"
-        for first, last in ranges(days, at_most=len(days))
-    ]
+    return [REBUILD.over(first, last) for first, last in spans(days)]

@@ -17,7 +17,8 @@ from sqlalchemy import Connection, Engine, select
 from minerecon_dagster.core.answers import is_synthetic
 from minerecon_dagster.core.checks import Property, Result, result
 from minerecon_dagster.core.errors import SchemaDriftError
-from minerecon_dagster.pipeline.due import ranges
+from minerecon_dagster.core.repairs import PRICES
+from minerecon_dagster.core.spans import spans
 from minerecon_dagster.warehouse.migrate import require_current
 from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.store import statement
@@ -34,6 +35,7 @@ PRICES_KNOWN = Property(
     "prices_known",
     "WARN",
     "Every day that was asked for, and is over, has a price. Without one the day's values in GBP are NULL.",
+    PRICES.from_to,
 )
 
 _log = logging.getLogger(__name__)
@@ -82,7 +84,7 @@ def refresh_prices(engine: Engine, source: PriceSource, days: Iterable[dt.date],
     with engine.connect() as connection:
         require_current(connection)
     prices: dict[dt.date, DailyPrice] = {}
-    for first, last in ranges(over, at_most=max(len(over), 1)):
+    for first, last in spans(over):
         prices |= _believable(source.fetch(first, last), first, last)
     with engine.begin() as connection:
         before = _stored(connection, over)
@@ -125,7 +127,7 @@ def prices_known(connection: Connection, days: Iterable[dt.date], now: dt.dateti
         looked_at=len(over),
         expected=f"a price of each of {len(over)} days" if over else "a day that is over",
         actual=f"{len(without)} days without one" if over else "no day that was asked for is over",
-        repair=f"minerecon prices {without[0]} {without[-1]}" if without else "minerecon prices FROM TO",
+        repair=PRICES_KNOWN.repair.over(without[0], without[-1]) if without else PRICES_KNOWN.repair,
         violations=[{"price_date": day.isoformat()} for day in without],
     )
 

@@ -25,6 +25,7 @@ from minerecon_dagster.core.register import (
     disbelief,
     one_of_each,
 )
+from minerecon_dagster.core.repairs import Repair, take_register
 from minerecon_dagster.core.schema import parse_register
 from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.store import statement, waiting_for_locks
@@ -67,9 +68,9 @@ class Refusal:
     last_seen_at: dt.datetime
 
     @property
-    def remedy(self) -> str:
-        """The command that takes it all the same."""
-        return f"minerecon register accept {self.sha256}"
+    def remedy(self) -> Repair:
+        """What takes it all the same."""
+        return take_register(self.sha256)
 
     def __str__(self) -> str:
         """One line: since when, why, and the command that takes it."""
@@ -84,7 +85,7 @@ class Refusal:
             "lost_capacity_mw": str(self.lost_capacity_mw),
             "first_seen_at": self.first_seen_at.isoformat(),
             "last_seen_at": self.last_seen_at.isoformat(),
-            "repair": self.remedy,
+            "repair": str(self.remedy),
         }
 
 

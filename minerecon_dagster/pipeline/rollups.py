@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, text
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Property, Result, passed, result
 from minerecon_dagster.core.mining import MINER_MODELS, broken_model_ratios
+from minerecon_dagster.core.repairs import RECALCULATE, REINGEST, SWEEP, all_of
 from minerecon_dagster.pipeline.build import record_results
 from minerecon_dagster.warehouse.migrate import require_current
 from minerecon_dagster.warehouse.store import execute_script, statement, waiting_for_locks
@@ -30,8 +31,6 @@ LAGGING = ("missing", "older than a day in it", "of other days than are stored")
 """The problems of sums that another roll-up is due for, as the update chain makes it."""
 TYPED_IN = "not the sum of its days: changed after it was summed"
 """The problem of sums that are not what the roll-up wrote, whatever their days have become since."""
-
-START_COMMAND = "minerecon reingest FROM TO"
 
 
 @dataclass(frozen=True)
@@ -173,13 +172,13 @@ def overall(grain: Grain, of_each: Mapping[str, Sequence[Result]]) -> list[Resul
 def _joined(grain: Grain, checked: Property, found: Sequence[Result], expected: str, wrong_word: str) -> Result:
     results = [r for r in found if r.checked == checked]
     wrong = [r for r in results if not r.passed]
-    repairs = list(dict.fromkeys(r.repair for r in wrong))
+    repairs = list(dict.fromkeys(r.repair for r in wrong))[: c.SAMPLE_SIZE]
     return result(
         checked,
         looked_at=len(results),
         expected=f"{len(results)} {grain}s, {expected}" if results else f"a {grain} with a stored day",
         actual=f"{len(wrong)} {wrong_word}" if results else "nothing is stored",
-        repair="; ".join(repairs[: c.SAMPLE_SIZE]) if repairs else c.SWEEP if results else START_COMMAND,
+        repair=all_of(repairs) or (SWEEP if results else REINGEST.from_to),
         violations=[v for r in wrong for v in r.violations],
     )
 
@@ -237,7 +236,7 @@ def _sums_follow(x: Comparison, grain: Grain, now: dt.datetime) -> Result:
         if until is None
         else f"what was summed; a day came since, to follow by {until:%H:%M} UTC",
         problem=x.problem,
-        repair=f"minerecon reingest {x.waits_for[0]}" if x.waits_for else c.SWEEP,
+        repair=REINGEST.over(x.waits_for[0]) if x.waits_for else SWEEP,
         violations=wrong if x.problem and until is None else [],
     )
 
@@ -245,10 +244,9 @@ def _sums_follow(x: Comparison, grain: Grain, now: dt.datetime) -> Result:
 def _ratios_hold(x: Comparison, grain: Grain, bitcoin: Mapping[str, Decimal], broken_days: Sequence[dt.date]) -> Result:
     broken = broken_model_ratios(bitcoin)
     if broken_days:
-        first, last = broken_days[0], broken_days[-1]
-        repair = f"minerecon recalculate {first}" + (f" {last}" if last != first else "")
+        repair = RECALCULATE.over(broken_days[0], broken_days[-1])
     else:
-        repair = f"minerecon reingest {x.waits_for[0]}" if x.waits_for else c.SWEEP
+        repair = REINGEST.over(x.waits_for[0]) if x.waits_for else SWEEP
     return result(
         c.ROLLUP_MODEL_RATIOS,
         looked_at=1,
@@ -260,7 +258,7 @@ def _ratios_hold(x: Comparison, grain: Grain, bitcoin: Mapping[str, Decimal], br
 
 
 _NOTHING_LEFT = [
-    passed(checked, looked_at=1, expected="no sums: no day is stored", actual="none", repair=c.SWEEP)
+    passed(checked, looked_at=1, expected="no sums: no day is stored", actual="none", repair=SWEEP)
     for checked in (c.SUMS_NOT_OLDER_THAN_PARTS, c.ROLLUP_MODEL_RATIOS)
 ]
 

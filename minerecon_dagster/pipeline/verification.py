@@ -12,6 +12,7 @@ from sqlalchemy import Connection, null
 
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Result, Severity
+from minerecon_dagster.core.repairs import FIX, REBUILD, RECALCULATE, VERIFY, Repair, words
 from minerecon_dagster.core.sampling import Sampling
 from minerecon_dagster.pipeline.build import DayFigures
 from minerecon_dagster.pipeline.checks import EXACT
@@ -41,9 +42,9 @@ came to an error. ``unavailable``: a person has closed the day, and it was not l
 """
 Part = TypeVar("Part", int, str)
 
-REBUILT = frozenset(p.full_name for p in c.PROPERTIES if p.scope == "day" and p.repair in (c.REBUILD, c.RECALCULATE))
+REBUILT = frozenset(p.full_name for p in c.PROPERTIES if p.scope == "day" and p.repair in (REBUILD, RECALCULATE))
 """What only the stored tables have wrong: building the day again from the archive mends it, and asks for nothing."""
-FOR_A_PERSON = frozenset(p.full_name for p in c.PROPERTIES if p.scope == "day" and p.needs_a_person)
+FOR_A_PERSON = frozenset(p.full_name for p in c.PROPERTIES if p.scope == "day" and p.repair.needs_a_person)
 REFETCHED = frozenset(p.full_name for p in c.PROPERTIES if p.scope == "day") - REBUILT - FOR_A_PERSON
 """What differs from the source, is incomplete, or is not what the control totals say: it is fetched again."""
 MENDABLE = REBUILT | REFETCHED
@@ -67,7 +68,7 @@ class Problem:
     expected: str
     actual: str
     count: int
-    repair: str
+    repair: Repair
 
     @property
     def is_mendable(self) -> bool:
@@ -82,7 +83,7 @@ class Problem:
             "expected": self.expected,
             "actual": self.actual,
             "count": self.count,
-            "repair": self.repair,
+            "repair": str(self.repair),
         }
 
 
@@ -181,14 +182,14 @@ class Verification:
         return "; ".join(parts + ([f"repair: {self.remedy}"] if self.remedy else []))
 
     @property
-    def remedy(self) -> str | None:
-        """The command that mends what is wrong now; None where nothing is."""
+    def remedy(self) -> Repair | None:
+        """What mends what is wrong now; None where nothing is."""
         if self.comparison is not None and self.comparison.unseen and not self.repair:
-            return f"minerecon verify {self.day}, once Elexon answers"
+            return words(f"{VERIFY.over(self.day)}, once Elexon answers")
         if self.before is None and self.left:
             return self.left[0].repair
         if self.action == "verify" and any(p.is_mendable for p in self.left):
-            return f"minerecon verify {self.day} --action fix"
+            return FIX.over(self.day)
         return self.left[0].repair if self.left else None
 
 

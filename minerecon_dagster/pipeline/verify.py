@@ -24,6 +24,7 @@ from minerecon_dagster.core.calendar import StackSide, due_periods, period_count
 from minerecon_dagster.core.checks import Result
 from minerecon_dagster.core.errors import ArchiveError, ConfigurationError, DayFailedError, MinereconError, one_line
 from minerecon_dagster.core.register import Register
+from minerecon_dagster.core.repairs import REFETCH, REFRESH_REGISTER, REINGEST, VERIFY
 from minerecon_dagster.core.sampling import draws
 from minerecon_dagster.decisions.unavailable import Unavailable
 from minerecon_dagster.pipeline.build import record_results
@@ -194,7 +195,7 @@ class Verifier:
             problem = f"has fuel type {unit.fuel_type or 'none'}" if unit else "is not in the register"
             raise ConfigurationError(
                 f"{bmu_id} {problem} on {day}: no wind unit; it is written as in T_SGRWO-1, and the register is "
-                f"fetched again by: {c.REFRESH_REGISTER}"
+                f"fetched again by: {REFRESH_REGISTER}"
             )
         order = Order(requested_by=requested_by)
         return self._kept(day, "spot-fix", order, lambda: self._spot_fix(day, period, bmu_id))
@@ -310,8 +311,7 @@ class Verifier:
         if stored is None:
             # No property of the day was evaluated, and none is recorded: a look would make a day that nobody wants one
             # that fails. If it was tried before, that is on record already.
-            repair = f"minerecon reingest {day}"
-            missing = Problem(MISSING, "ERROR", "a stored day", "nothing is stored", 1, repair)
+            missing = Problem(MISSING, "ERROR", "a stored day", "nothing is stored", 1, REINGEST.over(day))
             return _Look(None, [], [missing])
         results = self._check(day)
         source = Source(
@@ -399,7 +399,7 @@ class Verifier:
     def _stored(self, day: dt.date) -> StoredDay:
         stored = read_stored(self._engine, day)
         if stored is None:
-            raise DayFailedError(f"{day}: it was deleted while it was looked at; try again: minerecon verify {day}")
+            raise DayFailedError(f"{day}: it was deleted while it was looked at; try again: {VERIFY.over(day)}")
         return stored
 
     def _latest_attempt(self, day: dt.date) -> list[Problem]:
@@ -407,8 +407,7 @@ class Verifier:
             failed = connection.execute(statement("verify/latest_attempt"), {"day": day}).one()
         if not failed.answers:
             return []
-        repair = c.REFETCH.replace("DATE", day.isoformat())
-        return [Problem(LATEST_ATTEMPT, "ERROR", "every answer", failed.first_error, failed.answers, repair)]
+        return [Problem(LATEST_ATTEMPT, "ERROR", "every answer", failed.first_error, failed.answers, REFETCH.over(day))]
 
     def _steps(self, look: _Look, order: Order) -> Sequence[_Step]:
         """How to repair what a look found; empty where nothing is to be done, or a person has to do it."""

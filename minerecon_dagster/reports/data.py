@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from minerecon_dagster.core.calendar import period_count
+from minerecon_dagster.core.spans import span_text
 from minerecon_dagster.warehouse.store import statement
 
 MOST_FARMS = 15
@@ -89,7 +90,7 @@ class Problem:
     @property
     def days(self) -> str:
         """The day, or the first and the last of several."""
-        return f"{self.first}" if self.first == self.last else f"{self.first} to {self.last}"
+        return span_text(self.first, self.last)
 
 
 @dataclass(frozen=True)

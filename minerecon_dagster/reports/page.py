@@ -11,8 +11,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from minerecon_dagster.core.mining import MINER_MODELS
+from minerecon_dagster.core.repairs import REINGEST
+from minerecon_dagster.core.spans import days_text, spans
 from minerecon_dagster.core.statuses import UNAVAILABLE
-from minerecon_dagster.pipeline.due import ranges
 from minerecon_dagster.reports import charts
 from minerecon_dagster.reports.charts import STATES
 from minerecon_dagster.reports.data import Facts, Problem
@@ -118,8 +119,8 @@ def recent_first(*parts: Facts) -> list[Problem]:
     without = ("failing", UNAVAILABLE)
     missing = {d.day for part in parts for d in part.days if not d.is_stored and d.status not in without}
     found = [
-        Problem(first, last, "day", "ERROR", "figures", "nothing stored", f"minerecon reingest {first} {last}")
-        for first, last in ranges(missing, at_most=len(missing))
+        Problem(first, last, "day", "ERROR", "figures", "nothing stored", str(REINGEST.from_to.over(first, last)))
+        for first, last in spans(missing)
     ]
     red = dict.fromkeys(problem for part in parts for problem in part.problems)
     return found[::-1] + sorted(red, key=lambda p: (p.severity, -p.last.toordinal(), p.check))
@@ -137,8 +138,7 @@ def closed_days(facts: Facts) -> str:
     parts = []
     for reason in dict.fromkeys(d.closed for d in facts.days if d.closed is not None):
         days = [d.day for d in facts.days if d.closed == reason]
-        spans = ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in ranges(days, at_most=len(days)))
-        parts.append(f"{spans}: {reason}")
+        parts.append(f"{days_text(days)}: {reason}")
     return f"Unavailable, closed by a person: {'; '.join(parts)}." if parts else ""
 
 

@@ -15,6 +15,7 @@ from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.events import check_metadata
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import DAY_PROPERTIES, PROPERTIES, SAMPLE_SIZE, Result, result, table
+from minerecon_dagster.core.repairs import REINGEST, words
 from minerecon_dagster.partitions import daily_partitions
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "checks.md"
@@ -38,7 +39,7 @@ def test_the_documentation_has_the_table_of_the_code() -> None:
 def test_every_property_has_its_own_name_and_says_what_mends_it() -> None:
     assert len({p.full_name for p in PROPERTIES}) == len(PROPERTIES)
     assert all(p.meaning.endswith(".") and p.repair and p.evaluated for p in PROPERTIES)
-    assert c.RECORDS_MATCH_ARCHIVE.repair_of(DAY) == "minerecon reingest 2025-03-28 --from-archive"
+    assert str(c.RECORDS_MATCH_ARCHIVE.repair_of(DAY)) == "minerecon reingest 2025-03-28 --from-archive"
 
 
 def test_dagster_shows_at_most_eight_checks_a_day_each_with_all_its_properties() -> None:
@@ -56,7 +57,7 @@ def test_every_family_of_a_day_has_an_error_that_says_when_it_could_not_be_run()
 
 
 def test_a_check_that_looked_at_nothing_has_not_passed() -> None:
-    blind = result(c.MODEL_RATIOS, looked_at=0, expected="x", actual="y", repair="z")
+    blind = result(c.MODEL_RATIOS, looked_at=0, expected="x", actual="y", repair=words("z"))
     assert not blind.passed
     assert blind.blocks
     assert not c.could_not_look(c.BIDS_ARE_PRICED, DAY, "gone").passed
@@ -68,7 +69,7 @@ def test_all_violators_are_counted_and_a_sample_is_shown() -> None:
     assert len(found.sample) == SAMPLE_SIZE
 
 
-A_FIX = "minerecon reingest 2025-03-28"
+A_FIX = REINGEST.over(DAY)
 VIOLATIONS = st.lists(st.fixed_dictionaries({"bmu_id": st.text(max_size=4)}), max_size=4)
 
 
@@ -142,7 +143,7 @@ def test_a_passed_result_has_looked_and_a_failed_one_names_a_violator() -> None:
 @pytest.mark.parametrize(
     ("results", "problem", "repair"),
     [
-        ([result(c.BIDS_ARE_PRICED, looked_at=5, expected="x", actual="y", repair="z")],
+        ([result(c.BIDS_ARE_PRICED, looked_at=5, expected="x", actual="y", repair=words("z"))],
          "none: 1 of 1 properties hold", "nothing to repair"),
         ([failed(c.BIDS_ARE_PRICED, 3)],
          "bids_are_priced (WARN), 3 of 50 wrong: expected x, found y", "minerecon reingest 2025-03-28 --force"),

@@ -21,7 +21,6 @@ from minerecon_dagster.core.states import (
     judge_day,
     judge_slots,
     slots_text,
-    spans,
 )
 
 DAY = dt.date(2025, 3, 28)
@@ -307,11 +306,6 @@ def test_a_day_of_50_periods_needs_all_50() -> None:
 def test_only_the_sides_that_are_fetched_count() -> None:
     found = {slot: look for slot, look in looks().items() if slot[0] == "bid"}
     assert judge_day(DAY, found, sides=("bid",), now=LATER).state == "final"
-
-
-def test_spans_are_written_as_a_reader_writes_them() -> None:
-    assert spans([40, 41, 42, 7, 1, 2]) == "1-2, 7, 40-42"
-    assert spans([]) == ""
 
 
 def test_periods_and_sides_are_written_side_by_side() -> None:

@@ -251,8 +251,8 @@ def test_fr_06_a_closed_range_over_borders_of_months_gives_null_and_never_0(worl
 def test_fr_06_no_schedule_asks_for_a_closed_day_or_for_one_that_is_accepted_without_control(
     world: World, decide
 ) -> None:
+    from minerecon_dagster.defs.schedules import _open
     from minerecon_dagster.pipeline.due import days_to_ingest, days_to_retry
-    from minerecon_dagster.schedules import _open
 
     world.elexon.faults = never(Fault(404), "bid", "offer")
     assert not world.job("ingest", SHORT)

@@ -526,7 +526,7 @@ def test_where_it_cannot_look_every_blocking_family_fails_and_says_why(stored: S
     blocking = {p.family for p in DAY_PROPERTIES if p.severity == "ERROR"}
     assert {r.checked.family for r in caught.value.results} == blocking
     assert all(not r.passed and "could not look" in r.actual for r in caught.value.results)
-    assert {r.repair for r in caught.value.results} == {f"minerecon reingest {DAY}"}
+    assert {str(r.repair) for r in caught.value.results} == {f"minerecon reingest {DAY}"}
     assert isinstance(caught.value.__cause__, ArchiveError) == (gone != "the stored day")
     assert {name.partition(".")[0] for name, passed in stored.latest().items() if not passed} == blocking
     assert stored.status() in ("failing", "missing")
@@ -559,7 +559,7 @@ def test_a_difficulty_that_is_gone_fails_what_needs_it_and_nothing_else(stored: 
     with another_difficulty(stored.difficulty, None):
         results = stored.check()
     assert failing(results) == {"calculation.difficulty_known", "calculation.difficulty_matches_source"}
-    assert results["calculation.difficulty_known"].repair == "minerecon difficulty load FILE.csv"
+    assert str(results["calculation.difficulty_known"].repair) == "minerecon difficulty load FILE.csv"
     assert results["calculation.difficulty_matches_source"].looked_at == 0
 
 

@@ -83,7 +83,7 @@ def body(rows: list[Row]) -> bytes:
 def checked(reading: DayReading) -> dict[str, Result]:
     results = control_totals(reading, list(wind_bids(reading, UNITS)), UNITS)
     assert tuple(r.checked.name for r in results) == NAMES
-    assert all(r.repair.startswith(f"minerecon reingest {reading.day}") for r in results)
+    assert all(str(r.repair).startswith(f"minerecon reingest {reading.day}") for r in results)
     return {r.checked.name: r for r in results}
 
 

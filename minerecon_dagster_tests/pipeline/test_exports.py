@@ -25,12 +25,12 @@ from moto.server import ThreadedMotoServer
 from sqlalchemy import Engine, text
 
 from minerecon_dagster.assets import catalog
-from minerecon_dagster.assets.exports import EXPORT_SWEEP, EXPORTS
+from minerecon_dagster.assets.exports import EXPORTS
 from minerecon_dagster.assets.price import PRICE
 from minerecon_dagster.core.errors import ArchiveError, ConfigurationError
 from minerecon_dagster.core.units import has_number
 from minerecon_dagster.definitions import build_defs
-from minerecon_dagster.jobs import EXPORT_MONTHS, REFRESH_PRICES, ROLL_UP_MONTHS
+from minerecon_dagster.jobs import EXPORT_MONTHS, EXPORT_SWEEP, REFRESH_PRICES, ROLL_UP_MONTHS
 from minerecon_dagster.pipeline import exports
 from minerecon_dagster.pipeline.export_files import Column, ExportError, write_files
 from minerecon_dagster.pipeline.exports import Export, export_month, exported_views

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.inventory import CHECK_KEYS
 from minerecon_dagster.core import checks as c
+from minerecon_dagster.core.repairs import REFRESH_REGISTER, SWEEP, parse
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.jobs import STANDING_INVENTORY
 from minerecon_dagster.pipeline.inventory import (
@@ -48,7 +49,7 @@ def look(engine: Engine, now: dt.datetime = NOON_AFTER, first: dt.date = FIRST) 
 
 def red(findings: Mapping[str, Finding]) -> dict[str, str]:
     """The properties that do not hold, with what mends each."""
-    return {name: f.result.repair for name, f in findings.items() if not f.result.passed}
+    return {name: str(f.result.repair) for name, f in findings.items() if not f.result.passed}
 
 
 def change(engine: Engine, *statements: str) -> None:
@@ -153,9 +154,9 @@ def test_an_empty_warehouse_fails_every_property_and_names_one_range_and_the_sta
     findings = look(warehouse)
     everything = f"minerecon reingest {FIRST} {LAST}"
     assert {name: f.result.passed for name, f in findings.items()} == dict.fromkeys(findings, False)
-    assert findings["yesterday_is_there"].result.repair == f"minerecon reingest {LAST}"
+    assert str(findings["yesterday_is_there"].result.repair) == f"minerecon reingest {LAST}"
     complete = findings["every_day_is_complete"]
-    assert (complete.result.violation_count, complete.result.repair) == (14, everything)
+    assert (complete.result.violation_count, str(complete.result.repair)) == (14, everything)
     (group,) = complete.groups
     assert (group.first, group.last, group.what) == (FIRST, LAST, "missing")
     assert "MINERECON_START_DATE=2025-04-03" in complete.result.actual
@@ -201,7 +202,7 @@ def test_yesterday_incomplete_is_red_from_nine_and_stays_red_until_it_is_whole_o
     stand(warehouse, [LAST], periods_present=46, state="incomplete")
     assert "yesterday_is_there" not in red(look(warehouse, at("2025-04-03T07:59:00+00:00")))
     finding = look(warehouse, AT_NINE)["yesterday_is_there"]
-    assert finding.result.repair == f"minerecon reingest {LAST}"
+    assert str(finding.result.repair) == f"minerecon reingest {LAST}"
     assert finding.result.actual == f"{LAST} is incomplete: Elexon has published 46 of its 48 periods"
     stand(warehouse, [LAST + dt.timedelta(days=1)])
     following = look(warehouse, AT_NINE + dt.timedelta(days=1))
@@ -255,7 +256,7 @@ def test_a_day_that_is_not_final_two_days_later_at_noon_is_red_and_no_back_fill_
 def test_years_that_were_never_fetched_are_one_range_with_one_command(filled: Engine) -> None:
     complete = look(filled, first=D("2022-01-01"))["every_day_is_complete"]
     assert complete.result.violation_count == 1174
-    assert complete.result.repair == "minerecon reingest 2022-01-01 2025-03-19"
+    assert str(complete.result.repair) == "minerecon reingest 2022-01-01 2025-03-19"
     assert "set MINERECON_START_DATE=2025-03-20" in complete.result.actual
     assert "14 complete, 1,174 missing" in complete.result.actual
 
@@ -298,7 +299,7 @@ def test_a_day_whose_attempt_failed_is_failing_although_no_check_of_it_is_on_rec
 
 
 def standing(day: str, *repairs: str, is_stored: bool = True) -> Standing:
-    problems = [Problem(f"family.p{n}", "ERROR", repair, None, None) for n, repair in enumerate(repairs)]
+    problems = [Problem(f"family.p{n}", "ERROR", parse(repair), None, None) for n, repair in enumerate(repairs)]
     return Standing(D(day), "failing", is_stored, is_stored, 48, problems)
 
 
@@ -348,20 +349,22 @@ def standing(day: str, *repairs: str, is_stored: bool = True) -> Standing:
 )
 def test_a_day_has_one_command_for_all_that_is_wrong_with_it(repairs: list[str], is_stored: bool, command: str) -> None:
     (group,) = group_days([standing("2025-03-28", *repairs, is_stored=is_stored)], NOON_AFTER)
-    assert group.command == command
+    assert str(group.repair) == command
 
 
 def test_a_register_that_changed_is_fetched_and_then_the_day_is_verified() -> None:
-    problem = Problem(c.REGISTER_UNCHANGED.full_name, "WARN", c.REFRESH_REGISTER, None, None)
+    problem = Problem(c.REGISTER_UNCHANGED.full_name, "WARN", REFRESH_REGISTER, None, None)
     day = Standing(DAY, "warned", True, True, 48, [problem])
     (group,) = group_days([day], NOON_AFTER)
-    assert group.command == f"{c.REFRESH_REGISTER}; minerecon verify {DAY}"
+    assert str(group.repair) == f"{REFRESH_REGISTER}; minerecon verify {DAY}"
 
 
 def test_what_a_waiver_accepts_is_in_no_command() -> None:
     problems = [
-        Problem("family.open", "ERROR", f"minerecon recalculate {DAY}", None, None),
-        Problem("family.waived", "ERROR", f"minerecon reingest {DAY} --force", "known; A. Person", D("2099-12-31")),
+        Problem("family.open", "ERROR", parse(f"minerecon recalculate {DAY}"), None, None),
+        Problem(
+            "family.waived", "ERROR", parse(f"minerecon reingest {DAY} --force"), "known; A. Person", D("2099-12-31")
+        ),
     ]
     (group,) = group_days([Standing(DAY, "failing", True, True, 48, problems)], NOON_AFTER)
     assert str(group) == f"{DAY} is failing (family.open): minerecon recalculate {DAY}"
@@ -370,7 +373,7 @@ def test_what_a_waiver_accepts_is_in_no_command() -> None:
 def test_a_range_has_a_command_that_takes_ranges_and_other_commands_stay_with_their_day() -> None:
     drifted = [standing(d, f"minerecon verify {d} --action fix") for d in ("2025-03-28", "2025-03-29")]
     spots = [standing(d, f"minerecon spot-fix {d} 17 T_SGRWO-1") for d in ("2025-03-30", "2025-03-31")]
-    assert [(g.day_count, g.command) for g in group_days([*spots, *drifted], NOON_AFTER)] == [
+    assert [(g.day_count, str(g.repair)) for g in group_days([*spots, *drifted], NOON_AFTER)] == [
         (2, "minerecon verify 2025-03-28 2025-03-29 --action fix"),
         (1, "minerecon spot-fix 2025-03-30 17 T_SGRWO-1"),
         (1, "minerecon spot-fix 2025-03-31 17 T_SGRWO-1"),
@@ -383,8 +386,8 @@ def test_days_that_are_apart_are_groups_of_their_own_and_a_result_names_a_bounde
     stand(warehouse, days("2025-03-20", "2025-04-02")[::2])
     complete = look(warehouse)["every_day_is_complete"]
     assert [g.day_count for g in complete.groups] == [1] * 7
-    assert complete.result.repair.count("minerecon reingest") == 5
-    assert complete.result.repair.endswith("; and 2 more: minerecon status")
+    assert str(complete.result.repair).count("minerecon reingest") == 5
+    assert str(complete.result.repair).endswith("; and 2 more: minerecon status")
 
 
 def test_typed_in_totals_of_a_day_are_out_of_the_models_ratios(filled: Engine) -> None:
@@ -396,7 +399,7 @@ def test_typed_in_totals_of_a_day_are_out_of_the_models_ratios(filled: Engine) -
                      " WHERE miner_model = :m AND summary_date = '2025-03-26'"), {"b": Decimal(btc), "m": model},
             )  # fmt: skip
     found = red(look(filled))
-    assert found.pop("every_sum_is_of_its_days") == c.SWEEP, "its month has the sum of what it was"
+    assert found.pop("every_sum_is_of_its_days") == str(SWEEP), "its month has the sum of what it was"
     assert found == dict.fromkeys(
         ("every_model_ratio_holds", "every_day_matches_its_rows"), "minerecon recalculate 2025-03-26"
     )
@@ -499,7 +502,7 @@ def test_a_typed_in_total_is_found_though_its_newest_day_was_built_a_minute_ago(
         )
     assert not finding.result.passed
     assert "not the sum of its days: changed after it was summed" in finding.result.actual
-    assert finding.result.repair == c.SWEEP
+    assert finding.result.repair == SWEEP
 
 
 def _made(engine: Engine, made_at: str, day: str = "2025-03-26", *, periods: str = "settlement_period > 0") -> None:
@@ -521,7 +524,7 @@ def test_a_final_day_whose_rows_are_of_the_first_run_is_found_and_told_with_its_
     assert [group.headline for group in finding.groups] == [
         "2025-03-26 is final, and of the first run in periods 10-12"
     ]
-    assert finding.result.repair == "minerecon reingest 2025-03-26"
+    assert str(finding.result.repair) == "minerecon reingest 2025-03-26"
 
 
 @pytest.mark.parametrize(
@@ -547,7 +550,7 @@ def test_what_is_no_evidence_of_a_first_run_does_not_turn_a_final_day_red(filled
 )
 def test_a_day_that_elexon_has_not_run_again_is_told_at_once_with_the_reason(now: str, what: str) -> None:
     name = c.ROWS_OF_THE_RERUN.full_name
-    late = Problem(name, "WARN", "minerecon reingest 2025-03-28", None, None)
+    late = Problem(name, "WARN", parse("minerecon reingest 2025-03-28"), None, None)
     by_the_clock = Standing(D("2025-03-29"), "provisional", True, False, 48, [])
     (group,) = group_days([Standing(DAY, "provisional", True, False, 48, [late]), by_the_clock], at(now))
     assert str(group) == f"2025-03-28 is {what} ({name}): minerecon reingest 2025-03-28"
@@ -591,7 +594,7 @@ def test_a_day_made_of_what_cannot_be_believed_is_found(filled: Engine, fault: s
     (group,) = finding.groups
     assert group.what.startswith(what)
     assert (group.first, group.last) == (day, day)
-    assert finding.result.repair == command.format(day=day)
+    assert str(finding.result.repair) == command.format(day=day)
 
 
 def test_rows_of_a_day_without_sums_are_found(filled: Engine) -> None:
@@ -613,7 +616,7 @@ def test_the_command_that_the_inventory_names_mends_the_day(project: Project, fa
     now = dt.datetime.combine(DAY + dt.timedelta(days=3), dt.time(12), dt.UTC)
     change(project.engine, fault)
     findings = look(project.engine, now, DAY)
-    repair = findings["every_day_matches_its_rows"].result.repair
+    repair = str(findings["every_day_matches_its_rows"].result.repair)
     assert not findings["every_day_matches_its_rows"].result.passed
     if repair == f"minerecon reingest {DAY} --from-archive":
         project.ingest(from_archive=True)

@@ -16,6 +16,7 @@ from sqlalchemy import Engine, text
 from minerecon_dagster.assets.price import PRICE
 from minerecon_dagster.core.errors import ConfigurationError, PermanentSourceError, SchemaDriftError, SourceError
 from minerecon_dagster.definitions import build_defs
+from minerecon_dagster.defs.schedules import MOST_PRICE_RUNS, SCHEDULES
 from minerecon_dagster.jobs import REFRESH_PRICES
 from minerecon_dagster.pipeline.price import RECENT_DAYS, days_to_price, prices_known, refresh_prices
 from minerecon_dagster.resources.dagster_resources import (
@@ -26,7 +27,6 @@ from minerecon_dagster.resources.dagster_resources import (
 )
 from minerecon_dagster.resources.price import DailyPrice, PriceSource
 from minerecon_dagster.sample.prices import serve_sample_prices, synthetic_price_gbp
-from minerecon_dagster.schedules import MOST_PRICE_RUNS, build_price_schedule
 from minerecon_dagster.warehouse.sample import refuse_to_mix
 
 D = dt.date.fromisoformat
@@ -197,7 +197,7 @@ def test_the_check_names_days_that_are_over_and_have_no_price(warehouse: Engine)
         checked = prices_known(connection, days("2025-03-28", "2025-04-02"), NOW)
         assert (checked.passed, checked.looked_at, checked.violation_count) == (False, 5, 4)
         assert checked.violations[0] == {"price_date": "2025-03-29"}
-        assert checked.repair == "minerecon prices 2025-03-29 2025-04-01"
+        assert str(checked.repair) == "minerecon prices 2025-03-29 2025-04-01"
         assert not prices_known(connection, [D("2025-04-02")], NOW).passed, "it has looked at nothing"
 
 
@@ -303,7 +303,7 @@ def tick(instance: dg.DagsterInstance, first_day: str) -> dg.ScheduleExecutionDa
         "clock": ClockResource(stopped_at=NOW.isoformat()),
     }
     with dg.build_schedule_context(instance, scheduled_execution_time=NOW, resources=resources) as context:
-        return build_price_schedule(D(first_day)).evaluate_tick(context)
+        return SCHEDULES["price_refresh"].build(D(first_day)).evaluate_tick(context)
 
 
 def asked(data: dg.ScheduleExecutionData) -> list[tuple[str, str]]:
@@ -343,7 +343,7 @@ def test_the_schedule_leaves_the_bundled_sample_alone(
 
 
 def test_the_schedule_is_on_and_ticks_when_the_utc_day_is_over_in_summer_too() -> None:
-    schedule = build_price_schedule(D("2022-01-01"))
+    schedule = SCHEDULES["price_refresh"].build(D("2022-01-01"))
     assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 2 * * *", "Europe/London")
     assert schedule.job_name == REFRESH_PRICES

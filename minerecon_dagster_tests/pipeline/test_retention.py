@@ -10,8 +10,9 @@ from sqlalchemy import text
 
 from minerecon_dagster.assets.catalog import CHECKED_ASSET
 from minerecon_dagster.definitions import build_defs
+from minerecon_dagster.jobs import PURGE_SUPERSEDED_RUNS
 from minerecon_dagster.resources.dagster_resources import ClockResource
-from minerecon_dagster.retention import PURGE_SUPERSEDED_RUNS, Purged, purge_superseded_runs
+from minerecon_dagster.retention import Purged, purge_superseded_runs
 from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster_tests.pipeline.conftest import DAY, Project
 

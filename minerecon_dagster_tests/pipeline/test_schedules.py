@@ -26,10 +26,11 @@ from sqlalchemy import Engine, text
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.core.calendar import LONDON, day_start, due_periods, period_count, settlement_date
 from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.core.spans import spans
 from minerecon_dagster.definitions import build_defs
-from minerecon_dagster.pipeline.due import CATCH_UP_DAYS, ranges
+from minerecon_dagster.defs.schedules import PRESUMED_DEAD_AFTER, build_schedules
+from minerecon_dagster.pipeline.due import CATCH_UP_DAYS
 from minerecon_dagster.resources.dagster_resources import ClockResource, ElexonResource, WarehouseResource
-from minerecon_dagster.schedules import PRESUMED_DEAD_AFTER, build_schedules
 from minerecon_dagster.settings import PROJECT_ROOT
 from minerecon_dagster_tests.fake_elexon import fake_elexon
 from minerecon_dagster_tests.pipeline.conftest import DAY, Project, not_done
@@ -337,8 +338,8 @@ def test_a_run_that_only_recalculates_holds_nothing_up(scheduler: Scheduler, sto
 
 def test_days_without_a_gap_become_one_range() -> None:
     days = [D("2025-03-31"), D("2025-03-30"), D("2025-04-02"), D("2025-03-29"), D("2025-03-30")]
-    assert ranges(days, at_most=31) == [(D("2025-03-29"), D("2025-03-31")), (D("2025-04-02"), D("2025-04-02"))]
-    assert ranges([], at_most=31) == []
+    assert spans(days, at_most=31) == [(D("2025-03-29"), D("2025-03-31")), (D("2025-04-02"), D("2025-04-02"))]
+    assert spans([], at_most=31) == []
 
 
 # Where they cannot, or must not.

@@ -12,11 +12,12 @@ from dagster._core.remote_origin import RemoteJobOrigin, RemoteRepositoryOrigin
 from sqlalchemy import Engine, text
 
 from minerecon_dagster.core.calendar import LONDON
+from minerecon_dagster.core.spans import spans
 from minerecon_dagster.definitions import build_defs
+from minerecon_dagster.defs.schedules import build_schedules, days_in_progress
 from minerecon_dagster.jobs import VERIFY, VERIFY_OP
-from minerecon_dagster.pipeline.due import FLAGS_SETTLED_AFTER_DAYS, ranges
+from minerecon_dagster.pipeline.due import FLAGS_SETTLED_AFTER_DAYS
 from minerecon_dagster.resources.dagster_resources import ClockResource
-from minerecon_dagster.schedules import build_verification_schedules, days_in_progress
 from minerecon_dagster_tests.fake_elexon import Fault, fake_elexon, stack_path
 from minerecon_dagster_tests.pipeline.conftest import DAY, Project
 from minerecon_dagster_tests.pipeline.test_schedules import (
@@ -46,7 +47,7 @@ def scheduler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scheduler]:
 
 def scheduler_from(instance: dg.DagsterInstance, first_day: dt.date) -> Scheduler:
     made = Scheduler(instance, first_day)
-    made.schedules = {schedule.name: schedule for schedule in build_verification_schedules(first_day)}
+    made.schedules = {schedule.name: schedule for schedule in build_schedules(first_day) if schedule.name in NAMES}
     return made
 
 
@@ -289,7 +290,7 @@ def test_the_scan_looks_again_at_days_whose_flags_might_still_change_at_the_last
 
     def looked_at_before_may() -> list[tuple[str, str]]:
         found = [day for day in days_of(scheduler.asked("monthly_restatement_scan", third)) if day < D("2025-05-01")]
-        return [(str(a), str(b)) for a, b in ranges(found, at_most=31)]
+        return [(str(a), str(b)) for a, b in spans(found, at_most=31)]
 
     assert looked_at_before_may() == [("2025-04-01", "2025-04-30")], "nobody has looked at them at all"
     for day in days_of([("2025-04-01", "2025-04-30")]):

@@ -22,12 +22,12 @@ from psycopg2 import errors, sql
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 
+from minerecon_dagster.defs.sensors import build_sensors
 from minerecon_dagster.local import postgres
 from minerecon_dagster.resources.dagster_resources import WarehouseResource
 from minerecon_dagster.warehouse import migrate, roles
 from minerecon_dagster.warehouse.store import act_as_owner, open_warehouse
 from minerecon_dagster.warehouse.watchdog import end_overlong
-from minerecon_dagster.watchdog import build_watchdog
 
 PASSWORD = "a made-up 'password' with a \\ and an é"
 PREPARED_BY = ("a superuser", "embedded")
@@ -496,7 +496,7 @@ def test_the_sensor_ends_statements_beyond_the_setting_and_says_so_in_its_tick(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", prepared.url)
     monkeypatch.setenv("MINERECON_ANALYST_MAX_SECONDS", "1")
-    watchdog = build_watchdog()
+    (watchdog,) = (sensor for sensor in build_sensors() if sensor.name == "analysts_watchdog")
     assert watchdog.default_status == dg.DefaultSensorStatus.RUNNING
     assert watchdog.minimum_interval_seconds == 30
 

@@ -7,9 +7,10 @@ has neither today nor yesterday.
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
 from dagster._core.storage.tags import (
@@ -21,10 +22,23 @@ from dagster._core.storage.tags import (
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.settlement_day import DAYS_PER_RUN
 from minerecon_dagster.core.answers import is_synthetic
-from minerecon_dagster.core.calendar import due_periods, settlement_date
+from minerecon_dagster.core.calendar import LONDON, due_periods, settlement_date
+from minerecon_dagster.core.repairs import FIX
+from minerecon_dagster.core.spans import days_text, spans
 from minerecon_dagster.decisions.days import read_day_decisions
-from minerecon_dagster.jobs import BM_UNITS_REFRESH, INGEST, REFRESH_PRICES, STANDING_INVENTORY, VERIFY, VERIFY_OP
-from minerecon_dagster.pipeline.due import days_to_ingest, days_to_retry, days_to_scan, ranges, stored_days
+from minerecon_dagster.jobs import (
+    BM_UNITS_REFRESH,
+    EXPORT_SWEEP,
+    INGEST,
+    PURGE_SUPERSEDED_RUNS,
+    REFRESH_PRICES,
+    REPORT_LATEST,
+    ROLLUP_SWEEP,
+    STANDING_INVENTORY,
+    VERIFY,
+    VERIFY_OP,
+)
+from minerecon_dagster.pipeline.due import days_to_ingest, days_to_retry, days_to_scan, stored_days
 from minerecon_dagster.pipeline.price import days_to_price
 from minerecon_dagster.resources.dagster_resources import (
     ClockResource,
@@ -34,7 +48,7 @@ from minerecon_dagster.resources.dagster_resources import (
 )
 from minerecon_dagster.settings import Settings
 
-LONDON = "Europe/London"
+RUNNING = "Running unless it is switched off."
 PRESUMED_DEAD_AFTER = dt.timedelta(hours=1)
 """A run that began longer ago keeps no day from being asked for: it may have died unnoticed, with its machine.
 If it lives, nothing is lost but some requests: two runs never work on one day at once."""
@@ -49,20 +63,107 @@ _WORKING = [
     dg.DagsterRunStatus.STARTED,
 ]
 _SAMPLE = "ELEXON_BASE_URL is the bundled sample, whose few days are all past: nothing to ask on a schedule"
+_WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+_ORDINALS = {"1": "st", "2": "nd", "3": "rd"}
+
+Tick = Callable[..., dg.RunRequest | list[dg.RunRequest] | dg.SkipReason]
+"""What a tick asks for, by the resources that it names."""
+Job = TypeVar("Job", bound=Callable[[dt.date], Tick | None])
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A schedule, in London time, on as soon as a daemon runs.
+
+    Args:
+        name: as operators have it.
+        cron: when it ticks.
+        job: the job that it starts.
+        purpose: what it does, for the UI and the documentation.
+        because: why then; None where that goes without saying.
+        page: the page of the documentation; None for this one alone.
+        tick_from: gives, for the first settlement day that is kept, what a tick does; None: every tick is a run.
+    """
+
+    name: str
+    cron: str | Sequence[str]
+    job: str
+    purpose: str
+    because: str | None
+    page: str | None
+    tick_from: Callable[[dt.date], Tick | None]
+
+    @property
+    def when(self) -> str:
+        """When it ticks, in words: ``Monday 05:30``."""
+        return in_words(self.cron)
+
+    @property
+    def description(self) -> str:
+        """What the UI shows."""
+        return f"{', '.join(filter(None, (self.when, self.because)))}: {self.purpose}"
+
+    def build(self, first_day: dt.date) -> dg.ScheduleDefinition:
+        """What Dagster is given, for the settlement days from ``first_day`` on."""
+        declared: dict[str, Any] = {
+            "name": self.name,
+            "job_name": self.job,
+            "cron_schedule": self.cron,
+            "execution_timezone": LONDON.key,
+            "default_status": dg.DefaultScheduleStatus.RUNNING,
+            "description": self.description,
+        }
+        tick = self.tick_from(first_day)
+        return dg.ScheduleDefinition(**declared) if tick is None else dg.schedule(**declared)(tick)
+
+
+SCHEDULES: dict[str, Schedule] = {}
+"""All of them, by name, in the order of their declaration."""
+
+
+def schedule(
+    cron: str | Sequence[str], *, job: str, purpose: str, because: str | None = None, page: str | None = None
+) -> Callable[[Job], Job]:
+    """Declare a schedule of the function's name: it is built, on and documented by that alone; else as `Schedule`.
+
+    The function gives, for the first settlement day that is kept, what a tick does.
+    """
+
+    def declare(tick_from: Job) -> Job:
+        name = tick_from.__name__
+        SCHEDULES[name] = Schedule(name, cron, job, purpose, because, page, tick_from)
+        return tick_from
+
+    return declare
 
 
 def build_schedules(first_day: dt.date) -> list[dg.ScheduleDefinition]:
     """All schedules, for the settlement days from ``first_day`` on."""
+    return [each.build(first_day) for each in SCHEDULES.values()]
 
-    @dg.schedule(
-        name="intraday_refresh",
-        job_name=INGEST,
-        cron_schedule="*/30 * * * *",
-        execution_timezone=LONDON,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Every 30 minutes: the settlement day in progress, as far as Elexon should have published it.",
-    )
-    def intraday_refresh(
+
+def in_words(cron: str | Sequence[str]) -> str:
+    """When a cron string of the kinds that are used here ticks: ``Every 30 minutes``, ``08:30 on the 3rd``."""
+    if not isinstance(cron, str):
+        return " and ".join(map(in_words, cron))
+    minute, hour, day, _, weekday = cron.split()
+    if hour == "*":
+        return f"Every {minute.removeprefix('*/')} minutes"
+    time = f"{hour:0>2}:{minute:0>2}"
+    if weekday != "*":
+        return f"{_WEEKDAYS[int(weekday)]} {time}"
+    return time if day == "*" else f"{time} on the {day}{_ORDINALS.get(day, 'th')}"
+
+
+@schedule(
+    "*/30 * * * *",
+    job=INGEST,
+    purpose="the settlement day in progress, as far as Elexon should have published it.",
+)
+def intraday_refresh(_: dt.date) -> Tick:
+    """The settlement day in progress."""
+
+    def tick(
         context: dg.ScheduleEvaluationContext, elexon: ElexonResource, clock: ClockResource
     ) -> dg.RunRequest | dg.SkipReason:
         if is_synthetic(elexon.base_url()):
@@ -75,15 +176,18 @@ def build_schedules(first_day: dt.date) -> list[dg.ScheduleDefinition]:
             return dg.SkipReason(f"{today} is already being asked for, by run {run_id}")
         return _ask_for(today, today)
 
-    @dg.schedule(
-        name="daily_ingest",
-        job_name=INGEST,
-        cron_schedule="0 6 * * *",
-        execution_timezone=LONDON,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="06:00: yesterday, every day that is not final, and what an outage left out.",
-    )
-    def daily_ingest(
+    return tick
+
+
+@schedule(
+    "0 6 * * *",
+    job=INGEST,
+    purpose="yesterday, every day that is not final, and what an outage left out.",
+)
+def daily_ingest(first_day: dt.date) -> Tick:
+    """Every day that is not final."""
+
+    def tick(
         context: dg.ScheduleEvaluationContext,
         warehouse: WarehouseResource,
         elexon: ElexonResource,
@@ -104,35 +208,37 @@ def build_schedules(first_day: dt.date) -> list[dg.ScheduleDefinition]:
         if not free:
             runs = ", ".join(sorted({working[day] for day in days}))
             return dg.SkipReason(f"all {len(days)} days that are not final are already being asked for, by {runs}")
-        return [_ask_for(first, last) for first, last in ranges(free, at_most=DAYS_PER_RUN)]
+        return [_ask_for(first, last) for first, last in spans(free, at_most=DAYS_PER_RUN)]
 
-    @dg.schedule(
-        name="bm_units_refresh",
-        job_name=BM_UNITS_REFRESH,
-        cron_schedule="30 5 * * 1",
-        execution_timezone=LONDON,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Monday 05:30: Elexon's register of BM units, before the day's ingest uses it.",
-    )
-    def bm_units_refresh(elexon: ElexonResource) -> dg.RunRequest | dg.SkipReason:
+    return tick
+
+
+@schedule(
+    "30 5 * * 1",
+    job=BM_UNITS_REFRESH,
+    purpose="Elexon's register of BM units, before the day's ingest uses it.",
+    page="register.md",
+)
+def bm_units_refresh(_: dt.date) -> Tick:
+    """The register."""
+
+    def tick(elexon: ElexonResource) -> dg.RunRequest | dg.SkipReason:
         return dg.SkipReason(_SAMPLE) if is_synthetic(elexon.base_url()) else dg.RunRequest()
 
-    return [intraday_refresh, daily_ingest, bm_units_refresh]
+    return tick
 
 
-def build_verification_schedules(first_day: dt.date) -> list[dg.ScheduleDefinition]:
-    """The schedules that look at stored days and repair them, for the settlement days from ``first_day`` on."""
+@schedule(
+    "0 7 * * *",
+    job=VERIFY,
+    purpose="compare the last days (MINERECON_RECONCILE_DAYS, 2) with Elexon, and repair them and every other day that "
+    "fails in what a repair may mend, until it was tried MINERECON_RECONCILE_ATTEMPTS (3) times.",
+    page="repair.md",
+)
+def daily_reconciliation(first_day: dt.date) -> Tick:
+    """The last days, and those that fail."""
 
-    @dg.schedule(
-        name="daily_reconciliation",
-        job_name=VERIFY,
-        cron_schedule="0 7 * * *",
-        execution_timezone=LONDON,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="07:00: compare the last days (MINERECON_RECONCILE_DAYS, 2) with Elexon, and repair them and every "
-        "other day that fails in what a repair may mend, until it was tried MINERECON_RECONCILE_ATTEMPTS (3) times.",
-    )
-    def daily_reconciliation(
+    def tick(
         context: dg.ScheduleEvaluationContext,
         warehouse: WarehouseResource,
         elexon: ElexonResource,
@@ -154,26 +260,29 @@ def build_verification_schedules(first_day: dt.date) -> list[dg.ScheduleDefiniti
         retried = [day for day, attempts in failing if attempts < settings.reconcile_attempts and day not in latest]
         if tried:
             context.log.warning(
-                f"left to a person, after {settings.reconcile_attempts} repairs in vain: {_written(tried)}; "
-                "minerecon verify DATE --action fix"
+                f"left to a person, after {settings.reconcile_attempts} repairs in vain: {days_text(tried)}; {FIX}"
             )
         if len(retried) > settings.reconcile_most_days:
             context.log.warning(f"{len(retried)} days fail; the newest {settings.reconcile_most_days} are tried now")
         days = [day for day in {*latest, *retried[: settings.reconcile_most_days]} if day >= first_day]
         return _verify(context, days, now, "daily_reconciliation", settings) or dg.SkipReason(
-            f"every day to look at is already being worked on: {_written(days)}"
+            f"every day to look at is already being worked on: {days_text(days)}"
         )
 
-    @dg.schedule(
-        name="weekly_audit",
-        job_name=VERIFY,
-        cron_schedule="0 8 * * 0",
-        execution_timezone=LONDON,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Sunday 08:00: compare stored days drawn at random (MINERECON_AUDIT_DAYS, 10; seeded by the week) "
-        "with Elexon, all periods of them, and repair what differs.",
-    )
-    def weekly_audit(
+    return tick
+
+
+@schedule(
+    "0 8 * * 0",
+    job=VERIFY,
+    purpose="compare stored days drawn at random (MINERECON_AUDIT_DAYS, 10; seeded by the week) with Elexon, all "
+    "periods of them, and repair what differs.",
+    page="repair.md",
+)
+def weekly_audit(first_day: dt.date) -> Tick:
+    """Days drawn at random."""
+
+    def tick(
         context: dg.ScheduleEvaluationContext,
         warehouse: WarehouseResource,
         elexon: ElexonResource,
@@ -186,22 +295,26 @@ def build_verification_schedules(first_day: dt.date) -> list[dg.ScheduleDefiniti
         stored = _open(_stored(warehouse, first_day, yesterday), now)
         week = yesterday.strftime("%G-W%V")
         days = Random(week).sample(stored, min(settings.audit_days, len(stored)))  # noqa: S311 - a sample is no secret
-        context.log.info(f"drawn from {len(stored)} stored days with the seed {week}: {_written(days)}")
+        context.log.info(f"drawn from {len(stored)} stored days with the seed {week}: {days_text(days)}")
         return _verify(context, days, now, f"weekly_audit {week}", settings) or dg.SkipReason(
             "no stored day to look at, or every one that was drawn is already being worked on"
         )
 
-    @dg.schedule(
-        name="monthly_restatement_scan",
-        job_name=VERIFY,
-        cron_schedule="30 8 3 * *",
-        execution_timezone=LONDON,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="08:30 on the 3rd, when its last day is final: compare with Elexon all periods of the month before "
-        "and of the days before it whose SO-flags were settled after they were last looked at, and fetch again what "
-        "was restated.",
-    )
-    def monthly_restatement_scan(
+    return tick
+
+
+@schedule(
+    "30 8 3 * *",
+    job=VERIFY,
+    because="when its last day is final",
+    purpose="compare with Elexon all periods of the month before and of the days before it whose SO-flags were settled "
+    "after they were last looked at, and fetch again what was restated.",
+    page="repair.md",
+)
+def monthly_restatement_scan(first_day: dt.date) -> Tick:
+    """The days whose flags are settled by now."""
+
+    def tick(
         context: dg.ScheduleEvaluationContext,
         warehouse: WarehouseResource,
         elexon: ElexonResource,
@@ -222,7 +335,88 @@ def build_verification_schedules(first_day: dt.date) -> list[dg.ScheduleDefiniti
             f"no day of {last:%Y-%m} is stored, or every one is already being worked on"
         )
 
-    return [daily_reconciliation, weekly_audit, monthly_restatement_scan]
+    return tick
+
+
+@schedule(
+    ["5 9 * * *", "5 12 * * *"],
+    job=STANDING_INVENTORY,
+    purpose="whether yesterday is there, the days before are final, and no day of all is missing, failing or other "
+    "than its rows.",
+    page="status.md",
+)
+def standing_inventory(_: dt.date) -> Tick:
+    """After each of the times that freshness is about."""
+
+    def tick(elexon: ElexonResource) -> dg.RunRequest | dg.SkipReason:
+        return dg.SkipReason(_SAMPLE) if is_synthetic(elexon.base_url()) else dg.RunRequest()
+
+    return tick
+
+
+@schedule(
+    "30 2 * * *",
+    job=REFRESH_PRICES,
+    because="when the UTC day is over in summer too",
+    purpose="the price of Bitcoin of the last 7 days, and of every other day that has none.",
+    page="price.md",
+)
+def price_refresh(first_day: dt.date) -> Tick:
+    """The days that are over, and without a price."""
+
+    def tick(
+        warehouse: WarehouseResource, elexon: ElexonResource, price: PriceResource, clock: ClockResource
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        if is_synthetic(price.base_url()) or is_synthetic(elexon.base_url()):
+            return dg.SkipReason(_SAMPLE)
+        engine = warehouse.engine()
+        try:
+            days = days_to_price(engine, first_day=first_day, now=clock.now())
+        finally:
+            engine.dispose()
+        newest = spans(days)[-MOST_PRICE_RUNS:]
+        return [_ask_for(first, last) for first, last in newest] or dg.SkipReason(f"no day since {first_day} is over")
+
+    return tick
+
+
+@schedule(
+    "30 3 * * *",
+    job=ROLLUP_SWEEP,
+    purpose=f"sums every month and year again that is not what its days say, and checks all of them. {RUNNING}",
+    page="status.md",
+)
+def rollup_sweep(_: dt.date) -> None:
+    """Every tick is a run."""
+
+
+@schedule(
+    "45 4 * * *",
+    job=EXPORT_SWEEP,
+    purpose=f"exports every month, the one in progress too, and writes what has changed. {RUNNING}",
+    page="exports.md",
+)
+def export_sweep(_: dt.date) -> None:
+    """Every tick is a run."""
+
+
+@schedule(
+    "30 7 * * *",
+    job=REPORT_LATEST,
+    purpose=f"draws the report of the latest state. {RUNNING}",
+    page="reports.md",
+)
+def report_latest(_: dt.date) -> None:
+    """Every tick is a run."""
+
+
+@schedule(
+    "15 4 * * 0",
+    job=PURGE_SUPERSEDED_RUNS,
+    purpose="delete the runs of more than 30 days ago that newer ones stand in for.",
+)
+def purge_superseded_runs(_: dt.date) -> None:
+    """Every tick is a run."""
 
 
 def _open(days: Iterable[dt.date], now: dt.datetime) -> list[dt.date]:
@@ -250,7 +444,7 @@ def _verify(
     free = [day for day in days if day not in working]
     return [
         _ask_for(first, last, {"ops": {VERIFY_OP: {"config": config}}})
-        for first, last in ranges(free, at_most=DAYS_PER_RUN)
+        for first, last in spans(free, at_most=DAYS_PER_RUN)
     ]
 
 
@@ -260,58 +454,6 @@ def _stored(warehouse: WarehouseResource, first: dt.date, last: dt.date) -> list
         return stored_days(engine, first_day=first, last_day=last)
     finally:
         engine.dispose()
-
-
-def _written(days: Collection[dt.date]) -> str:
-    """Days as a reader writes them, without naming each of a range."""
-    spans = ranges(days, at_most=len(days))
-    return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in spans)
-
-
-def build_inventory_schedule() -> dg.ScheduleDefinition:
-    """The schedule of the standing inventory: after each of the times that freshness is about."""
-
-    @dg.schedule(
-        name="standing_inventory",
-        job_name=STANDING_INVENTORY,
-        cron_schedule=["5 9 * * *", "5 12 * * *"],
-        execution_timezone=LONDON,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="09:05 and 12:05: whether yesterday is there, the days before are final, and no day of all is "
-        "missing, failing or other than its rows.",
-    )
-    def standing_inventory(elexon: ElexonResource) -> dg.RunRequest | dg.SkipReason:
-        return dg.SkipReason(_SAMPLE) if is_synthetic(elexon.base_url()) else dg.RunRequest()
-
-    return standing_inventory
-
-
-def build_price_schedule(first_day: dt.date) -> dg.ScheduleDefinition:
-    """The schedule of the price of Bitcoin, for the days from ``first_day`` on."""
-
-    @dg.schedule(
-        name="price_refresh",
-        job_name=REFRESH_PRICES,
-        cron_schedule="30 2 * * *",
-        execution_timezone=LONDON,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="02:30, when the UTC day is over in summer too: the price of Bitcoin of the last 7 days, and of "
-        "every other day that has none.",
-    )
-    def price_refresh(
-        warehouse: WarehouseResource, elexon: ElexonResource, price: PriceResource, clock: ClockResource
-    ) -> list[dg.RunRequest] | dg.SkipReason:
-        if is_synthetic(price.base_url()) or is_synthetic(elexon.base_url()):
-            return dg.SkipReason(_SAMPLE)
-        engine = warehouse.engine()
-        try:
-            days = days_to_price(engine, first_day=first_day, now=clock.now())
-        finally:
-            engine.dispose()
-        newest = ranges(days, at_most=max(len(days), 1))[-MOST_PRICE_RUNS:]
-        return [_ask_for(first, last) for first, last in newest] or dg.SkipReason(f"no day since {first_day} is over")
-
-    return price_refresh
 
 
 def days_in_progress(
