@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql
 
 from minerecon_dagster.core.checks import PROPERTIES
 from minerecon_dagster.core.mining import MINER_MODELS
-from minerecon_dagster.warehouse import tables
+from minerecon_dagster.warehouse import sums, tables
 
 OWNERS = ["team:minerecon"]
 _POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
@@ -166,9 +166,7 @@ def _lineage(columns: Mapping[str, Sequence[tuple[dg.AssetKey, str]]]) -> dg.Tab
     )
 
 
-_SUMS = ("curtailed_mwh", "paid_gbp", "refunded_gbp", "unpriced_mwh", "all_bids_mwh", "all_bids_payment_gbp",
-         "record_count", "so_record_count", "wind_generation_mwh", "wind_onshore_mwh", "wind_offshore_mwh")  # fmt: skip
-_OF_SUMS = {name: [(DAILY, name)] for name in _SUMS}
+_OF_SUMS = {name: [(DAILY, name)] for name in sums.SUMMED}
 COLUMN_LINEAGE: Mapping[dg.AssetKey, dg.TableColumnLineage] = {
     RECORDS: _lineage(
         {
@@ -195,19 +193,10 @@ COLUMN_LINEAGE: Mapping[dg.AssetKey, dg.TableColumnLineage] = {
     },
     DAILY: _lineage(
         {
-            "curtailed_mwh": [(RECORDS, "curtailed_mwh"), (RECORDS, "so_flag")],
-            "paid_gbp": [(RECORDS, "payment_gbp"), (RECORDS, "so_flag")],
-            "refunded_gbp": [(RECORDS, "payment_gbp"), (RECORDS, "so_flag")],
+            **{a.name: [(RECORDS, column) for column in a.made_of] for a in sums.ADDITIVE},
+            **{w.name: [(WIND, column) for column in w.made_of] for w in sums.WIND_OUTPUT},
             "payment_gbp": [(RECORDS, "payment_gbp"), (RECORDS, "so_flag")],
-            "unpriced_mwh": [(RECORDS, "curtailed_mwh"), (RECORDS, "original_price_gbp_per_mwh")],
-            "all_bids_mwh": [(RECORDS, "curtailed_mwh")],
-            "all_bids_payment_gbp": [(RECORDS, "payment_gbp")],
-            "record_count": [(RECORDS, "bmu_id")],
             "bmu_count": [(RECORDS, "bmu_id")],
-            "so_record_count": [(RECORDS, "so_flag")],
-            "wind_generation_mwh": [(WIND, "wind_onshore_mw"), (WIND, "wind_offshore_mw")],
-            "wind_onshore_mwh": [(WIND, "wind_onshore_mw")],
-            "wind_offshore_mwh": [(WIND, "wind_offshore_mw")],
             "curtailed_share": [(RECORDS, "curtailed_mwh"), (WIND, "total_wind_mwh")],
         }
     ),

@@ -21,7 +21,6 @@ from minerecon_dagster.core.checks import Result
 from minerecon_dagster.pipeline.closing import stored_closed_days
 from minerecon_dagster.pipeline.rollups import (
     TYPED_IN,
-    Grain,
     RollUp,
     compare,
     look_at_sums,
@@ -33,6 +32,7 @@ from minerecon_dagster.pipeline.rollups import (
     years_to_update,
 )
 from minerecon_dagster.resources.dagster_resources import ClockResource, WarehouseResource
+from minerecon_dagster.warehouse.sums import Grain
 
 _log = logging.getLogger(__name__)
 

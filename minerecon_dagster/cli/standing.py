@@ -30,8 +30,9 @@ from minerecon_dagster.pipeline.inventory import (
 )
 from minerecon_dagster.pipeline.open_units import OpenUnit, read_open_units
 from minerecon_dagster.pipeline.register import Refusal, waiting_refusals
-from minerecon_dagster.pipeline.rollups import Grain, look_at_sums
+from minerecon_dagster.pipeline.rollups import look_at_sums
 from minerecon_dagster.warehouse.store import open_warehouse, statement
+from minerecon_dagster.warehouse.sums import Grain
 
 MOST_LINES = 20
 """How many groups of days a terminal is shown; `--json` has all."""

@@ -43,8 +43,9 @@ from minerecon_dagster.decisions.unavailable import ClosedDays
 from minerecon_dagster.pipeline.checks import PRICE_LIMIT_GBP_PER_MWH
 from minerecon_dagster.pipeline.open_units import read_open_units
 from minerecon_dagster.pipeline.register import waiting_refusals
-from minerecon_dagster.pipeline.rollups import Grain, look_at_sums
+from minerecon_dagster.pipeline.rollups import look_at_sums
 from minerecon_dagster.warehouse.store import statement
+from minerecon_dagster.warehouse.sums import Grain
 
 THERE_BY = dt.time(9)
 """London time of the next day by which a day is stored: `daily_ingest` is at 06:00, and tries again."""

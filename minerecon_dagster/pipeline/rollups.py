@@ -10,7 +10,6 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, text
 
@@ -21,8 +20,7 @@ from minerecon_dagster.core.repairs import RECALCULATE, REINGEST, SWEEP, all_of
 from minerecon_dagster.pipeline.build import record_results
 from minerecon_dagster.warehouse.migrate import require_current
 from minerecon_dagster.warehouse.store import execute_script, statement, waiting_for_locks
-
-Grain = Literal["month", "year"]
+from minerecon_dagster.warehouse.sums import Grain
 
 TIME_TO_FOLLOW = dt.timedelta(hours=1)
 """How long sums may lag behind a day before they count as stale: the update chain and its queue need a while. It is
@@ -101,12 +99,12 @@ def roll_up_months(engine: Engine, months: Iterable[str], now: dt.datetime) -> l
     Raises:
         ConfigurationError: the warehouse is not migrated.
     """
-    return _roll_up(engine, "month", {"months": sorted(set(months)), "now": now})
+    return _roll_up(engine, "month", sorted(set(months)), now)
 
 
 def roll_up_years(engine: Engine, years: Iterable[int], now: dt.datetime) -> list[RollUp]:
     """Make the sums of calendar years anew from their days; else as `roll_up_months`."""
-    return _roll_up(engine, "year", {"years": sorted(set(years)), "now": now})
+    return _roll_up(engine, "year", sorted(set(years)), now)
 
 
 def months_to_update(connection: Connection) -> list[str]:
@@ -124,9 +122,9 @@ def years_to_update(connection: Connection) -> list[int]:
 
 def compare(connection: Connection, grain: Grain) -> list[Comparison]:
     """Compare the sums of every month (or year) that has a stored day or a sum with its days, in order."""
-    found = connection.execute(statement(f"rollup/compare_{grain}s"))
+    found = connection.execute(statement("rollup/compare", grain))
     return [
-        Comparison(str(r[0]), problem=r.problem, lagging_since=r.lagging_since, waits_for=r.waits_for) for r in found
+        Comparison(str(r.key), problem=r.problem, lagging_since=r.lagging_since, waits_for=r.waits_for) for r in found
     ]
 
 
@@ -144,8 +142,8 @@ def look_at_sums(connection: Connection, grain: Grain, now: dt.datetime) -> dict
     """
     compared = compare(connection, grain)
     bitcoin = {
-        str(r[0]): {model: Decimal(btc) for model, btc in (r.mined_btc or {}).items()}
-        for r in connection.execute(statement(f"rollup/{grain}_bitcoin"))
+        str(r.key): {model: Decimal(btc) for model, btc in (r.mined_btc or {}).items()}
+        for r in connection.execute(statement("rollup/bitcoin", grain))
     }
     broken_days = _days_with_broken_ratios(connection)
     found: dict[str, list[Result]] = {}
@@ -282,18 +280,19 @@ def _key(grain: Grain, first_day: dt.date) -> str:
     return f"{first_day:%Y-%m}" if grain == "month" else f"{first_day:%Y}"
 
 
-def _roll_up(engine: Engine, grain: Grain, parameters: dict[str, Any]) -> list[RollUp]:
+def _roll_up(engine: Engine, grain: Grain, keys: Sequence[str] | Sequence[int], now: dt.datetime) -> list[RollUp]:
+    parameters = {"keys": keys, "now": now}
     with engine.connect() as connection:
         require_current(connection)
     # One snapshot for energy and Bitcoin: a day that is replaced meanwhile is in both or in neither. It is
     # taken after the lock, for which limits are set without taking one.
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection, connection.begin():
         with waiting_for_locks(connection):
-            connection.execute(statement(f"rollup/lock_{grain}s"))
-        execute_script(connection, f"rollup/{grain}s", parameters)
+            connection.execute(statement("rollup/lock", grain))
+        execute_script(connection, "rollup/make", parameters, grain)
         return [
             RollUp(
-                key=str(r[0]),
+                key=str(r.key),
                 curtailed_mwh=r.curtailed_mwh,
                 payment_gbp=r.payment_gbp,
                 days_present=r.days_present,
@@ -304,5 +303,5 @@ def _roll_up(engine: Engine, grain: Grain, parameters: dict[str, Any]) -> list[R
                 days_unavailable=r.days_unavailable,
                 mined_btc={model: Decimal(btc) for model, btc in sorted((r.mined_btc or {}).items())},
             )
-            for r in connection.execute(statement(f"rollup/{grain}_figures"), parameters)
+            for r in connection.execute(statement("rollup/figures", grain), parameters)
         ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from string import Template
 from typing import cast
 
 import psycopg2
@@ -20,6 +21,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from minerecon_dagster.core.errors import ConfigurationError, MinereconError, one_line
 from minerecon_dagster.warehouse.roles import PIPELINE
+from minerecon_dagster.warehouse.sums import Grain, names
 
 
 class WarehouseError(MinereconError, SQLAlchemyError):
@@ -31,15 +33,16 @@ _SQL = Path(__file__).parent / "sql"
 
 
 @cache
-def sql(name: str) -> str:
-    """The statement in ``sql/NAME.sql``, with ``:named`` parameters."""
-    return (_SQL / f"{name}.sql").read_text("utf-8")
+def sql(name: str, grain: Grain | None = None) -> str:
+    """The statement in ``sql/NAME.sql``, with ``:named`` parameters; its ``$names`` are those of `sums.names`."""
+    written = (_SQL / f"{name}.sql").read_text("utf-8")
+    return Template(written).substitute(names(grain)) if "$" in written else written
 
 
 @cache
-def statement(name: str) -> TextClause:
+def statement(name: str, grain: Grain | None = None) -> TextClause:
     """The single statement in ``sql/NAME.sql``, ready to execute."""
-    return text(sql(name))
+    return text(sql(name, grain))
 
 
 _SESSION = "SET search_path = public; SET timezone = 'UTC'; SET application_name = 'minerecon'"
@@ -207,8 +210,10 @@ def cursor(connection: Connection) -> Iterator[PostgresCursor]:
             raise DBAPIError.instance(None, None, error, psycopg2.Error) from error
 
 
-def execute_script(connection: Connection, name: str, parameters: dict[str, object]) -> None:
+def execute_script(
+    connection: Connection, name: str, parameters: Mapping[str, object], grain: Grain | None = None
+) -> None:
     """Execute the statements of ``sql/NAME.sql``, separated by semicolons at the ends of lines."""
-    for part in sql(name).split(";\n"):
+    for part in sql(name, grain).split(";\n"):
         if part.strip():
             connection.execute(text(part), parameters)

@@ -33,6 +33,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from minerecon_dagster.warehouse import sums
+
 SCHEMA = "minerecon"
 
 metadata = MetaData(
@@ -176,26 +178,9 @@ daily_summaries = Table(
     "daily_summaries",
     metadata,
     Column("summary_date", Date, primary_key=True, comment=_DATE),
-    Column("curtailed_mwh", Numeric, nullable=False, comment="Headline: SO-flagged curtailed energy, in MWh."),
-    Column(
-        "payment_gbp",
-        Numeric,
-        Computed("paid_gbp - refunded_gbp", persisted=True),
-        nullable=False,
-        comment="Net payment to farms for SO-flagged energy, in GBP: paid − refunded.",
-    ),
-    Column("paid_gbp", Numeric, nullable=False, comment="Paid to farms for SO-flagged energy, in GBP, not negative."),
-    Column(
-        "refunded_gbp", Numeric, nullable=False, comment="Paid by farms for SO-flagged energy, in GBP, not negative."
-    ),
-    Column(
-        "unpriced_mwh", Numeric, nullable=False, comment="SO-flagged energy without a price, in MWh: in no payment."
-    ),
-    Column("all_bids_mwh", Numeric, nullable=False, comment="Energy of all accepted wind bids, any flag, in MWh."),
-    Column("all_bids_payment_gbp", Numeric, nullable=False, comment="Net payment for all accepted wind bids, in GBP."),
-    Column("record_count", Integer, nullable=False, comment="Accepted wind bids, any flag."),
+    *sums.columns_of_a_day(),
+    sums.net_payment(),
     Column("bmu_count", Integer, nullable=False, comment="BM units with an accepted wind bid, any flag."),
-    Column("so_record_count", Integer, nullable=False, comment="SO-flagged wind bids."),
     Column("periods_expected", SmallInteger, nullable=False, comment="Settlement periods of the day: 46, 48 or 50."),
     Column(
         "periods_due", SmallInteger, nullable=False, comment="Periods that Elexon should have published when fetched."
@@ -214,15 +199,8 @@ daily_summaries = Table(
         nullable=False,
         comment="Whether state is final.",
     ),
-    Column("wind_generation_mwh", Numeric, comment="Wind output of the day in MWh; NULL where it is not known."),
-    Column("wind_onshore_mwh", Numeric, comment="Onshore wind output in MWh; NULL where it is not known."),
-    Column("wind_offshore_mwh", Numeric, comment="Offshore wind output in MWh; NULL where it is not known."),
-    Column(
-        "curtailed_share",
-        Numeric,
-        Computed("curtailed_mwh / NULLIF(wind_generation_mwh + curtailed_mwh, 0)", persisted=True),
-        comment="SO-flagged curtailed energy over generated plus curtailed; NULL where generation is not known.",
-    ),
+    *sums.wind_output_of_a_day(),
+    sums.curtailed_share(),
     Column("archive_uri", Text, nullable=False, comment="The archive object that the day was built from."),
     Column("is_synthetic", Boolean, nullable=False, comment=_SYNTHETIC),
     Column("built_from", Text, comment="Fingerprint of all that the day was built from: same inputs, same text."),
@@ -256,20 +234,8 @@ bitcoin_daily_summaries = Table(
 def _both_bases() -> list[Column[Any]]:
     """Energy and money on both bases; made anew for each table."""
     return [
-        Column("curtailed_mwh", Numeric, nullable=False, comment="Headline: SO-flagged curtailed energy, in MWh."),
-        Column("paid_gbp", Numeric, nullable=False, comment="Paid to farms for SO-flagged energy, in GBP."),
-        Column("refunded_gbp", Numeric, nullable=False, comment="Paid by farms for SO-flagged energy, in GBP."),
-        Column(
-            "payment_gbp",
-            Numeric,
-            Computed("paid_gbp - refunded_gbp", persisted=True),
-            nullable=False,
-            comment="Net payment to farms for SO-flagged energy, in GBP: paid − refunded.",
-        ),
-        Column("unpriced_mwh", Numeric, nullable=False, comment="SO-flagged energy without a price, in MWh."),
-        Column("all_bids_mwh", Numeric, nullable=False, comment="Energy of all accepted wind bids, any flag, in MWh."),
-        Column("all_bids_paid_gbp", Numeric, nullable=False, comment="Paid to farms for all wind bids, in GBP."),
-        Column("all_bids_refunded_gbp", Numeric, nullable=False, comment="Paid by farms for all wind bids, in GBP."),
+        *sums.columns_of_parts(),
+        sums.net_payment(),
         Column(
             "all_bids_payment_gbp",
             Numeric,
@@ -277,9 +243,6 @@ def _both_bases() -> list[Column[Any]]:
             nullable=False,
             comment="Net payment to farms for all wind bids, in GBP: paid − refunded.",
         ),
-        Column("all_bids_unpriced_mwh", Numeric, nullable=False, comment="Energy of all bids without a price, in MWh."),
-        Column("record_count", Integer, nullable=False, comment="Accepted wind bids, any flag."),
-        Column("so_record_count", Integer, nullable=False, comment="SO-flagged wind bids."),
     ]
 
 
@@ -758,30 +721,10 @@ restatements = Table(
 def _period_sums() -> list[Column[Any]]:
     """The columns of a month's or a year's sums; made anew for each table."""
     return [
-        Column("curtailed_mwh", Numeric, nullable=False, comment="Headline: SO-flagged curtailed energy, in MWh."),
-        Column(
-            "payment_gbp",
-            Numeric,
-            Computed("paid_gbp - refunded_gbp", persisted=True),
-            nullable=False,
-            comment="Net payment to farms for SO-flagged energy, in GBP: paid − refunded.",
-        ),
-        Column("paid_gbp", Numeric, nullable=False, comment="Paid to farms for SO-flagged energy, in GBP."),
-        Column("refunded_gbp", Numeric, nullable=False, comment="Paid by farms for SO-flagged energy, in GBP."),
-        Column("unpriced_mwh", Numeric, nullable=False, comment="SO-flagged energy without a price, in MWh."),
-        Column("all_bids_mwh", Numeric, nullable=False, comment="Energy of all accepted wind bids, any flag, in MWh."),
-        Column("all_bids_payment_gbp", Numeric, nullable=False, comment="Net payment for all wind bids, in GBP."),
-        Column("record_count", BigInteger, nullable=False, comment="Accepted wind bids, any flag."),
-        Column("so_record_count", BigInteger, nullable=False, comment="SO-flagged wind bids."),
-        Column("wind_generation_mwh", Numeric, comment="Wind output in MWh; NULL where it is not known of a day."),
-        Column("wind_onshore_mwh", Numeric, comment="Onshore wind output in MWh; NULL where not known of a day."),
-        Column("wind_offshore_mwh", Numeric, comment="Offshore wind output in MWh; NULL where not known of a day."),
-        Column(
-            "curtailed_share",
-            Numeric,
-            Computed("curtailed_mwh / NULLIF(wind_generation_mwh + curtailed_mwh, 0)", persisted=True),
-            comment="SO-flagged curtailed energy over generated plus curtailed; NULL where generation is not known.",
-        ),
+        *sums.columns_of_days(),
+        sums.net_payment(),
+        *sums.wind_output_of_days(),
+        sums.curtailed_share(),
         *_coverage(),
         Column("is_synthetic", Boolean, nullable=False, comment=_SYNTHETIC),
         Column("built_at", _Instant, nullable=False, comment="When the sums were last made."),

@@ -23,7 +23,6 @@ from minerecon_dagster.jobs import ROLL_UP_MONTHS, ROLL_UP_YEARS, ROLLUP_SWEEP
 from minerecon_dagster.partitions import monthly_partitions, yearly_partitions
 from minerecon_dagster.pipeline.rollups import (
     TIME_TO_FOLLOW,
-    Grain,
     look_at_sums,
     months_to_update,
     overall,
@@ -32,6 +31,7 @@ from minerecon_dagster.pipeline.rollups import (
     roll_up_years,
     years_to_update,
 )
+from minerecon_dagster.warehouse.sums import Grain
 
 D = dt.date.fromisoformat
 BUILT = dt.datetime(2026, 1, 2, 6, tzinfo=dt.UTC)

@@ -2,12 +2,7 @@
 -- pass over all records and calculations, exact; what a row itself should be is for the checks of its day. And the final
 -- days among them that have a record which was made sooner than :rerun_not_before after its period's start.
 WITH records AS (
-    SELECT settlement_date AS day, count(*) AS record_count, count(*) FILTER (WHERE so_flag) AS so_record_count,
-           coalesce(sum(curtailed_mwh) FILTER (WHERE so_flag), 0) AS curtailed_mwh,
-           coalesce(sum(payment_gbp) FILTER (WHERE so_flag AND payment_gbp > 0), 0) AS paid_gbp,
-           coalesce(-sum(payment_gbp) FILTER (WHERE so_flag AND payment_gbp < 0), 0) AS refunded_gbp,
-           coalesce(sum(curtailed_mwh) FILTER (WHERE so_flag AND payment_gbp IS NULL), 0) AS unpriced_mwh,
-           sum(curtailed_mwh) AS all_bids_mwh, coalesce(sum(payment_gbp), 0) AS all_bids_payment_gbp,
+    SELECT settlement_date AS day, $day_of_records_named,
            bool_or(elexon_created_at - start_time < CAST(:rerun_not_before AS interval)) AS has_early
     FROM minerecon.curtailment_records WHERE settlement_date BETWEEN :first_day AND :last_day GROUP BY settlement_date
 ), wind AS (
@@ -30,40 +25,25 @@ WITH records AS (
           IS DISTINCT FROM (coalesce(r.curtailed_mwh, 0), s.mined_btc)
     GROUP BY day
 ), units AS (
-    SELECT settlement_date AS day, count(*) AS bmu_count, sum(record_count) AS record_count,
-           sum(so_record_count) AS so_record_count, sum(curtailed_mwh) AS curtailed_mwh, sum(paid_gbp) AS paid_gbp,
-           sum(refunded_gbp) AS refunded_gbp, sum(unpriced_mwh) AS unpriced_mwh, sum(all_bids_mwh) AS all_bids_mwh,
-           sum(all_bids_paid_gbp - all_bids_refunded_gbp) AS all_bids_payment_gbp
+    SELECT settlement_date AS day, $day_of_parts_named, count(*) AS bmu_count
     FROM minerecon.unit_daily_summaries WHERE settlement_date BETWEEN :first_day AND :last_day GROUP BY settlement_date
 ), periods AS (
-    SELECT settlement_date AS day, sum(record_count) AS record_count, sum(so_record_count) AS so_record_count,
-           sum(curtailed_mwh) AS curtailed_mwh, sum(paid_gbp) AS paid_gbp, sum(refunded_gbp) AS refunded_gbp,
-           sum(unpriced_mwh) AS unpriced_mwh, sum(all_bids_mwh) AS all_bids_mwh,
-           sum(all_bids_paid_gbp - all_bids_refunded_gbp) AS all_bids_payment_gbp
+    SELECT settlement_date AS day, $day_of_parts_named
     FROM minerecon.period_summaries WHERE settlement_date BETWEEN :first_day AND :last_day GROUP BY settlement_date
 ), compared AS (
     SELECT day, d.summary_date IS NOT NULL AS is_stored, bitcoin.models, d.is_final AND r.has_early AS is_early,
-           (coalesce(r.record_count, 0), coalesce(r.so_record_count, 0), coalesce(r.curtailed_mwh, 0),
-            coalesce(r.paid_gbp, 0), coalesce(r.refunded_gbp, 0), coalesce(r.unpriced_mwh, 0),
-            coalesce(r.all_bids_mwh, 0), coalesce(r.all_bids_payment_gbp, 0))
+           ($r_columns_or_0)
            IS DISTINCT FROM
-           (d.record_count, d.so_record_count, d.curtailed_mwh, d.paid_gbp, d.refunded_gbp, d.unpriced_mwh,
-            d.all_bids_mwh, d.all_bids_payment_gbp) AS records_differ,
+           ($d_columns) AS records_differ,
            (CASE WHEN w.onshore_count = d.periods_expected THEN w.onshore_mwh END,
             CASE WHEN w.offshore_count = d.periods_expected THEN w.offshore_mwh END)
            IS DISTINCT FROM (d.wind_onshore_mwh, d.wind_offshore_mwh) AS wind_differs,
-           (coalesce(u.bmu_count, 0), coalesce(u.record_count, 0), coalesce(u.so_record_count, 0),
-            coalesce(u.curtailed_mwh, 0), coalesce(u.paid_gbp, 0), coalesce(u.refunded_gbp, 0),
-            coalesce(u.unpriced_mwh, 0), coalesce(u.all_bids_mwh, 0), coalesce(u.all_bids_payment_gbp, 0))
+           (coalesce(u.bmu_count, 0), $u_columns_or_0)
            IS DISTINCT FROM
-           (d.bmu_count, d.record_count, d.so_record_count, d.curtailed_mwh, d.paid_gbp, d.refunded_gbp,
-            d.unpriced_mwh, d.all_bids_mwh, d.all_bids_payment_gbp) AS units_differ,
-           (coalesce(p.record_count, 0), coalesce(p.so_record_count, 0), coalesce(p.curtailed_mwh, 0),
-            coalesce(p.paid_gbp, 0), coalesce(p.refunded_gbp, 0), coalesce(p.unpriced_mwh, 0),
-            coalesce(p.all_bids_mwh, 0), coalesce(p.all_bids_payment_gbp, 0))
+           (d.bmu_count, $d_columns) AS units_differ,
+           ($p_columns_or_0)
            IS DISTINCT FROM
-           (d.record_count, d.so_record_count, d.curtailed_mwh, d.paid_gbp, d.refunded_gbp, d.unpriced_mwh,
-            d.all_bids_mwh, d.all_bids_payment_gbp) AS periods_differ
+           ($d_columns) AS periods_differ
     FROM (
         SELECT *, summary_date AS day
         FROM minerecon.daily_summaries WHERE summary_date BETWEEN :first_day AND :last_day

@@ -1,2 +1,2 @@
 -- Two roll-ups at once would leave the sums of whichever read first: the second waits. Readers do not.
-LOCK TABLE minerecon.yearly_summaries IN SHARE ROW EXCLUSIVE MODE;
+LOCK TABLE $sums IN SHARE ROW EXCLUSIVE MODE;

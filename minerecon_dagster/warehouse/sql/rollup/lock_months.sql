@@ -1,2 +1,0 @@
--- Two roll-ups at once would leave the sums of whichever read first: the second waits. Readers do not.
-LOCK TABLE minerecon.monthly_summaries IN SHARE ROW EXCLUSIVE MODE;
