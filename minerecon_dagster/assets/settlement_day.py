@@ -36,7 +36,7 @@ from minerecon_dagster.resources.dagster_resources import (
 from minerecon_dagster.settings import Settings
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
-    from minerecon_dagster.resources.elexon import ClientStats
+    from minerecon_dagster.http.traffic import ClientStats
 
 _log = logging.getLogger(__name__)
 

@@ -67,9 +67,10 @@ from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.store import day_lock, statement
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
+    from minerecon_dagster.http.traffic import ClientStats
     from minerecon_dagster.resources.archive import Archive
     from minerecon_dagster.resources.difficulty import DayDifficulties, DifficultyTable
-    from minerecon_dagster.resources.elexon import ClientStats, ElexonClient
+    from minerecon_dagster.resources.elexon import ElexonClient
 
 _log = logging.getLogger(__name__)
 
