@@ -11,6 +11,7 @@ import contextlib
 import datetime as dt
 import functools
 import importlib.util
+import inspect
 import json
 import os
 import statistics
@@ -53,6 +54,7 @@ from minerecon_dagster.resources.elexon import ElexonClient
 from minerecon_dagster.resources.rate_limit import RateLimiter
 from minerecon_dagster.sample import SAMPLE_DIFFICULTY_CSV
 from minerecon_dagster.sample.server import serve_sample
+from minerecon_dagster.settings import Settings
 from minerecon_dagster.warehouse.store import open_warehouse
 
 DAY = "2025-03-28"
@@ -277,6 +279,9 @@ def own_seconds(bench: Bench, database: str, folder: str, runs: int) -> list[flo
 def own_worker(bench: Bench, database: str, folder: str) -> Worker:
     """The project's own code for the day, ready, and without Dagster around it."""
     os.environ.update({name: bench.environ[name] for name in bench.environ if name.startswith("AWS_")})
+    # Older versions read the setting themselves.
+    is_given = "waivers_file" in inspect.signature(Worker).parameters
+    own = {"waivers_file": Settings.from_environ().waivers_file} if is_given else {}
     worker = Worker(
         engine=open_warehouse(database),
         archive=Archive.from_url(folder),
@@ -286,6 +291,7 @@ def own_worker(bench: Bench, database: str, folder: str) -> Worker:
         sides=STACK_SIDES,
         now=lambda: dt.datetime.now(dt.UTC),
         run_id=None,
+        **own,
     )
     worker.prepare([dt.date.fromisoformat(DAY)], from_archive=True)
     return worker

@@ -21,7 +21,7 @@ from sqlalchemy import Engine, text
 from minerecon_dagster.core.checks import DAY_PROPERTIES
 from minerecon_dagster.core.mining import FORMULA_VERSION
 from minerecon_dagster.pipeline.rollups import roll_up_months, roll_up_years
-from minerecon_dagster.settings import postgres_url
+from minerecon_dagster.settings import Settings
 from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.warehouse.store import cursor, open_warehouse
 
@@ -42,7 +42,7 @@ def make_five_years(database_url: str, start: dt.date = FIRST_DAY, days: int | N
         ValueError: the warehouse holds days already.
     """
     count = days if days is not None else (start.replace(year=start.year + 5) - start).days
-    engine = open_warehouse(postgres_url(database_url, "database_url"), as_owner=True)
+    engine = open_warehouse(Settings.from_environ({"DATABASE_URL": database_url}).database_url, as_owner=True)
     try:
         migrate.upgrade(engine)
         _fill(engine, start, count)

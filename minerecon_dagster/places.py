@@ -24,26 +24,11 @@ import click
 
 from minerecon_dagster.core.errors import ConfigurationError
 
-ADDRESSES = (
-    "DATABASE_URL",
-    "DAGSTER_POSTGRES_URL",
-    "DAGSTER_HOME",
-    "ELEXON_BASE_URL",
-    "BITCOIN_PRICE_BASE_URL",
-    "DYNAMODB_DIFFICULTY_TABLE",
-    "AWS_ENDPOINT_URL_DYNAMODB",
-    "AWS_ENDPOINT_URL_S3",
-    "MINERECON_ARCHIVE_URL",
-    "MINERECON_HOME",
-    "MINERECON_ALERT_WEBHOOK_URL",
-    "MINERECON_HEARTBEAT_URL",
-    "MINERECON_START_DATE",
-)
-"""What says where a process reads and writes; and the first day, which says what it asks for."""
 SEAL = "MINERECON_PLACES"
 """Set by `minerecon` for the processes that it starts, and by nobody else: process, key, and the fingerprints."""
 FILE = ".env"
 _OURS = ("MINERECON_", "ELEXON_", "DAGSTER_", "BITCOIN_", "DYNAMODB_", "AWS_")
+"""Beginnings of what is ours, Dagster's or boto3's, declared by the project or not."""
 _LENGTH = 16
 
 
@@ -51,6 +36,13 @@ class MisplacedError(ConfigurationError, click.ClickException):
     """A process is about to use another place than was set. Dagster's programs, too, end with its line, and with 2."""
 
     exit_code = 2
+
+
+def addresses() -> tuple[str, ...]:
+    """The variables that say where a process reads and writes; and the first day, which says what it asks for."""
+    from minerecon_dagster.settings import declared
+
+    return tuple(variable.name for variable in declared() if variable.is_address)
 
 
 def seal(environ: Mapping[str, str]) -> str:
@@ -68,7 +60,7 @@ def fingerprints(environ: Mapping[str, str]) -> dict[str, str]:
 def difference(sealed: str, found: Mapping[str, str]) -> str | None:
     """The first address whose fingerprint in ``found`` is not the one of the seal ``sealed``; None: all agree."""
     _, _, wanted = _read(sealed)
-    return next((name for name in ADDRESSES if found.get(name) != wanted.get(name)), None)
+    return next((name for name in addresses() if found.get(name) != wanted.get(name)), None)
 
 
 def check(environ: Mapping[str, str], folder: Path) -> None:
@@ -174,7 +166,9 @@ def read_file(folder: Path) -> dict[str, str]:
 
 
 def _is_ours(name: str) -> bool:
-    return name in ("DATABASE_URL", "PORT") or name.startswith(_OURS)
+    from minerecon_dagster.settings import declared
+
+    return name.startswith(_OURS) or any(name == variable.name for variable in declared())
 
 
 def _because(folder: Path) -> str:
@@ -198,6 +192,6 @@ def _read(sealed: str) -> tuple[str, str, dict[str, str]]:
 def _fingerprints(key: str, environ: Mapping[str, str]) -> dict[str, str]:
     return {
         name: hmac.new(key.encode(), f"{name}={value}".encode(), hashlib.sha256).hexdigest()[:_LENGTH]
-        for name in ADDRESSES
+        for name in addresses()
         if (value := environ.get(name, "").strip())
     }

@@ -1,7 +1,10 @@
-"""The environment variables of the project, read when something runs and checked in one place.
+"""The settings of the project: environment variables, each declared once, read when something runs.
 
-Nothing here is read at import. A bad value is a `ConfigurationError` of one line that names the
-variable, what it holds and what it should hold.
+A setting is one line of `Settings`: its variable, what it may hold, what it means, its default. Reading it, the
+message of a bad value, ``.env.example`` and the table of docs/operations.md are made from that. Nothing is read at
+import.
+
+The module takes a tenth of a second to import: what must be quick imports it where it reads a setting.
 """
 
 from __future__ import annotations
@@ -9,196 +12,542 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import textwrap
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from minerecon_dagster.core.calendar import STACK_SIDES, StackSide
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.decisions.days import FILE as DEFAULT_WAIVERS_FILE
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
-DEFAULT_ELEXON_BASE_URL = "https://data.elexon.co.uk/bmrs/api/v1"
-DEFAULT_PRICE_BASE_URL = "https://api.exchange.coinbase.com"
-DEFAULT_MAX_REQUESTS_PER_MINUTE = 1200
-DEFAULT_START_DATE = dt.date(2022, 1, 1)
-DEFAULT_PORT = 3000
-DEFAULT_ANALYST_MAX_SECONDS = 300
-DEFAULT_RECONCILE_DAYS = 2
-DEFAULT_RECONCILE_ATTEMPTS = 3
-DEFAULT_RECONCILE_MOST_DAYS = 31
-DEFAULT_AUDIT_DAYS = 10
 _POSTGRES_URL = re.compile(r"^(postgres|postgresql|postgresql\+psycopg2)://")
-
-
-def postgres_url(text: str, variable: str) -> str:
-    """``text`` as a URL that names its driver, ``postgresql+psycopg2://…``.
-
-    SQLAlchemy refuses ``postgres://``, and from 2.1 takes ``postgresql://`` for another driver.
-
-    Raises:
-        ConfigurationError: it is no PostgreSQL URL. The message never repeats the URL: it may hold a password.
-    """
-    if not _POSTGRES_URL.match(text):
-        raise ConfigurationError(f"{variable} must be a URL that begins with postgresql://")
-    return _POSTGRES_URL.sub("postgresql+psycopg2://", text, count=1)
+_MAY_HOLD_A_SECRET = re.compile(r"^(?![/.~]).*[@?]", re.S)
+"""A text that may be a URL with a password or a token, whatever the variable is meant for; no plain path is."""
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Every setting, typed. ``None`` for a service means: the embedded one."""
+class Kind:
+    """What a variable may hold.
 
-    database_url: str | None
-    dagster_postgres_url: str | None
-    elexon_base_url: str
-    elexon_max_requests_per_minute: int
-    elexon_stack_sides: tuple[StackSide, ...]
-    price_base_url: str
-    difficulty_table: str | None
-    archive_url: str
-    waivers_file: Path
-    home: Path
-    start_date: dt.date
-    port: int
-    postgres_port: int | None
-    analyst_password: str | None = field(repr=False)
-    analyst_max_seconds: int
-    ui_url: str
-    reports_url: str | None
-    alert_webhook_url: str | None = field(repr=False)
-    heartbeat_url: str | None = field(repr=False)
-    reconcile_days: int
-    reconcile_attempts: int
-    reconcile_most_days: int
-    audit_days: int
-
-    @classmethod
-    def from_environ(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read and check all variables; an empty one counts as not set.
-
-        Raises:
-            ConfigurationError: naming the first variable that does not hold what it should.
-        """
-        source = os.environ if environ is None else environ
-        env = {k: v.strip() for k, v in source.items() if v.strip()}
-        home = Path(env.get("MINERECON_HOME", str(PROJECT_ROOT / ".minerecon"))).expanduser().absolute()
-        port = _whole(env, "PORT", DEFAULT_PORT, 1, 65535)
-        return cls(
-            database_url=_optional_postgres(env, "DATABASE_URL"),
-            dagster_postgres_url=_optional_postgres(env, "DAGSTER_POSTGRES_URL"),
-            elexon_base_url=_http_url(env, "ELEXON_BASE_URL", DEFAULT_ELEXON_BASE_URL),
-            elexon_max_requests_per_minute=_whole(
-                env, "ELEXON_MAX_REQUESTS_PER_MINUTE", DEFAULT_MAX_REQUESTS_PER_MINUTE, 0, 1_000_000
-            ),
-            elexon_stack_sides=_sides(env),
-            price_base_url=_http_url(env, "BITCOIN_PRICE_BASE_URL", DEFAULT_PRICE_BASE_URL),
-            difficulty_table=env.get("DYNAMODB_DIFFICULTY_TABLE"),
-            archive_url=_archive(env, home),
-            waivers_file=_waivers(env),
-            home=home,
-            start_date=start_date(env),
-            port=port,
-            postgres_port=_whole(env, "MINERECON_POSTGRES_PORT", 0, 0, 65535) or None,
-            analyst_password=env.get("MINERECON_ANALYST_PASSWORD"),
-            analyst_max_seconds=_whole(env, "MINERECON_ANALYST_MAX_SECONDS", DEFAULT_ANALYST_MAX_SECONDS, 1, 86_400),
-            ui_url=_http_url(env, "MINERECON_UI_URL", f"http://127.0.0.1:{port}"),
-            reports_url=_reports(env, _archive(env, home), port),
-            alert_webhook_url=alert_webhook_url(env),
-            heartbeat_url=_secret_url(env, "MINERECON_HEARTBEAT_URL"),
-            reconcile_days=_whole(env, "MINERECON_RECONCILE_DAYS", DEFAULT_RECONCILE_DAYS, 1, 366),
-            reconcile_attempts=_whole(env, "MINERECON_RECONCILE_ATTEMPTS", DEFAULT_RECONCILE_ATTEMPTS, 1, 1000),
-            reconcile_most_days=_whole(env, "MINERECON_RECONCILE_MOST_DAYS", DEFAULT_RECONCILE_MOST_DAYS, 1, 10_000),
-            audit_days=_whole(env, "MINERECON_AUDIT_DAYS", DEFAULT_AUDIT_DAYS, 1, 366),
-        )
-
-
-def start_date(environ: Mapping[str, str] | None = None) -> dt.date:
-    """``MINERECON_START_DATE``, the first daily partition.
-
-    Raises:
-        ConfigurationError: not a date.
+    Args:
+        words: "must be …".
+        read: makes the value of a text without blanks around it; raises `UnfitError`.
+        is_path: it may hold a path, which is relative to the folder of the command.
+        is_secret: it is a secret, or holds one: it is in no message and in no representation.
     """
-    env = os.environ if environ is None else environ
-    text = env.get("MINERECON_START_DATE", "").strip()
-    if not text:
-        return DEFAULT_START_DATE
+
+    words: str
+    read: Callable[[str], Any] = str
+    is_path: bool = False
+    is_secret: bool = False
+
+
+class UnfitError(ValueError):
+    """A text is not of its kind.
+
+    Args:
+        found: what it is instead, as in "not 'x'"; left out where the variable may hold a secret.
+        wanted: what it should be; empty for the words of the kind.
+    """
+
+    def __init__(self, found: str, wanted: str = "") -> None:
+        super().__init__(wanted)
+        self.found = found
+        self.wanted = wanted
+
+
+@dataclass(frozen=True)
+class Variable:
+    """An environment variable, but for its default.
+
+    Args:
+        name: as in the environment.
+        kind: what it may hold.
+        meaning: one or two sentences, for the documentation.
+        unit: of a number.
+        default: the default in words, where its value does not say it.
+        example: for ``.env.example``, where the default is none.
+        is_address: it says where a process reads and writes, or from when on: all processes must have the same.
+    """
+
+    name: str
+    kind: Kind
+    meaning: str
+    unit: str = ""
+    default: str = ""
+    example: str = ""
+    is_address: bool = False
+
+
+def whole(least: int, most: int) -> Kind:
+    """A whole number within bounds, in plain digits."""
+
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+            raise UnfitError(f"not {text!r}")
+        return int(text)
+
+    return Kind(f"a whole number from {least} to {most}", read)
+
+
+def _read_http_url(text: str) -> str:
+    text = text.rstrip("/")
     try:
-        return dt.date.fromisoformat(text)
+        parts = urlsplit(text)
     except ValueError:
-        raise ConfigurationError(f"MINERECON_START_DATE must be a date as in 2022-01-01, not {text!r}") from None
-
-
-def alert_webhook_url(environ: Mapping[str, str] | None = None) -> str | None:
-    """``MINERECON_ALERT_WEBHOOK_URL``; by itself for whoever must tell that the other settings cannot be read.
-
-    Raises:
-        ConfigurationError: not an http or https URL.
-    """
-    env = {k: v.strip() for k, v in (os.environ if environ is None else environ).items() if v.strip()}
-    return _secret_url(env, "MINERECON_ALERT_WEBHOOK_URL")
-
-
-def _reports(env: Mapping[str, str], archive_url: str, port: int) -> str | None:
-    """Where the pages of reports open; of a folder without another word, where `minerecon ui` serves it."""
-    if "MINERECON_REPORTS_URL" in env:
-        return _http_url(env, "MINERECON_REPORTS_URL", "")
-    return None if archive_url.startswith("s3://") else f"http://127.0.0.1:{port + 1}"
-
-
-def _optional_postgres(env: Mapping[str, str], variable: str) -> str | None:
-    return postgres_url(env[variable], variable) if variable in env else None
-
-
-def _http_url(env: Mapping[str, str], variable: str, default: str) -> str:
-    text = env.get(variable, default).rstrip("/")
-    parts = urlsplit(text)
+        raise UnfitError(f"not {text!r}") from None
     if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise ConfigurationError(f"{variable} must be an http or https URL, not {text!r}")
+        raise UnfitError(f"not {text!r}")
     return text
 
 
-def _secret_url(env: Mapping[str, str], variable: str) -> str | None:
-    if variable not in env:
-        return None
+def _read_secret_url(text: str) -> str:
+    _read_http_url(text)
+    return text
+
+
+def _read_postgres_url(text: str) -> str:
+    if not _POSTGRES_URL.match(text):
+        raise UnfitError(f"not {text!r}")
+    return _POSTGRES_URL.sub("postgresql+psycopg2://", text, count=1)
+
+
+def _read_date(text: str) -> dt.date:
     try:
-        _http_url(env, variable, "")
-    except (ConfigurationError, ValueError):
-        # Whoever knows the URL can post or ping: it is never repeated.
-        raise ConfigurationError(f"{variable} must be an http or https URL") from None
-    return env[variable]
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise UnfitError(f"not {text!r}") from None
 
 
-def _whole(env: Mapping[str, str], variable: str, default: int, least: int, most: int) -> int:
-    text = env.get(variable, str(default))
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-        raise ConfigurationError(f"{variable} must be a whole number from {least} to {most}, not {text!r}")
-    return int(text)
-
-
-def _sides(env: Mapping[str, str]) -> tuple[StackSide, ...]:
-    text = env.get("ELEXON_STACK_SIDES", "bid,offer")
+def _read_sides(text: str) -> tuple[StackSide, ...]:
     asked = {part.strip() for part in text.split(",")}
     if "bid" not in asked or not asked <= set(STACK_SIDES):
-        raise ConfigurationError(f"ELEXON_STACK_SIDES must be bid,offer or bid, not {text!r}")
+        raise UnfitError(f"not {text!r}")
     return tuple(side for side in STACK_SIDES if side in asked)
 
 
-def _waivers(env: Mapping[str, str]) -> Path:
-    path = Path(env.get("MINERECON_WAIVERS", str(DEFAULT_WAIVERS_FILE))).expanduser().absolute()
+def _read_waivers(text: str) -> Path:
+    path = _read_folder(text)
     if not path.is_file():
-        raise ConfigurationError(f"MINERECON_WAIVERS must be a file of waivers, and {path} is none")
+        raise UnfitError(f"and {path} is none")
     return path
 
 
-def _archive(env: Mapping[str, str], home: Path) -> str:
-    text = env.get("MINERECON_ARCHIVE_URL")
-    if text is None:
-        return str(home / "archive")
+def _read_folder(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
+def _read_archive(text: str) -> str:
     if text.startswith("s3://"):
         if not urlsplit(text).netloc:
-            raise ConfigurationError(f"MINERECON_ARCHIVE_URL must be as s3://bucket/prefix, not {text!r}")
+            raise UnfitError(f"not {text!r}", "as s3://bucket/prefix")
         return text.rstrip("/")
     if "://" in text:
-        raise ConfigurationError(f"MINERECON_ARCHIVE_URL must be a folder or s3://bucket/prefix, not {text!r}")
-    return str(Path(text).expanduser().absolute())
+        raise UnfitError(f"not {text!r}")
+    return str(_read_folder(text))
+
+
+TEXT = Kind("a text")
+SECRET = Kind("a text", is_secret=True)
+FOLDER = Kind("a folder", _read_folder, is_path=True)
+WAIVERS = Kind("a file of waivers", _read_waivers, is_path=True)
+ARCHIVE = Kind("a folder or s3://bucket/prefix", _read_archive, is_path=True)
+DATE = Kind("a date as in 2022-01-01", _read_date)
+SIDES = Kind("bid,offer or bid", _read_sides)
+HTTP_URL = Kind("an http or https URL", _read_http_url)
+SECRET_URL = Kind("an http or https URL", _read_secret_url, is_secret=True)
+"""Kept to the letter: whoever is asked by it knows it so."""
+POSTGRES_URL = Kind("a URL that begins with postgresql://", _read_postgres_url, is_secret=True)
+"""Made to name its driver: SQLAlchemy refuses ``postgres://``, and from 2.1 takes ``postgresql://`` for another."""
+
+
+class Settings(BaseSettings):
+    """Every setting, typed. ``None`` for a service means: the embedded one.
+
+    `model_fields_set` says which of them the environment holds.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, validate_default=False, hide_input_in_errors=True)
+
+    database_url: Annotated[
+        str | None,
+        Variable(
+            "DATABASE_URL",
+            POSTGRES_URL,
+            "The warehouse, as its owner; PostgreSQL 15 or later.",
+            default="an embedded PostgreSQL",
+            example="postgresql://minerecon:secret@db.example.com:5432/minerecon",
+            is_address=True,
+        ),
+    ] = None
+    dagster_postgres_url: Annotated[
+        str | None,
+        Variable(
+            "DAGSTER_POSTGRES_URL",
+            POSTGRES_URL,
+            "Dagster's own storage.",
+            default="another database of the embedded PostgreSQL",
+            example="postgresql://dagster:secret@db.example.com:5432/dagster",
+            is_address=True,
+        ),
+    ] = None
+    elexon_base_url: Annotated[
+        str, Variable("ELEXON_BASE_URL", HTTP_URL, "Elexon's Insights API, or what answers like it.", is_address=True)
+    ] = "https://data.elexon.co.uk/bmrs/api/v1"
+    elexon_max_requests_per_minute: Annotated[
+        int,
+        Variable(
+            "ELEXON_MAX_REQUESTS_PER_MINUTE",
+            whole(0, 1_000_000),
+            "Request starts in any 60 s, over all processes of this machine; 0 lifts the limit.",
+            unit="requests a minute",
+        ),
+    ] = 1200
+    elexon_stack_sides: Annotated[
+        tuple[StackSide, ...],
+        Variable(
+            "ELEXON_STACK_SIDES",
+            SIDES,
+            "Sides of the settlement stack. bid halves the calls; the whole-day control total of the offers still "
+            "watches for what would be missed.",
+        ),
+    ] = STACK_SIDES
+    price_base_url: Annotated[
+        str,
+        Variable(
+            "BITCOIN_PRICE_BASE_URL",
+            HTTP_URL,
+            "Daily prices of Bitcoin in GBP: Coinbase Exchange's public candles, or what answers like it.",
+            is_address=True,
+        ),
+    ] = "https://api.exchange.coinbase.com"
+    difficulty_table: Annotated[
+        str | None,
+        Variable(
+            "DYNAMODB_DIFFICULTY_TABLE",
+            TEXT,
+            "Name a table, and the real DynamoDB is used, with boto3's own credentials.",
+            default="a table of an embedded DynamoDB",
+            example="bitcoin-difficulty",
+            is_address=True,
+        ),
+    ] = None
+    aws_region: Annotated[
+        str | None,
+        Variable(
+            "AWS_REGION",
+            TEXT,
+            "Of the table and of the archive's bucket.",
+            default="what boto3 finds",
+            example="eu-west-2",
+        ),
+    ] = None
+    home: Annotated[
+        Path,
+        Variable(
+            "MINERECON_HOME",
+            FOLDER,
+            "Everything that a local stack writes.",
+            default=".minerecon in the project's folder",
+            example=".minerecon",
+            is_address=True,
+        ),
+    ] = PROJECT_ROOT / ".minerecon"
+    archive_url: Annotated[
+        str,
+        Variable(
+            "MINERECON_ARCHIVE_URL",
+            ARCHIVE,
+            "Raw answers, exports and reports.",
+            default="archive under MINERECON_HOME",
+            example="s3://my-bucket/minerecon",
+            is_address=True,
+        ),
+    ] = Field(default_factory=lambda read: str(read["home"] / "archive"))
+    waivers_file: Annotated[
+        Path,
+        Variable(
+            "MINERECON_WAIVERS",
+            WAIVERS,
+            "Deviations that a person has accepted for a time, and days that are closed (docs/checks.md).",
+            default="the package's own, minerecon_dagster/decisions/waivers.toml, which has none",
+            example="waivers.toml",
+        ),
+    ] = DEFAULT_WAIVERS_FILE
+    start_date: Annotated[
+        dt.date,
+        Variable(
+            "MINERECON_START_DATE",
+            DATE,
+            "The first daily partition; reload the code location after a change.",
+            is_address=True,
+        ),
+    ] = dt.date(2022, 1, 1)
+    postgres_port: Annotated[
+        int | None,
+        Variable(
+            "MINERECON_POSTGRES_PORT",
+            Kind(whole(0, 65_535).words, lambda text: whole(0, 65_535).read(text) or None),
+            "Of the embedded PostgreSQL, on 127.0.0.1, for tools that keep an address; 0 is any free one.",
+            default="any free one",
+            example="5433",
+        ),
+    ] = None
+    analyst_password: Annotated[
+        str | None,
+        Variable(
+            "MINERECON_ANALYST_PASSWORD",
+            SECRET,
+            "With which analysts log in; set by `minerecon db upgrade`.",
+            default="none: they log in as the server lets them otherwise",
+        ),
+    ] = None
+    analyst_max_seconds: Annotated[
+        int,
+        Variable(
+            "MINERECON_ANALYST_MAX_SECONDS",
+            whole(1, 86_400),
+            "The watchdog ends an analyst's statement after so long, and a transaction after twice as long.",
+            unit="seconds",
+        ),
+    ] = 300
+    port: Annotated[int, Variable("PORT", whole(1, 65_535), "Of the UI; the next one serves the reports.")] = 3000
+    ui_url: Annotated[
+        str,
+        Variable(
+            "MINERECON_UI_URL",
+            HTTP_URL,
+            "Base of the links to runs in alerts, as people reach the UI.",
+            default="http://127.0.0.1:PORT",
+            example="https://dagster.example.com",
+        ),
+    ] = Field(default_factory=lambda read: f"http://127.0.0.1:{read['port']}")
+    reports_url: Annotated[
+        str | None,
+        Variable(
+            "MINERECON_REPORTS_URL",
+            HTTP_URL,
+            "Where people reach what is under reports/ in the archive, for the links in the UI.",
+            default="where `make ui` serves a folder; none of a bucket",
+            example="https://reports.example.com",
+        ),
+    ] = Field(default_factory=lambda read: _reports_of(read["archive_url"], read["port"]))
+    alert_webhook_url: Annotated[
+        str | None,
+        Variable(
+            "MINERECON_ALERT_WEBHOOK_URL",
+            SECRET_URL,
+            'A Slack-compatible webhook for alerts: it is posted `{"text": "…"}`. Whoever knows the URL can post.',
+            default="none: messages go to the log, at ERROR or INFO",
+            example="https://hooks.slack.com/services/…",
+            is_address=True,
+        ),
+    ] = None
+    heartbeat_url: Annotated[
+        str | None,
+        Variable(
+            "MINERECON_HEARTBEAT_URL",
+            SECRET_URL,
+            "A dead man's switch, asked for (GET) at the end of each healthy tick of the alerts: whoever watches it "
+            "tells when it is not asked any more (docs/alerts.md). Whoever knows the URL can ping.",
+            default="none",
+            example="https://hc-ping.com/…",
+            is_address=True,
+        ),
+    ] = None
+    reconcile_days: Annotated[
+        int,
+        Variable(
+            "MINERECON_RECONCILE_DAYS",
+            whole(1, 366),
+            "The days before today that `daily_reconciliation` looks at.",
+            unit="days",
+        ),
+    ] = 2
+    reconcile_attempts: Annotated[
+        int,
+        Variable(
+            "MINERECON_RECONCILE_ATTEMPTS",
+            whole(1, 1000),
+            "Repairs in vain after which a day is left to a person.",
+            unit="repairs",
+        ),
+    ] = 3
+    reconcile_most_days: Annotated[
+        int,
+        Variable(
+            "MINERECON_RECONCILE_MOST_DAYS",
+            whole(1, 10_000),
+            "Failing days that are tried again in a morning; days that a run of a schedule repairs.",
+            unit="days",
+        ),
+    ] = 31
+    audit_days: Annotated[
+        int, Variable("MINERECON_AUDIT_DAYS", whole(1, 366), "The days that `weekly_audit` draws.", unit="days")
+    ] = 10
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] | None = None, *, only: Collection[str] | None = None) -> Self:
+        """Read and check all variables; an empty one counts as not set.
+
+        Args:
+            environ: environment variables; by default this process's.
+            only: fields, for whoever must go on though other settings are wrong; all others have their defaults.
+
+        Raises:
+            ConfigurationError: one line that names the first variable that does not hold what it should, what it
+                should hold, and, where it can be no secret, what it holds.
+        """
+        source = _Environment(cls, os.environ if environ is None else environ, only)
+        try:
+            return cls(_build_sources=((source,), {}))  # type: ignore[call-arg]  # of the base, which is hidden by the fields
+        except ValidationError as error:
+            wrong = error.errors()[0]
+        # Not from within: what is given stays in no traceback.
+        raise ConfigurationError(
+            _what_is_wrong(variables()[str(wrong["loc"][0])], wrong["ctx"]["error"], wrong["input"])
+        )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read(cls, text: str, info: ValidationInfo) -> Any:
+        return variables()[str(info.field_name)].kind.read(text)
+
+    def __repr_args__(self) -> list[tuple[str | None, Any]]:
+        return [(name, getattr(self, name)) for name, variable in variables().items() if not variable.kind.is_secret]
+
+
+class _Environment(PydanticBaseSettingsSource):
+    """The variables of an environment, by field."""
+
+    def __init__(self, of: type[BaseSettings], environ: Mapping[str, str], only: Collection[str] | None) -> None:
+        super().__init__(of)
+        self._environ = environ
+        self._only = only
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str, str, bool]:  # noqa: ARG002
+        return self._environ.get(variables()[field_name].name, "").strip(), field_name, False
+
+    def __call__(self) -> dict[str, str]:
+        names = self.settings_cls.model_fields if self._only is None else self._only
+        texts = {name: self.get_field_value(self.settings_cls.model_fields[name], name)[0] for name in names}
+        return {name: text for name, text in texts.items() if text}
+
+
+def _what_is_wrong(variable: Variable, error: UnfitError, text: str) -> str:
+    said = f"{variable.name} must be {error.wanted or variable.kind.words}"
+    may_be_secret = variable.kind.is_secret or _MAY_HOLD_A_SECRET.search(text)
+    return said if may_be_secret else f"{said}, {error.found}"
+
+
+READ_BY_OTHERS = (
+    Variable(
+        "AWS_ACCESS_KEY_ID",
+        SECRET,
+        "Of a named table and of an archive in S3: boto3's own, as are its roles and profiles.",
+        default="what boto3 finds",
+    ),
+    Variable("AWS_SECRET_ACCESS_KEY", SECRET, "The other half.", default="what boto3 finds"),
+    Variable(
+        "AWS_ENDPOINT_URL_DYNAMODB", HTTP_URL, "Where the table is, if not at AWS.", default="AWS", is_address=True
+    ),
+    Variable("AWS_ENDPOINT_URL_S3", HTTP_URL, "Where the bucket is, if not at AWS.", default="AWS", is_address=True),
+    Variable(
+        "DAGSTER_HOME",
+        FOLDER,
+        "Dagster's instance folder: the one that holds the project's dagster.yaml. A folder without it, or with one "
+        "whose storage is not DAGSTER_POSTGRES_URL, is refused.",
+        default="the project's folder",
+        is_address=True,
+    ),
+)
+"""Variables of boto3 and of Dagster that belong to the project's configuration: documented here, and read by them."""
+
+
+@cache
+def variables() -> dict[str, Variable]:
+    """The variable of each field of `Settings`."""
+    return {
+        name: next(part for part in field.metadata if isinstance(part, Variable))
+        for name, field in Settings.model_fields.items()
+    }
+
+
+def declared() -> tuple[Variable, ...]:
+    """Every variable that is documented."""
+    return (*variables().values(), *READ_BY_OTHERS)
+
+
+def start_date() -> dt.date:
+    """``MINERECON_START_DATE`` by itself, the first daily partition; raises as `Settings.from_environ`."""
+    return Settings.from_environ(only=["start_date"]).start_date
+
+
+def alert_webhook_url() -> str | None:
+    """``MINERECON_ALERT_WEBHOOK_URL`` by itself, for whoever must tell that the other settings cannot be read."""
+    return Settings.from_environ(only=["alert_webhook_url"]).alert_webhook_url
+
+
+def _reports_of(archive_url: str, port: int) -> str | None:
+    """Where the pages of reports open: of a folder, where `minerecon ui` serves it."""
+    return None if archive_url.startswith("s3://") else f"http://127.0.0.1:{port + 1}"
+
+
+ENV_EXAMPLE = """\
+# Everything is optional: what is not set is embedded, or has the default shown. Copy to minerecon.env and edit; load it
+# by `set -a; . ./minerecon.env; set +a` in the shell, or by your service manager. Do not name it .env: Dagster reads a
+# file of that name by itself, and its values win over the environment's.
+"""
+PAGE = """\
+# Settings
+
+Environment variables, all of them optional; an empty one counts as not set. They are read when something runs, and a
+value that is not what it must be is one line and exit code 2. `.env.example` has them as a file to begin with.
+
+"""
+
+
+def env_example() -> str:
+    """The file ``.env.example``."""
+    return ENV_EXAMPLE + "".join(
+        "\n{}\n#{}={}\n".format(
+            "\n".join(textwrap.wrap(_in_words(variable), 118, initial_indent="# ", subsequent_indent="# ")),
+            variable.name,
+            variable.example or ("" if variable.default else default),
+        )
+        for variable, default in _with_defaults()
+    )
+
+
+def page() -> str:
+    """The page docs/settings.md."""
+    lines = ["| variable | must be | default | |", "|---|---|---|---|"]
+    for variable, default in _with_defaults():
+        kind = f"{variable.kind.words}, {variable.unit}" if variable.unit else variable.kind.words
+        lines.append(f"| `{variable.name}` | {kind} | {default} | {_in_words(variable)} |")
+    return PAGE + "\n".join(lines) + "\n"
+
+
+def _in_words(variable: Variable) -> str:
+    return f"{variable.meaning} A secret." if variable.kind.is_secret else variable.meaning
+
+
+def _with_defaults() -> list[tuple[Variable, str]]:
+    """Every variable that is documented, with its default in words."""
+    defaults = {
+        name: Settings.model_fields[field].default for field, name in ((f, v.name) for f, v in variables().items())
+    }
+    return [(variable, variable.default or _as_text(defaults[variable.name])) for variable in declared()]
+
+
+def _as_text(value: object) -> str:
+    return ",".join(value) if isinstance(value, tuple) else str(value)

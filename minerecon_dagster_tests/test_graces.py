@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import minerecon_dagster
+from minerecon_dagster.settings import Settings, variables
 
 PACKAGE = Path(minerecon_dagster.__file__).parent
 TESTS = Path(__file__).parent
@@ -44,7 +45,13 @@ def all_numbers() -> set[str]:
         for module in pkgutil.walk_packages(minerecon_dagster.__path__, PREFIX)
         if ".migrations." not in module.name
     ]
-    return {name for module in modules for name in numbers_of(module)}
+    return {name for module in modules for name in numbers_of(module)} | numbers_of_settings()
+
+
+def numbers_of_settings() -> set[str]:
+    """The settings whose default is a number, each by its variable."""
+    fields = Settings.model_fields
+    return {f"settings.{v.name}" for field, v in variables().items() if isinstance(fields[field].default, _NUMBER)}
 
 
 def named() -> set[str]:
@@ -65,6 +72,8 @@ def test_the_scan_finds_a_new_number_wherever_it_is_put() -> None:
     found = all_numbers()
     assert {"pipeline.rollups.TIME_TO_FOLLOW", "core.sampling.FIXED_PERIODS", "pipeline.inventory.THERE_BY"} <= found
     assert {"pipeline.controls.BOAV_TOLERANCE_SHARE", "resources.archive._ATTEMPTS"} <= found
+    assert {"settings.MINERECON_RECONCILE_DAYS", "settings.PORT"} <= found
+    assert "settings.MINERECON_START_DATE" not in found
     assert "pipeline.checks.EXACT" not in found
     assert "pipeline.exports.TIME_TO_FOLLOW" not in found, "where it is defined, and not where it is used"
 

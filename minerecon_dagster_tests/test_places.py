@@ -30,12 +30,12 @@ def test_a_process_that_has_what_was_set_may_go_on(tmp_path: Path) -> None:
     places.check(SET, tmp_path)
 
 
-@pytest.mark.parametrize("variable", places.ADDRESSES)
+@pytest.mark.parametrize("variable", places.addresses())
 @pytest.mark.parametrize("value", ["http://elsewhere", ""])
 def test_an_address_that_is_not_what_was_set_is_one_line_that_names_it_and_shows_none(
     variable: str, value: str, tmp_path: Path
 ) -> None:
-    given = another_process(dict.fromkeys(places.ADDRESSES, "http://hush"))
+    given = another_process(dict.fromkeys(places.addresses(), "http://hush"))
     with pytest.raises(places.MisplacedError, match=f"^{variable} is not what minerecon has set") as caught:
         places.check(given | {variable: value}, tmp_path)
     assert "hush" not in str(caught.value)

@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
 import pytest
 
+from minerecon_dagster import settings as module
+from minerecon_dagster.alerts.redaction import redact
 from minerecon_dagster.core.errors import ConfigurationError
-from minerecon_dagster.settings import Settings
+from minerecon_dagster.settings import PROJECT_ROOT, Settings, declared, variables
+
+PACKAGE = PROJECT_ROOT / "minerecon_dagster"
+UPDATE = "UPDATE_DOCS=1 .venv/bin/python -m pytest minerecon_dagster_tests/test_settings.py -k declaration"
+SECRETS = {field: variable.name for field, variable in variables().items() if variable.kind.is_secret}
+NO_SETTINGS = {
+    "MINERECON_PLACES": "set by `minerecon` for the processes that it starts, and by nobody else",
+    "DAGSTER_PROJECT_ENV_FILE_PATHS": "Dagster's; taken out of the environment",
+}
+TOUCH_THE_ENVIRONMENT = {
+    "settings.py": "reads the settings",
+    "definitions.py": "hands it to `places`, which compares the addresses of processes, whatever they hold",
+    "instance.py": "hands it to `places`; whether Dagster has an instance folder",
+    "cli/environment.py": "fills in what is embedded, and puts everything back",
+    "local/services.py": "starts PostgreSQL without the variables that would lead it elsewhere",
+    "alerts/redaction.py": "hides the values of all secrets of the process, whoever's they are",
+}
 
 
 def test_everything_has_a_default_and_an_empty_value_is_none() -> None:
@@ -59,6 +85,94 @@ def test_a_bad_value_is_one_line_that_names_the_variable(variable: str, value: s
     assert variable in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "hush" not in str(caught.value)
+
+
+def test_the_first_wrong_variable_is_told_and_nothing_of_it_is_in_a_traceback() -> None:
+    with pytest.raises(ConfigurationError, match=r"^PORT must be a whole number from 1 to 65535, not 'x'$") as caught:
+        Settings.from_environ({"PORT": "x", "MINERECON_UI_URL": "y"})
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("variable", ["ELEXON_BASE_URL", "MINERECON_UI_URL", "MINERECON_ARCHIVE_URL", "PORT"])
+@pytest.mark.parametrize("value", ["ftp://user:hush@host/x", "ftp://host/x?token=hush"])
+def test_a_url_that_may_hold_a_secret_is_not_repeated_wherever_it_was_put(variable: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{variable} must be ") as caught:
+        Settings.from_environ({variable: value})
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("field", SECRETS)
+def test_a_secret_is_in_no_message_and_in_no_representation(field: str) -> None:
+    for value in ("hush-hush", "ftp://hush-hush", "https://host.example/hush-hush", "postgresql://u:hush-hush@h/d"):
+        environ = {SECRETS[field]: value}
+        try:
+            settings = Settings.from_environ(environ)
+        except ConfigurationError as error:
+            assert "hush" not in str(error)
+            continue
+        assert "hush" in getattr(settings, field)
+        assert "hush" not in repr(settings) + str(settings)
+        assert "hush" not in redact(f"it was {value}", environ)
+
+
+def test_one_setting_is_read_though_another_is_wrong() -> None:
+    environ = {"PORT": "x", "MINERECON_START_DATE": "2024-02-29"}
+    settings = Settings.from_environ(environ, only=["start_date"])
+    assert settings.start_date.isoformat() == "2024-02-29"
+    assert settings.port == 3000
+    assert settings.model_fields_set == {"start_date"}
+
+
+def test_a_small_letter_makes_another_variable() -> None:
+    assert Settings.from_environ({"port": "9", "elexon_base_url": "x"}).model_fields_set == set()
+
+
+@pytest.mark.parametrize(("path", "made"), [(".env.example", module.env_example), ("docs/settings.md", module.page)])
+def test_what_is_written_of_the_settings_is_made_from_the_declaration(path: str, made: Callable[[], str]) -> None:
+    file = PROJECT_ROOT / path
+    if os.environ.get("UPDATE_DOCS"):
+        file.write_text(made(), "utf-8")
+    assert file.read_text("utf-8") == made(), f"{path} is not what is declared; write it anew: {UPDATE}"
+
+
+def test_every_variable_is_declared_once_and_says_what_it_means() -> None:
+    names = [variable.name for variable in declared()]
+    assert len(names) == len(set(names))
+    assert all(variable.meaning.endswith(".") for variable in declared())
+    assert "None" not in module.page() + module.env_example()
+
+
+def test_what_the_example_suggests_is_accepted() -> None:
+    fit = {v.name: v.example for v in declared() if v.example and v.kind is not module.WAIVERS}
+    assert Settings.from_environ(fit).database_url == fit["DATABASE_URL"].replace("postgresql:", "postgresql+psycopg2:")
+
+
+def strings(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def test_the_package_names_no_variable_of_its_own_that_is_not_declared() -> None:
+    of_ours = re.compile(r"(MINERECON|ELEXON|BITCOIN|DYNAMODB|DAGSTER)_[A-Z0-9_]*[A-Z0-9]|DATABASE_URL|PORT")
+    named = {text for file in PACKAGE.rglob("*.py") for text in strings(file) if of_ours.fullmatch(text)}
+    assert "MINERECON_PLACES" in named
+    assert named - {variable.name for variable in declared()} == set(NO_SETTINGS)
+
+
+def test_nothing_but_what_is_listed_with_its_reason_touches_the_environment() -> None:
+    touches = re.compile(r"\bos\.(environ|getenv|putenv)\b")
+    found = {str(f.relative_to(PACKAGE)) for f in PACKAGE.rglob("*.py") if touches.search(f.read_text("utf-8"))}
+    assert found == set(TOUCH_THE_ENVIRONMENT)
+
+
+def test_the_help_of_the_command_does_without_the_settings() -> None:
+    """They take a tenth of a second to import."""
+    code = "import sys, minerecon_dagster.cli.main; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert {"minerecon_dagster.cli.main"} <= set(loaded)
+    assert {"pydantic", "minerecon_dagster.settings"}.isdisjoint(loaded)
 
 
 def test_bid_alone_halves_the_calls() -> None:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import queue
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -72,57 +67,20 @@ def ask(
     timeouts_s: tuple[float, float],
     longest_s: float,
 ) -> Refused | None:
-    """Make one request, in bounded time, without following redirections and without any credentials.
-
-    Args:
-        method: GET or POST.
-        url: where; a secret.
-        body: sent as JSON.
-        timeouts_s: how long to wait for a connection, and for an answer.
-        longest_s: how long it may take in all.
+    """Make one request, as `http.once.ask_once` does.
 
     Returns:
         None after any 2xx; otherwise why not, without the URL.
     """
-    outcome: queue.SimpleQueue[Refused | None] = queue.SimpleQueue()
-    thread = threading.Thread(
-        target=lambda: outcome.put(_asked(method, url, body, timeouts_s)), name="alert-request", daemon=True
-    )
-    thread.start()
-    try:
-        return outcome.get(timeout=longest_s)
-    except queue.Empty:
-        return Refused(f"no answer within {longest_s:g} s")
+    # With the sensor, and not with the definitions: urllib3 opens a socket when it is imported.
+    from minerecon_dagster.http.attempt import Failure, Kind
+    from minerecon_dagster.http.once import ask_once
 
-
-def _asked(method: str, url: str, body: dict[str, str] | None, timeouts_s: tuple[float, float]) -> Refused | None:
-    import requests
-
-    # No `str(error)` below, and no cause: requests names the path of the URL in both.
-    with _quiet():
-        try:
-            # The answer's body says nothing that is needed, and may have no end. A file of passwords (netrc) is not
-            # looked into: `auth` is something that adds nothing.
-            with requests.request(
-                method,
-                url,
-                json=body,
-                timeout=timeouts_s,
-                auth=lambda request: request,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                status = response.status_code
-        except requests.ConnectTimeout:
-            return Refused(f"no connection within {timeouts_s[0]:g} s")
-        except requests.ReadTimeout:
-            return Refused(f"no answer within {timeouts_s[1]:g} s")
-        except requests.exceptions.SSLError:
+    status = ask_once(method, url, body, timeouts_s=timeouts_s, longest_s=longest_s, hide=redact)
+    if isinstance(status, Failure):
+        if status.kind in (Kind.UNTRUSTED, Kind.NO_TLS):
             return Refused("its certificate is not trusted", is_lasting=True)
-        except requests.ConnectionError:
-            return Refused("connection failed")
-        except Exception as error:  # noqa: BLE001 - a traceback of this thread would name the URL
-            return Refused(type(error).__name__, is_lasting=True)
+        return Refused(status.words, is_lasting=not status.may_pass)
     if 200 <= status < 300:
         return None
     is_lasting = 300 <= status < 500 and status not in (408, 429)
@@ -132,19 +90,3 @@ def _asked(method: str, url: str, body: dict[str, str] | None, timeouts_s: tuple
 def escaped(text: str) -> str:
     """A text in which Slack finds neither links nor mentions that others put there."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the URL out of what urllib3 logs of its requests."""
-    logger = logging.getLogger("urllib3.connectionpool")
-
-    def redacted(record: logging.LogRecord) -> bool:
-        record.msg, record.args = redact(record.getMessage()), ()
-        return True
-
-    logger.addFilter(redacted)
-    try:
-        yield
-    finally:
-        logger.removeFilter(redacted)

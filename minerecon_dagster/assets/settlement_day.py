@@ -36,7 +36,7 @@ from minerecon_dagster.resources.dagster_resources import (
 from minerecon_dagster.settings import Settings
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
-    from minerecon_dagster.resources.elexon import ClientStats
+    from minerecon_dagster.http.traffic import ClientStats
 
 _log = logging.getLogger(__name__)
 
@@ -88,13 +88,15 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
         days = [dt.date.fromisoformat(key) for key in context.partition_keys]
         selected = context.selected_asset_keys
         fetch = catalog.PROGRESS in selected and not config.from_archive
+        settings = Settings.from_environ()
         worker = Worker(
             engine=warehouse.engine(),
             archive=archive.archive(),
             difficulty=difficulty.table(),
             open_client=elexon.client,
             source_url=elexon.base_url(),
-            sides=Settings.from_environ().elexon_stack_sides,
+            sides=settings.elexon_stack_sides,
+            waivers_file=settings.waivers_file,
             now=clock.now,
             run_id=context.run.run_id,
         )

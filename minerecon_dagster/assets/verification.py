@@ -163,7 +163,7 @@ def _verifier(
         "now": clock.now,
         "run_id": run_id,
     }
-    worker = Worker(difficulty=difficulty.table(), **shared)
+    worker = Worker(difficulty=difficulty.table(), waivers_file=settings.waivers_file, **shared)
     try:
         yield Verifier(worker=worker, **shared)
         log_closed(context, worker.newly_closed)

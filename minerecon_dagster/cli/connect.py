@@ -6,8 +6,10 @@ import os
 import shlex
 import shutil
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
-from minerecon_dagster.settings import Settings
+if TYPE_CHECKING:
+    from minerecon_dagster.settings import Settings
 
 _KEPT_OPTIONS = {"host", "port", "sslmode", "sslrootcert", "channel_binding", "target_session_attrs"}
 """The owner's options that hold for anybody; others may be the owner's secrets."""

@@ -17,10 +17,11 @@ from minerecon_dagster.core.errors import ConfigurationError, MinereconError
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.periods import parse_periods
 from minerecon_dagster.core.unfinished import Unfinished
-from minerecon_dagster.settings import Settings, start_date
 
 if TYPE_CHECKING:
     import dagster as dg
+
+    from minerecon_dagster.settings import Settings
 
 DAY = click.DateTime(["%Y-%m-%d"])
 MOST_DAYS_SHOWN = 62
@@ -118,11 +119,10 @@ def run(first: dt.datetime | None, last: dt.datetime | None, as_json: bool) -> N
 
     With ELEXON_BASE_URL: yesterday, or the days FROM to TO. Without it: the bundled sample, offline.
     """
-    import os
-
     from minerecon_dagster.core.calendar import settlement_date
+    from minerecon_dagster.settings import Settings
 
-    real = bool(os.environ.get("ELEXON_BASE_URL", "").strip())
+    real = "elexon_base_url" in Settings.from_environ(only=["elexon_base_url"]).model_fields_set
     if not real and first is not None:
         raise click.UsageError("FROM and TO go with ELEXON_BASE_URL; without it the bundled synthetic days are run")
     with services(sample=True) as settings:
@@ -153,6 +153,7 @@ def _run_sample() -> tuple[list[dt.date], Outcome]:
 
 def _days(first: dt.date, last: dt.date) -> list[dt.date]:
     from minerecon_dagster.core.calendar import settlement_date
+    from minerecon_dagster.settings import start_date
 
     today, floor = settlement_date(dt.datetime.now(dt.UTC)), start_date()
     if last < first:

@@ -14,21 +14,21 @@ from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
 from minerecon_dagster import places
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.local.services import local_services
-from minerecon_dagster.settings import PROJECT_ROOT, Settings
+
+if TYPE_CHECKING:
+    from minerecon_dagster.settings import Settings
 
 _GROUP_SECONDS = 5.0
 _SAMPLES_OWN = ("DAGSTER_POSTGRES_URL", "DYNAMODB_DIFFICULTY_TABLE", "MINERECON_ARCHIVE_URL")
 """What the sample, in its embedded warehouse, has of its own too; the address of another's must not reach it."""
-_PATHS = (
-    "MINERECON_ARCHIVE_URL",
-    "MINERECON_HOME",
-    "MINERECON_WAIVERS",
+_PATHS_OF_OTHERS = (
     "AWS_CA_BUNDLE",
     "AWS_CONFIG_FILE",
     "AWS_SHARED_CREDENTIALS_FILE",
@@ -41,7 +41,7 @@ _PATHS = (
     "PGSSLKEY",
     "PGSSLROOTCERT",
 )
-"""Variables that may hold a path relative to the folder of the command; Dagster's processes work in another."""
+"""Variables of libraries that may hold a path."""
 
 
 @contextmanager
@@ -55,13 +55,15 @@ def services(*, sample: bool = False) -> Iterator[Settings]:
     Raises:
         ConfigurationError: a setting is wrong, a service cannot be had, or the sample would reach another's services.
     """
+    from minerecon_dagster.settings import Settings
+
     settings = Settings.from_environ()
     before = dict(os.environ)
     _say_what_is_not_read(before)
     with ExitStack() as stack:
         stack.callback(_restore, before)
         home = settings.home
-        if sample and not before.get("ELEXON_BASE_URL", "").strip():
+        if sample and "elexon_base_url" not in settings.model_fields_set:
             from minerecon_dagster.sample.prices import serve_sample_prices
             from minerecon_dagster.sample.server import serve_sample
 
@@ -109,6 +111,8 @@ def _restore(environ: dict[str, str]) -> None:
 
 def _dagster_home() -> Path:
     """The folder of ``DAGSTER_HOME``, or the project's."""
+    from minerecon_dagster.settings import PROJECT_ROOT
+
     if os.environ.get("DAGSTER_HOME", "").strip():
         return places.dagster_home(os.environ)
     if not (PROJECT_ROOT / "dagster.yaml").is_file():
@@ -144,7 +148,11 @@ def _ping_nobody() -> None:
 
 
 def _make_paths_absolute() -> None:
-    for name in _PATHS:
+    """Let no path depend on the folder of the command: Dagster's processes work in another."""
+    from minerecon_dagster.settings import declared
+
+    ours = [variable.name for variable in declared() if variable.kind.is_path]
+    for name in (*ours, *_PATHS_OF_OTHERS):
         value = os.environ.get(name, "").strip()
         if value and "://" not in value:
             os.environ[name] = str(Path(value).expanduser().absolute())
@@ -183,6 +191,8 @@ def local(sample: bool, command: tuple[str, ...]) -> None:
     DAGSTER_POSTGRES_URL, DynamoDB for DYNAMODB_DIFFICULTY_TABLE. COMMAND finds psql, if nowhere else,
     in the embedded PostgreSQL, and dagster where this command is. How analysts connect is said on standard error.
     """
+    from minerecon_dagster.settings import Settings
+
     embedded = Settings.from_environ().database_url is None
     with services(sample=sample) as settings:
         _offer_programs()
@@ -215,6 +225,8 @@ def ui() -> None:
 
     On the bundled synthetic sample, as `minerecon run`, unless ELEXON_BASE_URL is set.
     """
+    from minerecon_dagster.settings import PROJECT_ROOT, Settings
+
     given = Settings.from_environ()
     _require_free_port(given.port)
     with services(sample=True) as settings:
@@ -246,7 +258,7 @@ def _serving_reports(settings: Settings) -> Iterator[None]:
     """Let the links to reports in the UI open: a browser opens no file from a page of a server."""
     from minerecon_dagster.cli.reports import serve_reports
 
-    if os.environ.get("MINERECON_REPORTS_URL", "").strip():
+    if "reports_url" in settings.model_fields_set:
         yield
         return
     with serve_reports(settings.archive_url, settings.port + 1) as base:

@@ -11,7 +11,6 @@ import click
 
 from minerecon_dagster.cli.days import _outcome
 from minerecon_dagster.cli.environment import services
-from minerecon_dagster.settings import start_date
 
 MONTH = click.DateTime(["%Y-%m"])
 
@@ -26,6 +25,7 @@ def export(first: dt.datetime, last: dt.datetime | None, as_json: bool) -> None:
     They are under exports/ in MINERECON_ARCHIVE_URL. Files that are there as they should be are left alone.
     """
     from minerecon_dagster.core.calendar import settlement_date
+    from minerecon_dagster.settings import start_date
 
     begin, end = first.date(), (last or first).date()
     floor, today = start_date().replace(day=1), settlement_date(dt.datetime.now(dt.UTC))

@@ -17,10 +17,11 @@ from minerecon_dagster.cli.environment import services
 from minerecon_dagster.core.calendar import period_count
 from minerecon_dagster.core.repairs import FIX
 from minerecon_dagster.core.sampling import SAMPLINGS
-from minerecon_dagster.settings import Settings
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from minerecon_dagster.settings import Settings
 
 MOST_ROWS_SHOWN = 20
 """Of more periods or units that differ a terminal shows the first; ``--json`` and the table have all."""

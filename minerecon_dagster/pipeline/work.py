@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import Engine
@@ -61,15 +62,15 @@ from minerecon_dagster.pipeline.fetch import (
 from minerecon_dagster.pipeline.interpret import DayReading
 from minerecon_dagster.pipeline.register import RegisterReport, load_register, rebuild_register, record_register
 from minerecon_dagster.pipeline.uncounted import Uncounted, find_uncounted, store_uncounted
-from minerecon_dagster.settings import Settings
 from minerecon_dagster.warehouse.migrate import require_current, sync_reference_data
 from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.store import day_lock, statement
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
+    from minerecon_dagster.http.traffic import ClientStats
     from minerecon_dagster.resources.archive import Archive
     from minerecon_dagster.resources.difficulty import DayDifficulties, DifficultyTable
-    from minerecon_dagster.resources.elexon import ClientStats, ElexonClient
+    from minerecon_dagster.resources.elexon import ElexonClient
 
 _log = logging.getLogger(__name__)
 
@@ -122,6 +123,7 @@ class Worker:
         open_client: makes the Elexon client, when something has to be asked.
         source_url: the base URL that the client asks.
         sides: sides of the stack to fetch.
+        waivers_file: the file of what people have decided of days.
         now: the clock.
         run_id: the Dagster run, for the record.
     """
@@ -135,6 +137,7 @@ class Worker:
         open_client: Callable[[], ElexonClient],
         source_url: str,
         sides: tuple[StackSide, ...],
+        waivers_file: Path,
         now: Callable[[], dt.datetime],
         run_id: str | None,
     ) -> None:
@@ -144,6 +147,7 @@ class Worker:
         self._open_client = open_client
         self._source_url = source_url
         self._sides = sides
+        self._waivers_file = waivers_file
         self._now = now
         self._run_id = run_id
         self._opened: ElexonClient | None = None
@@ -172,7 +176,7 @@ class Worker:
             ConfigurationError, RegisterError, SourceError: none of the days can be done.
         """
         now = self._now()
-        self._decisions = read_day_decisions(Settings.from_environ().waivers_file, today=settlement_date(now))
+        self._decisions = read_day_decisions(self._waivers_file, today=settlement_date(now))
         with self._engine.begin() as connection:
             require_current(connection)
             sync_reference_data(connection)

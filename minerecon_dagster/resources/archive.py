@@ -31,6 +31,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic
 from minerecon_dagster.core.calendar import UTC, day_start, rerun_done_at
 from minerecon_dagster.core.errors import ArchiveError
+from minerecon_dagster.settings import Settings
 
 _MANIFEST = "manifest.json"
 _REGISTER_FOLDER = "register"
@@ -698,7 +699,7 @@ class _S3Store:
         with self._errors(""):
             self._client: Any = boto3.session.Session().client(
                 "s3",
-                region_name=os.environ.get("AWS_REGION") or None,
+                region_name=Settings.from_environ(only=["aws_region"]).aws_region,
                 config=Config(
                     connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 5}
                 ),

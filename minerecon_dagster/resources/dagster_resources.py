@@ -7,7 +7,6 @@ requests, opens a socket when it is imported, and together they take half a seco
 from __future__ import annotations
 
 import datetime as dt
-import os
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -95,12 +94,12 @@ class DifficultyResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         from minerecon_dagster.resources.difficulty import DifficultyTable
 
-        name = Settings.from_environ().difficulty_table
-        if name is None:
+        settings = Settings.from_environ()
+        if settings.difficulty_table is None:
             raise ConfigurationError(
                 "DYNAMODB_DIFFICULTY_TABLE is not set: set it, or run this under `minerecon local -- …`"
             )
-        return DifficultyTable(name, region=os.environ.get("AWS_REGION") or None)
+        return DifficultyTable(settings.difficulty_table, region=settings.aws_region)
 
 
 class PriceResource(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -35,6 +35,7 @@ from minerecon_dagster.resources.archive import Archive
 from minerecon_dagster.resources.difficulty import DifficultyTable
 from minerecon_dagster.resources.elexon import ElexonClient
 from minerecon_dagster.resources.rate_limit import RateLimiter
+from minerecon_dagster.settings import Settings
 from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.warehouse.sample import mark_as_sample
 from minerecon_dagster.warehouse.store import open_warehouse
@@ -66,6 +67,7 @@ class Stored:
             open_client=lambda: ElexonClient(self.elexon.base_url, RateLimiter(0, self.archive.parent / "limit")),
             source_url=self.elexon.base_url,
             sides=("bid", "offer"),
+            waivers_file=Settings.from_environ().waivers_file,
             now=lambda: REGISTER_BY_NOW,
             run_id="a run",
         )

@@ -16,7 +16,8 @@ import pytest
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.errors import ConfigurationError, PermanentSourceError, TransientSourceError
-from minerecon_dagster.resources.elexon import OUTAGE_AFTER_CALLS, ElexonClient
+from minerecon_dagster.http.outage import OUTAGE_AFTER_CALLS
+from minerecon_dagster.resources.elexon import ElexonClient
 from minerecon_dagster.resources.rate_limit import RateLimiter
 
 DAY = dt.date(2025, 3, 28)
@@ -333,7 +334,7 @@ def test_failures_between_answers_are_no_outage(server, limiter):
 
 
 def test_a_source_that_stays_silent_is_given_up_before_all_attempts(server, limiter, monkeypatch):
-    monkeypatch.setattr("minerecon_dagster.resources.elexon.OUTAGE_AFTER_S", 0.25)
+    monkeypatch.setattr("minerecon_dagster.http.outage.OUTAGE_AFTER_S", 0.25)
     server.usual = slow
     client = ElexonClient(server.url, limiter, threads=2, read_timeout_s=0.1, backoff_base_s=0.02, max_attempts=50)
     errors = list(client.fetch(KEYS[:6], DAY).values())
@@ -343,7 +344,7 @@ def test_a_source_that_stays_silent_is_given_up_before_all_attempts(server, limi
 
 
 def test_a_source_that_asks_for_patience_is_not_down(server, limiter, monkeypatch):
-    monkeypatch.setattr("minerecon_dagster.resources.elexon.OUTAGE_AFTER_S", 0.0)
+    monkeypatch.setattr("minerecon_dagster.http.outage.OUTAGE_AFTER_S", 0.0)
     server.scripts[PATH] = [status(503, Retry_After="1"), status(429), ok]
     assert one(ElexonClient(server.url, limiter, backoff_base_s=0.01)).status == 200
 

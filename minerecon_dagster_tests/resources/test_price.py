@@ -15,6 +15,7 @@ import pytest
 
 from minerecon_dagster.core.answers import is_synthetic
 from minerecon_dagster.core.errors import PermanentSourceError, SchemaDriftError, TransientSourceError
+from minerecon_dagster.http.client import HttpClient
 from minerecon_dagster.resources.price import CoinbaseCandles
 from minerecon_dagster.sample.prices import PriceHandler, PriceServer, candle, reply_to, synthetic_price_gbp
 from minerecon_dagster.sample.server import Reply
@@ -174,12 +175,12 @@ def test_what_may_pass_is_asked_again(server: Server) -> None:
 
 
 def test_a_retry_after_is_waited_for(server: Server) -> None:
-    class Patient(CoinbaseCandles):
-        waits: list[float] = []  # noqa: RUF012
+    waits: list[float] = []
+    wait_s = HttpClient._wait_s
 
-        def _wait_s(self, state: Any) -> float:
-            self.waits.append(super()._wait_s(state))
-            return 0.0
+    def patient(client: HttpClient[Any], state: Any) -> float:
+        waits.append(wait_s(client, state))
+        return 0.0
 
     server.answers.append(lambda _: Reply(429, b"", "text/plain"))
     original = _Handler.end_headers
@@ -190,8 +191,9 @@ def test_a_retry_after_is_waited_for(server: Server) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_Handler, "end_headers", with_retry_after)
-        Patient(server.base_url, backoff_base_s=0.01).fetch(FIRST, LAST)
-    assert Patient.waits == [7.0]
+        patch.setattr(HttpClient, "_wait_s", patient)
+        source(server).fetch(FIRST, LAST)
+    assert waits == [7.0]
 
 
 def test_a_source_that_stays_down_is_one_clear_line(server: Server) -> None:

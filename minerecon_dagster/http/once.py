@@ -1,0 +1,78 @@
+"""One request, in bounded time, of a URL that is a secret as a whole: it is in no message and in no log."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from minerecon_dagster.http.attempt import Failure, Kind, NoAnswerError, attempt, new_session
+
+
+def ask_once(
+    method: str,
+    url: str,
+    body: dict[str, str] | None = None,
+    *,
+    timeouts_s: tuple[float, float],
+    longest_s: float,
+    hide: Callable[[str], str],
+) -> int | Failure:
+    """Make one request, without following redirections and without any credentials.
+
+    Args:
+        method: GET or POST.
+        url: where; a secret.
+        body: sent as JSON.
+        timeouts_s: how long to wait for a connection, and for an answer.
+        longest_s: how long it may take in all, whatever the other side does: its answer may come drop by drop, and a
+            name server not at all.
+        hide: takes secrets out of what urllib3 logs of its requests.
+
+    Returns:
+        The status of the answer, or why there is none, without the URL; nothing is raised.
+    """
+    outcome: queue.SimpleQueue[int | Failure] = queue.SimpleQueue()
+    thread = threading.Thread(
+        target=lambda: outcome.put(_asked(method, url, body, timeouts_s, hide)), name="alert-request", daemon=True
+    )
+    thread.start()
+    try:
+        return outcome.get(timeout=longest_s)
+    except queue.Empty:
+        return Failure(Kind.NO_ANSWER, f"no answer within {longest_s:g} s")
+
+
+def _asked(
+    method: str, url: str, body: dict[str, str] | None, timeouts_s: tuple[float, float], hide: Callable[[str], str]
+) -> int | Failure:
+    with _quiet(hide):
+        try:
+            # The answer's body says nothing that is needed, and may have no end. A file of passwords (netrc) is not
+            # looked into: `auth` is something that adds nothing.
+            options = {"json": body, "auth": lambda request: request, "allow_redirects": False, "stream": True}
+            with new_session() as session, attempt(session, method, url, timeouts_s, **options) as response:
+                return response.status_code
+        except NoAnswerError as error:
+            # Its cause goes no further, and neither does its reason: requests names the path of the URL in both.
+            return Failure(error.failure.kind, error.failure.words)
+        except Exception as error:  # noqa: BLE001 - a traceback of this thread would name the URL
+            return Failure(Kind.OTHER, type(error).__name__)
+
+
+@contextmanager
+def _quiet(hide: Callable[[str], str]) -> Iterator[None]:
+    """Keep the URL out of what urllib3 logs of its requests."""
+    logger = logging.getLogger("urllib3.connectionpool")
+
+    def redacted(record: logging.LogRecord) -> bool:
+        record.msg, record.args = hide(record.getMessage()), ()
+        return True
+
+    logger.addFilter(redacted)
+    try:
+        yield
+    finally:
+        logger.removeFilter(redacted)
