@@ -9,18 +9,19 @@ import dagster as dg
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 
-from minerecon_dagster.core.checks import PROPERTIES
+from minerecon_dagster.checks.properties import PROPERTIES
 from minerecon_dagster.core.mining import MINER_MODELS
+from minerecon_dagster.elexon.datasets import control_totals, of_the_day
+from minerecon_dagster.elexon.datasets.agws import AGWS
+from minerecon_dagster.elexon.datasets.stack import STACK
 from minerecon_dagster.warehouse import tables
 
 OWNERS = ["team:minerecon"]
 _POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 
 PROGRESS = dg.AssetKey("ingestion_progress")
-BOAV = dg.AssetKey("boav_control_totals")
-EBOCF = dg.AssetKey("ebocf_control_totals")
-RECORDS = dg.AssetKey("curtailment_records")
-WIND = dg.AssetKey("wind_generation_data")
+RECORDS = dg.AssetKey(STACK.table.name)
+WIND = dg.AssetKey(AGWS.table.name)
 DIFFICULTY = dg.AssetKey("bitcoin_difficulty")
 DAILY = dg.AssetKey("daily_summaries")
 BITCOIN_DAILY = dg.AssetKey("bitcoin_daily_summaries")
@@ -40,7 +41,9 @@ def calculations(model: str) -> dg.AssetKey:
 
 
 CALCULATIONS: Mapping[dg.AssetKey, str] = {calculations(m.name): m.name for m in MINER_MODELS}
-SETTLEMENT_DAY = (PROGRESS, BOAV, EBOCF, RECORDS, WIND, DIFFICULTY, *CALCULATIONS, DAILY, BITCOIN_DAILY)
+OF_DATASETS: Mapping[str, dg.AssetKey] = {d.name: dg.AssetKey(d.table.name) for d in of_the_day()}
+"""The assets that the datasets of a day are, by their names."""
+SETTLEMENT_DAY = (PROGRESS, *OF_DATASETS.values(), DIFFICULTY, *CALCULATIONS, DAILY, BITCOIN_DAILY)
 """What is made of a settlement day, in the order in which it is."""
 
 
@@ -112,15 +115,16 @@ def settlement_day_specs(partitions: dg.PartitionsDefinition[str]) -> list[dg.As
             tables.ingestion_progress,
             "elexon",
             [],
-            "What Elexon answered for the day: settlement stacks and control totals (BOAV, EBOCF), kept in the raw "
-            "archive as they came, and the latest attempt at every settlement period. Select it to ask Elexon; a day "
-            "that the archive holds final is not asked again unless `force` is set.",
+            "What Elexon answered for the day: settlement stacks and control totals "
+            f"({', '.join(total.report for total in control_totals())}), kept in the raw archive as they came, and the "
+            "latest attempt at every settlement period. Select it to ask Elexon; a day that the archive holds final is "
+            "not asked again unless `force` is set.",
             frozenset({"api", "postgres"}),
         ),
-        daily(BOAV, tables.boav_control_totals, "elexon", [PROGRESS, BM_UNITS]),
-        daily(EBOCF, tables.ebocf_control_totals, "elexon", [PROGRESS, BM_UNITS]),
-        daily(RECORDS, tables.curtailment_records, "curtailment", [PROGRESS, BM_UNITS]),
-        daily(WIND, tables.wind_generation_data, "curtailment", [PROGRESS]),
+        *(
+            daily(OF_DATASETS[d.name], d.table, d.group, [PROGRESS, BM_UNITS] if d.reads_register else [PROGRESS])
+            for d in of_the_day()
+        ),
         daily(DIFFICULTY, tables.bitcoin_difficulty, "bitcoin", [], None, frozenset({"dynamodb", "postgres"})),
         *(
             daily(

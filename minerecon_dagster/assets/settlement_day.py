@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 CHECKS_OF_A_RECALCULATION = frozenset({"calculation", "conservation"})
 """The families that are evaluated where a day's records stay as they are."""
-INGESTED = frozenset({catalog.PROGRESS, catalog.BOAV, catalog.EBOCF, catalog.RECORDS, catalog.WIND, catalog.DAILY})
+INGESTED = frozenset({catalog.PROGRESS, *catalog.OF_DATASETS.values(), catalog.DAILY})
 """What is built from a day's answers: whoever selects one of these has the day ingested."""
 DAYS_PER_RUN = 31
 """A backfill from the UI is cut into runs of at most so many days: a run's start costs more than a day's work."""

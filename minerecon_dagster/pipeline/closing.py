@@ -10,10 +10,11 @@ import datetime as dt
 import logging
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, delete
 
 from minerecon_dagster.core.errors import ConfigurationError, DayFailedError
 from minerecon_dagster.decisions.unavailable import ClosedDays, Unavailable
+from minerecon_dagster.elexon.datasets import of_the_day
 from minerecon_dagster.warehouse.store import day_lock, execute_script, statement
 
 BUSY_AFTER_S = 5.0
@@ -97,11 +98,18 @@ def close_day(connection: Connection, day: dt.date, entry: Unavailable, *, now: 
     """
     if is_closed(connection, day, entry):
         return False
-    execute_script(connection, "day/delete_derived", {"day": day})
+    delete_day(connection, day)
     parameters = {"day": day, "reason": entry.reason, "accepted_by": entry.accepted_by, "now": now}
     execute_script(connection, "decisions/close_day", parameters)
     _log.info("%s: closed, what was stored of it left the tables and stays in the archive: %s", day, entry)
     return True
+
+
+def delete_day(connection: Connection, day: dt.date) -> None:
+    """Delete what the datasets of the day have written of it, and all that is derived from that."""
+    execute_script(connection, "day/delete_derived", {"day": day})
+    for dataset in of_the_day():
+        connection.execute(delete(dataset.table).where(dataset.table.c.settlement_date == day))
 
 
 def is_closed(connection: Connection, day: dt.date, entry: Unavailable | None = None) -> bool:

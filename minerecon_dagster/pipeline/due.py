@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, Engine
 
+from minerecon_dagster.elexon.datasets import of_the_day
 from minerecon_dagster.pipeline.verification import MENDABLE
 from minerecon_dagster.warehouse.migrate import require_current
 from minerecon_dagster.warehouse.store import statement
@@ -41,11 +42,12 @@ def days_to_ingest(engine: Engine, *, first_day: dt.date, today: dt.date) -> lis
     Raises:
         ConfigurationError: the warehouse is not migrated.
     """
+    unseen_as = [d.unseen_as.full_name for d in of_the_day() if d.unseen_as is not None]
     with engine.connect() as connection:
         require_current(connection)
         found = connection.execute(
             statement("schedule/days_to_ingest"),
-            {"first_day": first_day, "today": today, "catch_up_days": CATCH_UP_DAYS},
+            {"first_day": first_day, "today": today, "catch_up_days": CATCH_UP_DAYS, "unseen_as": unseen_as},
         )
         return list(found.scalars())
 

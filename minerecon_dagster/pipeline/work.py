@@ -7,17 +7,17 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from minerecon_dagster.core.answers import is_synthetic
+from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic
 from minerecon_dagster.core.calendar import StackSide, settlement_date
 from minerecon_dagster.core.checks import Result
 from minerecon_dagster.core.errors import (
@@ -28,10 +28,12 @@ from minerecon_dagster.core.errors import (
     MinereconError,
 )
 from minerecon_dagster.core.mining import MINER_MODELS
-from minerecon_dagster.core.register import Register
+from minerecon_dagster.core.register import BmUnit, Register
 from minerecon_dagster.core.states import accepting_first_run
 from minerecon_dagster.decisions.days import NO_DECISIONS, read_day_decisions
 from minerecon_dagster.decisions.unavailable import Unavailable
+from minerecon_dagster.elexon.datasets import of_the_day
+from minerecon_dagster.elexon.datasets.stack import STACK, wind_bids
 from minerecon_dagster.pipeline import checks
 from minerecon_dagster.pipeline.build import (
     ChecksFailedError,
@@ -45,11 +47,9 @@ from minerecon_dagster.pipeline.build import (
     record_rates,
     record_results,
     replace_day,
-    wind_bids,
 )
 from minerecon_dagster.pipeline.checks import Rate
 from minerecon_dagster.pipeline.closing import DayClosedError, close_day, follow
-from minerecon_dagster.pipeline.controls import ControlFigures, boav_figures, ebocf_figures
 from minerecon_dagster.pipeline.fetch import (
     FetchedDay,
     FetchFailedError,
@@ -78,6 +78,26 @@ MODEL_NAMES = tuple(model.name for model in MINER_MODELS)
 
 
 @dataclass(frozen=True)
+class BuiltDay:
+    """A day that was just built, as its datasets report on it.
+
+    Args:
+        reading: what its answers say.
+        answers: these.
+        wind_units: the wind farms in force on the day, by unit id.
+        figures, results: what it holds now, and how its checks went.
+        uncounted: units that may be wind farms, were turned down on the day, and are not counted.
+    """
+
+    reading: DayReading
+    answers: Mapping[AnswerKey, Answer]
+    wind_units: Mapping[str, BmUnit]
+    figures: DayFigures
+    results: Sequence[Result]
+    uncounted: Uncounted
+
+
+@dataclass(frozen=True)
 class DayReport:
     """What was done with a day, and what it holds now."""
 
@@ -92,9 +112,8 @@ class DayReport:
     archive_uri: str | None = None
     brought_something_new: bool = False
     duplicate_count: int = 0
-    uncounted_mwh: dict[str, Decimal] = field(default_factory=dict)
-    boav: ControlFigures | None = None
-    ebocf: ControlFigures | None = None
+    of_datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What the materialization of each dataset says, by its name; empty where the day was not built from answers."""
 
 
 @dataclass(frozen=True)
@@ -386,6 +405,7 @@ class Worker:
                 return build(taken, accept_restatement)
 
         figures, results = self._recording(day, build_or_refuse)
+        built = BuiltDay(found.reading, found.archived.answers, wind_units, figures, results, uncounted)
         return DayReport(
             day=day,
             figures=figures,
@@ -397,10 +417,8 @@ class Worker:
             retry_count=found.retry_count,
             archive_uri=found.archived.uri,
             brought_something_new=found.brought_something_new,
-            duplicate_count=found.reading.duplicate_count,
-            uncounted_mwh={u.bmu_id: u.mwh for u in uncounted.units},
-            boav=boav_figures(found, wind_units),
-            ebocf=ebocf_figures(found, wind_units),
+            duplicate_count=found.reading.of(STACK).duplicate_count,
+            of_datasets={dataset.name: dataset.metadata(built) for dataset in of_the_day()},
         )
 
     def recalculate(

@@ -31,6 +31,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic
 from minerecon_dagster.core.calendar import UTC, day_start, rerun_done_at
 from minerecon_dagster.core.errors import ArchiveError
+from minerecon_dagster.elexon.datasets import parse_key
 
 _MANIFEST = "manifest.json"
 _REGISTER_FOLDER = "register"
@@ -498,9 +499,9 @@ class Archive:
         try:
             for key, answer in found.answers.items():
                 if key.startswith(_SILENT):
-                    silent[AnswerKey.parse(key.removeprefix(_SILENT))] = answer
+                    silent[parse_key(key.removeprefix(_SILENT))] = answer
                 else:
-                    answers[AnswerKey.parse(key)] = answer
+                    answers[parse_key(key)] = answer
         except ValueError as error:
             raise ArchiveError(f"{self._uri(found.name)}: {error}; {_remedy(found.name)}") from None
         return ArchivedDay(

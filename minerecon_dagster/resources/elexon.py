@@ -1,6 +1,6 @@
 """Elexon's Insights API over HTTP: many answers at once, each retried as it deserves, none invented.
 
-No Dagster in here. What an answer means is `core.schema`'s and `core.states`' business; here an answer
+No Dagster in here. What an answer means is its dataset's and `core.states`' business; here an answer
 is bytes with a status, or an error that says what was asked, how often, and what to do.
 """
 
@@ -26,9 +26,9 @@ from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
-from minerecon_dagster.core.calendar import period_starts
 from minerecon_dagster.core.errors import PermanentSourceError, SourceError, TransientSourceError
 from minerecon_dagster.core.schema import REGISTER_PATH
+from minerecon_dagster.elexon.datasets import dataset_of
 from minerecon_dagster.resources.rate_limit import RateLimiter
 
 OUTAGE_AFTER_CALLS = 8
@@ -172,7 +172,7 @@ class ElexonClient:
         Raises:
             ConfigurationError: the rate limit's state file cannot be used.
         """
-        urls = {key: self._base_url + _path(key, day) for key in keys}
+        urls = {key: self._base_url + dataset_of(key).path(key, day) for key in keys}
         got = self._fetch_all(list(urls.values()))
         return {key: got[url] for key, url in urls.items()}
 
@@ -370,20 +370,6 @@ class _Watch:
         with self._lock:
             if self._alive_at < began:
                 self.outage = self.outage or f"no call had an answer in {OUTAGE_AFTER_S:g} s"
-
-
-def _path(key: AnswerKey, day: dt.date) -> str:
-    if key.kind == "stack":
-        return f"/balancing/settlement/stack/all/{key.side}/{day}/{key.period}"
-    if key.kind == "boav":
-        return f"/balancing/settlement/acceptance/volumes/all/{key.side}/{day}"
-    if key.kind == "cashflows":
-        return f"/balancing/settlement/indicative/cashflows/all/{key.side}/{day}"
-    # Filtered by start time, both ends included, so that the London day is met in summer too.
-    starts = period_starts(day)
-    return (
-        f"/generation/actual/per-type/wind-and-solar?from={starts[0]:%Y-%m-%dT%H:%MZ}&to={starts[-1]:%Y-%m-%dT%H:%MZ}"
-    )
 
 
 def _new_session() -> requests.Session:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from minerecon_dagster.core.units import unit_of
+from minerecon_dagster.elexon.datasets import DATASETS
+from minerecon_dagster.elexon.datasets.stack import STACK
 from minerecon_dagster.warehouse.store import statement
 
-STACK = "Elexon's settlement stack (ISPSTACK)"
 DERIVED = "derived from the records"
 OURS = "this project's own record"
 SOURCES: Mapping[str, str] = {
@@ -25,12 +26,9 @@ SOURCES: Mapping[str, str] = {
     "minerecon.bitcoin_yearly_summaries": "derived from bitcoin_daily_summaries",
     "minerecon.block_subsidies": "the list in core/mining.py",
     "minerecon.bm_units": "Elexon's register of BM units",
-    "minerecon.boav_control_totals": "Elexon's accepted volumes (BOAV)",
     "minerecon.calculation_reconciliation": OURS,
-    "minerecon.curtailment_records": STACK,
     "minerecon.daily_summaries": "derived from curtailment_records and wind_generation_data",
     "minerecon.day_locks": OURS,
-    "minerecon.ebocf_control_totals": "Elexon's indicative cashflows (EBOCF)",
     "minerecon.historical_bitcoin_calculations": "derived from curtailment_records and bitcoin_difficulty",
     "minerecon.ingestion_progress": OURS,
     "minerecon.miner_models": "the list in core/mining.py",
@@ -43,12 +41,12 @@ SOURCES: Mapping[str, str] = {
     "minerecon.restatements": OURS,
     "minerecon.unanswered_days": OURS,
     "minerecon.unavailable_days": "the reviewed file decisions/waivers.toml",
-    "minerecon.uncounted_units": STACK,
+    "minerecon.uncounted_units": STACK.source,
     "minerecon.unit_daily_summaries": DERIVED,
     "minerecon.verifications": OURS,
     "minerecon.wind_farm_exceptions": "the reviewed file decisions/wind_farms.toml",
-    "minerecon.wind_generation_data": "Elexon's wind output (AGWS)",
     "minerecon.yearly_summaries": "derived from daily_summaries",
+    **{dataset.table.fullname: dataset.source for dataset in DATASETS},
 }
 """Where the rows of a table are from; a view's are from the tables that it reads."""
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, text
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.core.units import UNITS, has_number, unit_of
 from minerecon_dagster.definitions import build_defs
+from minerecon_dagster.elexon import datasets  # noqa: F401 - their tables are in the metadata
 from minerecon_dagster.warehouse.dictionary import SOURCES, Entry, as_markdown, read_dictionary
 from minerecon_dagster.warehouse.store import act_as_owner
 from minerecon_dagster.warehouse.tables import metadata
