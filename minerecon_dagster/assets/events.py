@@ -26,8 +26,10 @@ from minerecon_dagster.core.checks import (
 from minerecon_dagster.core.statuses import UNAVAILABLE
 from minerecon_dagster.decisions.days import read_day_decisions
 from minerecon_dagster.decisions.unavailable import Unavailable
+from minerecon_dagster.elexon.datasets import later
 from minerecon_dagster.elexon.datasets.base import GBP_DIGITS, MWH_DIGITS, rounded
 from minerecon_dagster.pipeline.closing import follow
+from minerecon_dagster.pipeline.later import LaterReport
 from minerecon_dagster.pipeline.work import DayReport
 from minerecon_dagster.settings import Settings
 
@@ -87,13 +89,22 @@ def log_day(context: RunContext, report: DayReport) -> None:
     log_checks(context, report.day, report.results)
 
 
+def log_later(context: RunContext, report: LaterReport) -> None:
+    """Log what became of a dataset that comes later: that it is not there is said too, and is no failure of the day."""
+    metadata = {k: _shown(value) for k, value in report.metadata.items()}
+    context.log_event(
+        dg.AssetMaterialization(catalog.key_of(report.dataset), partition=report.day.isoformat(), metadata=metadata)
+    )
+    log_checks(context, report.day, report.results)
+
+
 def log_closed(context: RunContext, days: Iterable[tuple[date, Unavailable]]) -> None:
     """Log of days that a person has closed that nothing of them is to be had: their months and years follow that.
 
     No check is evaluated of such a day: there is nothing to look at.
     """
     for day, entry in days:
-        for key in catalog.SETTLEMENT_DAY:
+        for key in (*catalog.SETTLEMENT_DAY, *(catalog.key_of(dataset) for dataset in later())):
             metadata = {"state": UNAVAILABLE, "reason": entry.reason, "accepted_by": entry.accepted_by}
             context.log_event(dg.AssetMaterialization(key, partition=day.isoformat(), metadata=metadata))
 
@@ -139,19 +150,20 @@ def log_checks(context: RunContext, day: date, results: Sequence[Result]) -> Non
     that stops the day from being published.
     """
     by_family = sorted(results, key=lambda r: r.checked.family)
-    targets = {key: _target(context, key, day) for key in {catalog.CHECKED_ASSET[r.checked.family] for r in results}}
+    checked = catalog.checked_assets()
+    targets = {key: _target(context, key, day) for key in {checked[r.checked.family] for r in results}}
     for family, group in groupby(by_family, key=lambda r: r.checked.family):
         of_family = list(group)
         passed, severe = all(r.passed for r in of_family), any(r.blocks for r in of_family)
         metadata = check_metadata(of_family)
         evaluation = dg.AssetCheckEvaluation(
-            asset_key=catalog.CHECKED_ASSET[family],
+            asset_key=checked[family],
             check_name=family,
             passed=passed,
             severity=dg.AssetCheckSeverity.ERROR if passed or severe else dg.AssetCheckSeverity.WARN,
             blocking=passed or severe,
             partition=day.isoformat(),
-            target_materialization_data=targets[catalog.CHECKED_ASSET[family]],
+            target_materialization_data=targets[checked[family]],
             metadata=metadata,
             description=metadata["problem"],
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from minerecon_dagster.checks import control_totals
 from minerecon_dagster.core import checks
 from minerecon_dagster.core.checks import Property
-from minerecon_dagster.elexon.datasets import DATASETS, required_control_totals
+from minerecon_dagster.elexon.datasets import DATASETS, later, required_control_totals
 
 
 def collected() -> tuple[Property, ...]:
@@ -27,8 +27,12 @@ NEED_CONTROL_TOTAL = frozenset(
 )
 """What compares with a control total that a person may do without: of a day that is built so it cannot look."""
 
-DAY_PROPERTIES = tuple(p for p in PROPERTIES if p.scope == "day" and p.family != checks.SOURCE_UNCHANGED.family)
-"""What is evaluated of every stored day; drift is not, since it needs Elexon's answers of now."""
+_OF_LATER = frozenset(p for dataset in later() for p in dataset.properties)
+DAY_PROPERTIES = tuple(
+    p for p in PROPERTIES if p.scope == "day" and p.family != checks.SOURCE_UNCHANGED.family and p not in _OF_LATER
+)
+"""What is evaluated of every stored day. Drift is not, since it needs Elexon's answers of now; and what comes later is
+evaluated when it comes."""
 
 
 def table() -> str:

@@ -18,16 +18,19 @@ class AnswerKey:
         kind: the name of the dataset (`elexon.datasets`).
         side: of an answer that is of one side of the settlement stack.
         period: settlement period, counted from 1, of an answer that is of one; 0 of one that is of the whole day.
+        run: which run of Elexon's, of a dataset that is published again by later ones.
     """
 
     kind: str
     side: StackSide | None = None
     period: int = 0
+    run: str = ""
 
     def __str__(self) -> str:
-        """As in ``stack/bid/07`` and ``boav/offer``: also the member's name in an archive object."""
+        """As in ``stack/bid/07``, ``boav/offer`` and ``agws``: also the member's name in an archive object."""
         side = f"/{self.side}" if self.side else ""
-        return self.kind + side + (f"/{self.period:02d}" if self.period else "")
+        run = f"/{self.run}" if self.run else ""
+        return self.kind + side + (f"/{self.period:02d}" if self.period else "") + run
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from minerecon_dagster.elexon.datasets import (
     of_the_day,
     required_control_totals,
 )
-from minerecon_dagster.elexon.datasets.base import Came, Dataset, Said, SaidT
+from minerecon_dagster.elexon.datasets.base import Came, DayDataset, Said, SaidT
 from minerecon_dagster.elexon.datasets.control_total import ControlTotal
 from minerecon_dagster.elexon.datasets.stack import STACK, StackRow
 
@@ -65,7 +65,7 @@ class DayReading:
     confirmed: tuple[Slot, ...]
     made_at: Mapping[Slot, dt.datetime | None]
 
-    def of(self, dataset: Dataset[SaidT]) -> SaidT:
+    def of(self, dataset: DayDataset[SaidT]) -> SaidT:
         """What a dataset says of the day."""
         return dataset.of(self.said)
 

@@ -59,6 +59,7 @@ from minerecon_dagster.pipeline.fetch import (
     says_otherwise,
 )
 from minerecon_dagster.pipeline.interpret import DayReading
+from minerecon_dagster.pipeline.later import Later, LaterReport
 from minerecon_dagster.pipeline.register import RegisterReport, load_register, rebuild_register, record_register
 from minerecon_dagster.pipeline.uncounted import Uncounted, find_uncounted, store_uncounted
 from minerecon_dagster.settings import Settings
@@ -317,6 +318,19 @@ class Worker:
                 self._record(day, failure.results)
                 raise
             return _Fetched(found, time.perf_counter() - started, stack.pop_all())
+
+    def later(self, day: dt.date, *, fetch: bool) -> Iterator[LaterReport]:
+        """What comes days after a day and is due of it, or, without fetching, is held; no day fails by it."""
+        if self.closed(day) is not None or not self._is_stored(day):
+            return
+        beside = Later(
+            engine=self._engine, archive=self._archive, open_client=self._client, now=self._now, run_id=self._run_id
+        )
+        yield from beside.of(day, self._register.wind_units(day), ask=fetch)
+
+    def _is_stored(self, day: dt.date) -> bool:
+        with self._engine.connect() as connection:
+            return connection.execute(statement("checks/stored_coverage"), {"day": day}).one_or_none() is not None
 
     def closed(self, day: dt.date) -> Unavailable | None:
         """The entry by which a person has closed a day; None where it is open."""

@@ -172,7 +172,11 @@ class ElexonClient:
         Raises:
             ConfigurationError: the rate limit's state file cannot be used.
         """
-        urls = {key: self._base_url + dataset_of(key).path(key, day) for key in keys}
+        return self.ask({key: dataset_of(key).path(key, day) for key in keys})
+
+    def ask(self, paths: Mapping[AnswerKey, str]) -> dict[AnswerKey, Answer | SourceError]:
+        """Ask for several answers at once, each by its path and query; `fetch` says what is returned and raised."""
+        urls = {key: self._base_url + path for key, path in paths.items()}
         got = self._fetch_all(list(urls.values()))
         return {key: got[url] for key, url in urls.items()}
 

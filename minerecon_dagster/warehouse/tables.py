@@ -481,6 +481,29 @@ unanswered_days = Table(
     comment="Days that are over and that nothing but Elexon's silence keeps from being final or known.",
 )
 
+later_answers = Table(
+    "later_answers",
+    metadata,
+    Column("dataset", Text, nullable=False, comment="Dataset that comes days after its settlement day."),
+    settlement_date(),
+    Column("run", Text, nullable=False, comment="Run of Elexon's that published it; empty where there is but one."),
+    Column("is_there", Boolean, nullable=False, comment="Whether it came and is in the dataset's table."),
+    Column("reason", Text, comment="Why it is not there; NULL where it is."),
+    Column("first_asked_at", Instant, nullable=False, comment="When it was first asked for."),
+    Column("last_asked_at", Instant, nullable=False, comment="When it was last asked for."),
+    Column(
+        "asked_count",
+        Integer,
+        nullable=False,
+        comment="On how many days (London) it was asked for: while it is not there it is asked for again after 1, 2, 4, 8 "
+        "and 16 days, then monthly, and not for ever.",
+    ),
+    Column("archive_uri", Text, comment="The archive object that holds it; NULL where none does."),
+    PrimaryKeyConstraint("dataset", "settlement_date", "run"),
+    CheckConstraint("asked_count > 0 AND first_asked_at <= last_asked_at", name="asked"),
+    comment="What was asked for of datasets that come days after their settlement day, and what became of it.",
+)
+
 reconciliation_results = Table(
     "reconciliation_results",
     metadata,

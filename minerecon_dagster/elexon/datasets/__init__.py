@@ -11,24 +11,30 @@ from typing import Any
 from minerecon_dagster.core.answers import AnswerKey
 from minerecon_dagster.core.calendar import STACK_SIDES
 from minerecon_dagster.elexon.datasets.agws import AGWS
-from minerecon_dagster.elexon.datasets.base import Dataset
+from minerecon_dagster.elexon.datasets.base import Dataset, DayDataset
 from minerecon_dagster.elexon.datasets.boav import BOAV
 from minerecon_dagster.elexon.datasets.cashflows import CASHFLOWS
 from minerecon_dagster.elexon.datasets.control_total import ControlTotal
+from minerecon_dagster.elexon.datasets.later import LaterDataset
 from minerecon_dagster.elexon.datasets.stack import STACK
 
-DATASETS: list[Dataset[Any]] = [STACK, BOAV, CASHFLOWS, AGWS]
+DATASETS: list[Dataset] = [STACK, BOAV, CASHFLOWS, AGWS]
 """In the order in which they are asked for."""
 
 
-def of_the_day() -> list[Dataset[Any]]:
+def of_the_day() -> list[DayDataset[Any]]:
     """Those that come with the day, and that it is built from."""
-    return DATASETS
+    return [dataset for dataset in DATASETS if isinstance(dataset, DayDataset)]
 
 
-def dataset_of(key: AnswerKey) -> Dataset[Any]:
-    """The dataset that an answer is of."""
-    return next(dataset for dataset in DATASETS if dataset.name == key.kind)
+def later() -> list[LaterDataset]:
+    """Those that come days after, and write their own tables alone."""
+    return [dataset for dataset in DATASETS if isinstance(dataset, LaterDataset)]
+
+
+def dataset_of(key: AnswerKey) -> DayDataset[Any]:
+    """The dataset of the day that an answer is of."""
+    return next(dataset for dataset in of_the_day() if dataset.name == key.kind)
 
 
 def control_totals() -> list[ControlTotal[Any]]:
@@ -45,7 +51,11 @@ def parse_key(text: str) -> AnswerKey:
     """The inverse of ``str`` of a key. Raises ValueError where ``text`` is no key of a dataset."""
     name, *parts = text.split("/")
     dataset = next((dataset for dataset in DATASETS if dataset.name == name), None)
-    if dataset is not None and len(parts) == dataset.has_side + dataset.has_period:
+    if isinstance(dataset, LaterDataset):
+        run = next((run for run in dataset.runs if [run.name] == (parts or [""])), None)
+        if run is not None:
+            return dataset.key(run)
+    elif isinstance(dataset, DayDataset) and len(parts) == dataset.has_side + dataset.has_period:
         side = next((s for s in STACK_SIDES if s == parts[0]), None) if dataset.has_side else None
         period = parts[-1] if dataset.has_period else "0"
         if (side is not None) == dataset.has_side and period.isdigit():

@@ -19,7 +19,7 @@ from minerecon_dagster.core.errors import SchemaDriftError
 from minerecon_dagster.core.exact import EXACT
 from minerecon_dagster.core.schema import NUMBERS, Instant, Int32, Shape, decimal_of, parse_rows
 from minerecon_dagster.core.states import spans
-from minerecon_dagster.elexon.datasets.base import MWH_DIGITS, Came, Dataset, Said, rounded
+from minerecon_dagster.elexon.datasets.base import MWH_DIGITS, Came, DayDataset, Said, rounded
 from minerecon_dagster.warehouse.tables import metadata, period_range, settlement_period
 
 if TYPE_CHECKING:  # these go through the datasets, and are only named here
@@ -159,7 +159,7 @@ class WindSaid(Said):
         }
 
 
-class Agws(Dataset[WindSaid]):
+class Agws(DayDataset[WindSaid]):
     """The wind output: one answer for the whole day, without sides."""
 
     name = "agws"

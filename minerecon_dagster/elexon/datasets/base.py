@@ -1,6 +1,7 @@
 """What a dataset of a settlement day is: everything that is to be known of one, in one place.
 
-A dataset is a module beside this one, and stands in the list of ``__init__``. Whatever fetches, reads, builds, deletes,
+A dataset is a module beside this one, and stands in the list of ``__init__``: a `DayDataset` comes with its day, a
+`later.LaterDataset` days after it. Whatever fetches, reads, builds, deletes,
 compares, catalogues or serves settlement days goes through that list and names none of them.
 """
 
@@ -90,38 +91,55 @@ class Said:
 SaidT = TypeVar("SaidT", bound=Said)
 
 
-class Dataset(ABC, Generic[SaidT]):
+class Dataset(ABC):
     """A dataset of Elexon's that is asked for of every settlement day.
 
     Attributes:
         name: in the keys of its answers and so in the archive: never changed.
         report: Elexon's name for it, as messages and tables have it.
         source: where its rows are from, for the data dictionary.
-        is_required: whether the day fails without it; else it is built all the same, and a check warns.
         is_bare: whether an answer is the list of rows itself.
-        has_side, has_period: whether an answer is of one side of the stack, and of one settlement period.
-        held_stands_in: whether what is held of an answer counts where asking for it again has failed.
-        table: where its rows go.
-        columns: those that `rows` gives, in their order.
+        table: where its rows go; it has a ``settlement_date``.
+        columns: those that its rows have, in their order.
         group: of its asset.
         reads_register: whether its rows depend on the register of BM units.
         properties: what must hold of it, in the order in which the documentation has them.
-        unseen_as: the property that has looked at nothing where an answer did not come: such a day is asked again.
     """
 
     name: ClassVar[str]
     report: ClassVar[str]
     source: ClassVar[str]
-    is_required: ClassVar[bool] = False
     is_bare: ClassVar[bool] = False
-    has_side: ClassVar[bool] = False
-    has_period: ClassVar[bool] = False
-    held_stands_in: ClassVar[bool] = True
     table: ClassVar[Table]
     columns: ClassVar[Sequence[str]]
     group: ClassVar[str] = "elexon"
     reads_register: ClassVar[bool] = True
     properties: ClassVar[Sequence[Property]] = ()
+
+    @abstractmethod
+    def sample(self, world: SampleWorld, asked: Asked) -> list[dict[str, Any]] | None:
+        """The rows with which the sample's server answers; None where another dataset is asked for."""
+
+    def insert(self, many: PostgresCursor, rows: Iterable[tuple[object, ...]]) -> None:
+        """Write rows; what was stored in their place is deleted before."""
+        statement = f"INSERT INTO {self.table.fullname} ({', '.join(self.columns)}) VALUES %s"  # noqa: S608 - our own
+        execute_values(many, statement, list(rows), page_size=1000)
+
+
+class DayDataset(Dataset, Generic[SaidT]):
+    """One that comes with the day, and that the day is built from; a newer answer replaces the one before.
+
+    Attributes:
+        is_required: whether the day fails without it; else it is built all the same, and a check warns.
+        has_side, has_period: whether an answer is of one side of the stack, and of one settlement period.
+        held_stands_in: whether what is held of an answer counts where asking for it again has failed.
+        unseen_as: the property that has looked at nothing where an answer did not come: such a day is asked again.
+    """
+
+    is_required: ClassVar[bool] = False
+    has_side: ClassVar[bool] = False
+    has_period: ClassVar[bool] = False
+    held_stands_in: ClassVar[bool] = True
     unseen_as: ClassVar[Property | None] = None
 
     @abstractmethod
@@ -131,10 +149,6 @@ class Dataset(ABC, Generic[SaidT]):
     @abstractmethod
     def path(self, key: AnswerKey, day: dt.date) -> str:
         """Path and query of a question, below the base URL."""
-
-    @abstractmethod
-    def sample(self, world: SampleWorld, asked: Asked) -> list[dict[str, Any]] | None:
-        """The rows with which the sample's server answers; None where another dataset is asked for."""
 
     @abstractmethod
     def read(self, came: Came) -> SaidT:
@@ -180,8 +194,7 @@ class Dataset(ABC, Generic[SaidT]):
         self, many: PostgresCursor, reading: DayReading, bids: Sequence[Bid], wind_units: Mapping[str, BmUnit]
     ) -> None:
         """Write its rows; what was stored of the day is deleted before."""
-        insert = f"INSERT INTO {self.table.fullname} ({', '.join(self.columns)}) VALUES %s"  # noqa: S608 - our own names
-        execute_values(many, insert, list(self.rows(reading, bids, wind_units)), page_size=1000)
+        self.insert(many, self.rows(reading, bids, wind_units))
 
     @abstractmethod
     def metadata(self, built: BuiltDay) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from minerecon_dagster.core.calendar import STACK_SIDES, StackSide
 from minerecon_dagster.core.errors import MinereconError, SchemaDriftError
 from minerecon_dagster.core.exact import EXACT
 from minerecon_dagster.core.schema import Instant, Int32, Shape, parse_rows
-from minerecon_dagster.elexon.datasets.base import Came, Dataset, Said, rounded
+from minerecon_dagster.elexon.datasets.base import Came, DayDataset, Said, rounded
 
 if TYPE_CHECKING:  # these go through the datasets, and are only named here
     from minerecon_dagster.core.register import BmUnit
@@ -111,7 +111,7 @@ class SaidBySide(Said, Generic[Row]):
         return replace(self, rows={**self.rows, side: [*self.rows.get(side, ()), *kept]}, errors=errors)
 
 
-class ControlTotal(Dataset[SaidBySide[Row]], Generic[Row]):
+class ControlTotal(DayDataset[SaidBySide[Row]], Generic[Row]):
     """A control total: a whole-day answer for each side of the stack.
 
     Attributes:

@@ -45,7 +45,7 @@ from minerecon_dagster.core.schema import (
     Instant as ElexonInstant,
 )
 from minerecon_dagster.core.states import Slot
-from minerecon_dagster.elexon.datasets.base import GBP_DIGITS, MWH_DIGITS, Came, Dataset, Said, rounded
+from minerecon_dagster.elexon.datasets.base import GBP_DIGITS, MWH_DIGITS, Came, DayDataset, Said, rounded
 from minerecon_dagster.warehouse.tables import (
     Instant,
     metadata,
@@ -240,7 +240,7 @@ class StackSaid(Said):
         return 0  # each of its answers is looked at by itself
 
 
-class Stack(Dataset[StackSaid]):
+class Stack(DayDataset[StackSaid]):
     """The settlement stack: an answer for each period and side."""
 
     name = "stack"
