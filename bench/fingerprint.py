@@ -42,6 +42,7 @@ LEFT_OUT_COLUMNS: Mapping[str, str] = {
     "run_id": "a number that is drawn",
     "source": "an address with a port",
     "source_table": "an address",
+    "summed_days": "a hash of when the days were built",
     "valid_from": "when the register was fetched",
     "valid_to": "when the register was fetched",
 }

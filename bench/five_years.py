@@ -18,7 +18,7 @@ from psycopg2.extensions import cursor as PostgresCursor  # noqa: N812 - a class
 from psycopg2.extras import execute_values
 from sqlalchemy import Engine, text
 
-from minerecon_dagster.core.checks import DAY_PROPERTIES
+from minerecon_dagster.checks.properties import DAY_PROPERTIES
 from minerecon_dagster.core.mining import FORMULA_VERSION
 from minerecon_dagster.pipeline.rollups import roll_up_months, roll_up_years
 from minerecon_dagster.settings import Settings

@@ -9,18 +9,20 @@ import dagster as dg
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 
-from minerecon_dagster.core.checks import PROPERTIES
+from minerecon_dagster.checks.properties import collected
 from minerecon_dagster.core.mining import MINER_MODELS
+from minerecon_dagster.elexon.datasets import DATASETS, control_totals, later, of_the_day
+from minerecon_dagster.elexon.datasets.agws import AGWS
+from minerecon_dagster.elexon.datasets.base import Dataset
+from minerecon_dagster.elexon.datasets.stack import STACK
 from minerecon_dagster.warehouse import sums, tables
 
 OWNERS = ["team:minerecon"]
 _POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 
 PROGRESS = dg.AssetKey("ingestion_progress")
-BOAV = dg.AssetKey("boav_control_totals")
-EBOCF = dg.AssetKey("ebocf_control_totals")
-RECORDS = dg.AssetKey("curtailment_records")
-WIND = dg.AssetKey("wind_generation_data")
+RECORDS = dg.AssetKey(STACK.table.name)
+WIND = dg.AssetKey(AGWS.table.name)
 DIFFICULTY = dg.AssetKey("bitcoin_difficulty")
 DAILY = dg.AssetKey("daily_summaries")
 BITCOIN_DAILY = dg.AssetKey("bitcoin_daily_summaries")
@@ -39,8 +41,17 @@ def calculations(model: str) -> dg.AssetKey:
     return dg.AssetKey(["historical_bitcoin_calculations", model])
 
 
+def key_of(dataset: Dataset) -> dg.AssetKey:
+    """The asset that a dataset is: its table."""
+    return dg.AssetKey(dataset.table.name)
+
+
 CALCULATIONS: Mapping[dg.AssetKey, str] = {calculations(m.name): m.name for m in MINER_MODELS}
-SETTLEMENT_DAY = (PROGRESS, BOAV, EBOCF, RECORDS, WIND, DIFFICULTY, *CALCULATIONS, DAILY, BITCOIN_DAILY)
+OF_DATASETS: Mapping[str, dg.AssetKey] = {d.name: key_of(d) for d in of_the_day()}
+"""The assets that the datasets of a day are, by their names."""
+
+
+SETTLEMENT_DAY = (PROGRESS, *OF_DATASETS.values(), DIFFICULTY, *CALCULATIONS, DAILY, BITCOIN_DAILY)
 """What is made of a settlement day, in the order in which it is."""
 
 
@@ -112,15 +123,16 @@ def settlement_day_specs(partitions: dg.PartitionsDefinition[str]) -> list[dg.As
             tables.ingestion_progress,
             "elexon",
             [],
-            "What Elexon answered for the day: settlement stacks and control totals (BOAV, EBOCF), kept in the raw "
-            "archive as they came, and the latest attempt at every settlement period. Select it to ask Elexon; a day "
-            "that the archive holds final is not asked again unless `force` is set.",
+            "What Elexon answered for the day: settlement stacks and control totals "
+            f"({', '.join(total.report for total in control_totals())}), kept in the raw archive as they came, and the "
+            "latest attempt at every settlement period. Select it to ask Elexon; a day that the archive holds final is "
+            "not asked again unless `force` is set.",
             frozenset({"api", "postgres"}),
         ),
-        daily(BOAV, tables.boav_control_totals, "elexon", [PROGRESS, BM_UNITS]),
-        daily(EBOCF, tables.ebocf_control_totals, "elexon", [PROGRESS, BM_UNITS]),
-        daily(RECORDS, tables.curtailment_records, "curtailment", [PROGRESS, BM_UNITS]),
-        daily(WIND, tables.wind_generation_data, "curtailment", [PROGRESS]),
+        *(
+            daily(OF_DATASETS[d.name], d.table, d.group, [PROGRESS, BM_UNITS] if d.reads_register else [PROGRESS])
+            for d in of_the_day()
+        ),
         daily(DIFFICULTY, tables.bitcoin_difficulty, "bitcoin", [], None, frozenset({"dynamodb", "postgres"})),
         *(
             daily(
@@ -135,6 +147,7 @@ def settlement_day_specs(partitions: dg.PartitionsDefinition[str]) -> list[dg.As
         ),
         daily(DAILY, tables.daily_summaries, "summaries", [RECORDS, WIND]),
         daily(BITCOIN_DAILY, tables.bitcoin_daily_summaries, "summaries", [DAILY, *CALCULATIONS]),
+        *(daily(key_of(d), d.table, d.group, [PROGRESS, BM_UNITS]) for d in later()),
     ]
 
 
@@ -227,6 +240,12 @@ CHECKED_ASSET: Mapping[str, dg.AssetKey] = {
 """The asset on which each family of checks of a settlement day is shown."""
 
 
+def checked_assets() -> dict[str, dg.AssetKey]:
+    """`CHECKED_ASSET`, and the families that a dataset brings: they are shown on its own asset."""
+    own = {p.family: key_of(dataset) for dataset in DATASETS for p in dataset.properties}
+    return {**own, **CHECKED_ASSET}
+
+
 _AT = {"ERROR": "the day is not published", "WARN": "a person should look"}
 
 
@@ -238,8 +257,8 @@ def check_specs(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetCheckS
     # Dagster calls partitioned checks a preview: the pinned version is tested with them, an operator need not read it.
     warnings.filterwarnings("ignore", category=dg.PreviewWarning)
     specs = []
-    for family, asset in CHECKED_ASSET.items():
-        properties = [p for p in PROPERTIES if p.family == family and p.scope == "day"]
+    for family, asset in checked_assets().items():
+        properties = [p for p in collected() if p.family == family and p.scope == "day"]
         specs.append(
             dg.AssetCheckSpec(
                 family,

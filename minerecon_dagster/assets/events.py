@@ -6,7 +6,6 @@ ends: then each day has its own status, whatever becomes of the others.
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
@@ -22,21 +21,22 @@ from minerecon_dagster.core.checks import (
     DIFFICULTY_KNOWN,
     PERIODS_PRESENT,
     ROWS_OF_THE_RERUN,
-    WIND_OUTPUT_ABOVE_ZERO,
-    WIND_OUTPUT_KNOWN,
     Result,
 )
 from minerecon_dagster.core.repairs import all_of
 from minerecon_dagster.core.statuses import UNAVAILABLE
 from minerecon_dagster.decisions.days import read_day_decisions
 from minerecon_dagster.decisions.unavailable import Unavailable
+from minerecon_dagster.elexon.datasets import later
+from minerecon_dagster.elexon.datasets.base import GBP_DIGITS, MWH_DIGITS, rounded
 from minerecon_dagster.pipeline.closing import follow
+from minerecon_dagster.pipeline.later import LaterReport
 from minerecon_dagster.pipeline.work import DayReport
 from minerecon_dagster.settings import Settings
 
 RunContext = dg.AssetExecutionContext | dg.OpExecutionContext
 
-_MWH_DIGITS, _GBP_DIGITS, _BTC_DIGITS = 3, 2, 8
+_BTC_DIGITS = 8
 
 
 def periods_of(report: DayReport) -> str:
@@ -66,34 +66,36 @@ def log_day(context: RunContext, report: DayReport) -> None:
             new_archive_object=report.brought_something_new,
             duplicate_rows_dropped=report.duplicate_count,
         )
-        _materialize_controls(context, report)
-        _materialize(
-            context,
-            catalog.RECORDS,
-            report,
-            rows=f.record_count,
-            so_flagged_rows=f.so_record_count,
-            all_bids_mwh=_rounded(f.all_bids_mwh, _MWH_DIGITS),
-            all_bids_payment_gbp=_rounded(f.all_bids_payment_gbp, _GBP_DIGITS),
-            uncounted_units_mwh={u: _rounded(mwh, _MWH_DIGITS) for u, mwh in report.uncounted_mwh.items()},
-        )
-        _materialize(context, catalog.WIND, report, **_wind_output(report))
+        for name, key in catalog.OF_DATASETS.items():
+            # One of which nothing is known is logged too: a backfill is told as failed for every asset of a day that
+            # has no materialization.
+            said = {k: _shown(value) for k, value in report.of_datasets[name].items()}
+            _materialize(context, key, report, **said)
     difficulty = next((r.actual for r in report.results if r.checked is DIFFICULTY_KNOWN), None)
     _materialize(context, catalog.DIFFICULTY, report, difficulty=difficulty)
     for key, model in catalog.CALCULATIONS.items():
         if model in report.models:
-            _materialize(context, key, report, mined_btc=_rounded(f.mined_btc[model], _BTC_DIGITS))
+            _materialize(context, key, report, mined_btc=rounded(f.mined_btc[model], _BTC_DIGITS))
     if whole:
         _materialize(
             context,
             catalog.DAILY,
             report,
-            curtailed_mwh=_rounded(f.curtailed_mwh, _MWH_DIGITS),
-            payment_gbp=_rounded(f.payment_gbp, _GBP_DIGITS),
+            curtailed_mwh=rounded(f.curtailed_mwh, MWH_DIGITS),
+            payment_gbp=rounded(f.payment_gbp, GBP_DIGITS),
             state=f.state,
         )
-    bitcoin = {f"{model}_btc": _rounded(btc, _BTC_DIGITS) for model, btc in f.mined_btc.items()}
+    bitcoin = {f"{model}_btc": rounded(btc, _BTC_DIGITS) for model, btc in f.mined_btc.items()}
     _materialize(context, catalog.BITCOIN_DAILY, report, **bitcoin)
+    log_checks(context, report.day, report.results)
+
+
+def log_later(context: RunContext, report: LaterReport) -> None:
+    """Log what became of a dataset that comes later: that it is not there is said too, and is no failure of the day."""
+    metadata = {k: _shown(value) for k, value in report.metadata.items()}
+    context.log_event(
+        dg.AssetMaterialization(catalog.key_of(report.dataset), partition=report.day.isoformat(), metadata=metadata)
+    )
     log_checks(context, report.day, report.results)
 
 
@@ -103,7 +105,7 @@ def log_closed(context: RunContext, days: Iterable[tuple[date, Unavailable]]) ->
     No check is evaluated of such a day: there is nothing to look at.
     """
     for day, entry in days:
-        for key in catalog.SETTLEMENT_DAY:
+        for key in (*catalog.SETTLEMENT_DAY, *(catalog.key_of(dataset) for dataset in later())):
             metadata = {"state": UNAVAILABLE, "reason": entry.reason, "accepted_by": entry.accepted_by}
             context.log_event(dg.AssetMaterialization(key, partition=day.isoformat(), metadata=metadata))
 
@@ -118,9 +120,8 @@ def follow_decisions(context: RunContext, engine: Engine, now: datetime) -> None
     log_closed(context, follow(engine, decisions.closed, now=now).closed)
 
 
-def _rounded(exact: Decimal, digits: int) -> float:
-    """A figure to be read and plotted; the exact one is in the table."""
-    return float(round(exact, digits))
+def _shown(value: Any) -> Any:
+    return dg.MetadataValue.timestamp(value) if isinstance(value, datetime) else value
 
 
 def _materialize(context: RunContext, key: dg.AssetKey, report: DayReport, **metadata: Any) -> None:
@@ -128,38 +129,6 @@ def _materialize(context: RunContext, key: dg.AssetKey, report: DayReport, **met
         metadata["synthetic"] = True
     metadata |= catalog.lineage_of(key)
     context.log_event(dg.AssetMaterialization(key, partition=report.day.isoformat(), metadata=metadata))
-
-
-def _materialize_controls(context: RunContext, report: DayReport) -> None:
-    """Log the control totals with their sums by side, and why a side is missing.
-
-    One of which neither side is known is logged too: it is optional, and a backfill is told as failed for every
-    asset of a day that has no materialization.
-    """
-    for key, figures, unit, digits in (
-        (catalog.BOAV, report.boav, "mwh", _MWH_DIGITS),
-        (catalog.EBOCF, report.ebocf, "gbp", _GBP_DIGITS),
-    ):
-        if figures is None:
-            _materialize(context, key, report, missing="it was not looked at")
-            continue
-        missing = {f"{side}_missing": why for side, why in figures.missing.items()}
-        if figures.fetched_at is None:
-            _materialize(context, key, report, missing="; ".join(map(str, figures.missing.values())), **missing)
-            continue
-        sums = {f"{side}_{unit}": _rounded(total, digits) for side, total in figures.totals.items()}
-        fetched_at = dg.MetadataValue.timestamp(figures.fetched_at)
-        _materialize(context, key, report, units=figures.unit_count, **sums, fetched_at=fetched_at, **missing)
-
-
-def _wind_output(report: DayReport) -> dict[str, Any]:
-    """The day's wind output, or why it is missing."""
-    mwh = report.figures.wind_generation_mwh
-    if mwh is not None:
-        return {"wind_generation_mwh": _rounded(mwh, _MWH_DIGITS)}
-    of_it = [r for r in report.results if r.checked in (WIND_OUTPUT_KNOWN, WIND_OUTPUT_ABOVE_ZERO)]
-    why = "; ".join(r.actual for r in of_it if not r.passed) or "not known of every period yet"
-    return {"wind_generation_mwh": None, "missing": why}
 
 
 def _target(context: RunContext, key: dg.AssetKey, day: date) -> _Target | None:
@@ -182,19 +151,20 @@ def log_checks(context: RunContext, day: date, results: Sequence[Result]) -> Non
     that stops the day from being published.
     """
     by_family = sorted(results, key=lambda r: r.checked.family)
-    targets = {key: _target(context, key, day) for key in {catalog.CHECKED_ASSET[r.checked.family] for r in results}}
+    checked = catalog.checked_assets()
+    targets = {key: _target(context, key, day) for key in {checked[r.checked.family] for r in results}}
     for family, group in groupby(by_family, key=lambda r: r.checked.family):
         of_family = list(group)
         passed, severe = all(r.passed for r in of_family), any(r.blocks for r in of_family)
         metadata = check_metadata(of_family)
         evaluation = dg.AssetCheckEvaluation(
-            asset_key=catalog.CHECKED_ASSET[family],
+            asset_key=checked[family],
             check_name=family,
             passed=passed,
             severity=dg.AssetCheckSeverity.ERROR if passed or severe else dg.AssetCheckSeverity.WARN,
             blocking=passed or severe,
             partition=day.isoformat(),
-            target_materialization_data=targets[catalog.CHECKED_ASSET[family]],
+            target_materialization_data=targets[checked[family]],
             metadata=metadata,
             description=metadata["problem"],
         )

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from minerecon_dagster.assets import catalog
-from minerecon_dagster.assets.events import log_checks, log_closed, log_day, periods_of
+from minerecon_dagster.assets.events import log_checks, log_closed, log_day, log_later, periods_of
 from minerecon_dagster.core.errors import one_line
 from minerecon_dagster.core.periods import parse_periods
 from minerecon_dagster.core.unfinished import Unfinished
+from minerecon_dagster.elexon.datasets import later
 from minerecon_dagster.instance import hold_connections
 from minerecon_dagster.pipeline.build import ChecksFailedError
 from minerecon_dagster.pipeline.checks import not_run
@@ -42,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 CHECKS_OF_A_RECALCULATION = frozenset({"calculation", "conservation"})
 """The families that are evaluated where a day's records stay as they are."""
-INGESTED = frozenset({catalog.PROGRESS, catalog.BOAV, catalog.EBOCF, catalog.RECORDS, catalog.WIND, catalog.DAILY})
+INGESTED = frozenset({catalog.PROGRESS, *catalog.OF_DATASETS.values(), catalog.DAILY})
 """What is built from a day's answers: whoever selects one of these has the day ingested."""
 DAYS_PER_RUN = 31
 """A backfill from the UI is cut into runs of at most so many days: a run's start costs more than a day's work."""
@@ -140,6 +141,9 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
                 results = outcome.results if isinstance(outcome, ChecksFailedError | FetchFailedError) else ()
                 of = None if ingests else CHECKS_OF_A_RECALCULATION
                 log_checks(context, day, [*results, *not_run(day, not_done[day.isoformat()], results=results, of=of)])
+            for day in days if ingests and later() else ():
+                for report in worker.later(day, fetch=fetch):
+                    log_later(context, report)
             if (register := worker.register_report) is not None:
                 metadata = {"versions_begun": register.begun_count, "versions_ended": register.ended_count}
                 context.log_event(dg.AssetMaterialization(catalog.BM_UNITS, metadata=metadata))

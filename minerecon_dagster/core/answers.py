@@ -6,42 +6,31 @@ import datetime as dt
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, Self
 
 from minerecon_dagster.core.calendar import StackSide
-
-AnswerKind = Literal["stack", "boav", "cashflows", "agws"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class AnswerKey:
     """Which answer of a settlement day.
 
-    ``stack`` is the settlement stack of one period (counted from 1) and side; ``boav`` is the whole day's
-    accepted volumes of a side, and ``cashflows`` its indicative cashflows (EBOCF); ``agws`` is the whole
-    day's wind and solar output, which has no side.
+    Args:
+        kind: the name of the dataset (`elexon.datasets`).
+        side: of an answer that is of one side of the settlement stack.
+        period: settlement period, counted from 1, of an answer that is of one; 0 of one that is of the whole day.
+        run: which run of Elexon's, of a dataset that is published again by later ones.
     """
 
-    kind: AnswerKind
+    kind: str
     side: StackSide | None = None
     period: int = 0
+    run: str = ""
 
     def __str__(self) -> str:
-        """As in ``stack/bid/07``, ``cashflows/offer`` and ``agws``: also the member's name in an archive object."""
+        """As in ``stack/bid/07``, ``boav/offer`` and ``agws``: also the member's name in an archive object."""
         side = f"/{self.side}" if self.side else ""
-        return self.kind + side + (f"/{self.period:02d}" if self.kind == "stack" else "")
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """The inverse of ``str``. Raises ValueError where ``text`` is no key."""
-        match text.split("/"):
-            case ["agws"]:
-                return cls("agws")
-            case ["boav" | "cashflows" as kind, "bid" | "offer" as side]:
-                return cls(kind, side)
-            case ["stack", "bid" | "offer" as side, period] if period.isdigit():
-                return cls("stack", side, int(period))
-        raise ValueError(f"not the name of an answer: {text!r}")
+        run = f"/{self.run}" if self.run else ""
+        return self.kind + side + (f"/{self.period:02d}" if self.period else "") + run
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""What a reconciliation check returns, and the list of all of them with their severities.
+"""What a reconciliation check returns, and the properties that are of no one dataset, with their severities.
 
 A check is a family that Dagster shows; its properties are what is compared, each recorded as a row of
 ``reconciliation_results``. A check that looked at nothing fails. ``python -m minerecon_dagster.core.checks``
-prints the list as the table of docs/checks.md.
+prints the whole list (`checks.properties`) as the table of docs/checks.md.
 """
 
 from __future__ import annotations
@@ -122,44 +122,6 @@ RESTATEMENT_BELIEVABLE = Property(
     "unless a person has taken it.",
     TAKE_RESTATEMENT,
 )
-WIND_OUTPUT_KNOWN = Property(
-    "completeness",
-    "wind_output_known",
-    "WARN",
-    "Of a day that is over, Elexon's onshore and offshore wind output (AGWS) is known for every period.",
-    REINGEST,
-)
-CONTROLS_NOT_SILENT = Property(
-    "control_totals",
-    "controls_not_silent",
-    "WARN",
-    "Where the stack has accepted energy in more than two periods in a row, BOAV and EBOCF have rows of some unit too.",
-)
-BOAV_WIND_VOLUME = Property(
-    "control_totals",
-    "boav_wind_volume",
-    "ERROR",
-    "Per wind unit, Elexon's accepted volumes (BOAV) equal the records, to 0.5 % or 1 MWh.",
-)
-EMPTY_DAY_HAS_EMPTY_CONTROL = Property(
-    "control_totals",
-    "empty_day_has_empty_control",
-    "ERROR",
-    "A day without wind bids has neither accepted volume (BOAV) nor cashflow (EBOCF) of a wind unit.",
-)
-NO_REDUCTION_ON_OFFER_SIDE = Property(
-    "control_totals",
-    "no_reduction_on_offer_side",
-    "WARN",
-    "No wind unit has a negative volume on the offer side, neither in BOAV nor in the stack.",
-    REFETCH.left_to_a_person(),
-)
-EBOCF_WIND_CASHFLOW = Property(
-    "control_totals",
-    "ebocf_wind_cashflow",
-    "WARN",
-    "Per wind unit, Elexon's cashflows (EBOCF) equal the payments, to GBP 100 or 5 % of the gross cashflow.",
-)
 RECORDS_MATCH_ARCHIVE = Property(
     "conservation",
     "records_match_archive",
@@ -247,14 +209,6 @@ WIND_OUTPUT_WITHIN_CAPACITY = Property(
     "ERROR",
     "The wind output of the day and of each period is at most 1.25 times what all wind farms of the register can "
     "give, and a period's MWh are half of its MW.",
-)
-WIND_OUTPUT_ABOVE_ZERO = Property(
-    "physics",
-    "wind_output_above_zero",
-    "WARN",
-    "In every period with an accepted wind bid, Elexon's onshore and offshore wind output (AGWS) is above 0: a farm "
-    "that is turned down was generating. A 0 there is taken for not known, and so is the output of the day.",
-    REINGEST.left_to_a_person(),
 )
 BIDS_ARE_PRICED = Property(
     "money",
@@ -475,14 +429,14 @@ REGISTER_IS_BELIEVED = Property(
     "all",
 )
 
-PROPERTIES: tuple[Property, ...] = tuple(p for p in tuple(vars().values()) if isinstance(p, Property))
-"""All of them, in the order of their declaration: Dagster's descriptions and docs/checks.md are made from here."""
+OF_NO_DATASET: tuple[Property, ...] = tuple(p for p in tuple(vars().values()) if isinstance(p, Property))
+"""Those that are declared here, in their order. `checks.properties` has all: a dataset brings its own."""
 
-NEED_CONTROL_TOTAL = frozenset({BOAV_WIND_VOLUME, EMPTY_DAY_HAS_EMPTY_CONTROL, NO_REDUCTION_ON_OFFER_SIDE})
-"""What compares with the accepted volumes (BOAV): of a day that is built without them it cannot look."""
-
-DAY_PROPERTIES = tuple(p for p in PROPERTIES if p.scope == "day" and p.family != SOURCE_UNCHANGED.family)
-"""What is evaluated of every stored day; drift is not, since it needs Elexon's answers of now."""
+FAMILIES = (
+    "completeness", "control_totals", "conservation", "calculation", "physics", "money", "register", "drift", "rollups",
+    "freshness", "inventory",
+)  # fmt: skip
+"""The families in the order of the documentation; one that a dataset brings follows."""
 
 
 _SAYS_WRONG = re.compile(r"(not|never|no longer|could not|cannot|missing|older|stale|wrong|failed)\b", re.IGNORECASE)
@@ -637,15 +591,7 @@ def could_not_look(checked: Property, day: dt.date, why: str, *, repair: Repair 
     )
 
 
-def table() -> str:
-    """All properties as the Markdown table of docs/checks.md."""
-    lines = ["| check | severity | of | must hold | evaluated by | repair |", "|---|---|---|---|---|---|"]
-    lines += [
-        f"| `{p.full_name}` | {p.severity} | {p.scope} | {p.meaning} | {p.evaluated} | `{p.repair}` |"
-        for p in PROPERTIES
-    ]
-    return "\n".join(lines)
-
-
 if __name__ == "__main__":
+    from minerecon_dagster.checks.properties import table  # the list, which is collected from the datasets
+
     sys.stdout.write(table() + "\n")

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
-from decimal import Context, Decimal, localcontext
-from typing import Any
+from decimal import Decimal, localcontext
+from typing import Any, Protocol
 
-from minerecon_dagster.core.schema import StackRow
+from minerecon_dagster.core.exact import EXACT
 
-_EXACT = Context(prec=200)
-"""Enough for any sum of products of 17-digit numbers."""
 MOST_LOST = Decimal("0.10")
 """The share of a figure that a final day may lose at once."""
 
@@ -38,12 +36,32 @@ class Extent:
     so_bmu_count: Decimal
 
 
-def extent_of(bids: Iterable[StackRow]) -> Extent:
+class Bid(Protocol):
+    """An accepted wind bid: its unit, volume in MWh (negative), price in GBP/MWh and flag."""
+
+    @property
+    def id(self) -> str | None:
+        """Its BM unit."""
+
+    @property
+    def volume(self) -> Decimal:
+        """MWh."""
+
+    @property
+    def original_price(self) -> Decimal | None:
+        """GBP/MWh; None where Elexon has none."""
+
+    @property
+    def so_flag(self) -> bool | None:
+        """Whether it was for system reasons."""
+
+
+def extent_of(bids: Iterable[Bid]) -> Extent:
     """How much some accepted wind bids are."""
     mwh, so_mwh, gross, so_gross = Decimal(), Decimal(), Decimal(), Decimal()
     units: set[str | None] = set()
     so_units: set[str | None] = set()
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         for row in bids:
             volume, price = row.volume, row.original_price
             gbp = abs(volume * price) if price is not None else Decimal()

@@ -1,17 +1,17 @@
 """What an answer, or its absence, says about a settlement period and about its day.
 
-The rule of the project: an error is not emptiness, and emptiness is not proof. The stack, the accepted volumes
-(BOAV) and the cashflows (EBOCF) come from one settlement run of Elexon and can be silent together, so that none of
-them can say that another is rightly empty; only what else was accepted in the same half hour can.
+The rule of the project: an error is not emptiness, and emptiness is not proof. The stack and Elexon's control totals of
+the whole day come from one settlement run and can be silent together, so that none of them can say that another is
+rightly empty; only what else was accepted in the same half hour can.
 
 Of a period that is due, and a side of the stack:
 
 | what is known | status |
 |---|---|
 | the side has a row with an acceptance | ``rows`` |
-| it has none, and BOAV or EBOCF has volume of any unit there | ``unpublished`` |
+| it has none, and a control total has volume of any unit there | ``unpublished`` |
 | it has none, and whether BOAV has volume there is not known | ``failed`` |
-| neither side has an acceptance, nor BOAV nor EBOCF anything | ``unpublished``, both sides, for ever unless filled |
+| neither side has an acceptance, nor any control total anything | ``unpublished``, both sides, for ever unless filled |
 | the side has nothing anywhere, the other has acceptances; at most `LONGEST_PLAIN_SILENCE` in a row | ``empty`` |
 | the same, more in a row | ``unpublished`` until it is `SlotEvidence.is_confirmed`; then ``empty``, and a warning |
 | the side has nothing, and of the other it is not known | ``unpublished``: what is not known is no evidence |
@@ -21,7 +21,7 @@ Rows without an acceptance (numeric or null ids: adjustment actions) are in neit
 half hour in which no unit of any fuel in Great Britain was accepted on either side is not known to have happened; one
 without any bid, or any offer, is. A run of silence is counted over every due period of which the side has no
 acceptance: one that is unknown in its middle does not cut it in two. Where only one side of the stack is fetched, the
-other is judged by BOAV and EBOCF alone. Wind output (AGWS) decides nothing: it is above 0 on nearly every day without
+other is judged by the control totals alone. Wind output decides nothing: it is above 0 on nearly every day without
 a wind bid.
 """
 
@@ -88,8 +88,9 @@ def judge_slots(
     Args:
         evidence: what the stack says; a period and side that was not asked for is absent.
         sides: the sides of the stack that are fetched.
-        control_periods: by side, the periods in which BOAV or EBOCF has volume of any unit; None, or absent, where
-            BOAV is not known. It is looked into only where a due period has no acceptance: of a windy day never.
+        control_periods: by side, the periods in which a control total has volume of any unit; None, or absent, where
+            the one that decides is not known. It is looked into only where a due period has no acceptance: of a windy
+            day never.
 
     Returns:
         The status of each of ``evidence``.

@@ -11,15 +11,8 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from minerecon_dagster.core.checks import (
-    CONTROL_TOTAL_PRESENT,
-    DIFFICULTY_KNOWN,
-    NEED_CONTROL_TOTAL,
-    PERIODS_FETCHED,
-    PROPERTIES,
-    Property,
-    Result,
-)
+from minerecon_dagster.checks.properties import NEED_CONTROL_TOTAL, PROPERTIES
+from minerecon_dagster.core.checks import CONTROL_TOTAL_PRESENT, DIFFICULTY_KNOWN, PERIODS_FETCHED, Property, Result
 from minerecon_dagster.decisions.reader import Decision
 
 _log = logging.getLogger(__name__)

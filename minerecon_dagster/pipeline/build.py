@@ -4,34 +4,33 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import io
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
-from msgspec import Raw
 from psycopg2.extras import execute_values
 from sqlalchemy import Connection, Engine, Row, delete, text
 from sqlalchemy.dialects.postgresql import insert
 
+from minerecon_dagster.checks.control_totals import against_control_totals
 from minerecon_dagster.core import calendar
 from minerecon_dagster.core import checks as c
-from minerecon_dagster.core.answers import AnswerKey
-from minerecon_dagster.core.calendar import StackSide
 from minerecon_dagster.core.checks import Result, Scope, result
 from minerecon_dagster.core.errors import DayFailedError
+from minerecon_dagster.core.exact import EXACT
 from minerecon_dagster.core.mining import FORMULA_VERSION
 from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.core.restatement import Extent, extent_of, losses_text, unbelievable_losses
-from minerecon_dagster.core.schema import StackRow
 from minerecon_dagster.core.states import Slot, slots_text
 from minerecon_dagster.decisions.waivers import NO_WAIVERS, Waivers
-from minerecon_dagster.pipeline import checks, controls
+from minerecon_dagster.elexon.datasets import control_totals, of_the_day
+from minerecon_dagster.elexon.datasets.stack import Bid, wind_bids
+from minerecon_dagster.pipeline import checks
 from minerecon_dagster.pipeline.checks import Rate
-from minerecon_dagster.pipeline.closing import is_closed
-from minerecon_dagster.pipeline.fetch import CONTROLS, FetchedDay, FetchFailedError
-from minerecon_dagster.pipeline.interpret import DayReading, believed_wind_output
+from minerecon_dagster.pipeline.closing import delete_day, is_closed
+from minerecon_dagster.pipeline.fetch import FetchedDay, FetchFailedError
+from minerecon_dagster.pipeline.interpret import DayReading
 from minerecon_dagster.pipeline.uncounted import NOTHING_UNCOUNTED, Uncounted, compare_with_register, store_uncounted
 from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.store import cursor, execute_script, statement
@@ -39,14 +38,6 @@ from minerecon_dagster.warehouse.tables import calculation_reconciliation, inges
 
 BUILD_VERSION = 3
 """Raise it when the same inputs would be built into other rows: days are then built again when next met."""
-
-_RECORD_COLUMNS = (
-    "settlement_date, settlement_period, start_time, stack_side, bmu_id, acceptance_id, bid_offer_pair_id, "
-    "sequence_number, lead_party_name, volume_mwh, original_price_gbp_per_mwh, final_price_gbp_per_mwh, so_flag, "
-    "cadl_flag, elexon_created_at"
-)
-_NULL = r"\N"
-_COPY_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
 @dataclass(frozen=True)
@@ -98,46 +89,6 @@ class LookFailedError(DayFailedError):
     def __init__(self, message: str, results: Sequence[Result]) -> None:
         super().__init__(message)
         self.results = results
-
-
-def wind_bids(reading: DayReading, wind_units: Collection[str]) -> Iterator[tuple[StackSide, int, StackRow]]:
-    """The rows that are curtailment: of a wind unit, with a negative volume, on either side."""
-    for (side, period), rows in sorted(reading.rows.items(), key=lambda item: (item[0][0], item[0][1])):
-        for row in rows:
-            if row.id in wind_units and row.is_reduction:
-                yield side, period, row
-
-
-def _field(value: object) -> str:
-    return _NULL if value is None else str(value)
-
-
-def _digits(number: Raw) -> str:
-    """A JSON number as PostgreSQL takes it: by its own digits."""
-    text = str(number, "ascii")
-    return _NULL if text == "null" else text
-
-
-def _flag(value: bool | None) -> str:
-    return _NULL if value is None else "t" if value else "f"
-
-
-def _copy_lines(
-    day: dt.date, bids: Iterable[tuple[StackSide, int, StackRow]], wind_units: Mapping[str, BmUnit]
-) -> Iterator[str]:
-    starts = [start.isoformat() for start in calendar.period_starts(day)]
-    parties = {
-        bmu_id: _NULL if unit.lead_party_name is None else unit.lead_party_name.translate(_COPY_ESCAPES)
-        for bmu_id, unit in wind_units.items()
-    }
-    for side, period, row in bids:
-        assert row.id is not None
-        yield (
-            f"{day}\t{period}\t{starts[period - 1]}\t{side}\t{row.id.translate(_COPY_ESCAPES)}\t"
-            f"{_field(row.acceptance_id)}\t{_field(row.bid_offer_pair_id)}\t{row.sequence_number}\t{parties[row.id]}\t"
-            f"{_digits(row.volume_digits)}\t{_digits(row.original_price_digits)}\t{_digits(row.final_price_digits)}\t"
-            f"{_flag(row.so_flag)}\t{_flag(row.cadl_flag)}\t{_field(row.created_date_time)}\n"
-        )
 
 
 @dataclass(frozen=True)
@@ -278,7 +229,7 @@ def _losses(
     connection: Connection,
     fetched: FetchedDay,
     stored: Row[Any] | None,
-    bids: Iterable[tuple[StackSide, int, StackRow]],
+    bids: Iterable[Bid],
     wind_units: Mapping[str, BmUnit],
     load: Callable[[str], DayReading | None],
 ) -> list[dict[str, Any]]:
@@ -338,26 +289,17 @@ def _coverage(reading: DayReading) -> dict[str, object]:
 def _write_day(
     connection: Connection,
     fetched: FetchedDay,
-    bids: Sequence[tuple[StackSide, int, StackRow]],
+    bids: Sequence[Bid],
     inputs: DayInputs,
     fingerprint: str,
     now: dt.datetime,
 ) -> None:
     reading, archived = fetched.reading, fetched.archived
     day, models = archived.day, list(inputs.models)
-    starts = calendar.period_starts(day)
-    wind = believed_wind_output(reading.wind, {period for _, period, _ in bids})
-    execute_script(connection, "day/delete_derived", {"day": day})
-    with cursor(connection) as copy:
-        lines = io.StringIO("".join(_copy_lines(day, bids, inputs.wind_units)))
-        copy.copy_expert(f"COPY minerecon.curtailment_records ({_RECORD_COLUMNS}) FROM STDIN", lines)
-        execute_values(
-            copy,
-            "INSERT INTO minerecon.wind_generation_data"
-            " (settlement_date, settlement_period, start_time, wind_onshore_mw, wind_offshore_mw) VALUES %s",
-            [(day, p, starts[p - 1], output.onshore_mw, output.offshore_mw) for p, output in wind.items()],
-        )
-    controls.store_control_totals(connection, reading, inputs.wind_units)
+    delete_day(connection, day)
+    with localcontext(EXACT), cursor(connection) as many:
+        for dataset in of_the_day():
+            dataset.write(many, reading, bids, inputs.wind_units)
     connection.execute(
         statement("day/upsert_difficulty"),
         {"day": day, "difficulty": inputs.difficulty, "source_table": inputs.difficulty_source},
@@ -382,7 +324,7 @@ def _write_day(
 def check_day(
     connection: Connection,
     fetched: FetchedDay,
-    bids: Sequence[tuple[StackSide, int, StackRow]],
+    bids: Sequence[Bid],
     wind_units: Mapping[str, BmUnit],
     uncounted: Uncounted,
     *,
@@ -404,17 +346,18 @@ def check_day(
         The results, before any waiver, and the rate of each model.
     """
     reading = fetched.reading
+    totals = control_totals()
     calculations, rates = checks.calculations(connection, reading.day, bids=bids)
     records = checks.records_match_archive(connection, reading, bids)
     return [
         *checks.completeness(reading),
         checks.restatement_believable(fetched.archived, losses, accepted_by),
-        *controls.control_totals(reading, bids, wind_units),
+        *against_control_totals(reading, bids, wind_units),
         records,
         *calculations,
         *checks.sums(connection, reading.day, {k: v for k, v in _coverage(reading).items() if k != "day"}),
         *checks.in_sql(connection, reading.day, wind_units),
-        checks.wind_output_above_zero(reading, bids),
+        *(r for dataset in of_the_day() if dataset not in totals for r in dataset.check(reading, bids, wind_units)),
         checks.bids_are_priced(reading, bids),
         checks.prices_below_limit(reading, bids),
         *compare_with_register(reading, bids, uncounted),
@@ -424,8 +367,15 @@ def check_day(
 
 def _source_unchanged(fetched: FetchedDay, records: Result) -> list[Result]:
     """What is stored against answers that came just now; nothing where some of them are older."""
-    slots = {AnswerKey("stack", side, period) for side, period in fetched.reading.looks}
-    if not slots or not fetched.fresh >= slots.union(CONTROLS):
+    looks = fetched.reading.looks
+    needed = {
+        key
+        for dataset in of_the_day()
+        if dataset.is_required
+        for key in dataset.keys(fetched.reading.sides, {period for _, period in looks})
+        if not key.period or (key.side, key.period) in looks
+    }
+    if not looks or not fetched.fresh >= needed:
         return []
     day = fetched.reading.day
     return [
@@ -544,7 +494,7 @@ def _insert_progress(
     looked_at: dt.datetime | None,
 ) -> None:
     # Of a day that is built all the same, what is missing of them is a check's to say.
-    control = "; ".join(f"control total (BOAV {s}): {e}" for s, e in sorted(reading.control_errors.items()))
+    control = "; ".join(f"control total ({report} {s}): {e}" for report, s, e in reading.control_errors)
     control = control if looked_at is not None else ""
     rows = []
     for side, period in sorted(slots):

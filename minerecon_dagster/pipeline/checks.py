@@ -9,14 +9,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Context, Decimal, localcontext
+from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, text
 
+from minerecon_dagster.checks.properties import DAY_PROPERTIES
 from minerecon_dagster.core import checks as c
-from minerecon_dagster.core.calendar import STACK_SIDES, StackSide, period_count, period_starts
+from minerecon_dagster.core.calendar import STACK_SIDES, period_count, period_starts
 from minerecon_dagster.core.checks import Property, Result, result
+from minerecon_dagster.core.exact import EXACT
 from minerecon_dagster.core.mining import (
     FORMULA_VERSION,
     MINER_MODELS,
@@ -26,10 +28,12 @@ from minerecon_dagster.core.mining import (
 from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.core.repairs import REBUILD, REFETCH, REINGEST
 from minerecon_dagster.core.restatement import MOST_LOST, losses_text
-from minerecon_dagster.core.schema import StackRow
 from minerecon_dagster.core.spans import periods_text
 from minerecon_dagster.core.states import LONGEST_PLAIN_SILENCE, slots_text
-from minerecon_dagster.pipeline.interpret import DayReading, believed_wind_output
+from minerecon_dagster.elexon.datasets import of_the_day, required_control_totals
+from minerecon_dagster.elexon.datasets.agws import AGWS
+from minerecon_dagster.elexon.datasets.stack import Bid
+from minerecon_dagster.pipeline.interpret import DayReading
 from minerecon_dagster.warehouse.store import statement
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
@@ -51,11 +55,6 @@ day no bound could find it, so that a period's MWh are compared with its MW as w
 PRICE_LIMIT_GBP_PER_MWH = Decimal(99_999)
 """Elexon's limit of a bid or offer price, up and down (Balancing and Settlement Code, section T)."""
 
-EXACT = Context(prec=200)
-"""Enough for any sum of products of 17-digit numbers: nothing may be rounded where equality is asked."""
-
-Bid = tuple[StackSide, int, StackRow]
-
 
 def completeness(reading: DayReading) -> list[Result]:
     """Whether every due period and both control totals came (ERROR), and every due period is there (WARN)."""
@@ -67,7 +66,8 @@ def completeness(reading: DayReading) -> list[Result]:
     missing = [
         {"stack_side": s, "settlement_period": p, "why": reading.errors.get((s, p))} for s, p in judgement.unpublished
     ]
-    no_control = [{"control_total": f"BOAV {s}", "error": e} for s, e in sorted(reading.control_errors.items())]
+    required = required_control_totals()
+    no_control = [{"control_total": f"{report} {s}", "error": e} for report, s, e in reading.control_errors]
     return [
         result(
             c.PERIODS_FETCHED,
@@ -79,8 +79,8 @@ def completeness(reading: DayReading) -> list[Result]:
         ),
         result(
             c.CONTROL_TOTAL_PRESENT,
-            looked_at=len(STACK_SIDES),
-            expected=f"accepted volumes (BOAV) of {' and '.join(STACK_SIDES)}",
+            looked_at=len(STACK_SIDES) * len(required),
+            expected=f"{', '.join(f'{t.what} ({t.report})' for t in required)} of {' and '.join(STACK_SIDES)}",
             actual=f"{len(no_control)} missing",
             repair=REFETCH.over(day),
             violations=no_control,
@@ -106,7 +106,7 @@ def completeness(reading: DayReading) -> list[Result]:
             repair=c.NO_LONG_SILENCE.repair_of(day),
             violations=[{"stack_side": s, "settlement_period": p} for s, p in reading.confirmed],
         ),
-        _wind_output_known(reading),
+        *(result for dataset in of_the_day() for result in dataset.completeness(reading)),
     ]
 
 
@@ -149,7 +149,7 @@ def _source_not_silent(reading: DayReading) -> Result:
     lacking = [{"answer": str(key), "periods": periods_text(periods)} for key, periods in sorted(reading.kept.items())]
     return result(
         c.SOURCE_NOT_SILENT,
-        looked_at=len(reading.looks) + len(reading.boav) + len(reading.cashflows) + bool(reading.wind),
+        looked_at=len(reading.looks) + sum(said.answer_count for said in reading.said.values()),
         expected="in every answer the rows that it had before",
         actual=f"silent, and kept as it was: {reading.kept_text()}" if lacking else "they have them",
         repair=c.SOURCE_NOT_SILENT.repair_of(reading.day),
@@ -187,22 +187,7 @@ def restatement_believable(
     )
 
 
-def _wind_output_known(reading: DayReading) -> Result:
-    expected, due = reading.judgement.periods_expected, reading.judgement.periods_due
-    known = {p for p, w in reading.wind.items() if w.onshore_mw is not None and w.offshore_mw is not None}
-    # Of a day in progress nothing is missing yet: Elexon publishes the output after the settlement stack.
-    missing = sorted(set(range(1, expected + 1)) - known) if due == expected else []
-    return result(
-        c.WIND_OUTPUT_KNOWN,
-        looked_at=expected,
-        expected=f"{expected} periods with onshore and offshore output" if due == expected else "none yet",
-        actual=f"{len(known)} known" + (f", {reading.wind_error}" if reading.wind_error else ""),
-        repair=REINGEST.over(reading.day),
-        violations=[{"settlement_period": p} for p in missing],
-    )
-
-
-def records_match_archive(connection: Connection, reading: DayReading, bids: Iterable[Bid]) -> Result:
+def records_match_archive(connection: Connection, reading: DayReading, bids: Sequence[Bid]) -> Result:
     """Compare rows, MWh and GBP per unit between the archive's answers and what is stored, exactly.
 
     That they are in the same periods and on the same side is compared by a weighted sum of the volumes. The
@@ -211,10 +196,8 @@ def records_match_archive(connection: Connection, reading: DayReading, bids: Ite
     names = ("row_count", "volume_mwh", "payment_gbp", "so_row_count", "so_volume_mwh", "so_payment_gbp", "placed_mwh")
     with localcontext(EXACT):
         archive: dict[str, list[Decimal]] = {}
-        with_bids = set()
         for side, period, row in bids:
             assert row.id is not None
-            with_bids.add(period)
             of_unit = archive.get(row.id)
             if of_unit is None:
                 of_unit = archive[row.id] = [Decimal()] * len(names)
@@ -237,7 +220,7 @@ def records_match_archive(connection: Connection, reading: DayReading, bids: Ite
             for unit in sorted(archive.keys() | stored.keys())
             if archive.get(unit) != stored.get(unit)
         ]
-        wrong += _wind_output_changed(connection, reading, with_bids)
+        wrong += _wind_output_changed(connection, reading, bids)
         answers = len(reading.rows)
         return result(
             c.RECORDS_MATCH_ARCHIVE,
@@ -249,11 +232,8 @@ def records_match_archive(connection: Connection, reading: DayReading, bids: Ite
         )
 
 
-def _wind_output_changed(
-    connection: Connection, reading: DayReading, with_bids: Collection[int]
-) -> list[dict[str, Any]]:
-    believed = believed_wind_output(reading.wind, with_bids)
-    archive = {period: (wind.onshore_mw, wind.offshore_mw) for period, wind in believed.items()}
+def _wind_output_changed(connection: Connection, reading: DayReading, bids: Sequence[Bid]) -> list[dict[str, Any]]:
+    archive = {period: (wind.onshore_mw, wind.offshore_mw) for period, wind in AGWS.believed(reading, bids).items()}
     stored = {
         r.settlement_period: (r.wind_onshore_mw, r.wind_offshore_mw)
         for r in connection.execute(statement("checks/stored_wind_output"), {"day": reading.day})
@@ -430,7 +410,7 @@ def not_run(
         of: the families that should have been; None for all.
     """
     ran = {r.checked.family for r in results}
-    first = {p.family: p for p in reversed(c.DAY_PROPERTIES) if p.severity == "ERROR"}
+    first = {p.family: p for p in reversed(DAY_PROPERTIES) if p.severity == "ERROR"}
     wanted = [p for p in first.values() if p.family not in ran and (of is None or p.family in of)]
     return [c.could_not_look(p, day, why, repair=REINGEST.over(day)) for p in wanted]
 
@@ -453,7 +433,7 @@ def bids_are_priced(reading: DayReading, bids: Iterable[Bid]) -> Result:
 
 
 def prices_below_limit(reading: DayReading, bids: Iterable[Bid]) -> Result:
-    """Find accepted wind bids with a price at or beyond Elexon's limit: a person is told, whatever EBOCF says."""
+    """Find accepted wind bids with a price at or beyond Elexon's limit, whatever the control totals say."""
     beyond = [
         (side, period, row, price)
         for side, period, row in bids
@@ -480,40 +460,6 @@ def prices_below_limit(reading: DayReading, bids: Iterable[Bid]) -> Result:
             }
             for (side, period, row, price), payment in zip(beyond, payments, strict=True)
         ],
-    )
-
-
-def wind_output_above_zero(reading: DayReading, bids: Iterable[Bid]) -> Result:
-    """Find periods with accepted wind bids for which Elexon's wind output is 0, onshore or offshore.
-
-    What is not known at all is the business of `completeness.wind_output_known`.
-    """
-    bids = list(bids)
-    with_bids = {period for _, period, _ in bids}
-    zero = {p: wind for p, wind in sorted(reading.wind.items()) if p in with_bids and wind.has_zero}
-    with localcontext(EXACT):
-        turned_down = dict.fromkeys(zero, Decimal())
-        for _, period, row in bids if zero else ():
-            if period in zero:
-                turned_down[period] -= row.volume
-    wrong = [
-        {
-            "settlement_period": period,
-            "wind_onshore_mw": _text(wind.onshore_mw),
-            "wind_offshore_mw": _text(wind.offshore_mw),
-            "all_bids_mwh": str(turned_down[period]),
-        }
-        for period, wind in zero.items()
-    ]
-    known = len(with_bids & reading.wind.keys())
-    return result(
-        c.WIND_OUTPUT_ABOVE_ZERO,
-        looked_at=len(reading.rows),
-        expected=f"wind output above 0 in the {len(with_bids)} periods with wind bids",
-        actual=f"0 in {len(zero)} of {known} with an output"
-        + (f": periods {periods_text(list(zero))}" if zero else ""),
-        repair=c.WIND_OUTPUT_ABOVE_ZERO.repair_of(reading.day),
-        violations=wrong,
     )
 
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, delete, text
 
 from minerecon_dagster.core.errors import ConfigurationError, DayFailedError
 from minerecon_dagster.decisions.unavailable import ClosedDays, Unavailable
+from minerecon_dagster.elexon.datasets import DATASETS, of_the_day
+from minerecon_dagster.elexon.datasets.base import Dataset
 from minerecon_dagster.warehouse.store import day_lock, execute_script, statement
 
 BUSY_AFTER_S = 5.0
@@ -97,11 +100,22 @@ def close_day(connection: Connection, day: dt.date, entry: Unavailable, *, now: 
     """
     if is_closed(connection, day, entry):
         return False
-    execute_script(connection, "day/delete_derived", {"day": day})
+    delete_day(connection, day, DATASETS)
+    connection.execute(text("DELETE FROM minerecon.later_answers WHERE settlement_date = :day"), {"day": day})
     parameters = {"day": day, "reason": entry.reason, "accepted_by": entry.accepted_by, "now": now}
     execute_script(connection, "decisions/close_day", parameters)
     _log.info("%s: closed, what was stored of it left the tables and stays in the archive: %s", day, entry)
     return True
+
+
+def delete_day(connection: Connection, day: dt.date, datasets: Iterable[Dataset] | None = None) -> None:
+    """Delete what datasets have written of a day (None: those that it is built from), and all that is derived from it.
+
+    What comes later has its own tables, which the building of a day leaves alone.
+    """
+    execute_script(connection, "day/delete_derived", {"day": day})
+    for dataset in of_the_day() if datasets is None else datasets:
+        connection.execute(delete(dataset.table).where(dataset.table.c.settlement_date == day))
 
 
 def is_closed(connection: Connection, day: dt.date, entry: Unavailable | None = None) -> bool:

@@ -13,24 +13,25 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import NoResultFound
 
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.answers import Answer, AnswerKey
-from minerecon_dagster.core.calendar import STACK_SIDES, StackSide
+from minerecon_dagster.core.calendar import StackSide
 from minerecon_dagster.core.checks import Result, result
 from minerecon_dagster.core.errors import SourceError
+from minerecon_dagster.core.exact import EXACT
 from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.core.repairs import FIX, REFRESH_REGISTER, VERIFY
 from minerecon_dagster.core.sampling import Sampling, detection_share, dice, draws, first_step, further_step
-from minerecon_dagster.core.schema import parse_boav, parse_cashflows
 from minerecon_dagster.core.spans import periods_text
 from minerecon_dagster.core.states import PeriodLook
-from minerecon_dagster.pipeline.build import DayFigures, day_figures, wind_bids
-from minerecon_dagster.pipeline.checks import EXACT
-from minerecon_dagster.pipeline.fetch import CASHFLOWS, CONTROLS
-from minerecon_dagster.pipeline.interpret import CashflowSum, DayReading, read_day, silent_answers
+from minerecon_dagster.elexon.datasets import control_totals
+from minerecon_dagster.elexon.datasets.control_total import ControlTotal, Totals
+from minerecon_dagster.elexon.datasets.stack import STACK, wind_bids
+from minerecon_dagster.pipeline.build import DayFigures, day_figures
+from minerecon_dagster.pipeline.interpret import DayReading, read_day, silent_answers
 from minerecon_dagster.pipeline.register import wind_changes
 from minerecon_dagster.warehouse.store import statement
 
@@ -38,7 +39,6 @@ if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run 
     from minerecon_dagster.resources.elexon import ElexonClient
 
 Part = TypeVar("Part")
-Units = Mapping[tuple[StackSide, str], Any]
 
 
 class BidKey(NamedTuple):
@@ -138,13 +138,11 @@ class Contents:
 
     Args:
         bids: the accepted wind bids.
-        boav_mwh: the control totals of accepted volumes, by side and unit.
-        cashflows: those of the cashflows.
+        totals: the control totals by name, side and unit.
     """
 
     bids: Bids
-    boav_mwh: Units
-    cashflows: Units
+    totals: Mapping[str, Totals]
 
 
 @dataclass(frozen=True)
@@ -172,20 +170,10 @@ def read_stored(engine: Engine, day: dt.date) -> StoredDay | None:
             bitcoin: dict[tuple[int, str], dict[str, Decimal]] = {}
             for r in connection.execute(statement("verify/stored_bitcoin"), {"day": day}):
                 bitcoin.setdefault((r.settlement_period, r.bmu_id), {})[r.miner_model] = r.mined_btc
-            boav, cashflows = _stored_controls(connection, day)
+            totals = {total.name: total.stored_totals(connection, day) for total in control_totals()}
             rows = connection.execute(statement("verify/stored_bids"), {"day": day})
             bids = {BidKey(*row[:6]): BidValues(*row[6:]) for row in rows}
-            return StoredDay(bids, boav, cashflows, figures, bitcoin)
-
-
-def _stored_controls(connection: Connection, day: dt.date) -> tuple[Units, Units]:
-    boav, cashflows = {}, {}
-    for r in connection.execute(statement("verify/stored_controls"), {"day": day}):
-        if r.kind == "boav":
-            boav[r.stack_side, r.bmu_id] = r.amount
-        else:
-            cashflows[r.stack_side, r.bmu_id] = CashflowSum(r.amount, r.gross)
-    return boav, cashflows
+            return StoredDay(bids, totals, figures, bitcoin)
 
 
 @dataclass(frozen=True)
@@ -293,7 +281,9 @@ class Source:
         self._comparable = comparable
         self._sampling = sampling
         self._seed = seed
-        self._controls = (*CONTROLS, *CASHFLOWS) if sampling in ("full", "controls") else ()
+        self._controls = (
+            [key for total in control_totals() for key in total.asked] if sampling in ("full", "controls") else []
+        )
         self._answers: dict[AnswerKey, Answer] = {}
         self._failures: dict[AnswerKey, SourceError] = {}
         self._periods: list[int] = []
@@ -343,13 +333,13 @@ class Source:
         reading = self._read()
         unseen = list(self._unseen(reading))
         silent = dict(self._silent) | self._silent_beside(stored, reading)
-        blind = {key.period for key in (*dict(unseen), *silent) if key.kind == "stack"}
+        blind = {key.period for key in (*dict(unseen), *silent) if key.period}
         periods = [period for period in self._periods if period not in blind]
         slots = len(periods) * len(self._sides)
         # What a control total does say is compared where it lacks some periods only.
         mute = {key for key in silent if not self._says_anything(key)}
         there = [k for k in self._controls if k in self._answers and k not in dict(unseen) and k not in mute]
-        controls = [key for key in there if key.kind != "boav" or key.side in reading.boav]
+        controls = [key for key in there if key.side in reading.of(_total(key)).rows]
         return Comparison(
             day=self._day,
             sampling=self._sampling,
@@ -365,7 +355,7 @@ class Source:
             silent=[
                 {
                     "answer": str(key),
-                    "lacks": f"periods {periods_text(lacks)}" if key.kind != "stack" else "every acceptance",
+                    "lacks": f"periods {periods_text(lacks)}" if not key.period else "every acceptance",
                 }
                 for key, lacks in sorted(silent.items())
             ],
@@ -386,7 +376,7 @@ class Source:
                 self._failures[key] = answer
 
     def _ask_periods(self, periods: Sequence[int]) -> None:
-        self._ask([AnswerKey("stack", side, period) for side in self._sides for period in periods])
+        self._ask([AnswerKey(STACK.name, side, period) for side in self._sides for period in periods])
         self._periods = sorted({*self._periods, *periods})
 
     def _read(self) -> DayReading:
@@ -411,16 +401,15 @@ class Source:
         """The stack's answers without an acceptance of periods that have stored bids: for where nothing is held."""
         had = {(bid.stack_side, bid.settlement_period) for bid in stored.bids if bid.acceptance_id is not None}
         return {
-            AnswerKey("stack", side, period): (period,)
+            AnswerKey(STACK.name, side, period): (period,)
             for (side, period), look in reading.looks.items()
             if (side, period) in had and (side, period) in reading.rows and not look.acceptance_count
         }
 
     def _says_anything(self, key: AnswerKey) -> bool:
-        if key.kind == "stack" or self._answers[key].status != 200:
+        if key.period or self._answers[key].status != 200:
             return False
-        parse = parse_boav if key.kind == "boav" else parse_cashflows
-        return bool(parse(key, self._day, self._answers[key]))
+        return bool(_total(key).parse(key, self._day, self._answers[key]))
 
     def _not_held(self) -> list[int]:
         if self._held is None:
@@ -432,18 +421,19 @@ class Source:
             assert key.side is not None
             if key in self._silent:
                 continue
-            errors = reading.control_errors if key.kind == "boav" else reading.cashflow_errors
+            total = _total(key)
+            errors = reading.of(total).errors
             # That a control total does not come has been accepted; where it came before, it is missed all the same.
-            accepted = self._controls_waived and key.kind == "boav" and not self._was_there(key.side)
+            accepted = self._controls_waived and total.is_required and not self._was_there(key)
             if key.side in errors and not accepted:
                 yield key, errors[key.side]
         for side, period in sorted(reading.looks):
             # An answer without rows where none are held is what is stored, whatever its status.
             if (side, period) not in reading.rows:
-                yield AnswerKey("stack", side, period), reading.errors[side, period]
+                yield AnswerKey(STACK.name, side, period), reading.errors[side, period]
 
-    def _was_there(self, side: StackSide) -> bool:
-        return self._held is not None and side in self._held.boav
+    def _was_there(self, key: AnswerKey) -> bool:
+        return self._held is not None and key.side in self._held.of(_total(key)).rows
 
     def _control_differences(
         self, stored: Contents, reading: DayReading, controls: Sequence[AnswerKey]
@@ -456,14 +446,14 @@ class Source:
         )
         # Over the periods that were there when the day was stored, as the stored totals are.
         now = _contents(replace(reading, looks=looks), self._wind_units)
-        both = (("boav", stored.boav_mwh, now.boav_mwh), ("cashflows", stored.cashflows, now.cashflows))
-        for kind, here, there in both:
-            sides = {key.side for key in controls if key.kind == kind}
+        for total in control_totals():
+            here, there = stored.totals[total.name], now.totals[total.name]
+            sides = {key.side for key in controls if key.kind == total.name}
             for side, unit in sorted(here.keys() | there.keys()):
                 one, other = here.get((side, unit)), there.get((side, unit))
                 if side in sides and one != other:
                     yield {
-                        "control_total": "BOAV (MWh)" if kind == "boav" else "EBOCF (GBP; gross)",
+                        "control_total": total.compared_as,
                         "stack_side": side,
                         "bmu_id": unit,
                         "stored": _written(one),
@@ -473,32 +463,26 @@ class Source:
 
 def _with_kept(reading: DayReading, held: DayReading, silent: Mapping[AnswerKey, tuple[int, ...]]) -> DayReading:
     """A reading with what is held in place of what its answers lack."""
-    boav, cashflows = dict(reading.boav), dict(reading.cashflows)
-    boav_errors, cashflow_errors = dict(reading.control_errors), dict(reading.cashflow_errors)
+    said = dict(reading.said)
     for key, lacks in silent.items():
-        if key.side is not None and key.kind == "boav":
-            boav_errors.pop(key.side, None)
-            gone = [row for row in held.boav[key.side] if row.settlement_period in lacks]
-            boav[key.side] = [*boav.get(key.side, ()), *gone]
-        elif key.side is not None and key.kind == "cashflows":
-            cashflow_errors.pop(key.side, None)
-            flows = [row for row in held.cashflows.get(key.side, ()) if row.settlement_period in lacks]
-            cashflows[key.side] = [*cashflows.get(key.side, ()), *flows]
-    return replace(reading, boav=boav, cashflows=cashflows, control_errors=boav_errors, cashflow_errors=cashflow_errors)
+        if key.side is not None and not key.period:
+            total = _total(key)
+            said[total.name] = total.with_kept(total.of(said), held.of(total), key.side, lacks)
+    return replace(reading, said=said)
+
+
+def _total(key: AnswerKey) -> ControlTotal[Any]:
+    return next(total for total in control_totals() if total.name == key.kind)
 
 
 def _contents(reading: DayReading, wind_units: Mapping[str, BmUnit]) -> Contents:
     """What a day's answers hold, as ingestion stores it."""
-    with localcontext(EXACT):
-        boav = {(s, unit): mwh for s in STACK_SIDES for unit, mwh in reading.control_mwh(s, wind_units).items()}
-        cashflows = {(s, unit): gbp for s in STACK_SIDES for unit, gbp in reading.control_gbp(s, wind_units).items()}
-    return Contents(bids_of(reading, wind_units), boav, cashflows)
+    totals = {total.name: total.totals(reading, wind_units) for total in control_totals()}
+    return Contents(bids_of(reading, wind_units), totals)
 
 
-def _written(amount: Any) -> str:
-    if isinstance(amount, CashflowSum):
-        return f"{amount.net_gbp:f}; {amount.gross_gbp:f}"
-    return "none" if amount is None else f"{amount:f}"
+def _written(amounts: Iterable[Decimal] | None) -> str:
+    return "none" if amounts is None else "; ".join(f"{amount:f}" for amount in amounts)
 
 
 def elexon_not_silent(comparison: Comparison) -> Result:

@@ -6,6 +6,8 @@ import datetime as dt
 
 from sqlalchemy import Connection, Engine
 
+from minerecon_dagster.elexon.datasets import of_the_day
+from minerecon_dagster.pipeline.later import days_due_later
 from minerecon_dagster.pipeline.verification import MENDABLE
 from minerecon_dagster.warehouse.migrate import require_current
 from minerecon_dagster.warehouse.store import statement
@@ -30,7 +32,8 @@ def days_to_ingest(engine: Engine, *, first_day: dt.date, today: dt.date) -> lis
     """The settlement days before ``today`` that are not final, oldest first.
 
     They are: the stored ones that may still change; the ones that were attempted and never stored; of
-    the last `CATCH_UP_DAYS`, the ones that were never attempted, yesterday among them.
+    the last `CATCH_UP_DAYS`, the ones that were never attempted, yesterday among them; and some of those of which a
+    dataset that comes later is due.
 
     Args:
         engine: the warehouse.
@@ -40,13 +43,14 @@ def days_to_ingest(engine: Engine, *, first_day: dt.date, today: dt.date) -> lis
     Raises:
         ConfigurationError: the warehouse is not migrated.
     """
+    unseen_as = [d.unseen_as.full_name for d in of_the_day() if d.unseen_as is not None]
     with engine.connect() as connection:
         require_current(connection)
         found = connection.execute(
             statement("schedule/days_to_ingest"),
-            {"first_day": first_day, "today": today, "catch_up_days": CATCH_UP_DAYS},
+            {"first_day": first_day, "today": today, "catch_up_days": CATCH_UP_DAYS, "unseen_as": unseen_as},
         )
-        return list(found.scalars())
+        return sorted({*found.scalars(), *days_due_later(connection, first_day=first_day, today=today)})
 
 
 def days_to_retry(engine: Engine, *, first_day: dt.date, today: dt.date) -> list[tuple[dt.date, int]]:

@@ -9,19 +9,15 @@ from typing import TYPE_CHECKING
 
 from minerecon_dagster.core import calendar
 from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic
-from minerecon_dagster.core.calendar import STACK_SIDES, StackSide
+from minerecon_dagster.core.calendar import StackSide
 from minerecon_dagster.core.checks import Result
 from minerecon_dagster.core.errors import ArchiveError, DayFailedError, SourceError
-from minerecon_dagster.pipeline.interpret import AGWS, DayReading, read_day, silent_answers
+from minerecon_dagster.elexon.datasets import dataset_of, of_the_day
+from minerecon_dagster.pipeline.interpret import DayReading, read_day, silent_answers
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
     from minerecon_dagster.resources.archive import Archive, ArchivedDay
     from minerecon_dagster.resources.elexon import ElexonClient
-
-CONTROLS = tuple(AnswerKey("boav", side) for side in STACK_SIDES)
-CASHFLOWS = tuple(AnswerKey("cashflows", side) for side in STACK_SIDES)
-OPTIONAL = (*CASHFLOWS, AGWS)
-"""Asked for with every day; without them it is built all the same, and a check warns."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ class FetchFailedError(DayFailedError):
     def __init__(self, message: str, *, reading: DayReading, asked: Collection[AnswerKey], synthetic: bool) -> None:
         super().__init__(message)
         self.reading = reading
-        self.asked = frozenset((key.side, key.period) for key in asked if key.side and key.kind == "stack")
+        self.asked = frozenset((key.side, key.period) for key in asked if key.side and key.period)
         self.synthetic = synthetic
         self.results: Sequence[Result] = ()
 
@@ -71,10 +67,9 @@ def questions(
 ) -> list[AnswerKey]:
     """What to ask Elexon of a day; empty where the archive holds it final and nothing forces a look.
 
-    Every period that is over is asked for, and with them the control totals and the wind output. With
-    ``periods``, only those, and whatever else should be there and is not held. Of a day that is held
-    final only the optional answers are asked for that are not all known yet, and those that were silent when last
-    asked for.
+    Every period that is over is asked for, and with them what is of the whole day. With ``periods``, only those, and
+    whatever else should be there and is not held. Of a day that is held final only the answers are asked for that are
+    not all known yet, and those that were silent when last asked for.
 
     Raises:
         DayFailedError: ``periods`` has one that the day has not got.
@@ -84,11 +79,15 @@ def questions(
         if wrong := sorted(set(periods) - set(range(1, calendar.period_count(day) + 1))):
             raise DayFailedError(f"{day} has settlement periods 1 to {calendar.period_count(day)}, not {wrong[0]}")
     elif held_reading is not None and held_reading.judgement.state == "final" and not force:
-        missing = {key for key in CASHFLOWS if key.side in held_reading.cashflow_errors} | held_reading.kept.keys()
-        return sorted(missing if held_reading.knows_wind_output else {*missing, AGWS})
-    everything = (AnswerKey("stack", side, period) for side in sides for period in ended)
-    keys = [k for k in everything if periods is None or k.period in periods or held is None or k not in held.answers]
-    return [*keys, *CONTROLS, *OPTIONAL] if keys else []
+        again = (key for dataset in of_the_day() for key in dataset.asked_again(held_reading))
+        return sorted({*again, *held_reading.kept})
+    everything = [key for dataset in of_the_day() for key in dataset.keys(sides, ended)]
+
+    def is_asked(key: AnswerKey) -> bool:
+        return not key.period or periods is None or key.period in periods or held is None or key not in held.answers
+
+    keys = [key for key in everything if is_asked(key)]
+    return keys if any(key.period for key in keys) else []
 
 
 def read_archived(archived: ArchivedDay, sides: tuple[StackSide, ...], *, controls_waived: bool = False) -> DayReading:
@@ -164,9 +163,16 @@ def fetch_day(
     failures = {key: error for key, error in got.items() if isinstance(error, SourceError)}
     held_answers = held.answers if held is not None else {}
     held_silent = held.silent if held is not None else {}
-    optional = {*OPTIONAL, *CONTROLS} if controls_waived else {*OPTIONAL}
-    for key in (optional - {*CASHFLOWS}) & held_answers.keys():
-        failures.pop(key, None)
+    optional = {
+        key
+        for dataset in of_the_day()
+        # A waiver lets the day do without what is of the whole day.
+        if not dataset.is_required or (controls_waived and not dataset.has_period)
+        for key in dataset.keys(sides, ())
+    }
+    for key in optional & held_answers.keys():
+        if dataset_of(key).held_stands_in:
+            failures.pop(key, None)
     # What is held of an optional answer stays where asking again has failed, as `Archive.record` carries it over.
     lost = failures.keys() - optional
     carried = {key: answer for key, answer in held_answers.items() if key not in fetched and key not in lost}

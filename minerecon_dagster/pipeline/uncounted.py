@@ -1,7 +1,7 @@
 """The rows against the register: units that were turned down, are not counted, and may be wind farms.
 
 The register says what is counted, and cannot say what it lacks. So a day's rows are asked: every unit with an
-accepted reduction in the stack, in BOAV or in EBOCF that the register does not have as a wind farm is looked at.
+accepted reduction in the stack or in a control total that the register does not have as a wind farm is looked at.
 What is found is kept with the day, so that it is known which days are to be built again when the register learns.
 """
 
@@ -17,12 +17,12 @@ from psycopg2.extras import execute_values
 from sqlalchemy import Connection, text
 
 from minerecon_dagster.core import checks as c
-from minerecon_dagster.core.calendar import STACK_SIDES
 from minerecon_dagster.core.checks import Result, result
+from minerecon_dagster.core.exact import EXACT
 from minerecon_dagster.core.register import Register, Suspect
-from minerecon_dagster.core.schema import StackRow
 from minerecon_dagster.decisions.reviewed_units import reviewed_units
-from minerecon_dagster.pipeline.checks import EXACT, Bid
+from minerecon_dagster.elexon.datasets import control_totals
+from minerecon_dagster.elexon.datasets.stack import Bid, StackRow
 from minerecon_dagster.pipeline.interpret import DayReading
 from minerecon_dagster.warehouse.store import cursor
 
@@ -42,9 +42,9 @@ class UncountedUnit:
         suspect: why it may be a wind farm.
         mwh, gbp: of all bids.
         so_mwh, so_gbp: of the SO-flagged ones.
-        seen_in: ``stack``, or the control total that has it where the stack has not: BOAV, which knows no money and
-            no flags, or EBOCF, which knows money alone.
-        lead_party_name: its lead party, from the register or else from BOAV.
+        seen_in: ``stack``, or the control total that has it where the stack has not: none of them knows flags, and some
+            energy or money alone.
+        lead_party_name: its lead party, from the register or else from a control total.
     """
 
     suspect: Suspect
@@ -114,9 +114,9 @@ def find_uncounted(reading: DayReading, register: Register) -> Uncounted:
     """
     # By id first: a day has 26,000 rows, and some hundred ids.
     ids: set[str | None] = {row.id for rows in reading.rows.values() for row in rows}
-    for by_side in (reading.boav, reading.cashflows):
-        ids.update(row.bm_unit for rows in by_side.values() for row in rows)
-    suspects = register.suspects(ids, reading.day, lambda bmu_id: _told_by_boav(reading, bmu_id)[0])
+    for total in control_totals():
+        ids.update(row.bm_unit for rows in reading.of(total).rows.values() for row in rows)
+    suspects = register.suspects(ids, reading.day, lambda bmu_id: _told_of(reading, bmu_id)[0])
     if not suspects:
         return NOTHING_UNCOUNTED
     with localcontext(EXACT):
@@ -132,22 +132,18 @@ def _measured(reading: DayReading, suspects: Mapping[str, Suspect]) -> list[Unco
         for row in rows:
             if row.id is not None and row.id in suspects and row.is_reduction:
                 stack.setdefault(row.id, []).append(row)
-    boav: dict[str, Decimal] = {}
-    for side in STACK_SIDES:
-        for bmu_id, mwh in reading.control_mwh(side, suspects).items():
-            boav[bmu_id] = boav.get(bmu_id, none) - mwh
-    ebocf = {bmu_id: sums.net_gbp for bmu_id, sums in reading.control_gbp("bid", suspects).items() if sums.gross_gbp}
+    said = [(total.report, total.turned_down(reading, suspects)) for total in control_totals()]
     found = []
     for bmu_id, suspect in suspects.items():
-        party = suspect.unit.lead_party_name if suspect.unit else _told_by_boav(reading, bmu_id)[1]
+        party = suspect.unit.lead_party_name if suspect.unit else _told_of(reading, bmu_id)[1]
+        beside = [(report, units[bmu_id]) for report, units in said if bmu_id in units]
         if bmu_id in stack:
             bids, flagged = stack[bmu_id], [row for row in stack[bmu_id] if row.so_flag]
             found.append(UncountedUnit(suspect, *_amounts(bids), *_amounts(flagged), "stack", party))
-        elif bmu_id in boav:
-            gbp = ebocf.get(bmu_id, none)
-            found.append(UncountedUnit(suspect, boav[bmu_id], gbp, none, none, "BOAV", party))
-        elif bmu_id in ebocf:
-            found.append(UncountedUnit(suspect, none, ebocf[bmu_id], none, none, "EBOCF", party))
+        elif beside:
+            mwh = next((known.mwh for _, known in beside if known.mwh is not None), none)
+            gbp = next((known.gbp for _, known in beside if known.gbp is not None), none)
+            found.append(UncountedUnit(suspect, mwh, gbp, none, none, beside[0][0], party))
     return found
 
 
@@ -158,11 +154,10 @@ def _amounts(rows: Sequence[StackRow]) -> tuple[Decimal, Decimal]:
     return sum((-row.volume for row in rows), Decimal()), gbp
 
 
-def _told_by_boav(reading: DayReading, bmu_id: str) -> tuple[str | None, str | None]:
-    """The system operator's id and the lead party of a unit, as BOAV has them."""
-    rows = (row for side in STACK_SIDES for row in reading.boav.get(side, ()) if row.bm_unit == bmu_id)
-    first = next(rows, None)
-    return (None, None) if first is None else (first.national_grid_bm_unit, first.lead_party_name)
+def _told_of(reading: DayReading, bmu_id: str) -> tuple[str | None, str | None]:
+    """The system operator's id and the lead party of a unit, as the control totals have them."""
+    told = (total.told_of(reading, bmu_id) for total in control_totals())
+    return next((both for both in told if any(both)), (None, None))
 
 
 def compare_with_register(reading: DayReading, bids: Iterable[Bid], uncounted: Uncounted) -> list[Result]:

@@ -10,12 +10,12 @@ from typing import Any, Literal, TypeVar, get_args
 
 from sqlalchemy import Connection, null
 
-from minerecon_dagster.core import checks as c
+from minerecon_dagster.checks.properties import PROPERTIES
 from minerecon_dagster.core.checks import Result, Severity
+from minerecon_dagster.core.exact import EXACT
 from minerecon_dagster.core.repairs import FIX, REBUILD, RECALCULATE, VERIFY, Repair, words
 from minerecon_dagster.core.sampling import Sampling
 from minerecon_dagster.pipeline.build import DayFigures
-from minerecon_dagster.pipeline.checks import EXACT
 from minerecon_dagster.pipeline.drift import (
     Amounts,
     Comparison,
@@ -42,10 +42,10 @@ came to an error. ``unavailable``: a person has closed the day, and it was not l
 """
 Part = TypeVar("Part", int, str)
 
-REBUILT = frozenset(p.full_name for p in c.PROPERTIES if p.scope == "day" and p.repair in (REBUILD, RECALCULATE))
+REBUILT = frozenset(p.full_name for p in PROPERTIES if p.scope == "day" and p.repair in (REBUILD, RECALCULATE))
 """What only the stored tables have wrong: building the day again from the archive mends it, and asks for nothing."""
-FOR_A_PERSON = frozenset(p.full_name for p in c.PROPERTIES if p.scope == "day" and p.repair.needs_a_person)
-REFETCHED = frozenset(p.full_name for p in c.PROPERTIES if p.scope == "day") - REBUILT - FOR_A_PERSON
+FOR_A_PERSON = frozenset(p.full_name for p in PROPERTIES if p.scope == "day" and p.repair.needs_a_person)
+REFETCHED = frozenset(p.full_name for p in PROPERTIES if p.scope == "day") - REBUILT - FOR_A_PERSON
 """What differs from the source, is incomplete, or is not what the control totals say: it is fetched again."""
 MENDABLE = REBUILT | REFETCHED
 

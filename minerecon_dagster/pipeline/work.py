@@ -7,18 +7,18 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from minerecon_dagster.core.answers import is_synthetic
+from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic
 from minerecon_dagster.core.calendar import StackSide, settlement_date
 from minerecon_dagster.core.checks import Result
 from minerecon_dagster.core.errors import (
@@ -29,10 +29,12 @@ from minerecon_dagster.core.errors import (
     MinereconError,
 )
 from minerecon_dagster.core.mining import MINER_MODELS
-from minerecon_dagster.core.register import Register
+from minerecon_dagster.core.register import BmUnit, Register
 from minerecon_dagster.core.states import accepting_first_run
 from minerecon_dagster.decisions.days import NO_DECISIONS, read_day_decisions
 from minerecon_dagster.decisions.unavailable import Unavailable
+from minerecon_dagster.elexon.datasets import of_the_day
+from minerecon_dagster.elexon.datasets.stack import STACK, wind_bids
 from minerecon_dagster.pipeline import checks
 from minerecon_dagster.pipeline.build import (
     ChecksFailedError,
@@ -46,11 +48,9 @@ from minerecon_dagster.pipeline.build import (
     record_rates,
     record_results,
     replace_day,
-    wind_bids,
 )
 from minerecon_dagster.pipeline.checks import Rate
 from minerecon_dagster.pipeline.closing import DayClosedError, close_day, follow
-from minerecon_dagster.pipeline.controls import ControlFigures, boav_figures, ebocf_figures
 from minerecon_dagster.pipeline.fetch import (
     FetchedDay,
     FetchFailedError,
@@ -60,6 +60,7 @@ from minerecon_dagster.pipeline.fetch import (
     says_otherwise,
 )
 from minerecon_dagster.pipeline.interpret import DayReading
+from minerecon_dagster.pipeline.later import Later, LaterReport
 from minerecon_dagster.pipeline.register import RegisterReport, load_register, rebuild_register, record_register
 from minerecon_dagster.pipeline.uncounted import Uncounted, find_uncounted, store_uncounted
 from minerecon_dagster.warehouse.migrate import require_current, sync_reference_data
@@ -79,6 +80,26 @@ MODEL_NAMES = tuple(model.name for model in MINER_MODELS)
 
 
 @dataclass(frozen=True)
+class BuiltDay:
+    """A day that was just built, as its datasets report on it.
+
+    Args:
+        reading: what its answers say.
+        answers: these.
+        wind_units: the wind farms in force on the day, by unit id.
+        figures, results: what it holds now, and how its checks went.
+        uncounted: units that may be wind farms, were turned down on the day, and are not counted.
+    """
+
+    reading: DayReading
+    answers: Mapping[AnswerKey, Answer]
+    wind_units: Mapping[str, BmUnit]
+    figures: DayFigures
+    results: Sequence[Result]
+    uncounted: Uncounted
+
+
+@dataclass(frozen=True)
 class DayReport:
     """What was done with a day, and what it holds now."""
 
@@ -93,9 +114,8 @@ class DayReport:
     archive_uri: str | None = None
     brought_something_new: bool = False
     duplicate_count: int = 0
-    uncounted_mwh: dict[str, Decimal] = field(default_factory=dict)
-    boav: ControlFigures | None = None
-    ebocf: ControlFigures | None = None
+    of_datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What the materialization of each dataset says, by its name; empty where the day was not built from answers."""
 
 
 @dataclass(frozen=True)
@@ -303,6 +323,19 @@ class Worker:
                 raise
             return _Fetched(found, time.perf_counter() - started, stack.pop_all())
 
+    def later(self, day: dt.date, *, fetch: bool) -> Iterator[LaterReport]:
+        """What comes days after a day and is due of it, or, without fetching, is held; no day fails by it."""
+        if self.closed(day) is not None or not self._is_stored(day):
+            return
+        beside = Later(
+            engine=self._engine, archive=self._archive, open_client=self._client, now=self._now, run_id=self._run_id
+        )
+        yield from beside.of(day, self._register.wind_units(day), ask=fetch)
+
+    def _is_stored(self, day: dt.date) -> bool:
+        with self._engine.connect() as connection:
+            return connection.execute(statement("checks/stored_coverage"), {"day": day}).one_or_none() is not None
+
     def closed(self, day: dt.date) -> Unavailable | None:
         """The entry by which a person has closed a day; None where it is open."""
         return self._decisions.closed.of(day)
@@ -390,6 +423,7 @@ class Worker:
                 return build(taken, accept_restatement)
 
         figures, results = self._recording(day, build_or_refuse)
+        built = BuiltDay(found.reading, found.archived.answers, wind_units, figures, results, uncounted)
         return DayReport(
             day=day,
             figures=figures,
@@ -401,10 +435,8 @@ class Worker:
             retry_count=found.retry_count,
             archive_uri=found.archived.uri,
             brought_something_new=found.brought_something_new,
-            duplicate_count=found.reading.duplicate_count,
-            uncounted_mwh={u.bmu_id: u.mwh for u in uncounted.units},
-            boav=boav_figures(found, wind_units),
-            ebocf=ebocf_figures(found, wind_units),
+            duplicate_count=found.reading.of(STACK).duplicate_count,
+            of_datasets={dataset.name: dataset.metadata(built) for dataset in of_the_day()},
         )
 
     def recalculate(

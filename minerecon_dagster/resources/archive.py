@@ -31,6 +31,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic
 from minerecon_dagster.core.calendar import UTC, day_start, rerun_done_at
 from minerecon_dagster.core.errors import ArchiveError
+from minerecon_dagster.elexon.datasets import of_the_day, parse_key
 from minerecon_dagster.settings import Settings
 
 _MANIFEST = "manifest.json"
@@ -39,7 +40,7 @@ _REFUSED_FOLDER = "refused-registers"
 """Beside the registers and not below them: what was refused is no version of the register."""
 _REGISTER_KEY = "bmunits"
 _OBJECT = re.compile(
-    r"(?P<folder>days/\d{4}/(?P<day>\d{4}-\d\d-\d\d)|register|refused-registers)/(?P<stamp>\d{8}T\d{6}\.\d{6}Z)\.zip"
+    r"(?P<folder>(?:days|datasets/[a-z0-9_]+)/\d{4}/(?P<day>\d{4}-\d\d-\d\d)|register|refused-registers)/(?P<stamp>\d{8}T\d{6}\.\d{6}Z)\.zip"
 )
 _STAMP_FORMAT = "%Y%m%dT%H%M%S.%fZ"
 _TEMPORARY_PREFIX = ".writing-"
@@ -289,6 +290,20 @@ class Archive:
         found = self._standing(_day_folder(day)).refused
         return None if found is None else self._archived_day(found)
 
+    def newest_of(self, dataset: str, day: dt.date) -> ArchivedDay | None:
+        """What is held of ``day`` of a dataset that comes later, None where there is nothing."""
+        found = self._newest(_dataset_folder(dataset, day))
+        return None if found is None else self._archived_day(found)
+
+    def record_of(self, dataset: str, day: dt.date, key: AnswerKey, answer: Answer, *, now: dt.datetime) -> ArchivedDay:
+        """Keep an answer of a dataset that comes later, beside those of its other runs; `record` says how.
+
+        Raises:
+            ArchiveError: the answer is synthetic, and those held are real.
+        """
+        held, _ = self._record(_dataset_folder(dataset, day), day, {str(key): answer}, now)
+        return self._archived_day(held)
+
     def record_register(self, answer: Answer, now: dt.datetime) -> tuple[str, bool]:
         """Keep an answer of the register of BM units: the address of its object, and whether that is new.
 
@@ -499,9 +514,9 @@ class Archive:
         try:
             for key, answer in found.answers.items():
                 if key.startswith(_SILENT):
-                    silent[AnswerKey.parse(key.removeprefix(_SILENT))] = answer
+                    silent[parse_key(key.removeprefix(_SILENT))] = answer
                 else:
-                    answers[AnswerKey.parse(key)] = answer
+                    answers[parse_key(key)] = answer
         except ValueError as error:
             raise ArchiveError(f"{self._uri(found.name)}: {error}; {_remedy(found.name)}") from None
         return ArchivedDay(
@@ -523,6 +538,11 @@ class Archive:
 
 def _day_folder(day: dt.date) -> str:
     return f"days/{day:%Y}/{day}"
+
+
+def _dataset_folder(dataset: str, day: dt.date) -> str:
+    """Apart from the days, whose objects are complete without it."""
+    return f"datasets/{dataset}/{day:%Y}/{day}"
 
 
 def _day_of(name: str) -> dt.date | None:
@@ -547,9 +567,10 @@ def _refusal_name(name: str) -> str:
 
 
 def _seen(answers: Mapping[str, Answer]) -> dt.datetime:
-    """When the answer of the stack or BOAV that was not looked at for the longest was last seen."""
+    """When the answer that a day fails without, and that was not looked at for the longest, was last seen."""
+    required = tuple(f"{dataset.name}/" for dataset in of_the_day() if dataset.is_required)
     return min(
-        (answer.fetched_at for key, answer in answers.items() if key.startswith(("stack/", "boav/"))),
+        (answer.fetched_at for key, answer in answers.items() if key.startswith(required)),
         default=dt.datetime.min.replace(tzinfo=UTC),
     )
 

@@ -1,13 +1,13 @@
 """Elexon's Insights API over HTTP: what is asked of it, and which of its answers are some.
 
-No Dagster in here. What an answer means is `core.schema`'s and `core.states`' business; here an answer
+No Dagster in here. What an answer means is its dataset's and `core.states`' business; here an answer
 is bytes with a status, or an error that says what was asked, how often, and what to do.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,9 +15,9 @@ import msgspec
 import requests
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
-from minerecon_dagster.core.calendar import period_starts
 from minerecon_dagster.core.errors import PermanentSourceError, SourceError
 from minerecon_dagster.core.schema import REGISTER_PATH
+from minerecon_dagster.elexon.datasets import dataset_of
 from minerecon_dagster.http.attempt import user_agent
 from minerecon_dagster.http.client import HttpClient, Patience, RefusedError, Reply, RetryableError, Source
 from minerecon_dagster.resources.rate_limit import RateLimiter
@@ -86,7 +86,11 @@ class ElexonClient:
         Raises:
             ConfigurationError: the rate limit's state file cannot be used.
         """
-        urls = {key: self._base_url + _path(key, day) for key in keys}
+        return self.ask({key: dataset_of(key).path(key, day) for key in keys})
+
+    def ask(self, paths: Mapping[AnswerKey, str]) -> dict[AnswerKey, Answer | SourceError]:
+        """Ask for several answers at once, each by its path and query; `fetch` says what is returned and raised."""
+        urls = {key: self._base_url + path for key, path in paths.items()}
         got = self._http.ask_all(list(urls.values()))
         return {key: got[url] for key, url in urls.items()}
 
@@ -103,20 +107,6 @@ class ElexonClient:
                 "HTTP 404", method="GET", url=got.url, status=404, attempts=1, remedy=_remedy(404)
             )
         return got
-
-
-def _path(key: AnswerKey, day: dt.date) -> str:
-    if key.kind == "stack":
-        return f"/balancing/settlement/stack/all/{key.side}/{day}/{key.period}"
-    if key.kind == "boav":
-        return f"/balancing/settlement/acceptance/volumes/all/{key.side}/{day}"
-    if key.kind == "cashflows":
-        return f"/balancing/settlement/indicative/cashflows/all/{key.side}/{day}"
-    # Filtered by start time, both ends included, so that the London day is met in summer too.
-    starts = period_starts(day)
-    return (
-        f"/generation/actual/per-type/wind-and-solar?from={starts[0]:%Y-%m-%dT%H:%MZ}&to={starts[-1]:%Y-%m-%dT%H:%MZ}"
-    )
 
 
 def _read(reply: Reply) -> Answer:

@@ -9,7 +9,6 @@ bodies have the fields of Elexon's OpenAPI description and no other.
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import gzip
 import json
 import socket
@@ -25,12 +24,12 @@ from urllib.parse import parse_qs, urlsplit
 import click
 
 from minerecon_dagster.core.answers import SYNTHETIC_PATH
-from minerecon_dagster.core.calendar import STACK_SIDES, UTC, StackSide, period_count
+from minerecon_dagster.core.schema import REGISTER_PATH
+from minerecon_dagster.elexon.datasets import DATASETS
+from minerecon_dagster.sample.ask import Asked, ProblemError
 from minerecon_dagster.sample.generate import SampleWorld
 
 API_PATH = f"{SYNTHETIC_PATH}bmrs/api/v1"
-_AGWS_MOST = dt.timedelta(days=7)
-_MOST_PERIODS = 50
 _SMALLEST_ZIPPED_BYTES = 1000
 
 
@@ -43,13 +42,6 @@ class Reply:
     content_type: str = "application/json; charset=utf-8"
 
 
-class _ProblemError(Exception):
-    def __init__(self, status: HTTPStatus, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
-
-
 def reply_to(world: SampleWorld, target: str) -> Reply:
     """What ``world`` answers to a GET of ``target``, a path with its query.
 
@@ -57,7 +49,7 @@ def reply_to(world: SampleWorld, target: str) -> Reply:
     """
     try:
         return Reply(HTTPStatus.OK, json.dumps(_data(world, target)).encode())
-    except _ProblemError as problem:
+    except ProblemError as problem:
         document = {
             "type": "https://www.rfc-editor.org/rfc/rfc9110#section-15.5",
             "title": problem.status.phrase,
@@ -69,69 +61,19 @@ def reply_to(world: SampleWorld, target: str) -> Reply:
 
 def _data(world: SampleWorld, target: str) -> Any:
     url = urlsplit(target)
-    match url.path.removeprefix(API_PATH).strip("/").split("/") if url.path.startswith(API_PATH) else []:
-        case ["reference", "bmunits", "all"]:
+    if url.path.startswith(API_PATH):
+        asked = Asked(world.days, url.path.removeprefix(API_PATH).strip("/"), parse_qs(url.query))
+        if asked.path == REGISTER_PATH.strip("/"):
             return world.register()
-        case ["generation", "actual", "per-type", "wind-and-solar"]:
-            return _wrapped("AGWS", world.wind_and_solar(*_asked_range(world, parse_qs(url.query))))
-        case ["balancing", "settlement", "stack", "all", side, date, period]:
-            day, asked_side = _asked_day(world, date), _asked_side(side)
-            return _wrapped("ISPSTACK", world.stack(day, asked_side, _asked_period(day, period)))
-        case ["balancing", "settlement", "acceptance", "volumes", "all", side, date]:
-            return _wrapped("BOAV", world.volumes(_asked_day(world, date), _asked_side(side)))
-        case ["balancing", "settlement", "indicative", "cashflows", "all", side, date]:
-            return _wrapped("EBOCF", world.cashflows(_asked_day(world, date), _asked_side(side)))
-    raise _ProblemError(HTTPStatus.NOT_FOUND, f"The bundled sample has nothing at {url.path}.")
+        for dataset in DATASETS:
+            rows = dataset.sample(world, asked)
+            if rows is not None:
+                return rows if dataset.is_bare else _wrapped(dataset.report, rows)
+    raise ProblemError(HTTPStatus.NOT_FOUND, f"The bundled sample has nothing at {url.path}.")
 
 
 def _wrapped(dataset: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {"data": rows, "metadata": {"datasets": [dataset]}}
-
-
-def _asked_side(text: str) -> StackSide:
-    for side in STACK_SIDES:
-        if text == side:
-            return side
-    raise _ProblemError(HTTPStatus.BAD_REQUEST, f"bidOffer must be bid or offer, not {text!r}.")
-
-
-def _asked_day(world: SampleWorld, text: str) -> dt.date:
-    try:
-        day = dt.date.fromisoformat(text)
-    except ValueError:
-        day = None
-    if day is None or day.isoformat() != text:
-        raise _ProblemError(HTTPStatus.BAD_REQUEST, f"settlementDate must be a date as in 2025-03-28, not {text!r}.")
-    if day not in world.days:
-        raise _ProblemError(HTTPStatus.NOT_FOUND, f"{_only_these_days(world)}, not {day}.")
-    return day
-
-
-def _asked_period(day: dt.date, text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST_PERIODS):
-        raise _ProblemError(
-            HTTPStatus.BAD_REQUEST, f"settlementPeriod must be from 1 to {_MOST_PERIODS}, not {text!r}."
-        )
-    if int(text) > period_count(day):
-        raise _ProblemError(HTTPStatus.NOT_FOUND, f"{day} has only {period_count(day)} settlement periods.")
-    return int(text)
-
-
-def _asked_range(world: SampleWorld, query: dict[str, list[str]]) -> tuple[dt.datetime, dt.datetime]:
-    try:
-        first, last = (dt.datetime.fromisoformat(query[name][0]) for name in ("from", "to"))
-    except (KeyError, ValueError):
-        raise _ProblemError(HTTPStatus.BAD_REQUEST, "from and to must be times as in 2025-03-28T00:00:00Z.") from None
-    first, last = (t if t.tzinfo else t.replace(tzinfo=UTC) for t in (first, last))
-    if not dt.timedelta() <= last - first <= _AGWS_MOST:
-        raise _ProblemError(HTTPStatus.BAD_REQUEST, "to must be at most 7 days after from, and not before it.")
-    if not world.wind_and_solar(first, last):
-        raise _ProblemError(HTTPStatus.NOT_FOUND, f"{_only_these_days(world)}.")
-    return first, last
-
-
-def _only_these_days(world: SampleWorld) -> str:
-    return f"The bundled sample has only these days: {', '.join(map(str, world.days))}"
 
 
 class SampleHandler(BaseHTTPRequestHandler):

@@ -1,7 +1,7 @@
 r"""The data dictionary: every table, view, column and function, from what the database says of itself.
 
 Meanings stand in the comments of `warehouse/tables.py` and of ``sql/objects``, so that psql's ``\d+``, Dagster and
-docs/dictionary.md say the same. Units are those of `core/units.py`. Sources are of a relation: `SOURCES`.
+docs/dictionary.md say the same. Units are those of `core/units.py`. Sources are of a relation: `sources`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from minerecon_dagster.core.units import unit_of
+from minerecon_dagster.elexon.datasets import DATASETS
+from minerecon_dagster.elexon.datasets.stack import STACK
 from minerecon_dagster.warehouse.store import statement
 
-STACK = "Elexon's settlement stack (ISPSTACK)"
 DERIVED = "derived from the records"
 OURS = "this project's own record"
-SOURCES: Mapping[str, str] = {
+_SOURCES: Mapping[str, str] = {
     "minerecon.bitcoin_daily_summaries": "derived from historical_bitcoin_calculations",
     "minerecon.bitcoin_difficulty": "the DynamoDB difficulty table",
     "minerecon.bitcoin_monthly_summaries": "derived from bitcoin_daily_summaries",
@@ -25,12 +26,9 @@ SOURCES: Mapping[str, str] = {
     "minerecon.bitcoin_yearly_summaries": "derived from bitcoin_daily_summaries",
     "minerecon.block_subsidies": "the list in core/mining.py",
     "minerecon.bm_units": "Elexon's register of BM units",
-    "minerecon.boav_control_totals": "Elexon's accepted volumes (BOAV)",
     "minerecon.calculation_reconciliation": OURS,
-    "minerecon.curtailment_records": STACK,
     "minerecon.daily_summaries": "derived from curtailment_records and wind_generation_data",
     "minerecon.day_locks": OURS,
-    "minerecon.ebocf_control_totals": "Elexon's indicative cashflows (EBOCF)",
     "minerecon.historical_bitcoin_calculations": "derived from curtailment_records and bitcoin_difficulty",
     "minerecon.ingestion_progress": OURS,
     "minerecon.miner_models": "the list in core/mining.py",
@@ -43,14 +41,19 @@ SOURCES: Mapping[str, str] = {
     "minerecon.restatements": OURS,
     "minerecon.unanswered_days": OURS,
     "minerecon.unavailable_days": "the reviewed file decisions/waivers.toml",
-    "minerecon.uncounted_units": STACK,
+    "minerecon.uncounted_units": STACK.source,
     "minerecon.unit_daily_summaries": DERIVED,
     "minerecon.verifications": OURS,
     "minerecon.wind_farm_exceptions": "the reviewed file decisions/wind_farms.toml",
-    "minerecon.wind_generation_data": "Elexon's wind output (AGWS)",
     "minerecon.yearly_summaries": "derived from daily_summaries",
+    "minerecon.later_answers": OURS,
 }
-"""Where the rows of a table are from; a view's are from the tables that it reads."""
+"""Where the rows of a table are from that is no dataset's."""
+
+
+def sources() -> dict[str, str]:
+    """Where the rows of each table are from; a view's are from the tables that it reads."""
+    return {**_SOURCES, **{dataset.table.fullname: dataset.source for dataset in DATASETS}}
 
 
 @dataclass(frozen=True)
@@ -88,13 +91,14 @@ def read_dictionary(connection: Connection) -> list[Entry]:
     Args:
         connection: a migrated warehouse. Examples are left out.
     """
+    known = sources()
     columns: dict[str, list[ColumnEntry]] = {}
     entries: dict[str, Entry] = {}
     for r in connection.execute(statement("dictionary/columns")):
         columns.setdefault(r.relation, []).append(
             ColumnEntry(r.column_name, r.type, unit_of(r.column_name, r.type), r.meaning)
         )
-        entries[r.relation] = Entry(r.relation, r.kind, r.relation_meaning, SOURCES.get(r.relation))
+        entries[r.relation] = Entry(r.relation, r.kind, r.relation_meaning, known.get(r.relation))
     relations = [Entry(e.name, e.kind, e.meaning, e.source, columns[e.name]) for e in entries.values()]
     functions = [
         Entry(r.signature, "function", r.meaning, None) for r in connection.execute(statement("dictionary/functions"))

@@ -1,7 +1,8 @@
 r"""The one description of the warehouse: tables, columns, constraints, and what each means.
 
 Migrations, the data dictionary, Dagster's column schemas and the comments that ``\d+`` shows all come
-from here. Energy, money and Bitcoin are ``numeric`` without a scale, exact; instants are ``timestamptz``.
+from here, but for the tables of the datasets of a settlement day: each stands with its dataset
+(`elexon.datasets`), in the same `metadata`. Energy, money and Bitcoin are ``numeric`` without a scale, exact; instants are ``timestamptz``.
 What is derived within a row is a generated column, so that no second formula can exist.
 """
 
@@ -28,7 +29,6 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
-    UniqueConstraint,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -48,7 +48,8 @@ metadata = MetaData(
     },
 )
 
-_Instant = DateTime(timezone=True)
+Instant = DateTime(timezone=True)
+"""An instant; shown in UTC."""
 _DATE = "Settlement date: a Europe/London calendar day."
 _PERIOD = "Settlement period, counted from 1: 48 a day, 46 or 50 when the clocks change."
 _SIDE = "Side of the settlement stack: bid or offer."
@@ -56,67 +57,45 @@ _MODEL = "Miner model, as in miner_models."
 _SYNTHETIC = "True where the answers are the bundled sample's, made up, and not Elexon's."
 
 
-def _period_range(column: str = "settlement_period") -> CheckConstraint:
+def period_range(column: str = "settlement_period") -> CheckConstraint:
+    """That a column holds settlement periods."""
     return CheckConstraint(f"{column} BETWEEN 1 AND 50", name="period_range")
 
 
-def _side_names() -> CheckConstraint:
+def side_names() -> CheckConstraint:
+    """That ``stack_side`` holds sides of the stack."""
     return CheckConstraint("stack_side IN ('bid', 'offer')", name="side")
 
 
-curtailment_records = Table(
-    "curtailment_records",
-    metadata,
-    Column("settlement_date", Date, nullable=False, comment=_DATE),
-    Column("settlement_period", SmallInteger, nullable=False, comment=_PERIOD),
-    Column("start_time", _Instant, nullable=False, comment="UTC start of the settlement period."),
-    Column("stack_side", Text, nullable=False, comment=_SIDE),
-    Column("bmu_id", Text, nullable=False, comment="BM unit, as in T_SGRWO-1."),
-    Column("acceptance_id", BigInteger, comment="Elexon's number of the bid-offer acceptance; NULL where it has none."),
-    Column("bid_offer_pair_id", SmallInteger, comment="Bid-offer pair; NULL where Elexon gives none."),
-    Column("sequence_number", Integer, nullable=False, comment="Place of the row in the stack of its period."),
-    Column("lead_party_name", Text, comment="Lead party of the unit, from the register version in force."),
-    Column("volume_mwh", Numeric, nullable=False, comment="Accepted volume in MWh as Elexon has it: negative."),
-    Column(
-        "curtailed_mwh",
-        Numeric,
-        Computed("-volume_mwh", persisted=True),
-        nullable=False,
-        comment="Energy not generated, in MWh: minus volume_mwh.",
-    ),
-    Column(
-        "original_price_gbp_per_mwh",
-        Numeric,
-        comment="Price of the bid in GBP/MWh; negative: the farm is paid. NULL where Elexon gives none.",
-    ),
-    Column("final_price_gbp_per_mwh", Numeric, comment="Price in GBP/MWh after Elexon's tagging; often NULL."),
-    Column(
-        "payment_gbp",
-        Numeric,
-        Computed("volume_mwh * original_price_gbp_per_mwh", persisted=True),
-        comment="Payment to the farm in GBP: volume × original price, negative where the farm pays; NULL without a price.",
-    ),
-    Column("so_flag", Boolean, comment="Taken for system reasons: the headline counts these. NULL as Elexon has it."),
-    Column(
-        "cadl_flag", Boolean, comment="Shorter than the continuous acceptance duration limit. NULL as Elexon has it."
-    ),
-    Column("elexon_created_at", _Instant, comment="When Elexon's settlement run made the row."),
-    UniqueConstraint(
-        "settlement_date",
-        "settlement_period",
-        "stack_side",
-        "bmu_id",
-        "acceptance_id",
-        "bid_offer_pair_id",
-        "sequence_number",
-        name="curtailment_records_identity_key",
-        postgresql_nulls_not_distinct=True,
-    ),
-    CheckConstraint("volume_mwh < 0", name="volume_negative"),
-    _period_range(),
-    _side_names(),
-    comment="Accepted wind bids: a row of Elexon's settlement stack each, both flags; the headline counts so_flag.",
-)
+def settlement_date() -> Column[Any]:
+    """The day of a row."""
+    return Column("settlement_date", Date, nullable=False, comment=_DATE)
+
+
+def settlement_period() -> tuple[Column[Any], Column[Any], Column[Any]]:
+    """The day, period and start of a row."""
+    return (
+        settlement_date(),
+        Column("settlement_period", SmallInteger, nullable=False, comment=_PERIOD),
+        Column("start_time", Instant, nullable=False, comment="UTC start of the settlement period."),
+    )
+
+
+def stack_side() -> Column[Any]:
+    """The side of the stack of a row."""
+    return Column("stack_side", Text, nullable=False, comment=_SIDE)
+
+
+def of_side_and_unit() -> tuple[Any, ...]:
+    """What tells the rows of a control total apart: the day, the side and the unit."""
+    return (
+        settlement_date(),
+        stack_side(),
+        Column("bmu_id", Text, nullable=False, comment="BM unit: a wind farm."),
+        PrimaryKeyConstraint("settlement_date", "stack_side", "bmu_id"),
+        side_names(),
+    )
+
 
 bitcoin_difficulty = Table(
     "bitcoin_difficulty",
@@ -144,7 +123,7 @@ block_subsidies = Table(
     "block_subsidies",
     metadata,
     Column("first_height", Integer, primary_key=True, comment="First block of the era."),
-    Column("starts_at", _Instant, nullable=False, unique=True, comment="When that block was mined (UTC)."),
+    Column("starts_at", Instant, nullable=False, unique=True, comment="When that block was mined (UTC)."),
     Column("block_subsidy_btc", Numeric, nullable=False, comment="New Bitcoin per block, in BTC."),
     CheckConstraint("block_subsidy_btc > 0", name="positive"),
     comment="Eras of the block subsidy. The list in the code is the master.",
@@ -170,7 +149,7 @@ historical_bitcoin_calculations = Table(
     CheckConstraint(
         "curtailed_mwh > 0 AND difficulty > 0 AND block_subsidy_btc > 0 AND mined_btc > 0", name="positive"
     ),
-    _period_range(),
+    period_range(),
     comment="Bitcoin that the SO-flagged curtailed energy could have mined, per period, unit and miner model.",
 )
 
@@ -204,7 +183,7 @@ daily_summaries = Table(
     Column("archive_uri", Text, nullable=False, comment="The archive object that the day was built from."),
     Column("is_synthetic", Boolean, nullable=False, comment=_SYNTHETIC),
     Column("built_from", Text, comment="Fingerprint of all that the day was built from: same inputs, same text."),
-    Column("built_at", _Instant, nullable=False, comment="When the day was last built, or its state last changed."),
+    Column("built_at", Instant, nullable=False, comment="When the day was last built, or its state last changed."),
     CheckConstraint("state IN ('final', 'provisional', 'incomplete')", name="state"),
     CheckConstraint("periods_expected IN (46, 48, 50)", name="periods_expected"),
     CheckConstraint(
@@ -280,7 +259,7 @@ period_summaries = Table(
     Column("so_bmu_count", SmallInteger, nullable=False, comment="BM units with an SO-flagged wind bid."),
     PrimaryKeyConstraint("settlement_date", "settlement_period"),
     ForeignKeyConstraint(["settlement_date"], [daily_summaries.c.summary_date], ondelete="CASCADE"),
-    _period_range(),
+    period_range(),
     _both_bases_hold(),
     comment="A period's curtailment: the sums of curtailment_records. Periods without a wind bid have no row.",
 )
@@ -333,7 +312,7 @@ unavailable_days = Table(
         Text,
         comment="The archive object that the day was built from before it was closed; NULL where it was not stored.",
     ),
-    Column("closed_at", _Instant, nullable=False, comment="When it was closed here."),
+    Column("closed_at", Instant, nullable=False, comment="When it was closed here."),
     comment="Days that a person has closed: they have no row in any other table of figures. The reviewed file waivers.toml is the master.",
 )
 
@@ -371,10 +350,10 @@ register_refusals = Table(
     Column("lost_capacity_mw", Numeric, nullable=False, comment="Their generation capacity in MW."),
     Column("lost_units", JSONB, nullable=False, comment="Those units, and how each is lost."),
     Column("archive_uri", Text, nullable=False, comment="The archive object with the answer."),
-    Column("first_seen_at", _Instant, nullable=False, comment="When it was refused first."),
-    Column("last_seen_at", _Instant, nullable=False, comment="When it was refused last."),
+    Column("first_seen_at", Instant, nullable=False, comment="When it was refused first."),
+    Column("last_seen_at", Instant, nullable=False, comment="When it was refused last."),
     Column("accepted_by", Text, comment="Who has accepted it; NULL where nobody has."),
-    Column("accepted_at", _Instant, comment="When it was accepted."),
+    Column("accepted_at", Instant, comment="When it was accepted."),
     Column("changes", JSONB, comment="Wind units that accepting it changed: new, gone, no longer wind, lead party."),
     Column("is_synthetic", Boolean, nullable=False, comment=_SYNTHETIC),
     CheckConstraint("state IN ('waiting', 'accepted', 'superseded')", name="state"),
@@ -425,7 +404,7 @@ ingestion_progress = Table(
     Column("status", Text, nullable=False, comment="rows, empty, unpublished or failed."),
     Column("row_count", Integer, nullable=False, comment="Rows of any unit in the answer."),
     Column("payload_sha256", Text, comment="SHA-256 of the answer; NULL where there was none."),
-    Column("fetched_at", _Instant, nullable=False, comment="When it was last looked at."),
+    Column("fetched_at", Instant, nullable=False, comment="When it was last looked at."),
     Column("archive_uri", Text, comment="The archive object with the answer; NULL where the attempt was not kept."),
     Column("error", Text, comment="What went wrong, and what to do; NULL where nothing did."),
     Column("is_synthetic", Boolean, nullable=False, comment=_SYNTHETIC),
@@ -439,8 +418,8 @@ ingestion_progress = Table(
     CheckConstraint(
         "acceptance_count IS NULL OR (status = 'rows') = (acceptance_count > 0)", name="acceptances_counted"
     ),
-    _period_range(),
-    _side_names(),
+    period_range(),
+    side_names(),
     Index("ingestion_progress_empty_idx", "settlement_date", postgresql_where=text("status = 'empty'")),
     comment="The latest attempt to fetch each settlement period, recorded when its day fails too.",
 )
@@ -451,9 +430,9 @@ unanswered_days = Table(
     Column("settlement_date", Date, primary_key=True, comment=_DATE),
     Column("reason", Text, nullable=False, comment="What Elexon's answers lack."),
     Column(
-        "first_asked_at", _Instant, nullable=False, comment="When it was first asked for in vain, the day being over."
+        "first_asked_at", Instant, nullable=False, comment="When it was first asked for in vain, the day being over."
     ),
-    Column("last_asked_at", _Instant, nullable=False, comment="When it was last asked for."),
+    Column("last_asked_at", Instant, nullable=False, comment="When it was last asked for."),
     Column(
         "asked_count",
         Integer,
@@ -463,6 +442,29 @@ unanswered_days = Table(
     ),
     CheckConstraint("asked_count > 0 AND first_asked_at <= last_asked_at", name="asked"),
     comment="Days that are over and that nothing but Elexon's silence keeps from being final or known.",
+)
+
+later_answers = Table(
+    "later_answers",
+    metadata,
+    Column("dataset", Text, nullable=False, comment="Dataset that comes days after its settlement day."),
+    settlement_date(),
+    Column("run", Text, nullable=False, comment="Run of Elexon's that published it; empty where there is but one."),
+    Column("is_there", Boolean, nullable=False, comment="Whether it came and is in the dataset's table."),
+    Column("reason", Text, comment="Why it is not there; NULL where it is."),
+    Column("first_asked_at", Instant, nullable=False, comment="When it was first asked for."),
+    Column("last_asked_at", Instant, nullable=False, comment="When it was last asked for."),
+    Column(
+        "asked_count",
+        Integer,
+        nullable=False,
+        comment="On how many days (London) it was asked for: while it is not there it is asked for again after 1, 2, 4, 8 "
+        "and 16 days, then monthly, and not for ever.",
+    ),
+    Column("archive_uri", Text, comment="The archive object that holds it; NULL where none does."),
+    PrimaryKeyConstraint("dataset", "settlement_date", "run"),
+    CheckConstraint("asked_count > 0 AND first_asked_at <= last_asked_at", name="asked"),
+    comment="What was asked for of datasets that come days after their settlement day, and what became of it.",
 )
 
 reconciliation_results = Table(
@@ -481,7 +483,7 @@ reconciliation_results = Table(
     Column("violations", JSONB, nullable=False, comment="A bounded sample of the violators."),
     Column("repair", Text, nullable=False, comment="The command that repairs it."),
     Column("run_id", Text, comment="The Dagster run that evaluated it."),
-    Column("evaluated_at", _Instant, nullable=False, comment="When it was evaluated."),
+    Column("evaluated_at", Instant, nullable=False, comment="When it was evaluated."),
     Column(
         "scope",
         Text,
@@ -511,48 +513,9 @@ reconciliation_latest = Table(
     Column("passed", Boolean, nullable=False, comment="Whether it held."),
     Column("severity", Text, nullable=False, comment="ERROR: what follows would be wrong. WARN: a person should look."),
     Column("waived_until", Date, comment="The last day on which a waiver of it holds; NULL where there is none."),
-    Column("evaluated_at", _Instant, nullable=False, comment="When it was evaluated."),
+    Column("evaluated_at", Instant, nullable=False, comment="When it was evaluated."),
     PrimaryKeyConstraint("scope", "settlement_date", "check_family", "check_name"),
     comment="The latest evaluation of each property, kept by a trigger of reconciliation_results: its index, in effect.",
-)
-
-boav_control_totals = Table(
-    "boav_control_totals",
-    metadata,
-    Column("settlement_date", Date, nullable=False, comment=_DATE),
-    Column("stack_side", Text, nullable=False, comment=_SIDE),
-    Column("bmu_id", Text, nullable=False, comment="BM unit: a wind farm."),
-    Column(
-        "volume_mwh",
-        Numeric,
-        nullable=False,
-        comment="Elexon's accepted reductions (BOAV) of the unit on the side, over the periods that are present, in "
-        "MWh: negative.",
-    ),
-    PrimaryKeyConstraint("settlement_date", "stack_side", "bmu_id"),
-    _side_names(),
-    comment="Elexon's accepted volumes of wind farms (BOAV), whole-day answers: what the records must add up to.",
-)
-
-ebocf_control_totals = Table(
-    "ebocf_control_totals",
-    metadata,
-    Column("settlement_date", Date, nullable=False, comment=_DATE),
-    Column("stack_side", Text, nullable=False, comment=_SIDE),
-    Column("bmu_id", Text, nullable=False, comment="BM unit: a wind farm."),
-    Column(
-        "cashflow_gbp",
-        Numeric,
-        nullable=False,
-        comment="Elexon's indicative cashflow (EBOCF) of the unit on the side, over the periods that are present, in "
-        "GBP: positive where the farm is paid.",
-    ),
-    Column(
-        "gross_cashflow_gbp", Numeric, nullable=False, comment="The same without signs, added up by period, in GBP."
-    ),
-    PrimaryKeyConstraint("settlement_date", "stack_side", "bmu_id"),
-    _side_names(),
-    comment="Elexon's indicative cashflows of wind farms (EBOCF), whole-day answers: a second opinion of the payments.",
 )
 
 calculation_reconciliation = Table(
@@ -572,7 +535,7 @@ calculation_reconciliation = Table(
         nullable=False,
         comment="Those that are there, with the records' energy and the formula's Bitcoin, when last looked at.",
     ),
-    Column("evaluated_at", _Instant, nullable=False, comment="When it was last looked at."),
+    Column("evaluated_at", Instant, nullable=False, comment="When it was last looked at."),
     PrimaryKeyConstraint("settlement_date", "miner_model"),
     CheckConstraint("matched_count BETWEEN 0 AND expected_count", name="matched"),
     comment="How many of a day's calculations are right, of how many there should be: the rate of reconciliation.",
@@ -623,8 +586,8 @@ verifications = Table(
     ),
     Column("error", Text, comment="Why it could not look, or could not repair; NULL where it could."),
     Column("run_id", Text, comment="The Dagster run."),
-    Column("started_at", _Instant, nullable=False, comment="When the look began."),
-    Column("finished_at", _Instant, nullable=False, comment="When it ended."),
+    Column("started_at", Instant, nullable=False, comment="When the look began."),
+    Column("finished_at", Instant, nullable=False, comment="When it ended."),
     CheckConstraint("action IN ('verify', 'fix', 'force-fix', 'spot-fix', 'refetch')", name="action"),
     CheckConstraint(
         "outcome IN ('right', 'right in part', 'wrong', 'repaired', 'not repaired', 'failed', 'unavailable')",
@@ -654,43 +617,10 @@ bitcoin_price_gbp = Table(
         "price_gbp", Numeric, nullable=False, comment="Price of one Bitcoin at the end of the day (the close), in GBP."
     ),
     Column("source", Text, nullable=False, comment="The URL that the price was read from."),
-    Column("fetched_at", _Instant, nullable=False, comment="When it was read."),
+    Column("fetched_at", Instant, nullable=False, comment="When it was read."),
     Column("is_synthetic", Boolean, nullable=False, comment=_SYNTHETIC),
     CheckConstraint("price_gbp > 0 AND price_gbp < 'Infinity'", name="price_positive"),
     comment="The price of Bitcoin per day; a day without a price has no row, and nothing stands in for it.",
-)
-
-wind_generation_data = Table(
-    "wind_generation_data",
-    metadata,
-    Column("settlement_date", Date, nullable=False, comment=_DATE),
-    Column("settlement_period", SmallInteger, nullable=False, comment=_PERIOD),
-    Column("start_time", _Instant, nullable=False, comment="UTC start of the settlement period."),
-    Column(
-        "wind_onshore_mw",
-        Numeric,
-        comment="Mean onshore wind output over the period in MW; NULL: not published, or 0 beside wind bids.",
-    ),
-    Column(
-        "wind_offshore_mw",
-        Numeric,
-        comment="Mean offshore wind output over the period in MW; NULL: not published, or 0 beside wind bids.",
-    ),
-    Column(
-        "total_wind_mw",
-        Numeric,
-        Computed("wind_onshore_mw + wind_offshore_mw", persisted=True),
-        comment="Mean wind output over the period in MW; NULL where a part is not known.",
-    ),
-    Column(
-        "total_wind_mwh",
-        Numeric,
-        Computed("(wind_onshore_mw + wind_offshore_mw) * 0.5", persisted=True),
-        comment="Wind output of the period in MWh: MW × half an hour.",
-    ),
-    PrimaryKeyConstraint("settlement_date", "settlement_period"),
-    _period_range(),
-    comment="Wind output per settlement period, as Elexon has it (AGWS).",
 )
 
 restatements = Table(
@@ -698,7 +628,7 @@ restatements = Table(
     metadata,
     Column("restatement_id", BigInteger, Identity(always=True), primary_key=True, comment="Number of the change."),
     Column("settlement_date", Date, nullable=False, index=True, comment=_DATE),
-    Column("detected_at", _Instant, nullable=False, comment="When the change at the source was seen."),
+    Column("detected_at", Instant, nullable=False, comment="When the change at the source was seen."),
     Column("old_state", Text, nullable=False, comment="State of the day before the change."),
     Column("old_curtailed_mwh", Numeric, nullable=False, comment="SO-flagged energy before, in MWh."),
     Column("new_curtailed_mwh", Numeric, nullable=False, comment="SO-flagged energy after, in MWh."),
@@ -727,7 +657,7 @@ def _period_sums() -> list[Column[Any]]:
         sums.curtailed_share(),
         *_coverage(),
         Column("is_synthetic", Boolean, nullable=False, comment=_SYNTHETIC),
-        Column("built_at", _Instant, nullable=False, comment="When the sums were last made."),
+        Column("built_at", Instant, nullable=False, comment="When the sums were last made."),
         Column("summed", JSONB, comment="The sums as they were made, to tell figures that somebody typed in later."),
         Column("summed_days", Text, comment="Fingerprint of the days that were summed, and of when each was built."),
     ]
@@ -787,7 +717,7 @@ bitcoin_monthly_summaries = Table(
         "mined_btc", Numeric, nullable=False, comment="Bitcoin that the month's SO-flagged energy could have mined."
     ),
     *_coverage(),
-    Column("built_at", _Instant, nullable=False, comment="When the sums were last made."),
+    Column("built_at", Instant, nullable=False, comment="When the sums were last made."),
     PrimaryKeyConstraint("year_month", "miner_model"),
     _coverage_holds(),
     comment="A month's Bitcoin per miner model: the sums of bitcoin_daily_summaries.",
@@ -800,7 +730,7 @@ bitcoin_yearly_summaries = Table(
     Column("miner_model", Text, ForeignKey(miner_models.c.miner_model), nullable=False, comment=_MODEL),
     Column("mined_btc", Numeric, nullable=False, comment="Bitcoin that the year's SO-flagged energy could have mined."),
     *_coverage(),
-    Column("built_at", _Instant, nullable=False, comment="When the sums were last made."),
+    Column("built_at", Instant, nullable=False, comment="When the sums were last made."),
     PrimaryKeyConstraint("year", "miner_model"),
     _coverage_holds(),
     comment="A year's Bitcoin per miner model: the sums of bitcoin_daily_summaries.",

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.events import check_metadata
+from minerecon_dagster.checks.properties import DAY_PROPERTIES, PROPERTIES, table
 from minerecon_dagster.core import checks as c
-from minerecon_dagster.core.checks import DAY_PROPERTIES, PROPERTIES, SAMPLE_SIZE, Result, result, table
+from minerecon_dagster.core.checks import SAMPLE_SIZE, Result, result
 from minerecon_dagster.core.repairs import REINGEST, words
+from minerecon_dagster.elexon.datasets.boav import BOAV_WIND_VOLUME
 from minerecon_dagster.partitions import daily_partitions
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "checks.md"
@@ -64,7 +66,7 @@ def test_a_check_that_looked_at_nothing_has_not_passed() -> None:
 
 
 def test_all_violators_are_counted_and_a_sample_is_shown() -> None:
-    found = failed(c.BOAV_WIND_VOLUME, 30)
+    found = failed(BOAV_WIND_VOLUME, 30)
     assert found.violation_count == 30
     assert len(found.sample) == SAMPLE_SIZE
 

@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import STACK_SIDES
 from minerecon_dagster.core.errors import SchemaDriftError
-from minerecon_dagster.core.schema import distinct_rows, parse_boav, parse_cashflows, parse_register, parse_stack
+from minerecon_dagster.core.schema import parse_register
+from minerecon_dagster.elexon.datasets.boav import BOAV as BOAV_DATASET
+from minerecon_dagster.elexon.datasets.cashflows import CASHFLOWS
+from minerecon_dagster.elexon.datasets.stack import STACK as STACK_DATASET
+from minerecon_dagster.elexon.datasets.stack import distinct_rows
 from minerecon_dagster.sample import SAMPLE_DAYS
 from minerecon_dagster.sample.generate import SampleWorld
 
@@ -106,7 +110,7 @@ def answer(body, status=200):
 
 
 def stack(*rows):
-    return parse_stack(STACK, DAY, answer({"data": rows, "metadata": {"datasets": ["ISPSTACK"]}}))
+    return STACK_DATASET.parse(STACK, DAY, answer({"data": rows, "metadata": {"datasets": ["ISPSTACK"]}}))
 
 
 def without(row, name):
@@ -124,7 +128,7 @@ def test_a_row_says_what_elexon_sent():
 @given(number=st.from_regex(r"-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,25})?([eE][+-]?[0-9]{1,2})?", fullmatch=True))
 def test_energy_and_prices_keep_every_digit(number):
     body = json.dumps({"data": [stack_row(volume="V", originalPrice="V", finalPrice="V")]}).replace('"V"', number)
-    (row,) = parse_stack(STACK, DAY, answer(body))
+    (row,) = STACK_DATASET.parse(STACK, DAY, answer(body))
     assert [str(v) for v in (row.volume, row.original_price, row.final_price)] == [str(Decimal(number))] * 3
     assert row.is_reduction == (Decimal(number) < 0)
 
@@ -139,13 +143,13 @@ def test_a_field_that_may_be_null_may_be_null(name):
 
 @pytest.mark.parametrize("body", ['{"data": []}', '{"data": null}', '{"data": null, "metadata": {"datasets": null}}'])
 def test_an_answer_without_rows_has_none(body):
-    assert parse_stack(STACK, DAY, answer(body)) == []
-    assert parse_boav(BOAV, DAY, answer(body)) == []
-    assert parse_cashflows(EBOCF, DAY, answer(body)) == []
+    assert STACK_DATASET.parse(STACK, DAY, answer(body)) == []
+    assert BOAV_DATASET.parse(BOAV, DAY, answer(body)) == []
+    assert CASHFLOWS.parse(EBOCF, DAY, answer(body)) == []
 
 
 def test_a_404_has_no_rows_whatever_it_says():
-    assert parse_stack(STACK, DAY, answer("<html>", status=404)) == []
+    assert STACK_DATASET.parse(STACK, DAY, answer("<html>", status=404)) == []
 
 
 @pytest.mark.parametrize("name", sorted(stack_row()))
@@ -157,7 +161,7 @@ def test_every_declared_field_of_the_stack_is_required(name):
 @pytest.mark.parametrize("name", sorted(boav_row()))
 def test_every_declared_field_of_the_control_total_is_required(name):
     with pytest.raises(SchemaDriftError, match=rf"required field `{name}` - at `\$\.data\[0\]`"):
-        parse_boav(BOAV, DAY, answer({"data": [without(boav_row(), name)]}))
+        BOAV_DATASET.parse(BOAV, DAY, answer({"data": [without(boav_row(), name)]}))
 
 
 @pytest.mark.parametrize(
@@ -186,7 +190,7 @@ def test_a_value_that_is_not_as_declared_is_drift_and_says_where(change, problem
     with pytest.raises(SchemaDriftError, match=problem) as error:
         stack(stack_row(), stack_row(sequenceNumber=2) | change)
     assert URL in str(error.value)
-    assert "adapt core/schema.py" in str(error.value)
+    assert "adapt elexon/datasets/stack.py" in str(error.value)
     assert "\n" not in str(error.value)
 
 
@@ -195,44 +199,48 @@ def test_a_value_that_is_not_as_declared_is_drift_and_says_where(change, problem
 )
 def test_anything_but_the_declared_envelope_is_drift(body):
     with pytest.raises(SchemaDriftError):
-        parse_stack(STACK, DAY, answer(body))
+        STACK_DATASET.parse(STACK, DAY, answer(body))
     with pytest.raises(SchemaDriftError):
-        parse_boav(BOAV, DAY, answer(body))
+        BOAV_DATASET.parse(BOAV, DAY, answer(body))
 
 
 def test_summer_time_is_known_when_the_start_is_checked():
     key, day = AnswerKey("stack", "offer", 1), dt.date(2025, 7, 1)
     row = stack_row(settlementDate="2025-07-01", settlementPeriod=1, startTime="2025-06-30T23:00:00Z")
-    (parsed,) = parse_stack(key, day, answer({"data": [row]}))
+    (parsed,) = STACK_DATASET.parse(key, day, answer({"data": [row]}))
     assert parsed.side == "offer"
     with pytest.raises(SchemaDriftError, match="start of period 1"):
-        parse_stack(key, day, answer({"data": [row | {"startTime": "2025-07-01T00:00:00Z"}]}))
+        STACK_DATASET.parse(key, day, answer({"data": [row | {"startTime": "2025-07-01T00:00:00Z"}]}))
 
 
 def test_control_totals_may_be_of_any_period_of_the_day_and_of_no_other():
     rows = [boav_row(), boav_row(settlementPeriod=48, startTime="2025-03-28T23:30:00Z", totalVolumeAccepted=None)]
-    assert [r.total_volume_accepted for r in parse_boav(BOAV, DAY, answer({"data": rows}))] == [
+    assert [r.total_volume_accepted for r in BOAV_DATASET.parse(BOAV, DAY, answer({"data": rows}))] == [
         Decimal("-75.725"),
         None,
     ]
     with pytest.raises(SchemaDriftError, match="49 is not a period"):
-        parse_boav(BOAV, DAY, answer({"data": [boav_row(settlementPeriod=49, startTime="2025-03-29T00:00:00Z")]}))
+        BOAV_DATASET.parse(
+            BOAV, DAY, answer({"data": [boav_row(settlementPeriod=49, startTime="2025-03-29T00:00:00Z")]})
+        )
     with pytest.raises(SchemaDriftError, match=r"got `str` - at `\$\.data\[0\]\.pairVolumes\.negative1`"):
-        parse_boav(BOAV, DAY, answer({"data": [boav_row(pairVolumes=boav_row()["pairVolumes"] | {"negative1": "x"})]}))
+        BOAV_DATASET.parse(
+            BOAV, DAY, answer({"data": [boav_row(pairVolumes=boav_row()["pairVolumes"] | {"negative1": "x"})]})
+        )
     with pytest.raises(SchemaDriftError, match=r"at `\$\.data\[0\]\.totalVolumeAccepted`"):
-        parse_boav(BOAV, DAY, answer({"data": [boav_row(totalVolumeAccepted="-1")]}))
+        BOAV_DATASET.parse(BOAV, DAY, answer({"data": [boav_row(totalVolumeAccepted="-1")]}))
 
 
 @pytest.mark.parametrize("name", sorted(ebocf_row()))
 def test_every_declared_field_of_the_cashflows_is_required(name):
     with pytest.raises(SchemaDriftError, match=rf"required field `{name}` - at `\$\.data\[0\]`"):
-        parse_cashflows(EBOCF, DAY, answer({"data": [without(ebocf_row(), name)]}))
+        CASHFLOWS.parse(EBOCF, DAY, answer({"data": [without(ebocf_row(), name)]}))
 
 
 def test_cashflows_keep_every_digit_and_their_sign_and_may_lack_what_may_be_null(caplog):
     nulls = dict.fromkeys(["createdDateTime", "bmUnit", "leadPartyName", "nationalGridBmUnit"])
     body = json.dumps({"data": [ebocf_row(totalCashflow="C"), ebocf_row(**nulls)]})
-    rows = parse_cashflows(EBOCF, DAY, answer(body.replace('"C"', "-12345.678901234567890123")))
+    rows = CASHFLOWS.parse(EBOCF, DAY, answer(body.replace('"C"', "-12345.678901234567890123")))
     assert [str(row.total_cashflow) for row in rows] == ["-12345.678901234567890123", "5301.75"]
     assert (rows[0].bm_unit, rows[1].bm_unit) == ("T_ABRBO-1", None)
     assert not caplog.messages
@@ -251,14 +259,14 @@ def test_cashflows_keep_every_digit_and_their_sign_and_may_lack_what_may_be_null
 )
 def test_cashflows_that_are_not_as_declared_are_drift(change, problem):
     with pytest.raises(SchemaDriftError, match=problem):
-        parse_cashflows(EBOCF, DAY, answer({"data": [ebocf_row(**change)]}))
+        CASHFLOWS.parse(EBOCF, DAY, answer({"data": [ebocf_row(**change)]}))
 
 
 @pytest.mark.parametrize("day", SAMPLE_DAYS, ids=str)
 def test_the_samples_cashflows_are_read_without_a_field_too_many(day, caplog):
     for side in STACK_SIDES:
         served = SampleWorld().cashflows(day, side)
-        rows = parse_cashflows(AnswerKey("cashflows", side), day, answer({"data": served}))
+        rows = CASHFLOWS.parse(AnswerKey("cashflows", side), day, answer({"data": served}))
         assert [(r.settlement_period, r.bm_unit, float(r.total_cashflow)) for r in rows] == [
             (r["settlementPeriod"], r["bmUnit"], r["totalCashflow"]) for r in served
         ]
@@ -272,8 +280,8 @@ def test_an_undeclared_field_is_ignored_and_logged_once(caplog):
         for _ in range(2):
             (row,) = stack(stack_row(carbonPrice=1, extra="x"))
             assert row.volume == Decimal("-23.5")
-            parse_boav(BOAV, DAY, answer({"data": [boav_row(pairVolumes=pairs)], "page": 1}))
-            parse_cashflows(EBOCF, DAY, answer({"data": [ebocf_row(currency="GBP")]}))
+            BOAV_DATASET.parse(BOAV, DAY, answer({"data": [boav_row(pairVolumes=pairs)], "page": 1}))
+            CASHFLOWS.parse(EBOCF, DAY, answer({"data": [ebocf_row(currency="GBP")]}))
     logged = [m.rsplit("'", 2)[1] for m in caplog.messages]
     assert logged == ["carbonPrice", "extra", "negative7", "page", "currency"]
     assert URL in caplog.messages[0]
@@ -286,7 +294,7 @@ def test_an_undeclared_field_hides_no_drift():
 
 def test_rows_equal_in_everything_are_kept_once_and_counted():
     text = json.dumps({"data": [stack_row(), stack_row(volume="V"), stack_row(sequenceNumber=2)]})
-    rows, repeated = distinct_rows(parse_stack(STACK, DAY, answer(text.replace('"V"', "-23.50"))))
+    rows, repeated = distinct_rows(STACK_DATASET.parse(STACK, DAY, answer(text.replace('"V"', "-23.50"))))
     assert [row.sequence_number for row in rows] == [1, 2]
     assert repeated == 1
 
@@ -345,5 +353,5 @@ def test_only_a_volume_below_zero_is_a_reduction(digits, reduces):
     row |= {"bidOfferPairId": -1, "soFlag": True, "repricedIndicator": False}
     body = json.dumps({"data": [row]}).replace('"sequenceNumber"', f'"volume": {digits}, "sequenceNumber"')
     answer = Answer("u", 200, dt.datetime(2025, 3, 30, tzinfo=dt.UTC), body.encode())
-    (parsed,) = parse_stack(AnswerKey("stack", "bid", 1), dt.date(2025, 3, 28), answer)
+    (parsed,) = STACK_DATASET.parse(AnswerKey("stack", "bid", 1), dt.date(2025, 3, 28), answer)
     assert parsed.is_reduction is reduces

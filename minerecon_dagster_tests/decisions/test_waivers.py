@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from minerecon_dagster.checks.properties import NEED_CONTROL_TOTAL
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Result, could_not_look, result
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.decisions.days import FILE, NO_DECISIONS, read_day_decisions
 from minerecon_dagster.decisions.reviewed_units import reviewed_units
 from minerecon_dagster.decisions.waivers import Waivers
+from minerecon_dagster.elexon.datasets.boav import BOAV_WIND_VOLUME
+from minerecon_dagster.elexon.datasets.cashflows import EBOCF_WIND_CASHFLOW
 
 DAY = dt.date(2025, 3, 28)
 TODAY = dt.date(2026, 1, 10)
@@ -36,7 +39,7 @@ def waivers(tmp_path: Path, content: str) -> Waivers:
     return read_day_decisions(path, today=TODAY).waivers
 
 
-def wrong(*units: str, checked: c.Property = c.BOAV_WIND_VOLUME) -> Result:
+def wrong(*units: str, checked: c.Property = BOAV_WIND_VOLUME) -> Result:
     violations = [{"bmu_id": unit, "settlement_period": n} for n, unit in enumerate(units)]
     return result(checked, looked_at=100, expected="x", actual="y", repair="z", violations=violations)
 
@@ -79,7 +82,7 @@ def test_of_several_units_the_first_to_expire_ends_the_waiver(tmp_path: Path) ->
 
 
 def test_a_waiver_of_the_whole_day_covers_whatever_is_found_and_a_look_that_was_not_possible(tmp_path: Path) -> None:
-    blind = could_not_look(c.BOAV_WIND_VOLUME, DAY, "no answer")
+    blind = could_not_look(BOAV_WIND_VOLUME, DAY, "no answer")
     given = waivers(tmp_path, WHOLE_DAY)
     assert all(r.is_waived for r in given.applied(DAY, [wrong("T_B-1"), blind], today=TODAY))
     (still_blind,) = waivers(tmp_path, ENTRY).applied(DAY, [blind], today=TODAY)
@@ -89,9 +92,9 @@ def test_a_waiver_of_the_whole_day_covers_whatever_is_found_and_a_look_that_was_
 @pytest.mark.parametrize(
     ("day", "checked"),
     [
-        (dt.date(2025, 3, 27), c.BOAV_WIND_VOLUME),
-        (dt.date(2025, 3, 31), c.BOAV_WIND_VOLUME),
-        (DAY, c.EBOCF_WIND_CASHFLOW),
+        (dt.date(2025, 3, 27), BOAV_WIND_VOLUME),
+        (dt.date(2025, 3, 31), BOAV_WIND_VOLUME),
+        (DAY, EBOCF_WIND_CASHFLOW),
     ],
 )
 def test_other_days_and_checks_are_not_waived(tmp_path: Path, day: dt.date, checked: c.Property) -> None:
@@ -166,7 +169,7 @@ def blind(checked: c.Property, *more: dict[str, object]) -> Result:
     return result(checked, looked_at=0, expected="x", actual="y", repair="z", violations=[UNKNOWN, *more])
 
 
-@pytest.mark.parametrize("checked", sorted(c.NEED_CONTROL_TOTAL, key=lambda p: p.name), ids=lambda p: p.name)
+@pytest.mark.parametrize("checked", sorted(NEED_CONTROL_TOTAL, key=lambda p: p.name), ids=lambda p: p.name)
 def test_the_waiver_of_a_control_total_covers_what_could_not_look_without_it(
     tmp_path: Path, checked: c.Property
 ) -> None:
@@ -180,12 +183,12 @@ def test_the_waiver_of_a_control_total_covers_what_could_not_look_without_it(
 
 def test_what_is_found_wrong_all_the_same_is_not_covered(tmp_path: Path) -> None:
     wrong_unit: dict[str, object] = {"bmu_id": "T_B-1", "stack_side": "offer"}
-    (found,) = waivers(tmp_path, OF_CONTROL).applied(DAY, [blind(c.BOAV_WIND_VOLUME, wrong_unit)], today=TODAY)
+    (found,) = waivers(tmp_path, OF_CONTROL).applied(DAY, [blind(BOAV_WIND_VOLUME, wrong_unit)], today=TODAY)
     assert found.blocks
     assert list(found.violations) == [wrong_unit]
     assert "1 waived (completeness.control_total_present until 2026-01-10)" in found.actual
 
 
 def test_cashflows_that_are_not_known_are_not_covered_by_it(tmp_path: Path) -> None:
-    failed = blind(c.EBOCF_WIND_CASHFLOW)
+    failed = blind(EBOCF_WIND_CASHFLOW)
     assert waivers(tmp_path, OF_CONTROL).applied(DAY, [failed], today=TODAY) == [failed]

@@ -19,10 +19,15 @@ import pytest
 from sqlalchemy.exc import DatabaseError
 
 import minerecon_dagster
+from minerecon_dagster.checks.control_totals import EMPTY_DAY_HAS_EMPTY_CONTROL
+from minerecon_dagster.checks.properties import PROPERTIES
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.calendar import period_count
-from minerecon_dagster.core.checks import PROPERTIES, Property
+from minerecon_dagster.core.checks import Property
 from minerecon_dagster.core.mining import block_subsidy_btc
+from minerecon_dagster.elexon.datasets.agws import WIND_OUTPUT_KNOWN
+from minerecon_dagster.elexon.datasets.boav import BOAV_WIND_VOLUME, NO_REDUCTION_ON_OFFER_SIDE
+from minerecon_dagster.elexon.datasets.cashflows import EBOCF_WIND_CASHFLOW
 from minerecon_dagster_tests.fake_elexon import NO_ROWS, NOT_FOUND, Fault, boav_path, stack_path
 from minerecon_dagster_tests.faults.conftest import DAY, FAULTS, LONG, NEXT, SHORT, WINDLESS, World
 
@@ -421,20 +426,20 @@ AT_THE_SERVER = (
         17, "fourteen periods missing, a gap at Elexon", (c.PERIODS_PRESENT,), hides(set(range(20, 34))), True
     ),
     AtTheServer(
-        17, "a unit of which the control total has three times the stack's volume", (c.BOAV_WIND_VOLUME,),
+        17, "a unit of which the control total has three times the stack's volume", (BOAV_WIND_VOLUME,),
         boav(_one_unit_more), False,
     ),
     AtTheServer(
-        0, "a wind unit reduced on the offer side", (c.NO_REDUCTION_ON_OFFER_SIDE,),
+        0, "a wind unit reduced on the offer side", (NO_REDUCTION_ON_OFFER_SIDE,),
         boav(_an_offer_that_reduces, "offer"), True,
     ),
     AtTheServer(
-        17, "a day without bids whose control total has some", (c.EMPTY_DAY_HAS_EMPTY_CONTROL,),
+        17, "a day without bids whose control total has some", (EMPTY_DAY_HAS_EMPTY_CONTROL,),
         boav(_volume_on_a_windless_day, day=WINDLESS), False, WINDLESS,
     ),
-    AtTheServer(7, "payments that the cashflows contradict", (c.EBOCF_WIND_CASHFLOW,), _cashflows_turned, True),
+    AtTheServer(7, "payments that the cashflows contradict", (EBOCF_WIND_CASHFLOW,), _cashflows_turned, True),
     AtTheServer(
-        20, "cashflows that cannot be had: the check could not look", (c.EBOCF_WIND_CASHFLOW,), fails("cashflows"), True
+        20, "cashflows that cannot be had: the check could not look", (EBOCF_WIND_CASHFLOW,), fails("cashflows"), True
     ),
 )  # fmt: skip
 
@@ -651,14 +656,14 @@ def test_16_a_day_of_which_nothing_is_held(world: World, request: pytest.Fixture
 
 @pytest.mark.slow
 def test_19_wind_output_that_is_not_known(world: World, request: pytest.FixtureRequest) -> None:
-    say = note(request, 19, "wind output that cannot be had", c.WIND_OUTPUT_KNOWN.full_name)
+    say = note(request, 19, "wind output that cannot be had", WIND_OUTPUT_KNOWN.full_name)
     shutil.rmtree(world.archive._store.root)
     fails("wind-and-solar")(world)
     assert world.job("ingest", DAY, force=True), world.said
-    assert c.WIND_OUTPUT_KNOWN.full_name in world.red(DAY)
+    assert WIND_OUTPUT_KNOWN.full_name in world.red(DAY)
     figures = "SELECT wind_generation_mwh, curtailed_share FROM minerecon.daily_summaries WHERE summary_date = :d"
     assert world.sql(figures, d=DAY) == [(None, None)], "unknown, and neither guessed nor 0"
-    REACHED.add(c.WIND_OUTPUT_KNOWN.full_name)
+    REACHED.add(WIND_OUTPUT_KNOWN.full_name)
     world.elexon.faults = lambda _: None
     assert world.job("ingest", DAY), world.said
     all_green(world)

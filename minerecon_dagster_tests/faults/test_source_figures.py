@@ -19,6 +19,7 @@ import pytest
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.calendar import period_starts
+from minerecon_dagster.elexon.datasets.agws import WIND_OUTPUT_ABOVE_ZERO
 from minerecon_dagster_tests.fake_elexon import Fault, stack_path
 from minerecon_dagster_tests.faults.conftest import DAY, NEXT, World
 from minerecon_dagster_tests.faults.test_faults import REACHED, all_green
@@ -113,9 +114,9 @@ def test_fr_17_a_wind_output_of_0_beside_wind_bids_is_not_known(world: World, ki
     hours = set(sorted(with_bids)[:6])
     world.elexon.faults = agws(world, lambda period, kind: period in hours and kind in kinds)
     assert world.job("ingest", DAY, force=True), world.said
-    assert world.red(DAY) == {c.WIND_OUTPUT_ABOVE_ZERO.full_name}
+    assert world.red(DAY) == {WIND_OUTPUT_ABOVE_ZERO.full_name}
     assert world.status() == "warned"
-    REACHED.add(c.WIND_OUTPUT_ABOVE_ZERO.full_name)
+    REACHED.add(WIND_OUTPUT_ABOVE_ZERO.full_name)
     ((*same, generated, share),) = world.sql(STORED, day=DAY)
     assert same == list(before[0][:3]), "no figure of the bids is touched"
     assert (generated, share) == (None, None), "not 0, and not all of it curtailed"
@@ -246,12 +247,12 @@ def test_fr_43_every_asset_of_a_day_is_materialized_though_what_is_optional_did_
     events = world.instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
     made = {e.dagster_event.asset_key: e.asset_materialization for e in events if e.dagster_event}
     assert made.keys() == DAY_KEYS
-    ebocf, wind = made[catalog.EBOCF], made[catalog.WIND]
+    ebocf, wind = made[catalog.OF_DATASETS["cashflows"]], made[catalog.WIND]
     assert ebocf is not None
     assert wind is not None
     assert "400" in str(ebocf.metadata["missing"].value) or "it was not fetched" in str(ebocf.metadata["missing"].value)
     assert "0 known" in str(wind.metadata["missing"].value)
-    boav = made[catalog.BOAV]
+    boav = made[catalog.OF_DATASETS["boav"]]
     assert boav is not None
     assert "missing" not in boav.metadata
 

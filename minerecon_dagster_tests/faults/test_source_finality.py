@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from minerecon_dagster.checks.properties import PROPERTIES
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.pipeline.due import days_to_ingest
 from minerecon_dagster_tests.faults.conftest import DAY, NEXT, World
@@ -190,7 +191,7 @@ def test_a_typed_in_total_is_red_at_once_at_verify_the_sweep_and_the_inventory(
 
     assert not world.job("verify", DAY), "exit code 1"
     assert f"{name}: rollups.sums_not_older_than_parts: 1 of 1 wrong" in world.said
-    red = world.inventory(dt.datetime.now(dt.UTC)) & {p.full_name for p in c.PROPERTIES if p.family == "inventory"}
+    red = world.inventory(dt.datetime.now(dt.UTC)) & {p.full_name for p in PROPERTIES if p.family == "inventory"}
     assert c.EVERY_SUM_IS_OF_ITS_DAYS.full_name in red
     REACHED.update(red)
     before = world.sql("SELECT max(result_id) FROM minerecon.reconciliation_results")[0][0]

@@ -10,6 +10,7 @@ import datetime as dt
 
 import pytest
 
+from minerecon_dagster.checks.control_totals import CONTROLS_NOT_SILENT
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.calendar import STACK_SIDES, rerun_done_at
 from minerecon_dagster_tests.fake_elexon import NO_ROWS
@@ -100,7 +101,7 @@ def test_a_control_total_that_is_silent_confirms_nothing(world: World) -> None:
     world.elexon.faults = lambda path: NO_ROWS if "cashflows" in path else None
     world.forget(WINDLESS)
     assert world.job("ingest", WINDLESS), world.said
-    assert c.CONTROLS_NOT_SILENT.full_name in world.red(WINDLESS)
+    assert CONTROLS_NOT_SILENT.full_name in world.red(WINDLESS)
     assert world.status(WINDLESS) == "warned"
     REACHED.update(world.red(WINDLESS))
     over(world)

@@ -54,7 +54,7 @@ def test_a_backfill_whose_runs_all_succeed_is_a_success_whatever_optional_answer
     ):
         graph = workspace.create_request_context().asset_graph
         keys = [key for key in graph.get_all_asset_keys() if key in {*catalog.CALCULATIONS, *DAY_KEYS}]
-        assert catalog.EBOCF in keys
+        assert catalog.OF_DATASETS["cashflows"] in keys
         instance.add_backfill(
             PartitionBackfill.from_asset_partitions(
                 backfill_id="optional",

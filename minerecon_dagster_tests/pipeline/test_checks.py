@@ -22,10 +22,11 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DatabaseError
 
+from minerecon_dagster.checks.properties import DAY_PROPERTIES
 from minerecon_dagster.cli.days import _outcome
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.calendar import period_count
-from minerecon_dagster.core.checks import DAY_PROPERTIES, Property, Result
+from minerecon_dagster.core.checks import Property, Result
 from minerecon_dagster.core.errors import ArchiveError, ConfigurationError, MinereconError
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.pipeline.build import ChecksFailedError, LookFailedError

@@ -12,16 +12,18 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from minerecon_dagster.checks.control_totals import against_control_totals
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import STACK_SIDES, StackSide, period_count, period_starts, rerun_done_at
 from minerecon_dagster.core.checks import Result
 from minerecon_dagster.core.errors import MinereconError
 from minerecon_dagster.core.register import BmUnit
+from minerecon_dagster.elexon.datasets.agws import AGWS, WindOutput, believed_wind_output, wind_output_above_zero
+from minerecon_dagster.elexon.datasets.cashflows import CASHFLOWS
 from minerecon_dagster.pipeline.build import wind_bids
-from minerecon_dagster.pipeline.checks import prices_below_limit, wind_output_above_zero
-from minerecon_dagster.pipeline.controls import control_totals
+from minerecon_dagster.pipeline.checks import prices_below_limit
 from minerecon_dagster.pipeline.due import days_to_ingest
-from minerecon_dagster.pipeline.interpret import DayReading, WindOutput, believed_wind_output, read_day
+from minerecon_dagster.pipeline.interpret import DayReading, read_day
 from minerecon_dagster.sample.generate import Row, SampleWorld
 from minerecon_dagster.sample.units import MAPPED_WIND
 from minerecon_dagster_tests.fake_elexon import NOT_FOUND, Fault, stack_path
@@ -81,7 +83,7 @@ def body(rows: list[Row]) -> bytes:
 
 
 def checked(reading: DayReading) -> dict[str, Result]:
-    results = control_totals(reading, list(wind_bids(reading, UNITS)), UNITS)
+    results = against_control_totals(reading, list(wind_bids(reading, UNITS)), UNITS)
     assert tuple(r.checked.name for r in results) == NAMES
     assert all(str(r.repair).startswith(f"minerecon reingest {reading.day}") for r in results)
     return {r.checked.name: r for r in results}
@@ -166,21 +168,21 @@ def test_wind_output_of_0_beside_wind_bids_is_told_and_where_there_are_none_it_i
     bids = list(wind_bids(reading, UNITS))
     busy = sorted({period for _, period, _ in bids})
     assert wind_output_above_zero(reading, bids).passed
-    assert believed_wind_output(reading.wind, busy) == reading.wind
-    assert reading.knows_wind_output
+    assert believed_wind_output(reading.of(AGWS).by_period, busy) == reading.of(AGWS).by_period
+    assert not AGWS.asked_again(reading)
     zero = {busy[0]: "Wind Onshore", busy[1]: "Wind", busy[2]: "Wind Offshore"}
     reading = read(wind_rows(zero=zero))
     result = wind_output_above_zero(reading, bids)
     assert [v["settlement_period"] for v in result.violations] == busy[:3]
     assert not result.blocks
-    assert not reading.knows_wind_output, "it is asked for again"
-    believed = believed_wind_output(reading.wind, busy)
+    assert AGWS.asked_again(reading), "it is asked for again"
+    believed = believed_wind_output(reading.of(AGWS).by_period, busy)
     assert believed[busy[0]].onshore_mw is None
-    assert believed[busy[0]].offshore_mw == reading.wind[busy[0]].offshore_mw
+    assert believed[busy[0]].offshore_mw == reading.of(AGWS).by_period[busy[0]].offshore_mw
     assert believed[busy[1]] == WindOutput(None, None)
     without = [bid for bid in bids if bid[1] not in busy[:3]]
     assert wind_output_above_zero(reading, without).passed
-    assert believed_wind_output(reading.wind, busy[3:]) == reading.wind
+    assert believed_wind_output(reading.of(AGWS).by_period, busy[3:]) == reading.of(AGWS).by_period
 
 
 def test_wind_output_that_is_not_there_is_not_0() -> None:
@@ -419,13 +421,13 @@ def test_cashflows_of_an_earlier_look_than_the_volumes_are_no_control_and_a_few_
     for minutes, fails in ((14, False), (16, True)):
         reading = read(rows_of(), late={BID_FLOWS: dt.timedelta(minutes=minutes)})
         assert failing(reading) == ({"ebocf_wind_cashflow"} if fails else set())
-        assert BID_FLOWS.side in reading.cashflow_errors or not fails
-    assert "what is held of it is of 2025-03-31" in reading.cashflow_errors["bid"]
+        assert BID_FLOWS.side in reading.of(CASHFLOWS).errors or not fails
+    assert "what is held of it is of 2025-03-31" in reading.of(CASHFLOWS).errors["bid"]
 
 
 def test_cashflows_that_are_held_and_not_old_count_though_asking_again_has_failed() -> None:
     reading = read(rows_of(), failures={BID_FLOWS: "HTTP 500"}, late={BID_FLOWS: dt.timedelta(minutes=14)})
-    assert not reading.cashflow_errors
+    assert not reading.of(CASHFLOWS).errors
     assert not failing(reading)
 
 

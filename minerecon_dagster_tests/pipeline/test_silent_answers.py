@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from minerecon_dagster.checks.control_totals import controls_not_silent
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import STACK_SIDES, StackSide, period_count, period_starts, rerun_done_at
 from minerecon_dagster.core.restatement import Extent, unbelievable_losses
+from minerecon_dagster.elexon.datasets.agws import AGWS
+from minerecon_dagster.elexon.datasets.boav import BOAV
 from minerecon_dagster.pipeline.checks import completeness
-from minerecon_dagster.pipeline.controls import controls_not_silent
-from minerecon_dagster.pipeline.interpret import AGWS, DayReading, read_day, silent_answers
+from minerecon_dagster.pipeline.interpret import DayReading, read_day, silent_answers
 from minerecon_dagster_tests.fake_elexon import FakeWorld
 
 WINDY, SHORT, LONG = dt.date(2025, 3, 28), dt.date(2025, 3, 30), dt.date(2025, 10, 26)
@@ -47,7 +49,7 @@ def _made(day: dt.date) -> Rows:
                 ][: 1 + p % 3]
             found[AnswerKey("stack", side, p)] = rows
     starts = period_starts(day)
-    found[AGWS] = WORLD.wind_and_solar(starts[0], starts[-1])
+    found[AGWS.key] = WORLD.wind_and_solar(starts[0], starts[-1])
     return found
 
 
@@ -128,12 +130,12 @@ def test_the_table_of_outages(day: dt.date, count: int, where: str, sides: tuple
 
 def test_a_day_of_which_elexon_says_nothing_is_no_day_without_curtailment() -> None:
     """FR-01: nothing in the stack, in BOAV and in EBOCF, while there was wind."""
-    rows = {key: (each if key == AGWS else []) for key, each in rows_of(WINDY).items()}
+    rows = {key: (each if key == AGWS.key else []) for key, each in rows_of(WINDY).items()}
     reading = read(rows, WINDY)
     assert reading.judgement.state == "incomplete"
     assert reading.judgement.periods_present == 0
     assert "Elexon is silent; the wind output was" in reading.problem()
-    assert read({k: v for k, v in rows.items() if k != AGWS}, WINDY).judgement.state == "incomplete"
+    assert read({k: v for k, v in rows.items() if k != AGWS.key}, WINDY).judgement.state == "incomplete"
 
 
 def test_rows_with_numeric_or_no_ids_prove_nothing() -> None:
@@ -185,11 +187,11 @@ def test_answers_that_say_what_is_held_or_more_are_not_silent() -> None:
 
 
 def test_every_answer_that_lacks_what_is_held_is_silent_and_says_which_periods() -> None:
-    found = kept(lambda rows: silence(rows, {7, 8}, "all", STACK_SIDES) | {AGWS: []})
+    found = kept(lambda rows: silence(rows, {7, 8}, "all", STACK_SIDES) | {AGWS.key: []})
     stack = {AnswerKey("stack", side, p): (p,) for side in STACK_SIDES for p in (7, 8)}
     controls = {AnswerKey(kind, side): (7, 8) for kind in ("boav", "cashflows") for side in STACK_SIDES}  # type: ignore[arg-type]
-    assert {key: periods for key, periods in found.items() if key != AGWS} == stack | controls
-    assert found[AGWS] == tuple(range(1, 49))
+    assert {key: periods for key, periods in found.items() if key != AGWS.key} == stack | controls
+    assert found[AGWS.key] == tuple(range(1, 49))
 
 
 def test_acceptances_that_are_gone_while_numeric_ids_stay_are_silence() -> None:
@@ -212,7 +214,8 @@ def test_of_a_whole_day_answer_that_lacks_periods_the_others_are_taken() -> None
         WINDY, answers_of(rows, at), {}, sides=STACK_SIDES, now=at, silent={key: answers_of({key: later}, at)[key]}
     )
     assert reading.kept == {key: (1, 2, 3, 4, 5)}
-    volume = {p: sum((r.total_volume_accepted or Decimal() for r in reading.boav["bid"] if r.settlement_period == p),
+    volumes = reading.of(BOAV).rows["bid"]
+    volume = {p: sum((r.total_volume_accepted or Decimal() for r in volumes if r.settlement_period == p),
                      Decimal()) for p in (5, 6)}  # fmt: skip
     was = {
         p: sum(Decimal(str(r["totalVolumeAccepted"])) for r in rows[key] if r["settlementPeriod"] == p) for p in (5, 6)

@@ -14,7 +14,7 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 from sqlalchemy import text
 
 from minerecon_dagster.assets import catalog
-from minerecon_dagster.core import checks
+from minerecon_dagster.checks.properties import PROPERTIES
 from minerecon_dagster.core.calendar import period_count, period_end
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.jobs import SPOT_FIX, SPOT_FIX_OP, VERIFY, VERIFY_OP
@@ -688,7 +688,7 @@ def test_every_family_is_evaluated_for_every_day_of_a_range_and_repaired_days_ar
 ) -> None:
     project.ingest(SATURDAY)
     project.elexon.world.revise[SATURDAY] = 1.5
-    families = sorted({p.family for p in checks.PROPERTIES if p.scope == "day"})
+    families = sorted({p.family for p in PROPERTIES if p.scope == "day"})
     result = looks.run(DAY, SATURDAY)
     assert not result.success
     for family in families:
@@ -712,7 +712,7 @@ def test_every_family_is_evaluated_for_every_day_of_a_range_and_repaired_days_ar
 
 
 def test_every_property_of_a_day_is_rebuilt_fetched_again_or_left_to_a_person() -> None:
-    of_days = {p.full_name for p in checks.PROPERTIES if p.scope == "day"}
+    of_days = {p.full_name for p in PROPERTIES if p.scope == "day"}
     assert of_days == REBUILT | REFETCHED | FOR_A_PERSON
     assert not REBUILT & REFETCHED
     assert not (REBUILT | REFETCHED) & FOR_A_PERSON

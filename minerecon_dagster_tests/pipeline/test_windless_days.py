@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from minerecon_dagster.checks.control_totals import controls_not_silent
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import STACK_SIDES, period_count, rerun_done_at
+from minerecon_dagster.elexon.datasets import of_the_day
+from minerecon_dagster.elexon.datasets.agws import AGWS
 from minerecon_dagster.pipeline.checks import completeness
-from minerecon_dagster.pipeline.controls import controls_not_silent
-from minerecon_dagster.pipeline.fetch import CASHFLOWS, CONTROLS
-from minerecon_dagster.pipeline.interpret import AGWS, DayReading, read_day
+from minerecon_dagster.pipeline.interpret import DayReading, read_day
 from minerecon_dagster.resources.elexon import ElexonClient
 from minerecon_dagster.resources.rate_limit import RateLimiter
 from minerecon_dagster_tests.analytics.test_replay import REPLAY, needs_replay, replay
@@ -33,14 +34,15 @@ def windless_days() -> list[dt.date]:
 
 
 def read(client: ElexonClient, day: dt.date, *, silent: bool = False) -> DayReading:
-    stack = [AnswerKey("stack", side, p) for side in STACK_SIDES for p in range(1, period_count(day) + 1)]
+    periods = range(1, period_count(day) + 1)
+    keys = [key for dataset in of_the_day() for key in dataset.keys(STACK_SIDES, periods)]
     at = rerun_done_at(day) + dt.timedelta(days=1)
     answers: dict[AnswerKey, Answer] = {}
-    for key, answer in client.fetch([*stack, *CONTROLS, *CASHFLOWS, AGWS], day).items():
+    for key, answer in client.fetch(keys, day).items():
         assert isinstance(answer, Answer), answer
         answers[key] = answer.at(at)
     if silent:
-        answers |= {key: Answer("http://x", 200, at, b'{"data": []}') for key in answers if key != AGWS}
+        answers |= {key: Answer("http://x", 200, at, b'{"data": []}') for key in answers if key != AGWS.key}
     return read_day(day, answers, {}, sides=STACK_SIDES, now=at)
 
 

@@ -18,6 +18,7 @@ from moto.server import ThreadedMotoServer
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.errors import ArchiveError
+from minerecon_dagster.elexon.datasets import parse_key
 from minerecon_dagster.resources.archive import Archive
 
 DAY = dt.date(2025, 3, 28)
@@ -185,7 +186,7 @@ def test_every_kind_of_answer_has_a_member_of_its_name_and_is_found_by_it(archiv
 )
 def test_what_is_not_the_name_of_an_answer_is_refused(name):
     with pytest.raises(ValueError, match="not the name of an answer"):
-        AnswerKey.parse(name)
+        parse_key(name)
 
 
 def test_something_new_makes_a_new_object_and_leaves_the_old_one_as_it_was(archive, place):

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from minerecon_dagster.core import calendar, mining
 from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.elexon import datasets  # noqa: F401 - their tables are in the metadata
 from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster.warehouse.tables import SCHEMA, metadata

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+from minerecon_dagster.elexon import datasets  # noqa: F401 - their tables are in the metadata
 from minerecon_dagster.warehouse.tables import SCHEMA, metadata
 
 connection = context.config.attributes["connection"]

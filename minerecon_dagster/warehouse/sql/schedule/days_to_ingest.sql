@@ -1,6 +1,6 @@
 -- The days from :first_day until yesterday that are not final: stored and may still change, attempted and never
 -- stored, or among the last :catch_up_days and never attempted, or final there but for their wind output or for
--- cashflows (EBOCF) that did not come; or final, and silent when last asked. A day that nothing but Elexon's silence keeps
+-- what a check (:unseen_as) could not look at, since it did not come; or final, and silent when last asked. A day that nothing but Elexon's silence keeps
 -- from being final or known is left out until the next of 1, 2, 4, 8, 16, and then every 30, days after it was asked for.
 SELECT settlement_date
 FROM (
@@ -19,7 +19,7 @@ FROM (
                      SELECT FROM minerecon.reconciliation_latest AS l
                      JOIN minerecon.reconciliation_results AS r USING (result_id)
                      WHERE l.scope = 'day' AND l.settlement_date = summary_date
-                       AND l.check_name = 'ebocf_wind_cashflow' AND r.looked_at = 0
+                       AND l.check_family || '.' || l.check_name = ANY(:unseen_as) AND r.looked_at = 0
                  )
              )
     UNION SELECT settlement_date FROM minerecon.unanswered_days

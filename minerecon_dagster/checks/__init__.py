@@ -1,0 +1,1 @@
+"""What must hold of settlement days: the whole list, and what is held against all control totals."""

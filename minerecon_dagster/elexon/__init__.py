@@ -1,0 +1,1 @@
+"""What Elexon knows, and what is taken of it."""

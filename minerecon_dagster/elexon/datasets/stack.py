@@ -1,0 +1,403 @@
+"""The settlement stack (ISPSTACK): every action of a settlement period and side, the rows that curtailment is."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+from msgspec import Raw, Struct
+from msgspec import field as json_field
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Computed,
+    Integer,
+    Numeric,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from minerecon_dagster.core.answers import Answer, AnswerKey
+from minerecon_dagster.core.calendar import StackSide, period_count, period_starts
+from minerecon_dagster.core.errors import SchemaDriftError
+from minerecon_dagster.core.schema import (
+    NUMBERS,
+    NUMBERS_OR_NULLS,
+    Int32,
+    Int64,
+    Shape,
+    decimal_of,
+    decimal_or_none,
+    file_of,
+    is_not_zero,
+    parse_rows,
+)
+from minerecon_dagster.core.schema import (
+    Instant as ElexonInstant,
+)
+from minerecon_dagster.core.states import Slot
+from minerecon_dagster.elexon.datasets.base import GBP_DIGITS, MWH_DIGITS, Came, DayDataset, Said, rounded
+from minerecon_dagster.warehouse.tables import (
+    Instant,
+    metadata,
+    period_range,
+    settlement_period,
+    side_names,
+    stack_side,
+)
+
+if TYPE_CHECKING:  # these go through the datasets, and are only named here
+    from psycopg2.extensions import cursor as PostgresCursor  # noqa: N812 - a class of that name
+
+    from minerecon_dagster.core.register import BmUnit
+    from minerecon_dagster.pipeline.interpret import DayReading
+    from minerecon_dagster.pipeline.work import BuiltDay
+    from minerecon_dagster.sample.ask import Asked
+    from minerecon_dagster.sample.generate import SampleWorld
+
+StackIdentity = tuple[str, int, StackSide, str | None, int | None, int | None, int]
+"""Settlement date, period, side, BM unit, acceptance, bid-offer pair, sequence number."""
+
+
+class StackRow(Struct, frozen=True, gc=False, rename="camel"):
+    """A row of the settlement stack (ISPSTACK): an acceptance and a bid-offer pair, or an adjustment.
+
+    Always a `BidRow` or an `OfferRow`. ``*_digits`` are the JSON numbers as they came.
+    """
+
+    side: ClassVar[StackSide]
+
+    settlement_date: str
+    settlement_period: Int32
+    start_time: str
+    created_date_time: ElexonInstant | None
+    sequence_number: Int32
+    id: str | None
+    acceptance_id: Int64 | None
+    bid_offer_pair_id: Int32 | None
+    cadl_flag: bool | None
+    so_flag: bool | None
+    stor_provider_flag: bool | None
+    repriced_indicator: bool
+    reserve_scarcity_price: float | None
+    original_price_digits: Raw = json_field(name="originalPrice")
+    volume_digits: Raw = json_field(name="volume")
+    dmat_adjusted_volume: float | None
+    arbitrage_adjusted_volume: float | None
+    niv_adjusted_volume: float | None
+    par_adjusted_volume: float | None
+    final_price_digits: Raw = json_field(name="finalPrice")
+    transmission_loss_multiplier: float | None
+    tlm_adjusted_volume: float | None
+    tlm_adjusted_cost: float | None
+
+    @property
+    def volume(self) -> Decimal:
+        """Accepted energy in MWh, exact: negative for bids."""
+        return decimal_of(self.volume_digits)
+
+    @property
+    def original_price(self) -> Decimal | None:
+        """The bid's or offer's price in £/MWh, exact; None where Elexon has none."""
+        return decimal_or_none(self.original_price_digits)
+
+    @property
+    def final_price(self) -> Decimal | None:
+        """The price after tagging in £/MWh, exact; None where Elexon has none."""
+        return decimal_or_none(self.final_price_digits)
+
+    @property
+    def is_reduction(self) -> bool:
+        """Whether the row asks for less generation: a negative volume, on either side."""
+        return bytes(self.volume_digits).startswith(b"-") and is_not_zero(self.volume_digits)
+
+    @property
+    def is_acceptance(self) -> bool:
+        """Whether the row is of a unit's acceptance, as the control totals list them.
+
+        Rows with a numeric id or none are adjustment actions outside the Balancing Mechanism (DISBSAD).
+        """
+        return self.acceptance_id is not None and self.id is not None and not self.id.isdigit()
+
+    @property
+    def identity(self) -> StackIdentity:
+        """What tells rows apart. Any narrower key loses rows: a unit rightly has several in one period."""
+        return (
+            self.settlement_date,
+            self.settlement_period,
+            self.side,
+            self.id,
+            self.acceptance_id,
+            self.bid_offer_pair_id,
+            self.sequence_number,
+        )
+
+
+class BidRow(StackRow, frozen=True, gc=False, rename="camel"):
+    """A row of the bid stack."""
+
+    side: ClassVar[StackSide] = "bid"
+
+
+class OfferRow(StackRow, frozen=True, gc=False, rename="camel"):
+    """A row of the offer stack."""
+
+    side: ClassVar[StackSide] = "offer"
+
+
+Bid = tuple[StackSide, int, StackRow]
+"""An accepted wind bid with its side and settlement period."""
+
+curtailment_records = Table(
+    "curtailment_records",
+    metadata,
+    *settlement_period(),
+    stack_side(),
+    Column("bmu_id", Text, nullable=False, comment="BM unit, as in T_SGRWO-1."),
+    Column("acceptance_id", BigInteger, comment="Elexon's number of the bid-offer acceptance; NULL where it has none."),
+    Column("bid_offer_pair_id", SmallInteger, comment="Bid-offer pair; NULL where Elexon gives none."),
+    Column("sequence_number", Integer, nullable=False, comment="Place of the row in the stack of its period."),
+    Column("lead_party_name", Text, comment="Lead party of the unit, from the register version in force."),
+    Column("volume_mwh", Numeric, nullable=False, comment="Accepted volume in MWh as Elexon has it: negative."),
+    Column(
+        "curtailed_mwh",
+        Numeric,
+        Computed("-volume_mwh", persisted=True),
+        nullable=False,
+        comment="Energy not generated, in MWh: minus volume_mwh.",
+    ),
+    Column(
+        "original_price_gbp_per_mwh",
+        Numeric,
+        comment="Price of the bid in GBP/MWh; negative: the farm is paid. NULL where Elexon gives none.",
+    ),
+    Column("final_price_gbp_per_mwh", Numeric, comment="Price in GBP/MWh after Elexon's tagging; often NULL."),
+    Column(
+        "payment_gbp",
+        Numeric,
+        Computed("volume_mwh * original_price_gbp_per_mwh", persisted=True),
+        comment="Payment to the farm in GBP: volume × original price, negative where the farm pays; NULL "
+        "without a price.",
+    ),
+    Column("so_flag", Boolean, comment="Taken for system reasons: the headline counts these. NULL as Elexon has it."),
+    Column(
+        "cadl_flag", Boolean, comment="Shorter than the continuous acceptance duration limit. NULL as Elexon has it."
+    ),
+    Column("elexon_created_at", Instant, comment="When Elexon's settlement run made the row."),
+    UniqueConstraint(
+        "settlement_date",
+        "settlement_period",
+        "stack_side",
+        "bmu_id",
+        "acceptance_id",
+        "bid_offer_pair_id",
+        "sequence_number",
+        name="curtailment_records_identity_key",
+        postgresql_nulls_not_distinct=True,
+    ),
+    CheckConstraint("volume_mwh < 0", name="volume_negative"),
+    period_range(),
+    side_names(),
+    comment="Accepted wind bids: a row of Elexon's settlement stack each, both flags; the headline counts so_flag.",
+)
+
+
+_DIGITS: dict[str, msgspec.json.Decoder[Any]] = {
+    "volume_digits": NUMBERS,
+    "original_price_digits": NUMBERS_OR_NULLS,
+    "final_price_digits": NUMBERS_OR_NULLS,
+}
+_SHAPES: dict[StackSide, Shape[Any]] = {"bid": Shape(BidRow, _DIGITS), "offer": Shape(OfferRow, _DIGITS)}
+_NULL = r"\N"
+_COPY_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+
+
+@dataclass(frozen=True)
+class StackSaid(Said):
+    """The rows of the stack.
+
+    Args:
+        rows: of any unit by period and side, each once.
+        errors: what went wrong, by period and side.
+        duplicate_count: rows that repeated another in everything, and were dropped.
+    """
+
+    rows: Mapping[Slot, list[StackRow]] = field(default_factory=dict)
+    errors: Mapping[Slot, str] = field(default_factory=dict)
+    duplicate_count: int = 0
+
+    @property
+    def answer_count(self) -> int:
+        return 0  # each of its answers is looked at by itself
+
+
+class Stack(DayDataset[StackSaid]):
+    """The settlement stack: an answer for each period and side."""
+
+    name = "stack"
+    report = "ISPSTACK"
+    source = "Elexon's settlement stack (ISPSTACK)"
+    is_required = True
+    has_side = True
+    has_period = True
+    table = curtailment_records
+    columns = (
+        "settlement_date", "settlement_period", "start_time", "stack_side", "bmu_id", "acceptance_id",
+        "bid_offer_pair_id", "sequence_number", "lead_party_name", "volume_mwh", "original_price_gbp_per_mwh",
+        "final_price_gbp_per_mwh", "so_flag", "cadl_flag", "elexon_created_at",
+    )  # fmt: skip
+    group = "curtailment"
+
+    def keys(self, sides: Collection[StackSide], periods: Iterable[int]) -> list[AnswerKey]:
+        of_day = list(periods)
+        return [AnswerKey(self.name, side, period) for side in sides for period in of_day]
+
+    def path(self, key: AnswerKey, day: dt.date) -> str:
+        return f"/balancing/settlement/stack/all/{key.side}/{day}/{key.period}"
+
+    def sample(self, world: SampleWorld, asked: Asked) -> list[dict[str, Any]] | None:
+        match = asked.matches("balancing/settlement/stack/all/*/*/*")
+        if match is None:
+            return None
+        side, date, period = match
+        day, asked_side = asked.day(date), asked.side(side)
+        return world.stack(day, asked_side, asked.period(day, period))
+
+    def parse(self, key: AnswerKey, day: dt.date, answer: Answer) -> list[StackRow]:
+        """The rows of one period and side; arguments and errors as `parse_rows` has them."""
+        assert key.side is not None
+        rows: list[StackRow] = parse_rows(_SHAPES[key.side], key, day, answer, (key.period,))
+        return rows
+
+    def read(self, came: Came) -> StackSaid:
+        rows: dict[Slot, list[StackRow]] = {}
+        errors: dict[Slot, str] = {}
+        duplicates = 0
+        for key in self.keys(came.sides, range(1, period_count(came.day) + 1)):
+            assert key.side is not None
+            slot = key.side, key.period
+            if key in came.failures:
+                errors[slot] = str(came.failures[key])
+            if key in came.failures or key not in came.answers:
+                continue
+            try:
+                rows[slot], repeated = distinct_rows(self.parse(key, came.day, came.answers[key]))
+                duplicates += repeated
+            except SchemaDriftError as error:
+                errors[slot] = str(error)
+        kept = {key: (key.period,) for key in came.silent if key.kind == self.name}
+        return StackSaid(rows, errors, duplicates, kept=kept)
+
+    def lacks(self, key: AnswerKey, answer: Answer, held: DayReading, now: DayReading) -> set[int]:
+        assert key.side is not None
+        slot = key.side, key.period
+        was, look = held.looks.get(slot), now.looks.get(slot)
+        gone = was and look and slot in now.rows and was.acceptance_count and not look.acceptance_count
+        return {key.period} if gone else set()
+
+    def rows(
+        self, reading: DayReading, bids: Sequence[Bid], wind_units: Mapping[str, BmUnit]
+    ) -> Iterable[tuple[object, ...]]:
+        raise NotImplementedError  # `write` copies lines, without an object for each row
+
+    def write(
+        self, many: PostgresCursor, reading: DayReading, bids: Sequence[Bid], wind_units: Mapping[str, BmUnit]
+    ) -> None:
+        lines = io.StringIO("".join(_copy_lines(reading.day, bids, wind_units)))
+        many.copy_expert(f"COPY {self.table.fullname} ({', '.join(self.columns)}) FROM STDIN", lines)
+
+    def metadata(self, built: BuiltDay) -> dict[str, Any]:
+        f = built.figures
+        return {
+            "rows": f.record_count,
+            "so_flagged_rows": f.so_record_count,
+            "all_bids_mwh": rounded(f.all_bids_mwh, MWH_DIGITS),
+            "all_bids_payment_gbp": rounded(f.all_bids_payment_gbp, GBP_DIGITS),
+            "uncounted_units_mwh": {u.bmu_id: rounded(u.mwh, MWH_DIGITS) for u in built.uncounted.units},
+        }
+
+
+STACK = Stack()
+
+
+def distinct_rows(rows: Iterable[StackRow]) -> tuple[list[StackRow], int]:
+    """Each row once, in order, and how many repeated another one in every field.
+
+    Raises:
+        SchemaDriftError: two rows have the same identity and differ in anything else.
+    """
+    first: dict[StackIdentity, StackRow] = {}
+    repeated = 0
+    for row in rows:
+        known = first.setdefault(row.identity, row)
+        if known is not row:
+            if differing := [name for name, value in _values(row) if value != dict(_values(known))[name]]:
+                raise SchemaDriftError(
+                    f"settlement stack: two rows are {_written(row.identity)} and differ in {', '.join(differing)}; "
+                    "the day is not replaced: if asking again shows the same, widen StackRow.identity in "
+                    f"{file_of(__name__)}"
+                )
+            repeated += 1
+    return list(first.values()), repeated
+
+
+def _values(row: StackRow) -> Iterator[tuple[str, Any]]:
+    """Every field by Elexon's name; numbers as numbers, since 1.0 and 1.00 are the same to Elexon."""
+    for f in msgspec.structs.fields(type(row)):
+        value = getattr(row, f.name)
+        yield f.encode_name, decimal_or_none(value) if isinstance(value, Raw) else value
+
+
+def _written(identity: StackIdentity) -> str:
+    date, period, side, bmu_id, acceptance_id, pair_id, sequence_number = identity
+    return (
+        f"{date} period {period} {side} {bmu_id} (acceptance {acceptance_id}, pair {pair_id}, "
+        f"sequence number {sequence_number})"
+    )
+
+
+def wind_bids(reading: DayReading, wind_units: Collection[str]) -> Iterator[Bid]:
+    """The rows that are curtailment: of a wind unit, with a negative volume, on either side."""
+    for (side, period), rows in sorted(reading.rows.items(), key=lambda item: (item[0][0], item[0][1])):
+        for row in rows:
+            if row.id in wind_units and row.is_reduction:
+                yield side, period, row
+
+
+def _field(value: object) -> str:
+    return _NULL if value is None else str(value)
+
+
+def _digits(number: Raw) -> str:
+    """A JSON number as PostgreSQL takes it: by its own digits."""
+    text = str(number, "ascii")
+    return _NULL if text == "null" else text
+
+
+def _flag(value: bool | None) -> str:
+    return _NULL if value is None else "t" if value else "f"
+
+
+def _copy_lines(day: dt.date, bids: Iterable[Bid], wind_units: Mapping[str, BmUnit]) -> Iterator[str]:
+    starts = [start.isoformat() for start in period_starts(day)]
+    parties = {
+        bmu_id: _NULL if unit.lead_party_name is None else unit.lead_party_name.translate(_COPY_ESCAPES)
+        for bmu_id, unit in wind_units.items()
+    }
+    for side, period, row in bids:
+        assert row.id is not None
+        yield (
+            f"{day}\t{period}\t{starts[period - 1]}\t{side}\t{row.id.translate(_COPY_ESCAPES)}\t"
+            f"{_field(row.acceptance_id)}\t{_field(row.bid_offer_pair_id)}\t{row.sequence_number}\t{parties[row.id]}\t"
+            f"{_digits(row.volume_digits)}\t{_digits(row.original_price_digits)}\t{_digits(row.final_price_digits)}\t"
+            f"{_flag(row.so_flag)}\t{_flag(row.cadl_flag)}\t{_field(row.created_date_time)}\n"
+        )
