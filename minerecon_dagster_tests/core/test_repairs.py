@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minerecon_dagster.checks.properties import PROPERTIES
 from minerecon_dagster.core import repairs as r
-from minerecon_dagster.core.checks import PROPERTIES
 from minerecon_dagster.core.repairs import Command, Repair, Words, all_of, of_day, parse, words
 from minerecon_dagster.pipeline.price import PRICES_KNOWN
 
