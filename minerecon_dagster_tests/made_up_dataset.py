@@ -18,6 +18,7 @@ from sqlalchemy import Column, Date, MetaData, Numeric, SmallInteger, Table, Tex
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import period_count
 from minerecon_dagster.core.checks import Property, Result, result
+from minerecon_dagster.core.repairs import REINGEST
 from minerecon_dagster.core.schema import NUMBERS, Int32, Shape, decimal_of, parse_rows
 from minerecon_dagster.elexon.datasets.later import LaterDataset, Look, Run
 from minerecon_dagster.sample.ask import Asked
@@ -28,8 +29,7 @@ UNITS_ANSWERED = Property(
     "units_answered",
     "ERROR",
     "Every unit that was asked for was answered.",
-    "minerecon reingest DATE",
-    needs_a_person=True,
+    REINGEST.left_to_a_person(),
 )
 
 metered_output = Table(
