@@ -1,13 +1,10 @@
-"""What tests of every kind share: the embedded services, started once, and empty databases on them."""
+"""What tests of every kind share: the embedded services, started once, and databases on them, new or cloned."""
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import secrets
 from collections.abc import Iterator
 
-import psycopg2
 import pytest
 from sqlalchemy import Engine
 
@@ -16,36 +13,46 @@ from minerecon_dagster.local.services import local_services
 from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.warehouse.sample import mark_as_sample
 from minerecon_dagster.warehouse.store import open_warehouse
+from minerecon_dagster_tests import databases
 
 
 @pytest.fixture(scope="session")
 def embedded_environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The addresses of embedded services that are shared by all tests of the session."""
-    with local_services(tmp_path_factory.mktemp("embedded services"), {}) as environ:
+    home = tmp_path_factory.mktemp("embedded services")
+    with local_services(home, {}) as environ:
+        databases.prefer_speed(home, environ["DATABASE_URL"])
         yield environ
 
 
 @pytest.fixture
 def fresh_database(embedded_environ: dict[str, str]) -> Iterator[str]:
     """The URL of a new, empty database, dropped afterwards with whoever is still connected to it."""
-    url = embedded_environ["DATABASE_URL"]
-    name = f"test_{secrets.token_hex(6)}"
-    with contextlib.closing(psycopg2.connect(url.replace("+psycopg2", ""))) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE {name}")
-            yield url.rpartition("/")[0] + f"/{name}"
-            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with databases.database(embedded_environ["DATABASE_URL"]) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated(embedded_environ: dict[str, str]) -> Iterator[str]:
+    """The template of `warehouse`."""
+    with databases.template(embedded_environ["DATABASE_URL"], _migrate) as name:
+        yield name
+
+
+def _migrate(url: str) -> None:
+    engine = open_warehouse(url)
+    migrate.upgrade(engine)
+    mark_as_sample(engine)
+    engine.dispose()
 
 
 @pytest.fixture
-def warehouse(fresh_database: str) -> Iterator[Engine]:
+def warehouse(migrated: str, embedded_environ: dict[str, str]) -> Iterator[Engine]:
     """A new warehouse, migrated and empty, which may take the synthetic days that most tests are about."""
-    engine = open_warehouse(fresh_database)
-    migrate.upgrade(engine)
-    mark_as_sample(engine)
-    yield engine
-    engine.dispose()
+    with databases.database(embedded_environ["DATABASE_URL"], migrated) as url:
+        engine = open_warehouse(url)
+        yield engine
+        engine.dispose()
 
 
 FORTNIGHT = (dt.date(2025, 3, 20), dt.date(2025, 4, 2))
@@ -54,28 +61,17 @@ FORTNIGHT = (dt.date(2025, 3, 20), dt.date(2025, 4, 2))
 
 @pytest.fixture(scope="session")
 def fortnight(embedded_environ: dict[str, str]) -> Iterator[str]:
-    """The name of a database with a fortnight that is all right, rows and all; tests work on copies of it."""
-    url = embedded_environ["DATABASE_URL"]
-    name = f"fortnight_{secrets.token_hex(6)}"
-    with contextlib.closing(psycopg2.connect(url.replace("+psycopg2", ""))) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE {name}")
-            make_five_years(url.rpartition("/")[0] + f"/{name}", FORTNIGHT[0], (FORTNIGHT[1] - FORTNIGHT[0]).days + 1)
-            yield name
-            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    """The template of `filled`."""
+    first, last = FORTNIGHT
+    days = (last - first).days + 1
+    with databases.template(embedded_environ["DATABASE_URL"], lambda url: make_five_years(url, first, days)) as name:
+        yield name
 
 
 @pytest.fixture
 def filled(fortnight: str, embedded_environ: dict[str, str]) -> Iterator[Engine]:
     """A warehouse with a fortnight that is all right, made up (``bench/five_years.py``), rows and all."""
-    url = embedded_environ["DATABASE_URL"]
-    name = f"test_{secrets.token_hex(6)}"
-    with contextlib.closing(psycopg2.connect(url.replace("+psycopg2", ""))) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE {name} TEMPLATE {fortnight}")
-            engine = open_warehouse(url.rpartition("/")[0] + f"/{name}")
-            yield engine
-            engine.dispose()
-            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with databases.database(embedded_environ["DATABASE_URL"], fortnight) as url:
+        engine = open_warehouse(url)
+        yield engine
+        engine.dispose()

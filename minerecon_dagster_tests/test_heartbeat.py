@@ -34,9 +34,9 @@ from minerecon_dagster.alerts.sensor import ALERTS
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.resources.dagster_resources import ClockResource
 from minerecon_dagster.settings import PROJECT_ROOT, Settings
+from minerecon_dagster_tests.databases import database
 from minerecon_dagster_tests.fake_elexon import FakeElexon
 from minerecon_dagster_tests.pipeline.conftest import elexon as elexon
-from minerecon_dagster_tests.pipeline.test_checks import database
 from minerecon_dagster_tests.test_alerts import NOW, SENSORS, Alarm, Receiver, failing_job
 from minerecon_dagster_tests.test_alerts import alarm as alarm
 from minerecon_dagster_tests.test_alerts import environ as environ

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import psycopg2
 import pytest
 from sqlalchemy import Connection, Engine, text
 
 from bench.five_years import make_five_years
 from minerecon_dagster.pipeline.rollups import roll_up_months, roll_up_years
 from minerecon_dagster.warehouse.store import execute_script, open_warehouse, statement
+from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.pipeline.conftest import difficulty_table as difficulty_table
 from minerecon_dagster_tests.pipeline.conftest import elexon as elexon
 from minerecon_dagster_tests.pipeline.conftest import project as project
@@ -37,26 +35,31 @@ SHORT = dt.date(2025, 3, 30)
 Ask = Callable[..., list[Any]]
 
 
+@pytest.fixture(scope="session")
+def forty_days(embedded_environ: dict[str, str]) -> Iterator[str]:
+    """The template of `stored`."""
+    with databases.template(embedded_environ["DATABASE_URL"], _make_forty_days) as name:
+        yield name
+
+
+def _make_forty_days(url: str) -> None:
+    make_five_years(url, FIRST, (LAST - FIRST).days + 1)
+    engine = open_warehouse(url)
+    with engine.begin() as changes:
+        _make_them_differ(changes)
+    summed_at = dt.datetime(2025, 5, 1, tzinfo=dt.UTC)
+    roll_up_months(engine, ["2025-03", "2025-04"], summed_at)
+    roll_up_years(engine, [2025], summed_at)
+    engine.dispose()
+
+
 @pytest.fixture(scope="module")
-def stored(embedded_environ: dict[str, str]) -> Iterator[Engine]:
+def stored(forty_days: str, embedded_environ: dict[str, str]) -> Iterator[Engine]:
     """Forty made-up days, with one of each kind among them, and their sums."""
-    url = embedded_environ["DATABASE_URL"]
-    name = f"test_{secrets.token_hex(6)}"
-    with contextlib.closing(psycopg2.connect(url.replace("+psycopg2", ""))) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE {name}")
-            warehouse = url.rpartition("/")[0] + f"/{name}"
-            make_five_years(warehouse, FIRST, (LAST - FIRST).days + 1)
-            engine = open_warehouse(warehouse)
-            with engine.begin() as changes:
-                _make_them_differ(changes)
-            summed_at = dt.datetime(2025, 5, 1, tzinfo=dt.UTC)
-            roll_up_months(engine, ["2025-03", "2025-04"], summed_at)
-            roll_up_years(engine, [2025], summed_at)
-            yield engine
-            engine.dispose()
-            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with databases.database(embedded_environ["DATABASE_URL"], forty_days) as url:
+        engine = open_warehouse(url)
+        yield engine
+        engine.dispose()
 
 
 def _make_them_differ(connection: Connection) -> None:

@@ -1,11 +1,14 @@
-"""The console script as a user runs it: a process of its own, over shared embedded services."""
+"""The command as a user runs it: a process of its own, over shared embedded services.
+
+`minerecon` forks one that has imported everything, and is quick. `installed` and `start` run the console script:
+a test at least of each command does so.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,12 +17,15 @@ import psycopg2
 import pytest
 from sqlalchemy import Engine
 
+from minerecon_dagster_tests.cli import forked
+from minerecon_dagster_tests.cli.forked import MINERECON, Forked
 from minerecon_dagster_tests.fake_elexon import FakeElexon, fake_elexon
 from minerecon_dagster_tests.pipeline.conftest import DAY, difficulty_table
 
 __all__ = ["difficulty_table"]
 
-MINERECON = Path(sys.executable).with_name("minerecon")
+_LONGEST_S = 600
+"""No command of a test needs a tenth of it; a machine with ten other things to do may."""
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -79,8 +85,8 @@ def start(environ: dict[str, str]) -> Iterator[Start]:
 class Ran:
     """A finished command."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.out, self.err = process.communicate(timeout=120)
+    def __init__(self, process: subprocess.Popen[str] | Forked) -> None:
+        self.out, self.err = process.communicate(timeout=_LONGEST_S)
         self.code = process.returncode
 
     @property
@@ -89,9 +95,31 @@ class Ran:
 
 
 @pytest.fixture
-def minerecon(start: Start) -> Callable[..., Ran]:
-    """Runs `minerecon ARGUMENTS` to its end."""
+def installed(start: Start) -> Callable[..., Ran]:
+    """Runs the console script `minerecon ARGUMENTS` to its end."""
     return lambda *arguments, **changed: Ran(start(*arguments, **changed))
+
+
+@pytest.fixture(scope="session")
+def everything_imported() -> None:
+    forked.import_everything()
+
+
+@pytest.fixture
+def minerecon(
+    everything_imported: None, environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Ran]]:
+    """Runs `minerecon ARGUMENTS` to its end, forked."""
+    started: list[Forked] = []
+
+    def run(*arguments: str, **changed: str) -> Ran:
+        wanted = {k: v for k, v in (environ | changed).items() if v}
+        started.append(Forked(arguments, wanted, tmp_path_factory.mktemp("printed")))
+        return Ran(started[-1])
+
+    yield run
+    for process in started:
+        process.kill()
 
 
 def connect(url: str) -> Any:

@@ -127,7 +127,7 @@ def test_one_bad_day_is_named_at_the_end_and_its_month_waits_until_it_is_mended(
 
 
 def test_recalculate_rebuilds_one_model_of_many_days_from_stored_records(
-    minerecon: Run, elexon: FakeElexon, warehouse: Engine
+    minerecon: Run, installed: Run, elexon: FakeElexon, warehouse: Engine
 ) -> None:
     assert minerecon("reingest", str(DAYS[0]), str(DAYS[1])).code == 0
     before = content(warehouse)
@@ -136,7 +136,7 @@ def test_recalculate_rebuilds_one_model_of_many_days_from_stored_records(
             text("UPDATE minerecon.historical_bitcoin_calculations SET mined_btc = 1 WHERE miner_model = 'S9'")
         )
     elexon.requests.clear()
-    ran = minerecon("recalculate", str(DAYS[0]), str(DAYS[1]), "--model", "S9")
+    ran = installed("recalculate", str(DAYS[0]), str(DAYS[1]), "--model", "S9")
     assert ran.code == 0, ran.err
     assert not elexon.requests
     assert content(warehouse) == before

@@ -110,7 +110,7 @@ def test_usage_and_configuration_errors_are_one_line_and_exit_code_2(
 
 
 def test_a_difficulty_that_was_rounded_is_refused_by_its_row_and_the_others_are_loaded(
-    minerecon: Run, tmp_path: Path, embedded_environ: dict[str, str]
+    installed: Run, tmp_path: Path, embedded_environ: dict[str, str]
 ) -> None:
     rows = SAMPLE_DIFFICULTY_CSV.read_text("utf-8").replace("113757508810854.0", "113800000000000")
     (tmp_path / "rounded.csv").write_text(rows, "utf-8")
@@ -125,7 +125,7 @@ def test_a_difficulty_that_was_rounded_is_refused_by_its_row_and_the_others_are_
         BillingMode="PAY_PER_REQUEST",
     )
     try:
-        ran = minerecon("difficulty", "load", str(tmp_path / "rounded.csv"), DYNAMODB_DIFFICULTY_TABLE="of-this-test")
+        ran = installed("difficulty", "load", str(tmp_path / "rounded.csv"), DYNAMODB_DIFFICULTY_TABLE="of-this-test")
         stored = {item["Date"]: item["Difficulty"] for item in table.scan()["Items"]}
     finally:
         table.delete()
@@ -157,14 +157,14 @@ def test_a_statement_that_a_limit_of_the_role_ends_is_one_line_that_says_what_li
 
 
 def test_a_warehouse_that_is_not_migrated_is_refused_with_the_command_that_does_it(
-    minerecon: Run, warehouse: Engine
+    minerecon: Run, installed: Run, warehouse: Engine
 ) -> None:
     with warehouse.begin() as connection:
         connection.execute(text("SET LOCAL ROLE NONE; DROP SCHEMA minerecon CASCADE"))
     ran = minerecon("reingest", str(DAY))
     assert ran.code == 2, ran.err
     assert "minerecon db upgrade" in ran.err
-    upgraded = minerecon("db", "upgrade")
+    upgraded = installed("db", "upgrade")
     assert upgraded.code == 0
     assert "warehouse: empty -> " in upgraded.out
 
@@ -231,8 +231,8 @@ def test_status_groups_what_is_wrong_and_says_until_when_the_difficulty_reaches(
     assert minerecon("status", "--from", str(DAY), "--to", str(DAY)).code == 0
 
 
-def test_local_runs_a_command_with_the_services_addresses_and_hands_its_exit_code_on(minerecon: Run) -> None:
-    ran = minerecon("local", "--", "sh", "-c", 'echo "$DATABASE_URL"; exit 7')
+def test_local_runs_a_command_with_the_services_addresses_and_hands_its_exit_code_on(installed: Run) -> None:
+    ran = installed("local", "--", "sh", "-c", 'echo "$DATABASE_URL"; exit 7')
     assert ran.code == 7
     assert ran.out.startswith("postgresql")
 
@@ -253,18 +253,18 @@ def test_every_command_and_option_has_help() -> None:
             assert isinstance(parameter, click.Argument) or getattr(parameter, "help", None), (path, parameter.name)
 
 
-def test_help_is_quick_to_load_nothing_heavy(minerecon: Run) -> None:
-    ran = minerecon("--help", PYTHONPROFILEIMPORTTIME="1")
+def test_help_is_quick_to_load_nothing_heavy(installed: Run) -> None:
+    ran = installed("--help", PYTHONPROFILEIMPORTTIME="1")
     assert ran.code == 0
     heavy = {line.split("|")[-1].strip() for line in ran.err.splitlines()} & {"dagster", "pandas", "moto", "sqlalchemy"}
     assert heavy == set()
     assert os.environ.get("PYTHONPROFILEIMPORTTIME") is None
 
 
-def test_a_port_that_is_taken_is_one_line_and_exit_code_2(minerecon: Run) -> None:
+def test_a_port_that_is_taken_is_one_line_and_exit_code_2(installed: Run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ran = minerecon("ui", PORT=str(port))
+        ran = installed("ui", PORT=str(port))
     assert ran.code == 2
     assert str(port) in ran.err
     assert len(ran.err.splitlines()) == 1

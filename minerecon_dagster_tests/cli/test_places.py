@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -24,7 +22,8 @@ from minerecon_dagster.cli.served import compare_places
 from minerecon_dagster.sample.prices import serve_sample_prices
 from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.warehouse.store import open_warehouse
-from minerecon_dagster_tests.cli.conftest import MINERECON, Ran, connect
+from minerecon_dagster_tests import databases
+from minerecon_dagster_tests.cli.conftest import MINERECON, Ran
 from minerecon_dagster_tests.fake_elexon import FakeElexon
 from minerecon_dagster_tests.pipeline.conftest import DAY
 
@@ -142,8 +141,8 @@ def test_no_value_of_a_file_arrives_in_webserver_daemon_code_server_and_run(
     assert [path.name for path in poisoned.iterdir()] == [".env"]
 
 
-def test_a_command_reads_no_file_and_says_so(minerecon: Run, poisoned: Path, warehouse: Engine) -> None:
-    ran = minerecon("reingest", DAY.isoformat(), "--json")
+def test_a_command_reads_no_file_and_says_so(installed: Run, poisoned: Path, warehouse: Engine) -> None:
+    ran = installed("reingest", DAY.isoformat(), "--json")
     assert ran.code == 0, ran.err
     (line,) = [line for line in ran.err.splitlines() if ".env" in line]
     assert "is not read (DATABASE_URL, " in line
@@ -206,20 +205,15 @@ def test_the_code_location_of_such_a_dagster_home_does_not_load(environ: dict[st
 @pytest.fixture
 def production(embedded_environ: dict[str, str]) -> Iterator[Engine]:
     """A warehouse after `minerecon db upgrade` and before its first day; not that of `environ`."""
-    url, name = embedded_environ["DATABASE_URL"], f"production_{secrets.token_hex(6)}"
-    with contextlib.closing(connect(url)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE {name}")
-            engine = open_warehouse(url.rpartition("/")[0] + f"/{name}")
-            migrate.upgrade(engine)
-            yield engine
-            engine.dispose()
-            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with databases.database(embedded_environ["DATABASE_URL"]) as url:
+        engine = open_warehouse(url)
+        migrate.upgrade(engine)
+        yield engine
+        engine.dispose()
 
 
 def test_a_fresh_warehouse_that_is_not_the_samples_takes_no_synthetic_day(
-    minerecon: Run, production: Engine, tmp_path: Path
+    minerecon: Run, installed: Run, production: Engine, tmp_path: Path
 ) -> None:
     url = production.url.render_as_string(hide_password=False)
     ran = minerecon("reingest", DAY.isoformat(), DATABASE_URL=url)
@@ -235,7 +229,7 @@ def test_a_fresh_warehouse_that_is_not_the_samples_takes_no_synthetic_day(
     assert ran.code != 0
     assert "is not marked as the sample's" in ran.err
     for command in (("run",), ("ui",), ("report", "--sample")):
-        ran = minerecon(*command, DATABASE_URL=url, ELEXON_BASE_URL="", PORT="39999")
+        ran = installed(*command, DATABASE_URL=url, ELEXON_BASE_URL="", PORT="39999")
         assert ran.code == 2, ran.err
         assert "is not marked as the sample's" in ran.err
     # By a person's word it may.

@@ -24,8 +24,10 @@ def price_url() -> Iterator[str]:
         yield url
 
 
-def test_prices_are_fetched_stored_and_printed(minerecon: Run, price_url: str, warehouse: Engine) -> None:
-    ran = minerecon("prices", "2025-03-28", "2025-03-29", BITCOIN_PRICE_BASE_URL=price_url)
+def test_prices_are_fetched_stored_and_printed(
+    minerecon: Run, installed: Run, price_url: str, warehouse: Engine
+) -> None:
+    ran = installed("prices", "2025-03-28", "2025-03-29", BITCOIN_PRICE_BASE_URL=price_url)
     assert ran.code == 0, ran.err
     assert f"2025-03-28  £{synthetic_price_gbp(DAY):,.2f}  SYNTHETIC" in ran.out
     assert "2 of 2 days that are over have a price." in ran.out
@@ -56,9 +58,9 @@ def test_a_day_that_is_not_over_exits_1_and_the_future_is_a_usage_error(minereco
     assert minerecon("prices", "2025-03-28", BITCOIN_PRICE_BASE_URL="nowhere").code == 2
 
 
-def test_a_month_is_exported_to_the_archives_place(minerecon: Run, tmp_path: Path) -> None:
+def test_a_month_is_exported_to_the_archives_place(minerecon: Run, installed: Run, tmp_path: Path) -> None:
     assert minerecon("reingest", str(DAY)).code == 0
-    ran = minerecon("export", "2025-02", "2025-03")
+    ran = installed("export", "2025-02", "2025-03")
     assert ran.code == 0, ran.err
     manifest = Path(ran.out.strip())
     assert manifest == tmp_path / "a home" / "archive" / "exports" / "2025-03" / "manifest.json"
@@ -77,8 +79,8 @@ def test_a_month_without_any_day_exits_1_and_one_that_has_not_begun_is_a_usage_e
     assert minerecon("export", "2001-01").code == 2
 
 
-def test_the_sample_has_prices_of_its_own_whatever_the_variable_says(minerecon: Run, warehouse: Engine) -> None:
-    ran = minerecon("run", ELEXON_BASE_URL="", BITCOIN_PRICE_BASE_URL="http://127.0.0.1:9/never/asked")
+def test_the_sample_has_prices_of_its_own_whatever_the_variable_says(installed: Run, warehouse: Engine) -> None:
+    ran = installed("run", ELEXON_BASE_URL="", BITCOIN_PRICE_BASE_URL="http://127.0.0.1:9/never/asked")
     assert ran.code == 0, ran.err + ran.out
     with warehouse.connect() as connection:
         query = "SELECT price_date, price_gbp, is_synthetic, source FROM minerecon.bitcoin_price_gbp ORDER BY 1"

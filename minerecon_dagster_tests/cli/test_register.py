@@ -37,10 +37,10 @@ def refused(warehouse: Engine, elexon: FakeElexon, environ: dict[str, str]) -> s
 
 
 def test_a_refused_register_is_shown_until_a_person_takes_it_and_the_record_says_who(
-    minerecon: Run, refused: str, warehouse: Engine
+    minerecon: Run, installed: Run, refused: str, warehouse: Engine
 ) -> None:
     command = f"minerecon register accept {refused}"
-    listed = minerecon("register", "list")
+    listed = installed("register", "list")
     assert (listed.code, command in listed.out) == (1, True)
     assert "6 lose WIND" in listed.out
     shown = minerecon("status", "--from", "2025-03-28", "--to", "2025-03-28")

@@ -271,11 +271,11 @@ def test_many_groups_are_cut_and_json_has_all(filled: Engine) -> None:
 
 
 def test_the_command_prints_documented_keys_and_its_exit_code_says_whether_something_is_to_be_done(
-    minerecon: Run, warehouse: Engine
+    minerecon: Run, installed: Run, warehouse: Engine
 ) -> None:
     assert minerecon("reingest", str(DAY)).code == 0
     only = ("--from", str(DAY), "--to", str(DAY))
-    ran = minerecon("status", *only, "--json")
+    ran = installed("status", *only, "--json")
     assert ran.code == 0, ran.out
     assert set(ran.json) == KEYS
     documented = (PROJECT_ROOT / "docs" / "status.md").read_text("utf-8")

@@ -21,9 +21,9 @@ def month(engine: Engine) -> Decimal:
     return found
 
 
-def test_a_right_day_exits_0_and_says_what_was_compared(minerecon: Run) -> None:
+def test_a_right_day_exits_0_and_says_what_was_compared(minerecon: Run, installed: Run) -> None:
     assert minerecon("reingest", str(DAY)).code == 0
-    ran = minerecon("verify", str(DAY))
+    ran = installed("verify", str(DAY))
     assert ran.code == 0, ran.err
     assert "right" in ran.out
     assert "all 48" in ran.out
@@ -100,11 +100,11 @@ def test_a_missing_day_of_a_range_is_named_and_mended(minerecon: Run) -> None:
     assert minerecon("status", "--from", str(DAY), "--to", str(DAY)).code == 0
 
 
-def test_a_spot_fix_exits_0_and_says_what_it_did(minerecon: Run, warehouse: Engine) -> None:
+def test_a_spot_fix_exits_0_and_says_what_it_did(minerecon: Run, installed: Run, warehouse: Engine) -> None:
     assert minerecon("reingest", str(DAY)).code == 0
     with warehouse.connect() as connection:
         unit = connection.execute(text("SELECT min(bmu_id) FROM minerecon.curtailment_records")).scalar_one()
-    ran = minerecon("spot-fix", str(DAY), "12", unit)
+    ran = installed("spot-fix", str(DAY), "12", unit)
     assert ran.code == 0, ran.err
     assert f"period 12 fetched again for {unit}" in ran.out
 

@@ -19,12 +19,10 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.resources.dagster_resources import ClockResource
 from minerecon_dagster.resources.difficulty import DifficultyTable
-from minerecon_dagster.warehouse import migrate
-from minerecon_dagster.warehouse.sample import mark_as_sample
 from minerecon_dagster.warehouse.store import open_warehouse
+from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.fake_elexon import fake_elexon
 from minerecon_dagster_tests.pipeline.conftest import DAY, OUR_TIMES, Project, difficulty_table, not_done
-from minerecon_dagster_tests.pipeline.test_checks import database
 
 __all__ = ["difficulty_table"]
 
@@ -132,17 +130,15 @@ class World(Project):
 
 @pytest.fixture(scope="module")
 def template(
-    embedded_environ: dict[str, str], difficulty_table: str, tmp_path_factory: pytest.TempPathFactory
+    migrated: str, embedded_environ: dict[str, str], difficulty_table: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     """The days, stored once by the project's own jobs."""
     with (
         pytest.MonkeyPatch.context() as patch,
         fake_elexon(DAY, NEXT, SHORT, LONG, WINDLESS) as elexon,
-        database(embedded_environ["DATABASE_URL"]) as url,
+        databases.database(embedded_environ["DATABASE_URL"], migrated) as url,
     ):
         engine = open_warehouse(url, as_owner=True)
-        migrate.upgrade(engine)
-        mark_as_sample(engine)
         archive_url = str(tmp_path_factory.mktemp("faults") / "archive")
         for variable, value in (embedded_environ | _environ(url, elexon.base_url, archive_url)).items():
             patch.setenv(variable, value)
@@ -153,6 +149,7 @@ def template(
             assert world.job("ingest", day), world.said
         world.sums()
         engine.dispose()
+        databases.close(url)
         yield world
         world.instance.dispose()
 
@@ -173,7 +170,7 @@ def world(
     template: World, embedded_environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[World]:
     """A copy of the template's warehouse and archive, to break."""
-    with database(embedded_environ["DATABASE_URL"], str(template.engine.url.database)) as url:
+    with databases.database(embedded_environ["DATABASE_URL"], str(template.engine.url.database)) as url:
         archive_url = str(tmp_path / "archive")
         shutil.copytree(template.archive._store.root, archive_url)
         for variable, value in _environ(url, template.elexon.base_url, archive_url).items():

@@ -268,14 +268,15 @@ def superuser_does(home: Path, server: str, database: str, statement: str) -> No
     query_one(f"postgresql://postgres:{password}@{server}/{database}", statement)
 
 
-def test_the_owner_is_no_superuser_and_databases_are_durable_and_utf8(fresh_database: str) -> None:
-    for query, expected in (
-        ("SELECT rolsuper FROM pg_roles WHERE rolname = current_user", False),
-        ("SHOW server_encoding", "UTF8"),
-        ("SHOW fsync", "on"),
-        ("SHOW synchronous_commit", "on"),
-    ):
-        assert query_one(fresh_database, query) == expected
+def test_the_owner_is_no_superuser_and_databases_are_durable_and_utf8(home: Path) -> None:
+    with local_services(home, {}) as additional:
+        for query, expected in (
+            ("SELECT rolsuper FROM pg_roles WHERE rolname = current_user", False),
+            ("SHOW server_encoding", "UTF8"),
+            ("SHOW fsync", "on"),
+            ("SHOW synchronous_commit", "on"),
+        ):
+            assert query_one(additional["DATABASE_URL"], query) == expected
 
 
 @pytest.mark.parametrize("missing", list(GIVEN))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
-import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import boto3
-import psycopg2
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DatabaseError
@@ -37,9 +35,8 @@ from minerecon_dagster.resources.difficulty import DifficultyTable
 from minerecon_dagster.resources.elexon import ElexonClient
 from minerecon_dagster.resources.rate_limit import RateLimiter
 from minerecon_dagster.settings import Settings
-from minerecon_dagster.warehouse import migrate
-from minerecon_dagster.warehouse.sample import mark_as_sample
 from minerecon_dagster.warehouse.store import open_warehouse
+from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.fake_elexon import NO_ROWS, FakeElexon, Fault, fake_elexon, stack_path
 from minerecon_dagster_tests.pipeline.conftest import DAY, Project
 
@@ -116,42 +113,29 @@ class Stored:
 
 @pytest.fixture(scope="module")
 def filled(
-    embedded_environ: dict[str, str], difficulty_table: str, tmp_path_factory: pytest.TempPathFactory
+    migrated: str, embedded_environ: dict[str, str], difficulty_table: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stored]:
     """Days of every kind, fetched once."""
     with pytest.MonkeyPatch.context() as patch, fake_elexon(*DAYS, unpriced={UNPRICED}) as elexon:
         for variable, value in embedded_environ.items():
             patch.setenv(variable, value)
         patch.delenv("MINERECON_WAIVERS", raising=False)
-        with database(embedded_environ["DATABASE_URL"]) as url:
+        with databases.database(embedded_environ["DATABASE_URL"], migrated) as url:
             engine = open_warehouse(url, as_owner=True)
-            migrate.upgrade(engine)
-            mark_as_sample(engine)
             table = DifficultyTable(difficulty_table, region=embedded_environ["AWS_REGION"])
             made = Stored(engine, tmp_path_factory.mktemp("filled") / "archive", elexon, table)
             with contextlib.closing(made.worker(from_archive=False)) as worker:
                 for _, outcome in worker.ingest(sorted(DAYS)):
                     assert isinstance(outcome, DayReport), outcome
             engine.dispose()
+            databases.close(url)
             yield made
-
-
-@contextlib.contextmanager
-def database(url: str, template: str = "template1") -> Iterator[str]:
-    name = f"test_{secrets.token_hex(6)}"
-    with contextlib.closing(psycopg2.connect(url.replace("+psycopg2", ""))) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-            yield url.rpartition("/")[0] + f"/{name}"
-            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
 def stored(filled: Stored, embedded_environ: dict[str, str], tmp_path: Path) -> Iterator[Stored]:
     """A copy of the filled warehouse and its archive, to break."""
-    filled.engine.dispose()
-    with database(embedded_environ["DATABASE_URL"], str(filled.engine.url.database)) as url:
+    with databases.database(embedded_environ["DATABASE_URL"], str(filled.engine.url.database)) as url:
         engine = open_warehouse(url, as_owner=True)
         shutil.copytree(filled.archive, tmp_path / "archive")
         yield Stored(engine, tmp_path / "archive", filled.elexon, filled.difficulty)

@@ -21,18 +21,24 @@ from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster.warehouse.tables import SCHEMA, metadata
 
 
-def test_an_upgraded_warehouse_is_what_the_metadata_describe(warehouse: Engine) -> None:
+def test_an_upgraded_warehouse_is_what_the_metadata_describe(fresh_database: str) -> None:
+    warehouse = open_warehouse(fresh_database)
+    migrate.upgrade(warehouse)
     options = {"include_schemas": True, "version_table_schema": SCHEMA, "compare_type": True}
     ours = {"include_name": lambda name, kind, _: kind != "schema" or name == SCHEMA}
     with warehouse.connect() as connection:
         context = MigrationContext.configure(connection, opts=options | ours)
         assert compare_metadata(context, metadata) == []
+    warehouse.dispose()
 
 
-def test_a_second_upgrade_changes_nothing(warehouse: Engine) -> None:
+def test_a_second_upgrade_changes_nothing(fresh_database: str) -> None:
+    warehouse = open_warehouse(fresh_database)
+    migrate.upgrade(warehouse)
     again = migrate.upgrade(warehouse)
     assert again.before == again.after
     assert again.not_enforced == []
+    warehouse.dispose()
 
 
 def test_every_table_and_column_is_described_in_the_database(warehouse: Engine) -> None:
