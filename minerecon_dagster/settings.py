@@ -543,9 +543,7 @@ def _in_words(variable: Variable) -> str:
 
 def _with_defaults() -> list[tuple[Variable, str]]:
     """Every variable that is documented, with its default in words."""
-    defaults = {
-        name: Settings.model_fields[field].default for field, name in ((f, v.name) for f, v in variables().items())
-    }
+    defaults = {variable.name: Settings.model_fields[field].default for field, variable in variables().items()}
     return [(variable, variable.default or _as_text(defaults[variable.name])) for variable in declared()]
 
 
