@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from bench.five_years import make_five_years
+from minerecon_dagster.pipeline.closing import delete_day
 from minerecon_dagster.pipeline.rollups import roll_up_months, roll_up_years
 from minerecon_dagster.warehouse.store import execute_script, open_warehouse, statement
 from minerecon_dagster_tests import databases
@@ -67,7 +68,7 @@ def _make_them_differ(connection: Connection) -> None:
         done = connection.execute(text(sql), parameters)
         assert done.rowcount > 0, sql
 
-    execute_script(connection, "day/delete_derived", {"day": MISSING})
+    delete_day(connection, MISSING)
     for table, column in (
         ("daily_summaries", "summary_date"),
         ("reconciliation_latest", "settlement_date"),

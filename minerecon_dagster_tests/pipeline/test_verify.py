@@ -17,6 +17,7 @@ from minerecon_dagster.assets import catalog
 from minerecon_dagster.checks.properties import PROPERTIES
 from minerecon_dagster.core.calendar import period_count, period_end
 from minerecon_dagster.definitions import build_defs
+from minerecon_dagster.elexon.datasets import of_the_day
 from minerecon_dagster.jobs import SPOT_FIX, SPOT_FIX_OP, VERIFY, VERIFY_OP
 from minerecon_dagster.pipeline.verification import FOR_A_PERSON, MENDABLE, REBUILT, REFETCHED
 from minerecon_dagster.resources.dagster_resources import ClockResource
@@ -429,9 +430,10 @@ def wanted(project: Project) -> list[tuple[Any, ...]]:
     """All that says which days are wanted, and of which somebody is told."""
     today = {"today": dt.date(2025, 4, 10), "first_day": dt.date(2025, 1, 1)}
     mendable = sorted(MENDABLE)
+    unseen_as = [d.unseen_as.full_name for d in of_the_day() if d.unseen_as is not None]
     return [
         ("status", *project.sql("SELECT settlement_date, status FROM analytics.reconciliation_status")),
-        ("to ingest", *project.sql(sql("schedule/days_to_ingest"), **today, catch_up_days=3)),
+        ("to ingest", *project.sql(sql("schedule/days_to_ingest"), **today, catch_up_days=3, unseen_as=unseen_as)),
         ("to retry", *project.sql(sql("schedule/days_to_retry"), **today, mendable=mendable)),
         ("alerts", *[row[:4] for row in project.sql(sql("alerts/failing"), today=today["today"])]),
         ("inventory", *project.sql(sql("inventory/days"), first_day=DAY, last_day=SATURDAY)),

@@ -1,7 +1,8 @@
 -- The days from :first_day until yesterday that are not final: stored and may still change, attempted and never
 -- stored, or among the last :catch_up_days and never attempted, or final there but for their wind output or for
--- what a check (:unseen_as) could not look at, since it did not come; or final, and silent when last asked. A day that nothing but Elexon's silence keeps
--- from being final or known is left out until the next of 1, 2, 4, 8, 16, and then every 30, days after it was asked for.
+-- what a check (:unseen_as) could not look at, since it did not come; or final, and silent when last asked. A day that
+-- nothing but Elexon's silence keeps from being final or known is left out until the next of 1, 2, 4, 8, 16, and then every
+-- 30, days after it was asked for.
 SELECT settlement_date
 FROM (
     SELECT summary_date AS settlement_date FROM minerecon.daily_summaries
