@@ -95,12 +95,14 @@ class FakeWorld(SampleWorld):
         self.respelt: dict[str, str] = {}
 
         self.made_of = (self.days, frozenset(self._windless), frozenset(self._unpriced))
+        self._attributes = {"_attributes", *vars(self)}
 
     @property
     def is_untouched(self) -> bool:
         """Whether all knobs are where they were, so that it answers as any other world of the same days."""
         touched = (self.revise, self.unregistered, self.register_as, self.quiet_farms, self.respelt)
-        return not any(self.hide.values()) and not any(touched)
+        is_patched = type(self) is not FakeWorld or vars(self).keys() != self._attributes
+        return not (any(self.hide.values()) or any(touched) or is_patched)
 
     def register(self) -> list[Row]:
         rows = super().register()
