@@ -15,22 +15,12 @@ from multiprocessing import forkserver, get_context
 from pathlib import Path
 
 MINERECON = Path(sys.executable).with_name("minerecon")
-_IMPORTED = (
-    "minerecon_dagster.cli.main",
-    "minerecon_dagster.cli.dagster_run",
-    "minerecon_dagster.cli.render",
-    "minerecon_dagster.definitions",
-    "minerecon_dagster.resources.archive",
-    "minerecon_dagster.resources.elexon",
-    "upath.implementations.local",
-    "minerecon_dagster_tests.cli.forked",
-)
 _CONTEXT = get_context("forkserver")
 
 
 def import_everything() -> None:
     """Start the process that commands are forked from; it ends with this one."""
-    _CONTEXT.set_forkserver_preload(list(_IMPORTED))
+    _CONTEXT.set_forkserver_preload(["minerecon_dagster_tests.cli.imported"])
     forkserver.ensure_running()
 
 

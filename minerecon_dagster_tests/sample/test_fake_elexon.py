@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 import requests
 
-from minerecon_dagster_tests.fake_elexon import CUT, DROPPED, HTML, Fault, boav_path, fake_elexon, stack_path
+from minerecon_dagster_tests.fake_elexon import CUT, DROPPED, HTML, FakeWorld, Fault, boav_path, fake_elexon, stack_path
 
 DAY = date(2024, 4, 20)
 PATH = stack_path("bid", DAY, 7)
@@ -114,3 +114,32 @@ def test_the_expected_totals_are_those_of_the_rows_that_are_served(elexon):
     assert float(totals[unit].so_gbp) == pytest.approx(sum(v * p for _, _, v, p, flag in rows if flag))
     assert "T_SYNUW-1" not in totals
     assert totals[unit].so_mwh < totals[unit].mwh
+
+
+@pytest.mark.parametrize(
+    "touch",
+    [
+        lambda world: world.hide[DAY, "bid"].add(7),
+        lambda world: world.revise.update({DAY: 2.0}),
+        lambda world: world.unregistered.add("T_SYNUW-1"),
+        lambda world: world.register_as.update({"T_SYNUW-1": {"fuelType": "WIND"}}),
+        lambda world: setattr(world, "quiet_farms", 1),
+        lambda world: world.respelt.update({"T_SYNUW-1": "t_synuw-1"}),
+        lambda world: setattr(world, "stack", lambda *_: []),
+    ],
+)
+def test_a_world_that_is_touched_is_asked_and_not_remembered(touch):
+    world = FakeWorld((DAY,))
+    assert world.is_untouched
+    touch(world)
+    assert not world.is_untouched
+
+
+def test_answers_that_are_remembered_are_those_of_the_same_days(elexon):
+    before = get(elexon).json()["data"]
+    elexon.world.stack = lambda *_: []
+    assert get(elexon).json()["data"] == []
+    del elexon.world.stack
+    assert get(elexon).json()["data"] == before
+    with fake_elexon(date(2024, 4, 21)) as other:
+        assert get(other).status_code == 404
