@@ -8,7 +8,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
@@ -20,13 +19,14 @@ from sqlalchemy import text
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.spans import spans
 from minerecon_dagster.core.statuses import STATUSES, UNAVAILABLE
+from minerecon_dagster.day.stored import StoredDay, read_stored_days
 from minerecon_dagster.decisions.unavailable import ClosedDays
 from minerecon_dagster.pipeline.inventory import Group, Standing, mend, read_standings
 from minerecon_dagster.warehouse.store import open_warehouse, statement
 
 _FIGURES = (
     "record_count", "so_record_count", "curtailed_mwh", "payment_gbp", "all_bids_mwh", "all_bids_payment_gbp",
-    "periods_expected", "periods_due", "periods_present", "is_synthetic",
+    "periods_expected", "periods_due", "periods_present", "is_synthetic", "mined_btc",
 )  # fmt: skip
 _HEADINGS = {"unavailable": "unavail-\nable", "provisional": "provi-\nsional", "incomplete": "incom-\nplete"}
 """Of words that are long for a column."""
@@ -34,12 +34,17 @@ _HEADINGS = {"unavailable": "unavail-\nable", "provisional": "provi-\nsional", "
 
 @dataclass(frozen=True)
 class DayRow:
-    """A day as stored: how it stands, its figures, and its checks."""
+    """A day in the table: how it stands, what is stored of it, and its checks.
+
+    Args:
+        standing: how it stands.
+        stored: its figures; None where nothing is stored, and of a day that a person has closed.
+        check_count: how many of its properties were looked at; None of a day that was never attempted, or is closed.
+    """
 
     standing: Standing
-    figures: dict[str, Any]
-    mined_btc: dict[str, Decimal]
-    check_count: int
+    stored: StoredDay | None
+    check_count: int | None
 
     @property
     def day(self) -> dt.date:
@@ -69,19 +74,26 @@ class DayRow:
     @property
     def is_synthetic(self) -> bool:
         """Whether the day is the bundled sample's."""
-        return bool(self.figures.get("is_synthetic"))
+        return self.stored is not None and self.stored.is_synthetic
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON: exact numbers as strings, dates as ISO text."""
         return {
             "settlement_date": self.day.isoformat(),
             "status": self.status,
-            **{k: v if isinstance(v, bool | int | None) else str(v) for k, v in self.figures.items()},
-            "mined_btc": {model: str(btc) for model, btc in self.mined_btc.items()},
-            "check_count": self.check_count,
+            **self._figures(),
+            "check_count": self.check_count or 0,
             "not_passed": self.not_passed,
             "waived": self.waived,
         }
+
+    def _figures(self) -> dict[str, Any]:
+        if self.stored is not None:
+            plain = self.stored.as_dict(number=str)
+            return {name: plain[name] for name in _FIGURES}
+        # Of a day that was tried in vain its figures are null, and a day never tried has none.
+        tried = self.check_count is not None
+        return (dict.fromkeys(_FIGURES) | {"is_synthetic": False} if tried else {}) | {"mined_btc": {}}
 
 
 def read_days(database_url: str, days: Sequence[dt.date], closed: ClosedDays | None = None) -> list[DayRow]:
@@ -98,29 +110,17 @@ def read_days(database_url: str, days: Sequence[dt.date], closed: ClosedDays | N
     try:
         with engine.connect() as connection:
             standings = {s.day: s for s in read_standings(connection, min(days), max(days), closed)}
-            found = {
-                row.settlement_date: row for row in connection.execute(statement("status/days"), {"days": list(days)})
-            }
-            mined = connection.execute(
-                text(
-                    "SELECT summary_date, miner_model, mined_btc FROM minerecon.bitcoin_daily_summaries"
-                    " WHERE summary_date = ANY(:days)"
-                ),
-                {"days": list(days)},
-            ).all()
+            stored = read_stored_days(connection, min(days), max(days))
+            counted = connection.execute(statement("status/check_counts"), {"days": list(days)}).all()
     finally:
         engine.dispose()
-    btc: dict[dt.date, dict[str, Decimal]] = {}
-    for row in mined:
-        btc.setdefault(row.summary_date, {})[row.miner_model] = row.mined_btc
-    rows = []
-    for day in days:
-        is_closed = standings[day].status == UNAVAILABLE
-        stored = None if is_closed else found.get(day)
-        figures = {} if stored is None else {name: getattr(stored, name) for name in _FIGURES}
-        check_count = 0 if stored is None else stored.check_count
-        rows.append(DayRow(standings[day], figures, {} if is_closed else btc.get(day, {}), check_count))
-    return rows
+    check_counts = {row.settlement_date: row.check_count for row in counted}
+    return [
+        DayRow(standings[day], None, None)
+        if standings[day].status == UNAVAILABLE
+        else DayRow(standings[day], stored.get(day), check_counts.get(day))
+        for day in days
+    ]
 
 
 def console() -> Console:
@@ -138,19 +138,20 @@ def print_days(rows: Sequence[DayRow]) -> None:
         table.add_column(name, justify="right")
     table.add_column("checks")
     for row in rows:
-        f = row.figures
-        known = f.get("curtailed_mwh") is not None
-        seen = known and f["periods_present"] > 0  # of a day without a period nothing is known, and 0 is a figure
-        passed = row.check_count - len(row.not_passed) - len(row.waived)
-        checks = f"{passed} of {row.check_count} pass" if row.check_count else "-"
+        stored = row.stored
+        # Of a day without a period nothing is known, and 0 is a figure.
+        seen = stored if stored is not None and stored.periods_present > 0 else None
+        checks = "-"
+        if row.check_count:
+            checks = f"{row.check_count - len(row.not_passed) - len(row.waived)} of {row.check_count} pass"
         table.add_row(
             row.day.isoformat() + (" (synthetic)" if row.is_synthetic else ""),
             row.status,
-            f"{f['periods_present']}/{f['periods_expected']}" if known else "-",
-            f"{f['so_record_count']:,}" if seen else "-",
-            f"{f['curtailed_mwh']:,.2f}" if seen else "-",
-            f"{f['payment_gbp']:,.2f}" if seen else "-",
-            *(f"{row.mined_btc[m]:.8f}" if seen and m in row.mined_btc else "-" for m in models),
+            f"{stored.periods_present}/{stored.periods_expected}" if stored else "-",
+            f"{seen.so_record_count:,}" if seen else "-",
+            f"{seen.curtailed_mwh:,.2f}" if seen else "-",
+            f"{seen.payment_gbp:,.2f}" if seen else "-",
+            *(f"{seen.mined_btc[m]:.8f}" if seen and m in seen.mined_btc else "-" for m in models),
             checks
             + (f"; not: {', '.join(row.not_passed)}" if row.not_passed else "")
             + (f"; waived: {', '.join(row.waived)}" if row.waived else ""),

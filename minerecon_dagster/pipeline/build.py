@@ -10,7 +10,7 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 from psycopg2.extras import execute_values
-from sqlalchemy import Connection, Engine, Row, delete, text
+from sqlalchemy import Connection, Engine, delete, text
 from sqlalchemy.dialects.postgresql import insert
 
 from minerecon_dagster.checks.control_totals import against_control_totals
@@ -23,6 +23,7 @@ from minerecon_dagster.core.mining import FORMULA_VERSION
 from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.core.restatement import Extent, extent_of, losses_text, unbelievable_losses
 from minerecon_dagster.core.states import Slot, slots_text
+from minerecon_dagster.day.stored import StoredDay, read_stored_day, read_stored_days
 from minerecon_dagster.decisions.waivers import NO_WAIVERS, Waivers
 from minerecon_dagster.elexon.datasets import control_totals, of_the_day
 from minerecon_dagster.elexon.datasets.stack import Bid, wind_bids
@@ -38,25 +39,6 @@ from minerecon_dagster.warehouse.tables import calculation_reconciliation, inges
 
 BUILD_VERSION = 3
 """Raise it when the same inputs would be built into other rows: days are then built again when next met."""
-
-
-@dataclass(frozen=True)
-class DayFigures:
-    """What a day holds once built; energy in MWh, money in GBP, Bitcoin in BTC per model."""
-
-    state: str
-    record_count: int
-    so_record_count: int
-    curtailed_mwh: Decimal
-    payment_gbp: Decimal
-    all_bids_mwh: Decimal
-    all_bids_payment_gbp: Decimal
-    periods_expected: int
-    periods_due: int
-    periods_present: int
-    wind_generation_mwh: Decimal | None
-    mined_btc: Mapping[str, Decimal]
-    is_synthetic: bool
 
 
 class ChecksFailedError(DayFailedError):
@@ -128,7 +110,7 @@ def replace_day(
     load: Callable[[str], DayReading | None] = lambda _: None,
     accepted_by: str | None = None,
     source_changed: Callable[[str], bool] = lambda _: True,
-) -> tuple[DayFigures, list[Result]]:
+) -> tuple[StoredDay, list[Result]]:
     """Replace a day and all that is derived from it, in one transaction that its checks must pass.
 
     Readers see the old day or the new one. A change at the source of a day that was over before leaves a row in
@@ -173,9 +155,7 @@ def replace_day(
         refuse_to_mix(connection, synthetic=archived.is_synthetic)
         if is_closed(connection, day):
             raise DayFailedError(f"{day}: a person has closed this day meanwhile; nothing was stored")
-        before = connection.execute(
-            text("SELECT * FROM minerecon.daily_summaries WHERE summary_date = :day"), {"day": day}
-        ).one_or_none()
+        before = read_stored_day(connection, day)
         losses += _losses(connection, fetched, before, bids, inputs.wind_units, load)
         losses += _displaced(connection, fetched)
         if losses and accepted_by is None:
@@ -202,7 +182,7 @@ def replace_day(
                 and source_changed(before.archive_uri)
             ):
                 taker = accepted_by if losses else None
-                change = {**before._mapping, "day": day, "now": now, "run_id": run_id, "accepted_by": taker}
+                change = {**vars(before), "now": now, "run_id": run_id, "accepted_by": taker}
                 connection.execute(statement("day/insert_restatement"), change)
             results, rates = checked(connection)
         record_progress(connection, reading, archive_uri=archived.uri, synthetic=archived.is_synthetic)
@@ -217,7 +197,7 @@ def replace_day(
         store_uncounted(connection, day, inputs.uncounted)
         record_results(connection, day, results, now=now, run_id=run_id)
         record_rates(connection, day, rates, now=now)
-        return day_figures(connection, day), results
+        return read_stored_days(connection, day, day)[day], results
 
 
 def _blocking(results: Iterable[Result]) -> list[Result]:
@@ -228,7 +208,7 @@ def _blocking(results: Iterable[Result]) -> list[Result]:
 def _losses(
     connection: Connection,
     fetched: FetchedDay,
-    stored: Row[Any] | None,
+    stored: StoredDay | None,
     bids: Iterable[Bid],
     wind_units: Mapping[str, BmUnit],
     load: Callable[[str], DayReading | None],
@@ -408,7 +388,7 @@ def recalculate_day(
     now: dt.datetime,
     run_id: str | None,
     waivers: Waivers = NO_WAIVERS,
-) -> tuple[Sequence[str], DayFigures, list[Result]]:
+) -> tuple[Sequence[str], StoredDay, list[Result]]:
     """Rebuild the calculations of ``models``, and their day's sums, from the stored records.
 
     Where the difficulty is another than the stored one, or the formula a newer one, those of ``all_models`` are
@@ -453,7 +433,7 @@ def recalculate_day(
             )
         record_results(connection, day, results, now=now, run_id=run_id)
         record_rates(connection, day, rates, now=now)
-        return rebuilt, day_figures(connection, day), results
+        return rebuilt, read_stored_days(connection, day, day)[day], results
 
 
 def record_progress(connection: Connection, reading: DayReading, *, archive_uri: str, synthetic: bool) -> None:
@@ -575,36 +555,4 @@ def record_rates(connection: Connection, day: dt.date, rates: Sequence[Rate], *,
     changed = {name: statement_.excluded[name] for name in ("expected_count", "matched_count", "evaluated_at")}
     connection.execute(
         statement_.on_conflict_do_update(index_elements=["settlement_date", "miner_model"], set_=changed)
-    )
-
-
-def day_figures(connection: Connection, day: dt.date) -> DayFigures:
-    """The stored figures of a day.
-
-    Raises:
-        sqlalchemy.exc.NoResultFound: nothing is stored of it.
-    """
-    row = connection.execute(
-        text("SELECT * FROM minerecon.daily_summaries WHERE summary_date = :day"), {"day": day}
-    ).one()
-    mined = connection.execute(
-        text(
-            "SELECT miner_model, mined_btc FROM minerecon.bitcoin_daily_summaries WHERE summary_date = :day ORDER BY 1"
-        ),
-        {"day": day},
-    ).all()
-    return DayFigures(
-        state=row.state,
-        record_count=row.record_count,
-        so_record_count=row.so_record_count,
-        curtailed_mwh=row.curtailed_mwh,
-        payment_gbp=row.payment_gbp,
-        all_bids_mwh=row.all_bids_mwh,
-        all_bids_payment_gbp=row.all_bids_payment_gbp,
-        periods_expected=row.periods_expected,
-        periods_due=row.periods_due,
-        periods_present=row.periods_present,
-        wind_generation_mwh=row.wind_generation_mwh,
-        mined_btc={r.miner_model: r.mined_btc for r in mined},
-        is_synthetic=row.is_synthetic,
     )

@@ -14,7 +14,6 @@ from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import NoResultFound
 
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.answers import Answer, AnswerKey
@@ -27,10 +26,10 @@ from minerecon_dagster.core.repairs import FIX, REFRESH_REGISTER, VERIFY
 from minerecon_dagster.core.sampling import Sampling, detection_share, dice, draws, first_step, further_step
 from minerecon_dagster.core.spans import periods_text
 from minerecon_dagster.core.states import PeriodLook
+from minerecon_dagster.day.stored import StoredDay, read_stored_day
 from minerecon_dagster.elexon.datasets import control_totals
 from minerecon_dagster.elexon.datasets.control_total import ControlTotal, Totals
 from minerecon_dagster.elexon.datasets.stack import STACK, wind_bids
-from minerecon_dagster.pipeline.build import DayFigures, day_figures
 from minerecon_dagster.pipeline.interpret import DayReading, read_day, silent_answers
 from minerecon_dagster.pipeline.register import wind_changes
 from minerecon_dagster.warehouse.store import statement
@@ -146,26 +145,25 @@ class Contents:
 
 
 @dataclass(frozen=True)
-class StoredDay(Contents):
-    """A day as it is stored, all of one instant.
+class StoredContents(Contents):
+    """What is stored of a day, all of one instant.
 
     Args:
-        figures: its summaries.
+        figures: its sums.
         bitcoin: mined BTC by period and unit, and by model.
     """
 
-    figures: DayFigures
+    figures: StoredDay
     bitcoin: Mapping[tuple[int, str], Mapping[str, Decimal]]
 
 
-def read_stored(engine: Engine, day: dt.date) -> StoredDay | None:
+def read_stored(engine: Engine, day: dt.date) -> StoredContents | None:
     """What is stored of a day, all of one instant; None where nothing is."""
     with engine.connect() as opened:
         connection = opened.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with connection.begin():
-            try:
-                figures = day_figures(connection, day)
-            except NoResultFound:
+            figures = read_stored_day(connection, day)
+            if figures is None:
                 return None
             bitcoin: dict[tuple[int, str], dict[str, Decimal]] = {}
             for r in connection.execute(statement("verify/stored_bitcoin"), {"day": day}):
@@ -173,7 +171,7 @@ def read_stored(engine: Engine, day: dt.date) -> StoredDay | None:
             totals = {total.name: total.stored_totals(connection, day) for total in control_totals()}
             rows = connection.execute(statement("verify/stored_bids"), {"day": day})
             bids = {BidKey(*row[:6]): BidValues(*row[6:]) for row in rows}
-            return StoredDay(bids, totals, figures, bitcoin)
+            return StoredContents(bids, totals, figures, bitcoin)
 
 
 @dataclass(frozen=True)

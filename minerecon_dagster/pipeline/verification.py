@@ -15,11 +15,11 @@ from minerecon_dagster.core.checks import Result, Severity
 from minerecon_dagster.core.exact import EXACT
 from minerecon_dagster.core.repairs import FIX, REBUILD, RECALCULATE, VERIFY, Repair, words
 from minerecon_dagster.core.sampling import Sampling
-from minerecon_dagster.pipeline.build import DayFigures
+from minerecon_dagster.day.stored import StoredDay
 from minerecon_dagster.pipeline.drift import (
     Amounts,
     Comparison,
-    StoredDay,
+    StoredContents,
     amounts_by,
     differing,
     of_periods,
@@ -146,8 +146,8 @@ class Verification:
     results: Sequence[Result]
     problems: Sequence[Problem]
     problems_left: Sequence[Problem] | None = None
-    before: StoredDay | None = None
-    after: StoredDay | None = None
+    before: StoredContents | None = None
+    after: StoredContents | None = None
     comparison: Comparison | None = None
     periods: Sequence[int] = ()
     repair: str | None = None
@@ -207,7 +207,7 @@ class _Part:
 _NOTHING = _Part(Amounts(), {})
 
 
-def _parts(stored: StoredDay, of: Callable[[int, str], Part], periods: Sequence[int] | None) -> dict[Part, _Part]:
+def _parts(stored: StoredContents, of: Callable[[int, str], Part], periods: Sequence[int] | None) -> dict[Part, _Part]:
     """Stored figures by a part of the key; of some periods, or of all."""
     bids = stored.bids if periods is None else of_periods(stored.bids, periods)
     amounts = amounts_by(bids, lambda key: of(key.settlement_period, key.bmu_id))
@@ -265,25 +265,30 @@ def differences(found: Verification, name: str, of: Callable[[int, str], Part]) 
     return listed
 
 
-def has_changed(before: StoredDay | None, after: StoredDay | None) -> bool:
+def has_changed(before: StoredContents | None, after: StoredContents | None) -> bool:
     """Whether a repair has changed any bid or any Bitcoin."""
     if before is None or after is None:
         return before is not after
     return bool(differing(before.bids, after.bids)) or before.bitcoin != after.bitcoin
 
 
-def figures_dict(figures: DayFigures) -> dict[str, Any]:
-    """A day's figures as plain values for JSON; exact numbers as strings."""
-    return {
-        "state": figures.state,
-        "rows": figures.record_count,
-        "so_rows": figures.so_record_count,
-        "mwh": f"{figures.all_bids_mwh:f}",
-        "so_mwh": f"{figures.curtailed_mwh:f}",
-        "gbp": f"{figures.all_bids_payment_gbp:f}",
-        "so_gbp": f"{figures.payment_gbp:f}",
-        "btc": {model: f"{btc:f}" for model, btc in figures.mined_btc.items()},
-    }
+_FIGURES = {
+    "state": "state",
+    "rows": "record_count",
+    "so_rows": "so_record_count",
+    "mwh": "all_bids_mwh",
+    "so_mwh": "curtailed_mwh",
+    "gbp": "all_bids_payment_gbp",
+    "so_gbp": "payment_gbp",
+    "btc": "mined_btc",
+}
+"""What the record of a verification has of a day, by the names of `Amounts.as_dict`."""
+
+
+def figures_dict(stored: StoredDay) -> dict[str, Any]:
+    """A day's figures as the record of a verification has them."""
+    plain = stored.as_dict()
+    return {key: plain[name] for key, name in _FIGURES.items()}
 
 
 def keep(

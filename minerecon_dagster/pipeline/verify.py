@@ -32,7 +32,7 @@ from minerecon_dagster.pipeline.drift import (
     Comparison,
     RegisterLook,
     Source,
-    StoredDay,
+    StoredContents,
     elexon_not_silent,
     read_stored,
     register_unchanged,
@@ -94,7 +94,7 @@ class _Refusal(NamedTuple):
 class _Look:
     """What a look at a day found; ``unseen`` says why not all of it could be looked at."""
 
-    stored: StoredDay | None
+    stored: StoredContents | None
     results: Sequence[Result]
     problems: Sequence[Problem]
     source: Source | None = None
@@ -355,7 +355,7 @@ class Verifier:
         return self._seen(day, stored, results, first.source, comparison)
 
     def _seen(
-        self, day: dt.date, stored: StoredDay, results: list[Result], source: Source, comparison: Comparison
+        self, day: dt.date, stored: StoredContents, results: list[Result], source: Source, comparison: Comparison
     ) -> _Look:
         drift = []
         if comparison.looked_at or comparison.silent:
@@ -390,13 +390,13 @@ class Verifier:
         waived = self._worker.is_control_total_waived(day)
         return read_archived(archived, self._sides, controls_waived=waived) if archived is not None else None
 
-    def _comparable(self, day: dt.date, stored: StoredDay) -> tuple[int, ...]:
+    def _comparable(self, day: dt.date, stored: StoredContents) -> tuple[int, ...]:
         """The periods that Elexon should have; of a day in progress, should have had when it was stored."""
         now = self._now()
         due = due_periods(day, now)
         return due[: stored.figures.periods_due] if day == settlement_date(now) else due
 
-    def _stored(self, day: dt.date) -> StoredDay:
+    def _stored(self, day: dt.date) -> StoredContents:
         stored = read_stored(self._engine, day)
         if stored is None:
             raise DayFailedError(f"{day}: it was deleted while it was looked at; try again: {VERIFY.over(day)}")

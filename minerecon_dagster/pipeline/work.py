@@ -31,6 +31,7 @@ from minerecon_dagster.core.errors import (
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.register import BmUnit, Register
 from minerecon_dagster.core.states import accepting_first_run
+from minerecon_dagster.day.stored import StoredDay
 from minerecon_dagster.decisions.days import NO_DECISIONS, read_day_decisions
 from minerecon_dagster.decisions.unavailable import Unavailable
 from minerecon_dagster.elexon.datasets import of_the_day
@@ -38,7 +39,6 @@ from minerecon_dagster.elexon.datasets.stack import STACK, wind_bids
 from minerecon_dagster.pipeline import checks
 from minerecon_dagster.pipeline.build import (
     ChecksFailedError,
-    DayFigures,
     DayInputs,
     LookFailedError,
     RestatementRefusedError,
@@ -94,7 +94,7 @@ class BuiltDay:
     reading: DayReading
     answers: Mapping[AnswerKey, Answer]
     wind_units: Mapping[str, BmUnit]
-    figures: DayFigures
+    figures: StoredDay
     results: Sequence[Result]
     uncounted: Uncounted
 
@@ -104,7 +104,7 @@ class DayReport:
     """What was done with a day, and what it holds now."""
 
     day: dt.date
-    figures: DayFigures
+    figures: StoredDay
     results: Sequence[Result]
     models: Sequence[str]
     seconds: float
@@ -384,7 +384,7 @@ class Worker:
         uncounted = self._uncounted(found)
         wind_units = self._register.wind_units(day)
 
-        def build(found: FetchedDay, accepted_by: str | None = None) -> tuple[DayFigures, list[Result]]:
+        def build(found: FetchedDay, accepted_by: str | None = None) -> tuple[StoredDay, list[Result]]:
             return replace_day(
                 self._engine,
                 found,
@@ -398,7 +398,7 @@ class Worker:
                 source_changed=lambda uri: self._says_otherwise(found, uri),
             )
 
-        def build_or_refuse() -> tuple[DayFigures, list[Result]]:
+        def build_or_refuse() -> tuple[StoredDay, list[Result]]:
             try:
                 return build(found)
             except RestatementRefusedError as refusal:
@@ -469,10 +469,10 @@ class Worker:
                 seconds = time.perf_counter() - started
                 yield day, DayReport(day=day, figures=figures, results=results, models=rebuilt, seconds=seconds)
 
-    def _recalculate(self, day: dt.date, models: Sequence[str]) -> tuple[Sequence[str], DayFigures, list[Result]]:
+    def _recalculate(self, day: dt.date, models: Sequence[str]) -> tuple[Sequence[str], StoredDay, list[Result]]:
         rebuilt: Sequence[str] = models
 
-        def build() -> tuple[DayFigures, list[Result]]:
+        def build() -> tuple[StoredDay, list[Result]]:
             nonlocal rebuilt
             rebuilt, figures, results = recalculate_day(
                 self._engine,
@@ -573,8 +573,8 @@ class Worker:
         return self._table.of(day, known)
 
     def _recording(
-        self, day: dt.date, build: Callable[[], tuple[DayFigures, list[Result]]]
-    ) -> tuple[DayFigures, list[Result]]:
+        self, day: dt.date, build: Callable[[], tuple[StoredDay, list[Result]]]
+    ) -> tuple[StoredDay, list[Result]]:
         try:
             return build()
         except ChecksFailedError as failure:

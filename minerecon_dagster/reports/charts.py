@@ -12,10 +12,12 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from minerecon_dagster.core.calendar import period_count
 from minerecon_dagster.core.mining import MINER_MODELS
+from minerecon_dagster.day.stored import StoredDay
 from minerecon_dagster.reports.data import DayFacts, Facts, FarmFacts, longest_day
 
 if TYPE_CHECKING:  # it takes a second to load, and only a run that draws needs it
@@ -85,17 +87,21 @@ def energy(facts: Facts) -> Chart:
     def draw(axes: Axes) -> None:
         x = range(len(facts.days))
         axes.bar(
-            x, [_number(d.curtailed_mwh) for d in facts.days], color=BLUE, width=0.8, label="SO-flagged (headline)"
+            x,
+            _by_calendar(facts, lambda d: d.curtailed_mwh, missing=0.0),
+            color=BLUE,
+            width=0.8,
+            label="SO-flagged (headline)",
         )
         axes.plot(
-            x, [_nan(d.all_bids_mwh) for d in facts.days], color=INK, marker="_", linestyle="", markersize=6,
+            x, _by_calendar(facts, lambda d: d.all_bids_mwh), color=INK, marker="_", linestyle="", markersize=6,
             label="all accepted bids",
         )  # fmt: skip
         axes.set_ylabel("MWh")
 
     total, most = (
         facts.total(lambda d: d.curtailed_mwh),
-        max(facts.stored, key=lambda d: d.curtailed_mwh or 0, default=None),
+        max(facts.stored, key=lambda d: d.curtailed_mwh, default=None),
     )
     summary = f"{total:,.0f} MWh in {of_days(facts)}"
     if most is not None and most.curtailed_mwh:
@@ -114,12 +120,15 @@ def payment(facts: Facts) -> Chart:
 
     def draw(axes: Axes) -> None:
         x = range(len(facts.days))
-        axes.bar(x, [_number(d.paid_gbp) / 1e3 for d in facts.days], color=ORANGE, width=0.8, label="paid to farms")
+        paid = _by_calendar(facts, lambda d: d.paid_gbp, missing=0.0)
+        refunded = _by_calendar(facts, lambda d: d.refunded_gbp, missing=0.0)
+        net = _by_calendar(facts, lambda d: d.payment_gbp)
+        axes.bar(x, [gbp / 1e3 for gbp in paid], color=ORANGE, width=0.8, label="paid to farms")
         axes.bar(
-            x, [-_number(d.refunded_gbp) / 1e3 for d in facts.days], color=PURPLE, width=0.8, hatch="//",
+            x, [-gbp / 1e3 for gbp in refunded], color=PURPLE, width=0.8, hatch="//",
             edgecolor="white", linewidth=0, label="paid by farms",
         )  # fmt: skip
-        axes.plot(x, [_nan(d.payment_gbp) / 1e3 for d in facts.days], color=INK, marker="_", linestyle="", label="net")
+        axes.plot(x, [gbp / 1e3 for gbp in net], color=INK, marker="_", linestyle="", label="net")
         axes.axhline(0, color=INK, linewidth=0.6)
         axes.set_ylabel("£ thousand")
 
@@ -139,11 +148,15 @@ def bitcoin(facts: Facts) -> Chart:
     """BTC by day and miner model."""
     models = [m.name for m in MINER_MODELS]
 
+    def mined(model: str) -> list[float]:
+        return _by_calendar(facts, lambda d: d.mined_btc.get(model))
+
     def draw(axes: Axes) -> None:
         x = range(len(facts.days))
         for model, (colour, line, marker) in zip(models, _MODEL_STYLES, strict=False):
-            btc = [_nan(d.mined_btc.get(model)) for d in facts.days]
-            axes.plot(x, btc, color=colour, linestyle=line, marker=marker, markersize=3, linewidth=1.3, label=model)
+            axes.plot(
+                x, mined(model), color=colour, linestyle=line, marker=marker, markersize=3, linewidth=1.3, label=model
+            )
         axes.set_ylabel("BTC")
         axes.set_ylim(bottom=0)
 
@@ -163,21 +176,24 @@ def stop_or_mine(facts: Facts) -> Chart:
     """Per day, what was paid to stop against what the Bitcoin was worth on the most efficient machine."""
     best = max(MINER_MODELS, key=lambda m: m.hashrate_ths / m.power_w).name
 
-    def value(day: DayFacts) -> float | None:
-        if day.price_gbp is None or best not in day.mined_btc:
-            return None
-        return float(day.price_gbp * day.mined_btc[best])
+    prices = {d.day: d.price_gbp for d in facts.days}
 
-    priced = [d for d in facts.days if value(d) is not None]
+    def value(day: StoredDay) -> float | None:
+        price = prices[day.day]
+        if price is None or best not in day.mined_btc:
+            return None
+        return float(price * day.mined_btc[best])
+
+    priced = [d for d in facts.stored if value(d) is not None]
 
     def draw(axes: Axes) -> None:
         x = range(len(facts.days))
         axes.plot(
-            x, [_nan(d.payment_gbp) / 1e3 for d in facts.days], color=ORANGE, marker="o", markersize=3,
-            label="net payment to stop",
+            x, [gbp / 1e3 for gbp in _by_calendar(facts, lambda d: d.payment_gbp)],
+            color=ORANGE, marker="o", markersize=3, label="net payment to stop",
         )  # fmt: skip
         axes.plot(
-            x, [_nan(value(d)) / 1e3 for d in facts.days], color=BLUE, linestyle="--", marker="s", markersize=3,
+            x, [gbp / 1e3 for gbp in _by_calendar(facts, value)], color=BLUE, linestyle="--", marker="s", markersize=3,
             label=f"Bitcoin at the day's price ({best})",
         )  # fmt: skip
         axes.axhline(0, color=INK, linewidth=0.6)
@@ -303,7 +319,7 @@ def _by_day(
     summary: str,
     note: str,
     columns: Sequence[str],
-    row: Callable[[DayFacts], tuple[str, ...]],
+    row: Callable[[StoredDay], tuple[str, ...]],
     draw: Callable[[Axes], None],
 ) -> Chart:
     def figure(width: float) -> str:
@@ -319,7 +335,8 @@ def _by_day(
 
     if not facts.stored:
         return Chart(name, title, nothing_stored(facts), note, "", "", (*columns, "state"), [])
-    rows = [(d.day.isoformat(), *row(d), d.status) for d in facts.days]
+    no_figures = ("-",) * (len(columns) - 1)
+    rows = [(d.day.isoformat(), *(row(d.stored) if d.stored else no_figures), d.status) for d in facts.days]
     return Chart(name, title, summary, note, figure(_WIDE), figure(_NARROW), (*columns, "state"), rows)
 
 
@@ -413,12 +430,12 @@ def _svg(drawing: Figure, name: str, title: str, summary: str) -> str:
     return head + text[opening.end() :].strip()
 
 
-def _number(value: Any) -> float:
-    return 0.0 if value is None else float(value)
-
-
-def _nan(value: Any) -> float:
-    return float("nan") if value is None else float(value)
+def _by_calendar(
+    facts: Facts, figure: Callable[[StoredDay], Decimal | float | None], missing: float = float("nan")
+) -> list[float]:
+    """A figure of each calendar day; ``missing`` where the day is not stored, or has none."""
+    values = (figure(d.stored) if d.stored is not None else None for d in facts.days)
+    return [missing if value is None else float(value) for value in values]
 
 
 def _text(value: Any, digits: int) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from minerecon_dagster.core.calendar import period_count
 from minerecon_dagster.core.spans import span_text
+from minerecon_dagster.day.stored import StoredDay, read_stored_days
 from minerecon_dagster.warehouse.store import statement
 
 MOST_FARMS = 15
@@ -20,36 +21,22 @@ MOST_PROBLEMS = 30
 
 @dataclass(frozen=True)
 class DayFacts:
-    """A calendar day; its figures are None where it is not stored. Energy in MWh, money in GBP, of SO-flagged bids.
+    """A calendar day, stored or not.
 
     Args:
         status: the day's status in one word, as ``analytics.reconciliation_status`` has it.
-        mined_btc: BTC by miner model; empty where the day is not stored.
+        stored: its figures; None where it is not stored.
         price_gbp: the price of one Bitcoin on the day; None where it is not known.
+        is_restated: whether it was changed at the source.
         closed: why a person has closed the day, and who; None of a day that is open.
     """
 
     day: dt.date
     status: str
-    not_passed: Sequence[str]
-    curtailed_mwh: Decimal | None
-    paid_gbp: Decimal | None
-    refunded_gbp: Decimal | None
-    payment_gbp: Decimal | None
-    all_bids_mwh: Decimal | None
-    all_bids_payment_gbp: Decimal | None
-    wind_generation_mwh: Decimal | None
-    mined_btc: Mapping[str, Decimal]
+    stored: StoredDay | None
     price_gbp: Decimal | None
-    built_at: dt.datetime | None
     is_restated: bool
-    is_synthetic: bool
-    closed: str | None = None
-
-    @property
-    def is_stored(self) -> bool:
-        """Whether the day has figures."""
-        return self.curtailed_mwh is not None
+    closed: str | None
 
 
 @dataclass(frozen=True)
@@ -106,27 +93,27 @@ class Facts:
     problems: Sequence[Problem]
 
     @property
-    def stored(self) -> list[DayFacts]:
+    def stored(self) -> list[StoredDay]:
         """The days that have figures."""
-        return [day for day in self.days if day.is_stored]
+        return [day.stored for day in self.days if day.stored is not None]
 
     @property
     def is_synthetic(self) -> bool:
         """Whether any day of it is made up."""
-        return any(day.is_synthetic for day in self.days)
+        return any(day.is_synthetic for day in self.stored)
 
     @property
     def as_of(self) -> dt.datetime | None:
         """When the newest of its days was last built."""
-        return max((day.built_at for day in self.days if day.built_at is not None), default=None)
+        return max((day.built_at for day in self.stored), default=None)
 
-    def total(self, figure: Callable[[DayFacts], Decimal | None], days: Iterable[DayFacts] | None = None) -> Decimal:
-        """The sum of a figure over the days (all, if not named) that have it."""
-        return sum((v for d in (self.days if days is None else days) if (v := figure(d)) is not None), Decimal())
+    def total(self, figure: Callable[[StoredDay], Decimal | None], days: Iterable[StoredDay] | None = None) -> Decimal:
+        """The sum of a figure over the stored days (all, if not named) that have it."""
+        return sum((v for d in (self.stored if days is None else days) if (v := figure(d)) is not None), Decimal())
 
     def btc(self, model: str) -> Decimal | None:
         """The Bitcoin of a model over all days that have it; None where none has."""
-        known = [d.mined_btc[model] for d in self.days if model in d.mined_btc]
+        known = [d.mined_btc[model] for d in self.stored if model in d.mined_btc]
         return sum(known, Decimal()) if known else None
 
     def part(self, first: dt.date, last: dt.date) -> Facts:
@@ -155,23 +142,14 @@ def read_facts(connection: Connection, first: dt.date, last: dt.date) -> Facts:
     def rows(name: str, **more: Any) -> Sequence[Any]:
         return connection.execute(statement(f"report/{name}"), span | more).all()
 
+    stored = read_stored_days(connection, first, last)
     days = [
         DayFacts(
             day=r.settlement_date,
             status=r.status,
-            not_passed=r.not_passed,
-            curtailed_mwh=r.curtailed_mwh,
-            paid_gbp=r.paid_gbp,
-            refunded_gbp=r.refunded_gbp,
-            payment_gbp=r.payment_gbp,
-            all_bids_mwh=r.all_bids_mwh,
-            all_bids_payment_gbp=r.all_bids_payment_gbp,
-            wind_generation_mwh=r.wind_generation_mwh,
-            mined_btc={model: Decimal(btc) for model, btc in (r.mined_btc or {}).items()},
+            stored=stored.get(r.settlement_date),
             price_gbp=r.price_gbp,
-            built_at=r.built_at,
             is_restated=r.is_restated,
-            is_synthetic=r.is_synthetic,
             closed=r.closed,
         )
         for r in rows("days")

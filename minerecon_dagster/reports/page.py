@@ -117,7 +117,7 @@ def _render(facts: Facts, title: str, blocks: Sequence[Block], wrong_of: Facts |
 def recent_first(*parts: Facts) -> list[Problem]:
     """What is wrong with the days of all parts: days without figures, then red checks, the newest first."""
     without = ("failing", UNAVAILABLE)
-    missing = {d.day for part in parts for d in part.days if not d.is_stored and d.status not in without}
+    missing = {d.day for part in parts for d in part.days if d.stored is None and d.status not in without}
     found = [
         Problem(first, last, "day", "ERROR", "figures", "nothing stored", str(REINGEST.from_to.over(first, last)))
         for first, last in spans(missing)

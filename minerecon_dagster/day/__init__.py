@@ -1,0 +1,1 @@
+"""A settlement day in the warehouse."""
