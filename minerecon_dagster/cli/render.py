@@ -22,7 +22,8 @@ from minerecon_dagster.core.spans import spans
 from minerecon_dagster.core.statuses import STATUSES, UNAVAILABLE
 from minerecon_dagster.decisions.unavailable import ClosedDays
 from minerecon_dagster.pipeline.inventory import Group, Standing, mend, read_standings
-from minerecon_dagster.warehouse.store import open_warehouse, statement
+from minerecon_dagster.warehouse.store import statement
+from minerecon_dagster.warehouse.warehouse import Warehouse
 
 _FIGURES = (
     "record_count", "so_record_count", "curtailed_mwh", "payment_gbp", "all_bids_mwh", "all_bids_payment_gbp",
@@ -94,22 +95,16 @@ def read_days(database_url: str, days: Sequence[dt.date], closed: ClosedDays | N
     """
     if not days:
         return []
-    engine = open_warehouse(database_url)
-    try:
-        with engine.connect() as connection:
-            standings = {s.day: s for s in read_standings(connection, min(days), max(days), closed)}
-            found = {
-                row.settlement_date: row for row in connection.execute(statement("status/days"), {"days": list(days)})
-            }
-            mined = connection.execute(
-                text(
-                    "SELECT summary_date, miner_model, mined_btc FROM minerecon.bitcoin_daily_summaries"
-                    " WHERE summary_date = ANY(:days)"
-                ),
-                {"days": list(days)},
-            ).all()
-    finally:
-        engine.dispose()
+    with Warehouse.open(database_url) as warehouse, warehouse.connection() as connection:
+        standings = {s.day: s for s in read_standings(connection, min(days), max(days), closed)}
+        found = {row.settlement_date: row for row in connection.execute(statement("status/days"), {"days": list(days)})}
+        mined = connection.execute(
+            text(
+                "SELECT summary_date, miner_model, mined_btc FROM minerecon.bitcoin_daily_summaries"
+                " WHERE summary_date = ANY(:days)"
+            ),
+            {"days": list(days)},
+        ).all()
     btc: dict[dt.date, dict[str, Decimal]] = {}
     for row in mined:
         btc.setdefault(row.summary_date, {})[row.miner_model] = row.mined_btc
@@ -209,12 +204,8 @@ def unmapped_units(database_url: str) -> list[str]:
 
 
 def _scalar(database_url: str, query: str) -> Any:
-    engine = open_warehouse(database_url)
-    try:
-        with engine.connect() as connection:
-            return connection.execute(text(query)).scalar()
-    finally:
-        engine.dispose()
+    with Warehouse.open(database_url) as warehouse, warehouse.connection() as connection:
+        return connection.execute(text(query)).scalar()
 
 
 def print_json(value: object) -> None:
