@@ -50,12 +50,8 @@ class DayFails(dg.AutomationCondition[dg.AssetKey]):
 
 
 def _failing_days() -> list[dt.date]:
-    engine = WarehouseResource().engine()
-    try:
-        with engine.connect() as connection:
-            return failing_days(connection)
-    finally:
-        engine.dispose()
+    with WarehouseResource().open() as opened, opened.connection() as connection:
+        return failing_days(connection)
 
 
 def a_day_fails() -> Condition[dg.AssetKey]:

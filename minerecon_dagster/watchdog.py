@@ -13,11 +13,8 @@ def analysts_watchdog(context: dg.SensorEvaluationContext, warehouse: WarehouseR
     from minerecon_dagster.warehouse.watchdog import end_overlong
 
     limit_s = Settings.from_environ().analyst_max_seconds
-    engine = warehouse.engine()
-    try:
-        found = end_overlong(engine, limit_s)
-    finally:
-        engine.dispose()
+    with warehouse.open() as opened:
+        found = end_overlong(opened.engine, limit_s)
     if found is None:
         return dg.SkipReason("the server has no role for analysts yet: run `minerecon db upgrade`")
     for session in found:

@@ -92,12 +92,8 @@ def _read(
 ) -> tuple[Look | None, str | None]:
     """What the warehouse says, or why it cannot be asked."""
     try:
-        engine = warehouse.engine()
-        try:
-            with reading(engine) as connection:
-                return look(connection, state, failures.runs, now), None
-        finally:
-            engine.dispose()
+        with warehouse.open() as opened, reading(opened.engine) as connection:
+            return look(connection, state, failures.runs, now), None
     except (ConfigurationError, SQLAlchemyError) as error:
         return None, str(getattr(error, "orig", None) or error)
 

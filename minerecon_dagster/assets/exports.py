@@ -72,12 +72,8 @@ def sweep_exports(
     context: dg.OpExecutionContext, warehouse: WarehouseResource, archive: ArchiveResource, clock: ClockResource
 ) -> None:
     """Find what changed without a month being summed: names of farms, statuses, the views themselves."""
-    engine = warehouse.engine()
-    try:
-        with engine.connect() as connection:
-            months = months_with_days(connection)
-    finally:
-        engine.dispose()
+    with warehouse.open() as opened, opened.connection() as connection:
+        months = months_with_days(connection)
     _export(context, months, warehouse, archive, clock.now(), log_all=False)
 
 
@@ -98,12 +94,11 @@ def _export(
     """
     hold_connections(context.instance)
     not_done: dict[str, str] = {}
-    engine = warehouse.engine()
-    try:
+    with warehouse.open() as opened:
         store = archive.store()
         for month in months:
             try:
-                export = export_month(engine, store, month, now)
+                export = export_month(opened.engine, store, month, now)
             except ConfigurationError:
                 raise
             except (MinereconError, SQLAlchemyError) as error:
@@ -117,8 +112,6 @@ def _export(
             _log.info("%s", _line(export))
             if log_all or export.manifest_written:
                 context.log_event(dg.AssetMaterialization(EXPORTS, partition=month, metadata=_metadata(export)))
-    finally:
-        engine.dispose()
     if not_done:
         raise dg.Failure(
             f"{len(not_done)} of {len(months)} months not done: {'; '.join(not_done.values())}",

@@ -19,7 +19,6 @@ from minerecon_dagster.pipeline.build import record_results
 from minerecon_dagster.pipeline.inventory import Finding, take_inventory
 from minerecon_dagster.pipeline.open_units import by_unit, read_open_units
 from minerecon_dagster.resources.dagster_resources import ClockResource, WarehouseResource
-from minerecon_dagster.warehouse.migrate import require_current
 
 MOST_GROUPS_SHOWN = 50
 """How many groups of days a check's table shows; the count is of all, and so is `minerecon status --json`."""
@@ -59,18 +58,15 @@ def build_inventory(first_day: dt.date) -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource, clock: ClockResource
     ) -> Iterator[dg.AssetCheckResult]:
         now = clock.now()
-        engine = warehouse.engine()
-        try:
-            with engine.connect() as connection:
-                require_current(connection)
-            follow_decisions(context.op_execution_context, engine, now)
+        with warehouse.open() as opened:
+            opened.require_current()
+            follow_decisions(context.op_execution_context, opened.engine, now)
             # One state of the warehouse, whatever is written meanwhile: a day being replaced is whole in it.
-            snapshot = engine.connect().execution_options(isolation_level="REPEATABLE READ")
-            with snapshot as connection, connection.begin():
+            with opened.snapshot() as connection:
                 findings = take_inventory(connection, first_day, now)
                 open_units = read_open_units(connection, first_day, dt.date.max, settlement_date(now))
                 units = by_unit(connection, open_units)
-            with engine.begin() as connection:
+            with opened.transaction() as connection:
                 record_results(
                     connection,
                     settlement_date(now),
@@ -79,8 +75,6 @@ def build_inventory(first_day: dt.date) -> dg.AssetChecksDefinition:
                     run_id=context.run.run_id,
                     scope="all",
                 )
-        finally:
-            engine.dispose()
         for family, of_family in groupby(findings, key=lambda finding: finding.result.checked.family):
             yield _check_result(family, list(of_family))
 

@@ -53,16 +53,13 @@ def build_prices(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinitio
     ) -> Iterator[Any]:
         hold_connections(context.instance)
         days = [dt.date.fromisoformat(key) for key in context.partition_keys]
-        engine = warehouse.engine()
-        try:
+        with warehouse.open() as opened:
             source = price.source()
-            report = refresh_prices(engine, source, days, clock.now())
+            report = refresh_prices(opened.engine, source, days, clock.now())
             _log_days(context, report)
             _log.info("%s", _line(days, report, source.name))
-            with engine.connect() as connection:
+            with opened.connection() as connection:
                 checked = prices_known(connection, days, clock.now())
-        finally:
-            engine.dispose()
         yield _evaluated(checked)
 
     return bitcoin_price

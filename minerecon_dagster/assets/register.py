@@ -24,7 +24,6 @@ from minerecon_dagster.resources.dagster_resources import (
     WarehouseResource,
 )
 from minerecon_dagster.warehouse import tables
-from minerecon_dagster.warehouse.migrate import require_current
 
 _log = logging.getLogger(__name__)
 
@@ -63,19 +62,16 @@ def bm_units(
     clock: ClockResource,
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Fetch the register, archive it, and store what changed."""
-    engine = warehouse.engine()
-    try:
+    with warehouse.open() as opened:
         if config.from_archive:
-            report = rebuild_register(engine, archive.archive())
+            report = rebuild_register(opened.engine, archive.archive())
         else:
             with elexon.client() as client:
                 answer = client.fetch_register()
-            report = record_register(engine, archive.archive(), answer, now=clock.now())
-        rebuild = _tell_days_to_rebuild(engine)
-        with engine.connect() as connection:
+            report = record_register(opened.engine, archive.archive(), answer, now=clock.now())
+        rebuild = _tell_days_to_rebuild(opened.engine)
+        with opened.connection() as connection:
             unmapped = load_register(connection).unmapped_wind_like(settlement_date(clock.now()))
-    finally:
-        engine.dispose()
     listed = [
         {"bmu_id": u.bmu_id, "name": u.name, "lead_party_name": u.lead_party_name, "fuel_type": u.fuel_type}
         for _, u in sorted(unmapped.items())
@@ -118,21 +114,17 @@ def accept_answer(
     clock: ClockResource,
 ) -> None:
     """Take an answer of the register which was refused as unbelievable."""
-    engine = warehouse.engine()
-    try:
-        with engine.connect() as connection:
-            require_current(connection)
+    with warehouse.open() as opened:
+        opened.require_current()
         report = accept_register(
-            engine, archive.archive(), config.sha256, accepted_by=config.accepted_by, now=clock.now()
+            opened.engine, archive.archive(), config.sha256, accepted_by=config.accepted_by, now=clock.now()
         )
-        metadata = _metadata(report, _tell_days_to_rebuild(engine)) | {"accepted_by": config.accepted_by}
+        metadata = _metadata(report, _tell_days_to_rebuild(opened.engine)) | {"accepted_by": config.accepted_by}
         context.log_event(dg.AssetMaterialization(catalog.BM_UNITS, metadata=metadata))
         _log.info(
             "the register has %d units now, %d of them wind; %d versions begin today, %d end",
             report.unit_count, report.wind_unit_count, report.begun_count, report.ended_count,
         )  # fmt: skip
-    finally:
-        engine.dispose()
 
 
 def _metadata(report: RegisterReport, rebuild: str | None) -> dict[str, int | str]:

@@ -62,12 +62,11 @@ def build_monthly_report(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
         from minerecon_dagster.reports.publish import publish_month
 
         not_done: dict[str, str] = {}
-        engine = warehouse.engine()
-        try:
+        with warehouse.open() as opened:
             store = archive.store()
             for month in context.partition_keys:
                 try:
-                    report = publish_month(engine, store, month, clock.now())
+                    report = publish_month(opened.engine, store, month, clock.now())
                 except ConfigurationError:
                     raise
                 except (MinereconError, SQLAlchemyError) as error:
@@ -84,8 +83,6 @@ def build_monthly_report(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
                         MONTHLY_REPORT, partition=month, metadata=_metadata(report, f"{month}.html")
                     )
                 )
-        finally:
-            engine.dispose()
         if not_done:
             raise dg.Failure(
                 f"{len(not_done)} of {len(context.partition_keys)} months not done: {'; '.join(not_done.values())}",
@@ -109,11 +106,8 @@ def latest_report(warehouse: WarehouseResource, archive: ArchiveResource, clock:
     """Write the page of the latest state."""
     from minerecon_dagster.reports.publish import LATEST, publish_latest
 
-    engine = warehouse.engine()
-    try:
-        report = publish_latest(engine, archive.store(), clock.now())
-    finally:
-        engine.dispose()
+    with warehouse.open() as opened:
+        report = publish_latest(opened.engine, archive.store(), clock.now())
     _log.info("%s %s", report.uri, report.states)
     return dg.MaterializeResult(metadata=_metadata(report, f"{LATEST}.html"))
 

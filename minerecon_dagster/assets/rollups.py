@@ -52,13 +52,10 @@ def build_months(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinitio
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def months(context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: ClockResource) -> Iterator[Any]:
-        engine = warehouse.engine()
-        try:
-            _update(context, engine, "month", context.partition_keys, clock.now())
-            for checked in _checked(context, engine, "month", context.partition_keys, clock.now()):
+        with warehouse.open() as opened:
+            _update(context, opened.engine, "month", context.partition_keys, clock.now())
+            for checked in _checked(context, opened.engine, "month", context.partition_keys, clock.now()):
                 yield _check_result("month", checked)
-        finally:
-            engine.dispose()
 
     return months
 
@@ -74,13 +71,10 @@ def build_years(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def years(context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: ClockResource) -> Iterator[Any]:
-        engine = warehouse.engine()
-        try:
-            _update(context, engine, "year", context.partition_keys, clock.now())
-            for checked in _checked(context, engine, "year", context.partition_keys, clock.now()):
+        with warehouse.open() as opened:
+            _update(context, opened.engine, "year", context.partition_keys, clock.now())
+            for checked in _checked(context, opened.engine, "year", context.partition_keys, clock.now()):
                 yield _check_result("year", checked)
-        finally:
-            engine.dispose()
 
     return years
 
@@ -91,19 +85,16 @@ def sweep(context: dg.OpExecutionContext, warehouse: WarehouseResource, clock: C
 
     What was wrong is on record before it is mended: a total that somebody typed in does not vanish unseen.
     """
-    engine = warehouse.engine()
-    try:
-        follow_decisions(context, engine, clock.now())
-        _look(context, engine, clock.now())
-        with engine.connect() as connection:
+    with warehouse.open() as opened:
+        follow_decisions(context, opened.engine, clock.now())
+        _look(context, opened.engine, clock.now())
+        with opened.connection() as connection:
             months, years = months_to_update(connection), years_to_update(connection)
         _log.info("months to update: %s; years: %s", ", ".join(months) or "none", ", ".join(map(str, years)) or "none")
-        _update(context, engine, "month", months, clock.now())
-        _update(context, engine, "year", [str(year) for year in years], clock.now())
+        _update(context, opened.engine, "month", months, clock.now())
+        _update(context, opened.engine, "year", [str(year) for year in years], clock.now())
         if months or years:
-            _look(context, engine, clock.now())
-    finally:
-        engine.dispose()
+            _look(context, opened.engine, clock.now())
 
 
 def look_at_sums_of(

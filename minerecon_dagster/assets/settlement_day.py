@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -90,20 +91,24 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
         selected = context.selected_asset_keys
         fetch = catalog.PROGRESS in selected and not config.from_archive
         settings = Settings.from_environ()
-        worker = Worker(
-            engine=warehouse.engine(),
-            archive=archive.archive(),
-            difficulty=difficulty.table(),
-            open_client=elexon.client,
-            source_url=elexon.base_url(),
-            sides=settings.elexon_stack_sides,
-            waivers_file=settings.waivers_file,
-            now=clock.now,
-            run_id=context.run.run_id,
-        )
         not_done: dict[str, str] = {}
-        started = time.perf_counter()
-        try:
+        with (
+            warehouse.open() as opened,
+            closing(
+                Worker(
+                    engine=opened.engine,
+                    archive=archive.archive(),
+                    difficulty=difficulty.table(),
+                    open_client=elexon.client,
+                    source_url=elexon.base_url(),
+                    sides=settings.elexon_stack_sides,
+                    waivers_file=settings.waivers_file,
+                    now=clock.now,
+                    run_id=context.run.run_id,
+                )
+            ) as worker,
+        ):
+            started = time.perf_counter()
             periods = parse_periods(config.periods)
             worker.prepare(days, from_archive=not fetch, ask_register=True)
             _tell_of_register(context)
@@ -150,8 +155,6 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
             traffic, seconds = worker.traffic(), time.perf_counter() - started
             if len(days) > 1 or traffic is not None:
                 _log.info("%s", _summary(len(days), len(not_done), traffic, seconds))
-        finally:
-            worker.close()
         if not_done:
             raise dg.Failure(
                 f"{len(not_done)} of {len(days)} days not done: " + "; ".join(not_done.values()),

@@ -104,11 +104,8 @@ def verify_days(
             _log.log(level, "%s [%d of %d]", verification, number, len(days), extra=progress)
             _log_events(context, verification)
             found.append(verification)
-    engine = warehouse.engine()
-    try:
-        sums = look_at_sums_of(context, engine, days, clock.now(), mend=config.action != "verify")
-    finally:
-        engine.dispose()
+    with warehouse.open() as opened:
+        sums = look_at_sums_of(context, opened.engine, days, clock.now(), mend=config.action != "verify")
     for key, problem in sums.items():
         _log.error("%s: %s", key, problem)
     _conclude(context, found, sums)
@@ -151,25 +148,25 @@ def _verifier(
     clock: ClockResource,
 ) -> Iterator[Verifier]:
     hold_connections(context.instance)
-    engine, raw = warehouse.engine(), archive.archive()
     client = cache(elexon.client)  # the looks and the repairs share one, and its connections
     settings, run_id = Settings.from_environ(), context.run.run_id
-    shared: dict[str, Any] = {
-        "engine": engine,
-        "archive": raw,
-        "open_client": client,
-        "source_url": elexon.base_url(),
-        "sides": settings.elexon_stack_sides,
-        "now": clock.now,
-        "run_id": run_id,
-    }
-    worker = Worker(difficulty=difficulty.table(), waivers_file=settings.waivers_file, **shared)
-    try:
-        yield Verifier(worker=worker, **shared)
-        log_closed(context, worker.newly_closed)
-    finally:
-        client().close()
-        worker.close()
+    with warehouse.open() as opened:
+        shared: dict[str, Any] = {
+            "engine": opened.engine,
+            "archive": archive.archive(),
+            "open_client": client,
+            "source_url": elexon.base_url(),
+            "sides": settings.elexon_stack_sides,
+            "now": clock.now,
+            "run_id": run_id,
+        }
+        worker = Worker(difficulty=difficulty.table(), waivers_file=settings.waivers_file, **shared)
+        try:
+            yield Verifier(worker=worker, **shared)
+            log_closed(context, worker.newly_closed)
+        finally:
+            client().close()
+            worker.close()
 
 
 def _log_events(context: dg.OpExecutionContext, found: Verification) -> None:

@@ -28,12 +28,11 @@ def offer_analysts_a_way_in(settings: Settings, *, embedded: bool) -> list[str]:
     if embedded:
         from minerecon_dagster.local.postgres import analyst_password
         from minerecon_dagster.warehouse.migrate import change_analyst_password
-        from minerecon_dagster.warehouse.store import open_warehouse
+        from minerecon_dagster.warehouse.warehouse import Warehouse
 
         password = None if settings.analyst_password else analyst_password(settings.home)
-        engine = open_warehouse(settings.database_url)
-        change_analyst_password(engine, settings.analyst_password or analyst_password(settings.home))
-        engine.dispose()
+        with Warehouse.open(settings.database_url) as warehouse:
+            change_analyst_password(warehouse.engine, settings.analyst_password or analyst_password(settings.home))
     return lines(settings.database_url, password, is_set=settings.analyst_password is not None)
 
 

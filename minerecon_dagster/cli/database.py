@@ -33,18 +33,17 @@ def upgrade(print_superuser_sql: bool, sample: bool) -> None:
     from minerecon_dagster.warehouse import migrate
     from minerecon_dagster.warehouse.roles import superuser_script
     from minerecon_dagster.warehouse.sample import mark_as_sample
-    from minerecon_dagster.warehouse.store import open_warehouse
+    from minerecon_dagster.warehouse.warehouse import Warehouse
 
     with services() as settings:
         assert settings.database_url is not None
-        engine = open_warehouse(settings.database_url)
         now = dt.datetime.now(dt.UTC)
         decisions = read_day_decisions(settings.waivers_file, today=settlement_date(now))
-        done = migrate.upgrade(engine, analyst_password=settings.analyst_password)
-        followed = follow(engine, decisions.closed, now=now)
-        if sample:
-            mark_as_sample(engine)
-        engine.dispose()
+        with Warehouse.open(settings.database_url) as warehouse:
+            done = migrate.upgrade(warehouse.engine, analyst_password=settings.analyst_password)
+            followed = follow(warehouse.engine, decisions.closed, now=now)
+            if sample:
+                mark_as_sample(warehouse.engine)
     said = f"{done.before or 'empty'} -> {done.after}" if done.before != done.after else f"at {done.after}, up to date"
     click.echo(f"warehouse: {said}", err=print_superuser_sql)
     for day, entry in followed.closed:

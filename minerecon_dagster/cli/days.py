@@ -196,25 +196,22 @@ def update_sums(settings: Settings, days: Sequence[dt.date]) -> Outcome:
     from minerecon_dagster.cli.dagster_run import execute
     from minerecon_dagster.jobs import ROLL_UP_MONTHS, ROLL_UP_YEARS
     from minerecon_dagster.pipeline.rollups import months_to_update, years_to_update
-    from minerecon_dagster.warehouse.store import open_warehouse
+    from minerecon_dagster.warehouse.warehouse import Warehouse
 
     assert settings.database_url is not None
-    engine = open_warehouse(settings.database_url)
     total = Outcome()
-    try:
+    with Warehouse.open(settings.database_url) as warehouse:
         for job, to_update, touched in (
             (ROLL_UP_MONTHS, months_to_update, [f"{day:%Y-%m}" for day in days]),
             (ROLL_UP_YEARS, years_to_update, [f"{day:%Y}" for day in days]),
         ):
-            with engine.connect() as connection:
+            with warehouse.connection() as connection:
                 stale = {str(key) for key in to_update(connection)}
             # In the order of the calendar: neighbours that are both stale are one run.
             for is_stale, keys in groupby(dict.fromkeys(touched), key=stale.__contains__):
                 if is_stale:
                     span = list(keys)
                     total = total.joined(_outcome(execute(job, span[0], span[-1], {})))
-    finally:
-        engine.dispose()
     return total
 
 
@@ -301,11 +298,7 @@ def report(settings: Settings, days: Sequence[dt.date], outcome: Outcome, *, as_
 def _repairs(database_url: str, days: Sequence[dt.date]) -> dict[dt.date, str]:
     """The command that mends each day, as the results of its checks name it."""
     from minerecon_dagster.pipeline.inventory import mend, read_standings
-    from minerecon_dagster.warehouse.store import open_warehouse
+    from minerecon_dagster.warehouse.warehouse import Warehouse
 
-    engine = open_warehouse(database_url)
-    try:
-        with engine.connect() as connection:
-            return {s.day: str(mend(s).over(s.day)) for s in read_standings(connection, days[0], days[-1])}
-    finally:
-        engine.dispose()
+    with Warehouse.open(database_url) as warehouse, warehouse.connection() as connection:
+        return {s.day: str(mend(s).over(s.day)) for s in read_standings(connection, days[0], days[-1])}

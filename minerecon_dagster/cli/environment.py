@@ -164,21 +164,19 @@ def _prepare_warehouse(settings: Settings, *, embedded: bool, sample: bool) -> N
     """Migrate and mark the embedded warehouse; of a given one, only see that it can be reached, and is for this."""
     from minerecon_dagster.warehouse.migrate import is_current, upgrade
     from minerecon_dagster.warehouse.sample import mark_as_sample, refuse_to_mix
-    from minerecon_dagster.warehouse.store import check_reachable, open_warehouse
+    from minerecon_dagster.warehouse.store import check_reachable
+    from minerecon_dagster.warehouse.warehouse import Warehouse
 
     assert settings.database_url is not None
-    engine = open_warehouse(settings.database_url)
-    try:
-        check_reachable(engine)
-        if embedded and not is_current(engine):
-            upgrade(engine)
+    with Warehouse.open(settings.database_url) as warehouse:
+        check_reachable(warehouse.engine)
+        if embedded and not is_current(warehouse.engine):
+            upgrade(warehouse.engine)
         if sample and embedded:
-            mark_as_sample(engine)
-        elif sample and is_current(engine):
-            with engine.connect() as connection:
+            mark_as_sample(warehouse.engine)
+        elif sample and is_current(warehouse.engine):
+            with warehouse.connection() as connection:
                 refuse_to_mix(connection, synthetic=True)
-    finally:
-        engine.dispose()
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

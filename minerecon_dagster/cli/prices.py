@@ -51,17 +51,13 @@ def _report(database_url: str, days: Sequence[dt.date], outcome: Outcome, *, as_
     from sqlalchemy import select
 
     from minerecon_dagster.pipeline.price import is_over
-    from minerecon_dagster.warehouse.store import open_warehouse
     from minerecon_dagster.warehouse.tables import bitcoin_price_gbp as table
+    from minerecon_dagster.warehouse.warehouse import Warehouse
 
-    engine = open_warehouse(database_url)
-    try:
-        with engine.connect() as connection:
-            stored = connection.execute(
-                select(table).where(table.c.price_date.between(days[0], days[-1])).order_by(table.c.price_date)
-            ).all()
-    finally:
-        engine.dispose()
+    with Warehouse.open(database_url) as warehouse, warehouse.connection() as connection:
+        stored = connection.execute(
+            select(table).where(table.c.price_date.between(days[0], days[-1])).order_by(table.c.price_date)
+        ).all()
     now, known = dt.datetime.now(dt.UTC), {row.price_date for row in stored}
     over = [day for day in days if is_over(day, now)]
     without = [day for day in over if day not in known]

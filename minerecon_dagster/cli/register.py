@@ -48,16 +48,12 @@ def accept(sha256: str, accepted_by: str | None, as_json: bool) -> None:
 def list_(as_json: bool) -> None:
     """List the refused answers that wait, the newest first; exits with 1 if there is one."""
     from minerecon_dagster.pipeline.register import waiting_refusals
-    from minerecon_dagster.warehouse.store import open_warehouse
+    from minerecon_dagster.warehouse.warehouse import Warehouse
 
     with services() as settings:
         assert settings.database_url is not None
-        engine = open_warehouse(settings.database_url)
-        try:
-            with engine.connect() as connection:
-                waiting = waiting_refusals(connection)
-        finally:
-            engine.dispose()
+        with Warehouse.open(settings.database_url) as warehouse, warehouse.connection() as connection:
+            waiting = waiting_refusals(connection)
     if as_json:
         click.echo(json.dumps({"ok": not waiting, "waiting": [refusal.as_dict() for refusal in waiting]}))
     else:

@@ -22,7 +22,8 @@ from minerecon_dagster.core.statuses import STATUSES, UNAVAILABLE
 from minerecon_dagster.day.stored import StoredDay, read_stored_days
 from minerecon_dagster.decisions.unavailable import ClosedDays
 from minerecon_dagster.pipeline.inventory import Group, Standing, mend, read_standings
-from minerecon_dagster.warehouse.store import open_warehouse, statement
+from minerecon_dagster.warehouse.store import statement
+from minerecon_dagster.warehouse.warehouse import Warehouse
 
 _FIGURES = (
     "record_count", "so_record_count", "curtailed_mwh", "payment_gbp", "all_bids_mwh", "all_bids_payment_gbp",
@@ -106,14 +107,10 @@ def read_days(database_url: str, days: Sequence[dt.date], closed: ClosedDays | N
     """
     if not days:
         return []
-    engine = open_warehouse(database_url)
-    try:
-        with engine.connect() as connection:
-            standings = {s.day: s for s in read_standings(connection, min(days), max(days), closed)}
-            stored = read_stored_days(connection, min(days), max(days))
-            counted = connection.execute(statement("status/check_counts"), {"days": list(days)}).all()
-    finally:
-        engine.dispose()
+    with Warehouse.open(database_url) as warehouse, warehouse.connection() as connection:
+        standings = {s.day: s for s in read_standings(connection, min(days), max(days), closed)}
+        stored = read_stored_days(connection, min(days), max(days))
+        counted = connection.execute(statement("status/check_counts"), {"days": list(days)}).all()
     check_counts = {row.settlement_date: row.check_count for row in counted}
     return [
         DayRow(standings[day], None, None)
@@ -210,12 +207,8 @@ def unmapped_units(database_url: str) -> list[str]:
 
 
 def _scalar(database_url: str, query: str) -> Any:
-    engine = open_warehouse(database_url)
-    try:
-        with engine.connect() as connection:
-            return connection.execute(text(query)).scalar()
-    finally:
-        engine.dispose()
+    with Warehouse.open(database_url) as warehouse, warehouse.connection() as connection:
+        return connection.execute(text(query)).scalar()
 
 
 def print_json(value: object) -> None:

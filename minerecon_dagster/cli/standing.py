@@ -31,8 +31,9 @@ from minerecon_dagster.pipeline.inventory import (
 from minerecon_dagster.pipeline.open_units import OpenUnit, read_open_units
 from minerecon_dagster.pipeline.register import Refusal, waiting_refusals
 from minerecon_dagster.pipeline.rollups import look_at_sums
-from minerecon_dagster.warehouse.store import open_warehouse, statement
+from minerecon_dagster.warehouse.store import statement
 from minerecon_dagster.warehouse.sums import Grain
+from minerecon_dagster.warehouse.warehouse import Warehouse
 
 MOST_LINES = 20
 """How many groups of days a terminal is shown; `--json` has all."""
@@ -211,49 +212,43 @@ def read_report(
         closed: the days that people have closed, as the file has them now.
     """
     rows = read_days(database_url, [first + dt.timedelta(days=n) for n in range((last - first).days + 1)], closed)
-    engine = open_warehouse(database_url)
-    try:
-        with engine.connect() as connection:
-            span = {"first_day": first, "last_day": last}
-            groups = group_days((row.standing for row in rows), now)
-            findings = (
-                look_at_rows(connection, first, last) if narrowed else take_inventory(connection, first, now, closed)
+    with Warehouse.open(database_url) as warehouse, warehouse.connection() as connection:
+        span = {"first_day": first, "last_day": last}
+        groups = group_days((row.standing for row in rows), now)
+        findings = look_at_rows(connection, first, last) if narrowed else take_inventory(connection, first, now, closed)
+        rates = {
+            month: _rate(list(of_month))
+            for month, of_month in groupby(
+                connection.execute(statement("status/rates"), span), key=lambda r: str(r.year_month)
             )
-            rates = {
-                month: _rate(list(of_month))
-                for month, of_month in groupby(
-                    connection.execute(statement("status/rates"), span), key=lambda r: str(r.year_month)
-                )
-            }
-            verifications = connection.execute(statement("status/verifications"), {**span, "sample_size": LATEST}).one()
-            restatements = connection.execute(statement("status/restatements"), {**span, "sample_size": LATEST}).all()
-            return Report(
-                first=first,
-                last=last,
-                rows=rows,
-                groups=[
-                    *groups,
-                    *(g for f in findings if f.result.checked in _BESIDE_THE_DAYS for g in f.groups),
-                ],
-                advice=None if narrowed else never_started(groups, first),
-                freshness=[f.result for f in findings if f.result.checked.family == "freshness"],
-                sums=list(_failed_sums(connection, first, last, now)),
-                rates=rates,
-                rate=_total(rates.values()),
-                verifications={
-                    "last_at": verifications.last_at.isoformat() if verifications.last_at else None,
-                    "outcomes": verifications.outcomes,
-                    "newest": verifications.newest,
-                },
-                restatements=[_plain(r) for r in restatements],
-                restatement_count=restatements[0].all_count if restatements else 0,
-                unmapped=unmapped_units(database_url),
-                closed=_closed_days(rows, closed, stored_closed_days(connection).keys()),
-                uncounted=read_open_units(connection, first, last, settlement_date(now)),
-                refused=waiting_refusals(connection),
-            )
-    finally:
-        engine.dispose()
+        }
+        verifications = connection.execute(statement("status/verifications"), {**span, "sample_size": LATEST}).one()
+        restatements = connection.execute(statement("status/restatements"), {**span, "sample_size": LATEST}).all()
+        return Report(
+            first=first,
+            last=last,
+            rows=rows,
+            groups=[
+                *groups,
+                *(g for f in findings if f.result.checked in _BESIDE_THE_DAYS for g in f.groups),
+            ],
+            advice=None if narrowed else never_started(groups, first),
+            freshness=[f.result for f in findings if f.result.checked.family == "freshness"],
+            sums=list(_failed_sums(connection, first, last, now)),
+            rates=rates,
+            rate=_total(rates.values()),
+            verifications={
+                "last_at": verifications.last_at.isoformat() if verifications.last_at else None,
+                "outcomes": verifications.outcomes,
+                "newest": verifications.newest,
+            },
+            restatements=[_plain(r) for r in restatements],
+            restatement_count=restatements[0].all_count if restatements else 0,
+            unmapped=unmapped_units(database_url),
+            closed=_closed_days(rows, closed, stored_closed_days(connection).keys()),
+            uncounted=read_open_units(connection, first, last, settlement_date(now)),
+            refused=waiting_refusals(connection),
+        )
 
 
 def print_report(report: Report, console: Console) -> None:

@@ -117,19 +117,13 @@ def _read(settings: Settings, run_ids: Sequence[str]) -> list[dict[str, Any]]:
     """What the runs put on record."""
     from sqlalchemy import select
 
-    from minerecon_dagster.warehouse.store import open_warehouse
     from minerecon_dagster.warehouse.tables import verifications as table
+    from minerecon_dagster.warehouse.warehouse import Warehouse
 
     assert settings.database_url is not None
-    engine = open_warehouse(settings.database_url)
-    try:
-        with engine.connect() as connection:
-            found = connection.execute(
-                select(table).where(table.c.run_id.in_(run_ids)).order_by(table.c.verification_id)
-            )
-            return [dict(row._mapping) for row in found]
-    finally:
-        engine.dispose()
+    with Warehouse.open(settings.database_url) as warehouse, warehouse.connection() as connection:
+        found = connection.execute(select(table).where(table.c.run_id.in_(run_ids)).order_by(table.c.verification_id))
+        return [dict(row._mapping) for row in found]
 
 
 def _left(row: _Row) -> list[_Row]:

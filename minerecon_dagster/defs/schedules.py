@@ -196,11 +196,8 @@ def daily_ingest(first_day: dt.date) -> Tick:
         if is_synthetic(elexon.base_url()):
             return dg.SkipReason(_SAMPLE)
         now = clock.now()
-        engine = warehouse.engine()
-        try:
-            days = _open(days_to_ingest(engine, first_day=first_day, today=settlement_date(now)), now)
-        finally:
-            engine.dispose()
+        with warehouse.open() as opened:
+            days = _open(days_to_ingest(opened.engine, first_day=first_day, today=settlement_date(now)), now)
         if not days:
             return dg.SkipReason(f"every day from {first_day} until yesterday is final")
         working = days_in_progress(context.instance, now)
@@ -248,11 +245,8 @@ def daily_reconciliation(first_day: dt.date) -> Tick:
             return dg.SkipReason(_SAMPLE)
         settings, now = Settings.from_environ(), clock.now()
         today = settlement_date(now)
-        engine = warehouse.engine()
-        try:
-            failing = days_to_retry(engine, first_day=first_day, today=today)
-        finally:
-            engine.dispose()
+        with warehouse.open() as opened:
+            failing = days_to_retry(opened.engine, first_day=first_day, today=today)
         latest = set(_open((today - dt.timedelta(days=n) for n in range(1, settings.reconcile_days + 1)), now))
         still_open = set(_open((day for day, _ in failing), now))
         failing = [(day, attempts) for day, attempts in failing if day in still_open]
@@ -325,11 +319,8 @@ def monthly_restatement_scan(first_day: dt.date) -> Tick:
         settings, now = Settings.from_environ(), clock.now()
         today = settlement_date(now)
         last = today.replace(day=1) - dt.timedelta(days=1)
-        engine = warehouse.engine()
-        try:
-            days = days_to_scan(engine, first_day=first_day, today=today)
-        finally:
-            engine.dispose()
+        with warehouse.open() as opened:
+            days = days_to_scan(opened.engine, first_day=first_day, today=today)
         asker = f"monthly_restatement_scan {last:%Y-%m}"
         return _verify(context, days, now, asker, settings) or dg.SkipReason(
             f"no day of {last:%Y-%m} is stored, or every one is already being worked on"
@@ -369,11 +360,8 @@ def price_refresh(first_day: dt.date) -> Tick:
     ) -> list[dg.RunRequest] | dg.SkipReason:
         if is_synthetic(price.base_url()) or is_synthetic(elexon.base_url()):
             return dg.SkipReason(_SAMPLE)
-        engine = warehouse.engine()
-        try:
-            days = days_to_price(engine, first_day=first_day, now=clock.now())
-        finally:
-            engine.dispose()
+        with warehouse.open() as opened:
+            days = days_to_price(opened.engine, first_day=first_day, now=clock.now())
         newest = spans(days)[-MOST_PRICE_RUNS:]
         return [_ask_for(first, last) for first, last in newest] or dg.SkipReason(f"no day since {first_day} is over")
 
@@ -449,11 +437,8 @@ def _verify(
 
 
 def _stored(warehouse: WarehouseResource, first: dt.date, last: dt.date) -> list[dt.date]:
-    engine = warehouse.engine()
-    try:
-        return stored_days(engine, first_day=first, last_day=last)
-    finally:
-        engine.dispose()
+    with warehouse.open() as opened:
+        return stored_days(opened.engine, first_day=first, last_day=last)
 
 
 def days_in_progress(

@@ -33,6 +33,7 @@ from minerecon_dagster.elexon.datasets.stack import STACK, wind_bids
 from minerecon_dagster.pipeline.interpret import DayReading, read_day, silent_answers
 from minerecon_dagster.pipeline.register import wind_changes
 from minerecon_dagster.warehouse.store import statement
+from minerecon_dagster.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
     from minerecon_dagster.resources.elexon import ElexonClient
@@ -159,19 +160,17 @@ class StoredContents(Contents):
 
 def read_stored(engine: Engine, day: dt.date) -> StoredContents | None:
     """What is stored of a day, all of one instant; None where nothing is."""
-    with engine.connect() as opened:
-        connection = opened.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        with connection.begin():
-            figures = read_stored_day(connection, day)
-            if figures is None:
-                return None
-            bitcoin: dict[tuple[int, str], dict[str, Decimal]] = {}
-            for r in connection.execute(statement("verify/stored_bitcoin"), {"day": day}):
-                bitcoin.setdefault((r.settlement_period, r.bmu_id), {})[r.miner_model] = r.mined_btc
-            totals = {total.name: total.stored_totals(connection, day) for total in control_totals()}
-            rows = connection.execute(statement("verify/stored_bids"), {"day": day})
-            bids = {BidKey(*row[:6]): BidValues(*row[6:]) for row in rows}
-            return StoredContents(bids, totals, figures, bitcoin)
+    with Warehouse(engine).snapshot() as connection:
+        figures = read_stored_day(connection, day)
+        if figures is None:
+            return None
+        bitcoin: dict[tuple[int, str], dict[str, Decimal]] = {}
+        for r in connection.execute(statement("verify/stored_bitcoin"), {"day": day}):
+            bitcoin.setdefault((r.settlement_period, r.bmu_id), {})[r.miner_model] = r.mined_btc
+        totals = {total.name: total.stored_totals(connection, day) for total in control_totals()}
+        rows = connection.execute(statement("verify/stored_bids"), {"day": day})
+        bids = {BidKey(*row[:6]): BidValues(*row[6:]) for row in rows}
+        return StoredContents(bids, totals, figures, bitcoin)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Engine
 from minerecon_dagster.elexon.datasets import of_the_day
 from minerecon_dagster.pipeline.later import days_due_later
 from minerecon_dagster.pipeline.verification import MENDABLE
-from minerecon_dagster.warehouse.migrate import require_current
 from minerecon_dagster.warehouse.store import statement
+from minerecon_dagster.warehouse.warehouse import Warehouse
 
 CATCH_UP_DAYS = 14
 """How far back a day that was never attempted is noticed: as long as nobody looks after the machine."""
@@ -44,8 +44,7 @@ def days_to_ingest(engine: Engine, *, first_day: dt.date, today: dt.date) -> lis
         ConfigurationError: the warehouse is not migrated.
     """
     unseen_as = [d.unseen_as.full_name for d in of_the_day() if d.unseen_as is not None]
-    with engine.connect() as connection:
-        require_current(connection)
+    with Warehouse(engine).connection(require_current=True) as connection:
         found = connection.execute(
             statement("schedule/days_to_ingest"),
             {"first_day": first_day, "today": today, "catch_up_days": CATCH_UP_DAYS, "unseen_as": unseen_as},
@@ -67,8 +66,7 @@ def days_to_retry(engine: Engine, *, first_day: dt.date, today: dt.date) -> list
     Raises:
         ConfigurationError: the warehouse is not migrated.
     """
-    with engine.connect() as connection:
-        require_current(connection)
+    with Warehouse(engine).connection(require_current=True) as connection:
         found = connection.execute(
             statement("schedule/days_to_retry"),
             {"first_day": first_day, "today": today, "mendable": sorted(MENDABLE)},
@@ -92,8 +90,7 @@ def days_to_scan(engine: Engine, *, first_day: dt.date, today: dt.date) -> list[
         ConfigurationError: the warehouse is not migrated.
     """
     last = today.replace(day=1) - dt.timedelta(days=1)
-    with engine.connect() as connection:
-        require_current(connection)
+    with Warehouse(engine).connection(require_current=True) as connection:
         found = connection.execute(
             statement("schedule/days_to_scan"),
             {
@@ -113,8 +110,7 @@ def stored_days(engine: Engine, *, first_day: dt.date, last_day: dt.date) -> lis
     Raises:
         ConfigurationError: the warehouse is not migrated.
     """
-    with engine.connect() as connection:
-        require_current(connection)
+    with Warehouse(engine).connection(require_current=True) as connection:
         found = connection.execute(statement("schedule/stored_days"), {"first_day": first_day, "last_day": last_day})
         return list(found.scalars())
 

@@ -25,8 +25,8 @@ from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.errors import ArchiveError
 from minerecon_dagster.core.mining import FORMULA_VERSION
 from minerecon_dagster.core.units import unit_of
-from minerecon_dagster.warehouse.migrate import require_current
 from minerecon_dagster.warehouse.store import statement, wait_for_locks
+from minerecon_dagster.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:  # pyarrow and the archive's clients are loaded when something is exported
     from minerecon_dagster.pipeline.export_files import Column
@@ -156,10 +156,7 @@ def export_month(engine: Engine, store: Store, month: str, now: dt.datetime) -> 
     folder = f"{FOLDER}/{month}"
     with _alone(engine, first), tempfile.TemporaryDirectory(prefix="minerecon-export-") as scratch:
         names = [name.removeprefix(f"{folder}/") for name in store.names(folder)]
-        with (
-            engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection,
-            connection.begin(),
-        ):
+        with Warehouse(engine).snapshot(require_current=True) as connection:
             manifest = _about(connection, first, now)
             if not manifest["state"]["days_present"] and MANIFEST not in names:
                 return None
@@ -196,7 +193,6 @@ def export_month(engine: Engine, store: Store, month: str, now: dt.datetime) -> 
 
 def _about(connection: Connection, first: dt.date, now: dt.datetime) -> dict[str, Any]:
     """The manifest, without its views."""
-    require_current(connection)
     asked = {"first": first, "last": _last(first), "today": settlement_date(now)}
     state = connection.execute(statement("exports/month_state"), asked).one()
     revision = connection.execute(text("SELECT version_num FROM minerecon.alembic_version")).scalar_one()

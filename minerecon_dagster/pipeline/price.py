@@ -19,10 +19,10 @@ from minerecon_dagster.core.checks import Property, Result, result
 from minerecon_dagster.core.errors import SchemaDriftError
 from minerecon_dagster.core.repairs import PRICES
 from minerecon_dagster.core.spans import spans
-from minerecon_dagster.warehouse.migrate import require_current
 from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.store import statement
 from minerecon_dagster.warehouse.tables import bitcoin_price_gbp
+from minerecon_dagster.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
     from minerecon_dagster.resources.price import DailyPrice, PriceSource
@@ -81,12 +81,12 @@ def refresh_prices(engine: Engine, source: PriceSource, days: Iterable[dt.date],
     """
     asked = sorted(set(days))
     over = [day for day in asked if is_over(day, now)]
-    with engine.connect() as connection:
-        require_current(connection)
+    warehouse = Warehouse(engine)
+    warehouse.require_current()
     prices: dict[dt.date, DailyPrice] = {}
     for first, last in spans(over):
         prices |= _believable(source.fetch(first, last), first, last)
-    with engine.begin() as connection:
+    with warehouse.transaction() as connection:
         before = _stored(connection, over)
         _store(connection, prices)
     changed = {day: before[day] for day, price in prices.items() if day in before and before[day] != price.price_gbp}
@@ -108,8 +108,7 @@ def days_to_price(engine: Engine, *, first_day: dt.date, now: dt.datetime) -> li
         ConfigurationError: the warehouse is not migrated.
     """
     last_day = now.astimezone(dt.UTC).date() - dt.timedelta(days=1)
-    with engine.connect() as connection:
-        require_current(connection)
+    with Warehouse(engine).connection(require_current=True) as connection:
         found = connection.execute(
             statement("schedule/days_to_price"),
             {"first_day": first_day, "last_day": last_day, "recent_days": RECENT_DAYS},

@@ -18,9 +18,9 @@ from minerecon_dagster.core.checks import Property, Result, passed, result
 from minerecon_dagster.core.mining import MINER_MODELS, broken_model_ratios
 from minerecon_dagster.core.repairs import RECALCULATE, REINGEST, SWEEP, all_of
 from minerecon_dagster.pipeline.build import record_results
-from minerecon_dagster.warehouse.migrate import require_current
 from minerecon_dagster.warehouse.store import execute_script, statement, waiting_for_locks
 from minerecon_dagster.warehouse.sums import Grain
+from minerecon_dagster.warehouse.warehouse import Warehouse
 
 TIME_TO_FOLLOW = dt.timedelta(hours=1)
 """How long sums may lag behind a day before they count as stale: the update chain and its queue need a while. It is
@@ -282,11 +282,11 @@ def _key(grain: Grain, first_day: dt.date) -> str:
 
 def _roll_up(engine: Engine, grain: Grain, keys: Sequence[str] | Sequence[int], now: dt.datetime) -> list[RollUp]:
     parameters = {"keys": keys, "now": now}
-    with engine.connect() as connection:
-        require_current(connection)
+    warehouse = Warehouse(engine)
+    warehouse.require_current()
     # One snapshot for energy and Bitcoin: a day that is replaced meanwhile is in both or in neither. It is
     # taken after the lock, for which limits are set without taking one.
-    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection, connection.begin():
+    with warehouse.transaction(of_one_instant=True) as connection:
         with waiting_for_locks(connection):
             connection.execute(statement("rollup/lock", grain))
         execute_script(connection, "rollup/make", parameters, grain)

@@ -63,9 +63,10 @@ from minerecon_dagster.pipeline.interpret import DayReading
 from minerecon_dagster.pipeline.later import Later, LaterReport
 from minerecon_dagster.pipeline.register import RegisterReport, load_register, rebuild_register, record_register
 from minerecon_dagster.pipeline.uncounted import Uncounted, find_uncounted, store_uncounted
-from minerecon_dagster.warehouse.migrate import require_current, sync_reference_data
+from minerecon_dagster.warehouse.migrate import sync_reference_data
 from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.store import day_lock, statement
+from minerecon_dagster.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
     from minerecon_dagster.http.traffic import ClientStats
@@ -197,8 +198,7 @@ class Worker:
         """
         now = self._now()
         self._decisions = read_day_decisions(self._waivers_file, today=settlement_date(now))
-        with self._engine.begin() as connection:
-            require_current(connection)
+        with Warehouse(self._engine).transaction(require_current=True) as connection:
             sync_reference_data(connection)
             self._register = load_register(connection)
         self.newly_closed += follow(self._engine, self._decisions.closed, now=now).closed
@@ -526,8 +526,7 @@ class Worker:
         found = self._accepting(from_archive(day, self._archive, self._sides, controls_waived=waived))
         wind_units = self._register.wind_units(day)
         bids = list(wind_bids(found.reading, wind_units))
-        snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        with self._engine.connect().execution_options(**snapshot) as connection, connection.begin():
+        with Warehouse(self._engine).snapshot() as connection:
             if connection.execute(statement("checks/stored_coverage"), {"day": day}).one_or_none() is None:
                 raise DayFailedError(f"{day}: nothing is stored of this day; fetch it: minerecon reingest {day}")
             uncounted = find_uncounted(found.reading, self._register)
@@ -555,10 +554,9 @@ class Worker:
         return self._opened.stats.snapshot() if self._opened is not None else None
 
     def close(self) -> None:
-        """Give back the connections."""
+        """Give back the connections to Elexon; those of the warehouse are for whoever opened it."""
         if self._opened is not None:
             self._opened.close()
-        self._engine.dispose()
 
     def _client(self) -> ElexonClient:
         with self._opening:  # a day is fetched in another thread than the register may be

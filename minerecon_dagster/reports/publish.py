@@ -9,13 +9,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.reports.data import Facts, read_facts
 from minerecon_dagster.reports.page import latest_page, month_page, month_span, states
-from minerecon_dagster.warehouse.migrate import require_current
+from minerecon_dagster.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
     from minerecon_dagster.resources.archive import Store
@@ -65,7 +65,7 @@ def publish_month(engine: Engine, store: Store, month: str, now: dt.datetime) ->
         first, last = month_span(month, _yesterday(now))
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
-    with _snapshot(engine) as connection:
+    with Warehouse(engine).snapshot(require_current=True) as connection:
         facts = read_facts(connection, first, last)
     if not facts.stored:
         return None
@@ -75,7 +75,7 @@ def publish_month(engine: Engine, store: Store, month: str, now: dt.datetime) ->
 def publish_latest(engine: Engine, store: Store, now: dt.datetime) -> Report:
     """Write the report of the latest state; else as `publish_month`."""
     started, yesterday = time.perf_counter(), _yesterday(now)
-    with _snapshot(engine) as connection:
+    with Warehouse(engine).snapshot(require_current=True) as connection:
         recent = read_facts(connection, yesterday - dt.timedelta(days=RECENT_DAYS - 1), yesterday)
         year = read_facts(connection, yesterday.replace(month=1, day=1), yesterday)
     return _write(store, LATEST, latest_page(recent, year, version=_version()), recent, started)
@@ -87,12 +87,6 @@ def _yesterday(now: dt.datetime) -> dt.date:
 
 def _version() -> str:
     return version("minerecon-dagster")
-
-
-def _snapshot(engine: Engine) -> Connection:
-    connection = engine.connect().execution_options(isolation_level="REPEATABLE READ")
-    require_current(connection)
-    return connection
 
 
 def _write(store: Store, name: str, body: str, facts: Facts, started: float) -> Report:

@@ -10,11 +10,11 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 import dagster as dg
-from sqlalchemy import Engine
 
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.settings import Settings
-from minerecon_dagster.warehouse.store import check_reachable, open_warehouse
+from minerecon_dagster.warehouse.store import check_reachable
+from minerecon_dagster.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from minerecon_dagster.resources.archive import Archive, Store
@@ -35,8 +35,8 @@ class PlacesResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The PostgreSQL warehouse of ``DATABASE_URL``."""
 
-    def engine(self) -> Engine:
-        """An engine that has connected once.
+    def open(self) -> Warehouse:
+        """The warehouse, for a ``with`` block; it has been connected to once.
 
         Raises:
             ConfigurationError: the variable is not set, or the server cannot be reached.
@@ -44,9 +44,9 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         url = Settings.from_environ().database_url
         if url is None:
             raise ConfigurationError("DATABASE_URL is not set: set it, or run this under `minerecon local -- …`")
-        engine = open_warehouse(url)
-        check_reachable(engine)
-        return engine
+        warehouse = Warehouse.open(url)
+        check_reachable(warehouse.engine)
+        return warehouse
 
 
 class ElexonResource(dg.ConfigurableResource):  # type: ignore[type-arg]

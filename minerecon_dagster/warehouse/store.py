@@ -1,4 +1,7 @@
-"""Connections to the warehouse, the SQL files, and the lock of a settlement day."""
+"""How connections to the warehouse are made, the SQL files, and the lock of a settlement day.
+
+The package connects by `minerecon_dagster.warehouse.warehouse.Warehouse`.
+"""
 
 from __future__ import annotations
 

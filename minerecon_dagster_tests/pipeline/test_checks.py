@@ -36,6 +36,7 @@ from minerecon_dagster.resources.elexon import ElexonClient
 from minerecon_dagster.resources.rate_limit import RateLimiter
 from minerecon_dagster.settings import Settings
 from minerecon_dagster.warehouse.store import open_warehouse
+from minerecon_dagster.warehouse.warehouse import Warehouse
 from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.fake_elexon import NO_ROWS, FakeElexon, Fault, fake_elexon, stack_path
 from minerecon_dagster_tests.pipeline.conftest import DAY, Project
@@ -57,9 +58,17 @@ class Stored:
     elexon: FakeElexon
     difficulty: DifficultyTable
 
-    def worker(self, day: dt.date = DAY, *, from_archive: bool = True) -> Worker:
-        made = Worker(
-            engine=open_warehouse(self.engine.url.render_as_string(hide_password=False)),
+    @contextlib.contextmanager
+    def worker(self, day: dt.date = DAY, *, from_archive: bool = True) -> Iterator[Worker]:
+        with Warehouse.open(self.engine.url.render_as_string(hide_password=False)) as warehouse:
+            made = self._worker(warehouse.engine)
+            made.prepare([day], from_archive=from_archive)
+            with contextlib.closing(made):
+                yield made
+
+    def _worker(self, engine: Engine) -> Worker:
+        return Worker(
+            engine=engine,
             archive=Archive.from_url(str(self.archive)),
             difficulty=self.difficulty,
             open_client=lambda: ElexonClient(self.elexon.base_url, RateLimiter(0, self.archive.parent / "limit")),
@@ -69,22 +78,20 @@ class Stored:
             now=lambda: REGISTER_BY_NOW,
             run_id="a run",
         )
-        made.prepare([day], from_archive=from_archive)
-        return made
 
     def check(self, day: dt.date = DAY) -> dict[str, Result]:
-        with contextlib.closing(self.worker(day)) as worker:
+        with self.worker(day) as worker:
             return {r.checked.full_name: r for r in worker.check(day)}
 
     def ingest(self, day: dt.date = DAY, *, fetch: bool = False, force: bool = False) -> DayReport:
-        with contextlib.closing(self.worker(day, from_archive=not fetch)) as worker:
+        with self.worker(day, from_archive=not fetch) as worker:
             ((_, outcome),) = worker.ingest([day], fetch=fetch, force=force)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
     def recalculate(self, *models: str) -> DayReport:
-        with contextlib.closing(self.worker()) as worker:
+        with self.worker() as worker:
             ((_, outcome),) = worker.recalculate([DAY], models or MODEL_NAMES)
         if isinstance(outcome, Exception):
             raise outcome
@@ -124,7 +131,7 @@ def filled(
             engine = open_warehouse(url, as_owner=True)
             table = DifficultyTable(difficulty_table, region=embedded_environ["AWS_REGION"])
             made = Stored(engine, tmp_path_factory.mktemp("filled") / "archive", elexon, table)
-            with contextlib.closing(made.worker(from_archive=False)) as worker:
+            with made.worker(from_archive=False) as worker:
                 for _, outcome in worker.ingest(sorted(DAYS)):
                     assert isinstance(outcome, DayReport), outcome
             engine.dispose()
