@@ -42,6 +42,7 @@ setup: $(SETUP)
 lint: $(SETUP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 
 types: $(SETUP)
 	$(BIN)/mypy

@@ -6,6 +6,8 @@ from here.
 
 from __future__ import annotations
 
+import sys
+
 from minerecon_dagster.checks import control_totals
 from minerecon_dagster.core import checks
 from minerecon_dagster.core.checks import Property
@@ -43,3 +45,7 @@ def table() -> str:
         for p in PROPERTIES
     ]
     return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table() + "\n")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -589,9 +588,3 @@ def could_not_look(checked: Property, day: dt.date, why: str, *, repair: Repair 
         problem=f"could not look: {why}",
         repair=repair or checked.repair_of(day),
     )
-
-
-if __name__ == "__main__":
-    from minerecon_dagster.checks.properties import table  # the list, which is collected from the datasets
-
-    sys.stdout.write(table() + "\n")
