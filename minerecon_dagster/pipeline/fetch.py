@@ -210,7 +210,7 @@ def fetch_day(
     archived, is_new = archive.record(day, spoken, now=now(), silent=silent)
     if reading.judgement.unpublished:
         # Whether a long silence is confirmed is known from the looks that the archive has kept.
-        reading = read_archived(archived, sides)
+        reading = read_archived(archived, sides, controls_waived=controls_waived)
     return FetchedDay(
         archived, reading, used.requests, used.retries, is_new, frozenset(spoken), before=held_reading, asked=True
     )

@@ -99,6 +99,23 @@ def test_fr_06_a_day_without_its_control_total_is_built_once_a_person_accepts_th
 
 
 @pytest.mark.slow
+def test_fr_06_a_day_that_is_accepted_without_its_control_total_is_incomplete_while_a_period_is_silent(
+    world: World, decide
+) -> None:
+    decide(WITHOUT_CONTROL.format(first=SHORT, last=SHORT, expires="2199-12-31"))
+    world.elexon.faults = never(Fault(404), "bid", "offer")
+    for side in ("bid", "offer"):
+        world.elexon.world.hide[SHORT, side] = {20}
+    world.elexon.world.hide_controls = True
+    world.forget(SHORT)
+    assert world.job("ingest", SHORT), world.said
+    assert world.status(SHORT) == "incomplete"
+    assert world.sql("SELECT periods_present FROM minerecon.daily_summaries WHERE summary_date = :d", d=SHORT) == [
+        (45,)
+    ]
+
+
+@pytest.mark.slow
 def test_fr_06_what_is_found_wrong_without_the_control_total_is_not_accepted_with_it(world: World, decide) -> None:
     decide(WITHOUT_CONTROL.format(first=SHORT, last=SHORT, expires="2199-12-31"))
     bids = world.elexon.world.volumes(SHORT, "bid")

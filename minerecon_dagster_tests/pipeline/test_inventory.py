@@ -471,6 +471,11 @@ RECALCULATE = "minerecon recalculate {day}"
             "calculations of M20S",
             RECALCULATE,
         ),
+        (
+            "UPDATE minerecon.bitcoin_difficulty SET difficulty = 109782075598905.16 WHERE settlement_date = {windy}",
+            "calculations of M20S, S19J_PRO, S9",
+            RECALCULATE,
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) and len(value) < 30 else "",
 )

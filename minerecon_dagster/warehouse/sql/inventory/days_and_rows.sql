@@ -10,7 +10,8 @@ WITH records AS (
            sum(wind_onshore_mw) * 0.5 AS onshore_mwh, sum(wind_offshore_mw) * 0.5 AS offshore_mwh
     FROM minerecon.wind_generation_data WHERE settlement_date BETWEEN :first_day AND :last_day GROUP BY settlement_date
 ), calculations AS (
-    SELECT settlement_date AS day, miner_model, sum(curtailed_mwh) AS curtailed_mwh, sum(mined_btc) AS mined_btc
+    SELECT settlement_date AS day, miner_model, sum(curtailed_mwh) AS curtailed_mwh, sum(mined_btc) AS mined_btc,
+           min(difficulty) AS least_difficulty, max(difficulty) AS most_difficulty
     FROM minerecon.historical_bitcoin_calculations WHERE settlement_date BETWEEN :first_day AND :last_day
     GROUP BY settlement_date, miner_model
 ), sums AS (
@@ -21,8 +22,10 @@ WITH records AS (
     FROM calculations AS c
     FULL OUTER JOIN sums AS s USING (day, miner_model)
     LEFT JOIN records AS r USING (day)
+    LEFT JOIN minerecon.bitcoin_difficulty AS d ON d.settlement_date = day
     WHERE (coalesce(c.curtailed_mwh, 0), coalesce(c.mined_btc, 0))
           IS DISTINCT FROM (coalesce(r.curtailed_mwh, 0), s.mined_btc)
+       OR c.least_difficulty <> d.difficulty OR c.most_difficulty <> d.difficulty
     GROUP BY day
 ), units AS (
     SELECT settlement_date AS day, $day_of_parts_named, count(*) AS bmu_count
