@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine
@@ -24,8 +23,8 @@ _READ_ONLY = {"postgresql_readonly": True}
 class Warehouse:
     """A warehouse that can be asked and written to.
 
-    What its methods give raises `ConfigurationError` where ``require_current`` is asked for and the warehouse is of
-    another revision than the code: nothing was read or changed then.
+    With ``require_current`` its methods raise `ConfigurationError`, before anything is read or changed, where it is of
+    another revision than the code.
 
     Args:
         engine: of `open_warehouse`; functions that are given an engine may look at it as a warehouse.
@@ -41,9 +40,7 @@ class Warehouse:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, _type: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.engine.dispose()
 
     def require_current(self) -> None:
