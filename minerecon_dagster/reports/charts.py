@@ -87,12 +87,9 @@ def energy(facts: Facts) -> Chart:
     def draw(axes: Axes) -> None:
         x = range(len(facts.days))
         axes.bar(
-            x,
-            _by_calendar(facts, lambda d: d.curtailed_mwh, missing=0.0),
-            color=BLUE,
-            width=0.8,
+            x, _by_calendar(facts, lambda d: d.curtailed_mwh, missing=0.0), color=BLUE, width=0.8,
             label="SO-flagged (headline)",
-        )
+        )  # fmt: skip
         axes.plot(
             x, _by_calendar(facts, lambda d: d.all_bids_mwh), color=INK, marker="_", linestyle="", markersize=6,
             label="all accepted bids",
