@@ -30,7 +30,12 @@ from minerecon_dagster.core.spans import spans
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.defs.schedules import PRESUMED_DEAD_AFTER, build_schedules
 from minerecon_dagster.pipeline.due import CATCH_UP_DAYS
-from minerecon_dagster.resources.dagster_resources import ClockResource, ElexonResource, WarehouseResource
+from minerecon_dagster.resources.dagster_resources import (
+    ClockResource,
+    ElexonResource,
+    PriceResource,
+    WarehouseResource,
+)
 from minerecon_dagster.settings import PROJECT_ROOT
 from minerecon_dagster_tests.fake_elexon import fake_elexon
 from minerecon_dagster_tests.pipeline.conftest import DAY, Project, not_done
@@ -72,6 +77,7 @@ class Scheduler:
         resources = {
             "warehouse": WarehouseResource(),
             "elexon": ElexonResource(),
+            "price": PriceResource(),
             "clock": ClockResource(stopped_at=now.isoformat()),
         }
         with dg.build_schedule_context(
@@ -350,7 +356,9 @@ def test_the_bundled_sample_is_never_asked_on_a_schedule(
 ) -> None:
     with fake_elexon() as sample:
         monkeypatch.setenv("ELEXON_BASE_URL", sample.base_url)
-    for name in scheduler.schedules:
+    ask = {name for name, schedule in scheduler.schedules.items() if "elexon" in schedule.required_resource_keys}
+    assert ask >= {"daily_ingest", "intraday_refresh", "daily_reconciliation", "price_refresh", "bm_units_refresh"}
+    for name in ask:
         assert "the bundled sample" in scheduler.skipped(name)
 
 
