@@ -122,7 +122,8 @@ JOBS = (
         jobs.STANDING_INVENTORY,
         dg.AssetSelection.checks(*CHECK_KEYS),
         "Look at freshness and at all settlement days since the first partition: what is missing, failing, unfinished "
-        "for too long, or not the sums of its rows. Changes nothing.",
+        "for too long, or not the sums of its rows. Changes no figure; days that `waivers.toml` closes or opens follow "
+        "it.",
     ),
     Job(
         jobs.PURGE_SUPERSEDED_RUNS,
