@@ -48,7 +48,7 @@ def serve_replay(*options: str) -> Iterator[str]:
             sys.exit(f"the replay did not start: {REPLAY} exited with {server.wait()}")
         yield f"http://127.0.0.1:{port}/bmrs/api/v1"
     finally:
-        server.terminate()
+        server.kill()  # a child of a process that ignores SIGTERM ignores it too
         server.wait()
 
 

@@ -35,7 +35,7 @@ def replay() -> Iterator[str]:
     assert server.stdout is not None
     server.stdout.readline()
     yield f"http://127.0.0.1:{port}/bmrs/api/v1"
-    server.terminate()
+    server.kill()  # a child of a process that ignores SIGTERM ignores it too
     server.wait()
     server.stdout.close()
 

@@ -172,4 +172,4 @@ def test_run_as_a_program_it_prints_its_url_and_serves():
             url = program.stdout.readline().strip()
             assert requests.get(f"{url}{STACK}/bid/2025-03-28/1", timeout=10).json()["data"]
         finally:
-            program.terminate()
+            program.kill()  # a child of a process that ignores SIGTERM ignores it too
