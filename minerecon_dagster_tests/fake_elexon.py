@@ -24,6 +24,7 @@ from typing import Any
 
 from minerecon_dagster.core.answers import SYNTHETIC_PATH
 from minerecon_dagster.core.calendar import STACK_SIDES, StackSide, period_count
+from minerecon_dagster.elexon.datasets import DATASETS
 from minerecon_dagster.sample import SAMPLE_DAYS
 from minerecon_dagster.sample.generate import Action, Row, SampleDay, SampleWorld
 from minerecon_dagster.sample.server import API_PATH, Reply, SampleHandler, SampleServer, reply_to
@@ -75,6 +76,10 @@ class Totals:
     so_gbp: Decimal
 
 
+_OWN_DATASETS = list(DATASETS)
+"""Without those that a test has made up."""
+
+
 class FakeWorld(SampleWorld):
     """A sample world whose rows can be hidden and revised.
 
@@ -102,6 +107,7 @@ class FakeWorld(SampleWorld):
         """Whether all knobs are where they were, so that it answers as any other world of the same days."""
         touched = (self.revise, self.unregistered, self.register_as, self.quiet_farms, self.respelt)
         is_patched = type(self) is not FakeWorld or vars(self).keys() != self._attributes
+        is_patched |= self.days != self.made_of[0] or DATASETS != _OWN_DATASETS
         return not (any(self.hide.values()) or any(touched) or is_patched)
 
     def register(self) -> list[Row]:
