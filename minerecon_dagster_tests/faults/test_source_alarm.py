@@ -13,7 +13,7 @@ from minerecon_dagster_tests.faults.conftest import DAY, World
 from minerecon_dagster_tests.test_alerts import Alarm, Receiver
 from minerecon_dagster_tests.test_alerts import receiver as receiver
 
-pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::dagster.BetaWarning")]
 
 
 @pytest.fixture

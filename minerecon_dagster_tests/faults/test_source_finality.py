@@ -15,6 +15,8 @@ from minerecon_dagster.pipeline.due import days_to_ingest
 from minerecon_dagster_tests.faults.conftest import DAY, NEXT, World
 from minerecon_dagster_tests.faults.test_faults import REACHED, all_green
 
+pytestmark = pytest.mark.slow
+
 FIRST_RUN = dt.timedelta(minutes=44)
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 
