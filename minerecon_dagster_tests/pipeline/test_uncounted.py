@@ -287,6 +287,22 @@ def test_a_unit_without_a_sign_of_wind_is_kept_and_told_to_nobody(
         assert SMALL not in repr(read_open_units(connection, DAY, NEXT, NEXT))
 
 
+def test_a_day_stored_before_such_units_were_kept_stands_as_it_did_and_has_them_once_it_is_looked_at(
+    real: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINERECON_START_DATE", str(DAY))
+    without_a_sign_of_wind(real, None)
+    real.ingest()
+    content = real.content()
+    real.sql_write("DELETE FROM minerecon.left_out_units")
+    inventory(real)
+    assert standing(real, "every_day_counts_its_units")[0]
+    assert kept(real) == {}
+    real.ingest(from_archive=True)
+    assert SMALL in kept(real)
+    assert real.content() == content
+
+
 def test_a_unit_of_which_only_a_control_total_knows_is_kept_too(real: Project) -> None:
     world = real.elexon.world
     mwh = world.expected_totals(DAY)[SMALL].mwh
