@@ -511,7 +511,6 @@ def _every_input_is_believable(connection: Connection, first: dt.date, last: dt.
 def _every_day_counts_its_units(connection: Connection, first: dt.date, last: dt.date) -> Finding:
     span = {"first_day": first, "last_day": last}
     found = connection.execute(statement("inventory/days_and_register"), span).all()
-
     lacked = {r.settlement_date: dict(zip(r.learned, r.learned_mwh, strict=True)) for r in found if r.learned}
 
     def kind(was_compared: bool, learned: Sequence[str]) -> Kind | None:
@@ -520,6 +519,7 @@ def _every_day_counts_its_units(connection: Connection, first: dt.date, last: dt
         return None if was_compared else ("never compared with the register by their rows", "ERROR", (), REBUILD)
 
     def with_mwh(group: Group) -> Group:
+        # Afterwards: by their energy no two days would be alike.
         of_group = [lacked[day] for day in lacked if group.first <= day <= group.last]
         if not of_group:
             return group
