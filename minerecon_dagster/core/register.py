@@ -353,6 +353,11 @@ class Register:
         found = ((bmu_id, self._suspect(bmu_id, day, grid_id_of)) for bmu_id in ids if bmu_id is not None)
         return {bmu_id: suspect for bmu_id, suspect in found if suspect is not None}
 
+    def not_wind(self, ids: Iterable[str | None], day: dt.date) -> set[str]:
+        """Of the ids in a day's rows those that it has known at any time, and not as wind on ``day``."""
+        known = (bmu_id for bmu_id in ids if bmu_id is not None and bmu_id in self._versions)
+        return {bmu_id for bmu_id in known if (unit := self.in_force(bmu_id, day)) is None or not unit.is_wind}
+
     def _suspect(self, bmu_id: str, day: dt.date, grid_id_of: Callable[[str], str | None]) -> Suspect | None:
         unit, versions = self.in_force(bmu_id, day), self._versions.get(bmu_id)
         if (unit is not None and unit.is_wind) or bmu_id.strip().isdecimal():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -511,18 +511,30 @@ def _every_input_is_believable(connection: Connection, first: dt.date, last: dt.
 def _every_day_counts_its_units(connection: Connection, first: dt.date, last: dt.date) -> Finding:
     span = {"first_day": first, "last_day": last}
     found = connection.execute(statement("inventory/days_and_register"), span).all()
+    lacked = {r.settlement_date: dict(zip(r.learned, r.learned_mwh, strict=True)) for r in found if r.learned}
 
     def kind(was_compared: bool, learned: Sequence[str]) -> Kind | None:
         if learned:
             return f"without {', '.join(learned)}, which the register has as wind by now", "ERROR", (), REBUILD
         return None if was_compared else ("never compared with the register by their rows", "ERROR", (), REBUILD)
 
+    def with_mwh(group: Group) -> Group:
+        # Afterwards: by their energy no two days would be alike.
+        of_group = [lacked[day] for day in lacked if group.first <= day <= group.last]
+        if not of_group:
+            return group
+        sums = {unit: sum((day[unit] for day in of_group), Decimal()) for unit in of_group[0]}
+        units = ", ".join(f"{unit} ({mwh:,.3f} MWh)" for unit, mwh in sums.items())
+        return replace(group, what=f"without {units}, which the register has as wind by now")
+
+    groups = _groups((r.settlement_date, kind(r.was_compared, r.learned)) for r in found)
+
     return _finding(
         c.EVERY_DAY_COUNTS_ITS_UNITS,
         looked_at=len(found),
         expected=f"{len(found):,} days with every unit that the register has as wind",
         actual=None,
-        groups=_groups((r.settlement_date, kind(r.was_compared, r.learned)) for r in found),
+        groups=[with_mwh(group) for group in groups],
         otherwise=c.EVERY_DAY_COUNTS_ITS_UNITS.repair,
     )
 

@@ -3,13 +3,15 @@
 The register says what is counted, and cannot say what it lacks. So a day's rows are asked: every unit with an
 accepted reduction in the stack or in a control total that the register does not have as a wind farm is looked at.
 What is found is kept with the day, so that it is known which days are to be built again when the register learns.
+For the same reason, and told to nobody, so is every other unit that was turned down: by the register no wind farm.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -91,10 +93,18 @@ class UncountedUnit:
 
 @dataclass(frozen=True)
 class Uncounted:
-    """The units of a day that are not counted, and what was done about it: whether the register was asked."""
+    """The units of a day that are not counted.
+
+    Args:
+        units: those that may be wind farms.
+        note: what was done about them: whether the register was asked.
+        left_out_mwh: of all bids of the others, by unit id: no wind farms, as far as the register says. They are kept
+            in case it learns better, and told to nobody before.
+    """
 
     units: Sequence[UncountedUnit] = ()
     note: str = ""
+    left_out_mwh: Mapping[str, Decimal] = field(default_factory=dict)
 
     @property
     def is_news(self) -> bool:
@@ -106,7 +116,7 @@ NOTHING_UNCOUNTED = Uncounted()
 
 
 def find_uncounted(reading: DayReading, register: Register) -> Uncounted:
-    """Look for units that were turned down on a day, and may be wind farms that the register does not map.
+    """Look for units that were turned down on a day and are not counted, above all what may be wind farms.
 
     Args:
         reading: the day.
@@ -117,11 +127,10 @@ def find_uncounted(reading: DayReading, register: Register) -> Uncounted:
     for total in control_totals():
         ids.update(row.bm_unit for rows in reading.of(total).rows.values() for row in rows)
     suspects = register.suspects(ids, reading.day, lambda bmu_id: _told_of(reading, bmu_id)[0])
-    if not suspects:
-        return NOTHING_UNCOUNTED
     with localcontext(EXACT):
-        units = _measured(reading, suspects)
-    return Uncounted(sorted(units, key=lambda unit: unit.bmu_id))
+        units = _measured(reading, suspects) if suspects else []
+        left_out_mwh = _left_out_mwh(reading, register.not_wind(ids, reading.day) - suspects.keys())
+    return Uncounted(sorted(units, key=lambda unit: unit.bmu_id), left_out_mwh=left_out_mwh)
 
 
 def _measured(reading: DayReading, suspects: Mapping[str, Suspect]) -> list[UncountedUnit]:
@@ -145,6 +154,19 @@ def _measured(reading: DayReading, suspects: Mapping[str, Suspect]) -> list[Unco
             gbp = next((known.gbp for _, known in beside if known.gbp is not None), none)
             found.append(UncountedUnit(suspect, mwh, gbp, none, none, beside[0][0], party))
     return found
+
+
+def _left_out_mwh(reading: DayReading, units: Collection[str]) -> dict[str, Decimal]:
+    """Of ``units`` those that were turned down, with the energy of all bids; 0 where money alone says so."""
+    found: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for rows in reading.rows.values():
+        for row in rows:
+            if row.id is not None and row.id in units and row.is_reduction:
+                found[row.id] -= row.volume
+    for total in control_totals():
+        for bmu_id, known in total.turned_down(reading, set(units) - found.keys()).items():
+            found[bmu_id] = known.mwh or Decimal()
+    return dict(found)
 
 
 def _amounts(rows: Sequence[StackRow]) -> tuple[Decimal, Decimal]:
@@ -224,9 +246,14 @@ def _some(units: Sequence[UncountedUnit]) -> str:
 def store_uncounted(connection: Connection, day: dt.date, uncounted: Uncounted) -> None:
     """Keep what was found of a stored day; replaces what was kept of it."""
     connection.execute(text("DELETE FROM minerecon.uncounted_units WHERE settlement_date = :day"), {"day": day})
-    if not uncounted.units:
-        return
+    connection.execute(text("DELETE FROM minerecon.left_out_units WHERE settlement_date = :day"), {"day": day})
     with cursor(connection) as many:
+        execute_values(
+            many,
+            "INSERT INTO minerecon.left_out_units (settlement_date, bmu_id, all_bids_mwh) VALUES %s",
+            [(day, bmu_id, mwh) for bmu_id, mwh in sorted(uncounted.left_out_mwh.items())],
+            page_size=1000,
+        )
         execute_values(
             many,
             "INSERT INTO minerecon.uncounted_units (settlement_date, bmu_id, reason, is_wind_like, likely_bmu_id, name,"

@@ -31,6 +31,7 @@ _SOURCES: Mapping[str, str] = {
     "minerecon.day_locks": OURS,
     "minerecon.historical_bitcoin_calculations": "derived from curtailment_records and bitcoin_difficulty",
     "minerecon.ingestion_progress": OURS,
+    "minerecon.left_out_units": STACK.source,
     "minerecon.miner_models": "the list in core/mining.py",
     "minerecon.monthly_summaries": "derived from daily_summaries",
     "minerecon.period_summaries": DERIVED,

@@ -395,6 +395,23 @@ uncounted_units = Table(
     comment="Units that were turned down on a stored day, are not counted in it, and may be wind farms.",
 )
 
+left_out_units = Table(
+    "left_out_units",
+    metadata,
+    Column("settlement_date", Date, nullable=False, comment=_DATE),
+    Column("bmu_id", Text, nullable=False, comment="BM unit as Elexon's rows have it."),
+    Column(
+        "all_bids_mwh",
+        Numeric,
+        nullable=False,
+        comment="Energy of all its bids, any flag, in MWh: in no sum; 0 where EBOCF alone has it.",
+    ),
+    PrimaryKeyConstraint("settlement_date", "bmu_id"),
+    ForeignKeyConstraint(["settlement_date"], [daily_summaries.c.summary_date], ondelete="CASCADE"),
+    comment="Units that were turned down on a stored day and are no wind farms by the register: kept to find the days "
+    "that lack one which it maps as WIND later.",
+)
+
 ingestion_progress = Table(
     "ingestion_progress",
     metadata,

@@ -14,6 +14,7 @@ from decimal import Decimal
 import pytest
 
 from minerecon_dagster.definitions import build_defs
+from minerecon_dagster.pipeline.inventory import Finding, look_at_rows
 from minerecon_dagster.resources.difficulty import DifficultyTable
 from minerecon_dagster_tests.analytics.test_replay import DAY, DIFFICULTY, REPLAY, needs_replay
 from minerecon_dagster_tests.pipeline.conftest import Project, not_done
@@ -108,3 +109,33 @@ def test_half_of_the_farms_without_a_fuel_type_are_refused_and_the_day_is_built_
         "SELECT bool_and(passed) FROM minerecon.reconciliation_latest WHERE scope = 'day' AND check_family = 'register'"
     )
     assert day.sql(of_the_register) == [(True,)]
+
+
+@needs_replay
+@pytest.mark.slow
+def test_farms_that_no_id_or_name_gives_away_are_missed_as_soon_as_the_register_maps_them(
+    day: Project, expected: dict[str, Decimal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    farms = sorted({"2__PSTAT001", "C__PSTAT011"} & expected.keys())
+    assert farms
+    with replay(*[part for unit in farms for part in ("--unmapped", unit)]) as url:
+        monkeypatch.setenv("ELEXON_BASE_URL", url)
+        day.ingest(DAY)
+        mwh = dict(day.sql("SELECT bmu_id, all_bids_mwh FROM minerecon.left_out_units"))
+    assert not [found for found in inventory(day) if found.groups]
+    with replay() as url:
+        monkeypatch.setenv("ELEXON_BASE_URL", url)
+        build_defs().resolve_job_def("bm_units_refresh").execute_in_process(instance=day.instance)
+    (group,) = inventory(day)[-1].groups
+    lacks = ", ".join(f"{unit} ({mwh[unit]:,.3f} MWh)" for unit in farms)
+    assert str(group) == (
+        f"{DAY} is without {lacks}, which the register has as wind by now: minerecon reingest {DAY} --from-archive"
+    )
+    day.ingest(DAY, from_archive=True)
+    assert not [found for found in inventory(day) if found.groups]
+
+
+def inventory(project: Project) -> list[Finding]:
+    """What the standing inventory finds of the day's rows; of the units that it counts comes last."""
+    with project.engine.connect() as connection:
+        return look_at_rows(connection, DAY, DAY)

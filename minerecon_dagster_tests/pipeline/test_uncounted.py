@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from minerecon_dagster.decisions.reviewed_units import reviewed_units
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.pipeline import uncounted
+from minerecon_dagster.pipeline.open_units import read_open_units
 from minerecon_dagster.resources.dagster_resources import ClockResource
 from minerecon_dagster.warehouse.store import statement
 from minerecon_dagster_tests.fake_elexon import Fault
@@ -225,6 +227,90 @@ def test_days_stored_before_the_register_knew_a_unit_are_named_with_the_command_
     assert standing(real, "every_day_counts_its_units")[0]
     assert standing(real, unit)[0], "it clears by itself"
     assert "every_wind_unit" not in " ".join(failing(real))
+
+
+def without_a_sign_of_wind(project: Project, fuel_type: str | None) -> None:
+    """Let the register have `SMALL` as no wind farm, and by nothing else look like one."""
+    project.elexon.world.register_as = {SMALL: {"fuelType": fuel_type, "bmUnitName": "SYNTHETIC Aggregated 8"}}
+
+
+def kept(project: Project) -> dict[str, Any]:
+    return dict(project.sql("SELECT bmu_id, all_bids_mwh FROM minerecon.left_out_units"))
+
+
+@pytest.mark.parametrize("fuel_type", [None, "OTHER"])
+def test_days_built_before_the_register_had_a_unit_as_wind_are_named_with_its_energy_until_they_are_built_again(
+    real: Project, monkeypatch: pytest.MonkeyPatch, fuel_type: str | None
+) -> None:
+    monkeypatch.setenv("MINERECON_START_DATE", str(DAY))
+    mwh = real.elexon.world.expected_totals(DAY)[SMALL].mwh + real.elexon.world.expected_totals(NEXT)[SMALL].mwh
+    without_a_sign_of_wind(real, fuel_type)
+    assert real.run(DAY, NEXT).success
+    inventory(real)
+    assert standing(real, "every_day_counts_its_units")[0]
+    real.elexon.world.register_as = {SMALL: {"bmUnitName": "SYNTHETIC Aggregated 8"}}
+    ran = build_defs().resolve_job_def("bm_units_refresh").execute_in_process(instance=real.instance)
+    command = f"minerecon reingest {DAY} {NEXT} --from-archive"
+    (made,) = ran.get_asset_materialization_events()
+    assert made.materialization.metadata["days_to_rebuild"].value == command
+    inventory(real)
+    ((passed, severity, repair, (group,)),) = real.sql(
+        "SELECT passed, severity, repair, violations FROM minerecon.reconciliation_results WHERE scope = 'all'"
+        " AND check_name = 'every_day_counts_its_units' ORDER BY result_id DESC LIMIT 1"
+    )
+    assert (passed, severity, repair) == (False, "ERROR", command)
+    assert (group["first"], group["last"]) == (str(DAY), str(NEXT))
+    assert group["what"] == f"without {SMALL} ({mwh:,.3f} MWh), which the register has as wind by now"
+    assert real.run(DAY, NEXT, from_archive=True).success
+    inventory(real)
+    assert standing(real, "every_day_counts_its_units")[0]
+    assert SMALL not in kept(real)
+
+
+def test_a_unit_without_a_sign_of_wind_is_kept_and_told_to_nobody(
+    real: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINERECON_START_DATE", str(DAY))
+    mwh = real.elexon.world.expected_totals(DAY)[SMALL].mwh
+    without_a_sign_of_wind(real, None)
+    ran = real.run(DAY)
+    assert ran.success
+    assert kept(real)[SMALL] == mwh
+    assert real.elexon.requests[REGISTER] == 1, "the first one of the warehouse"
+    inventory(real)
+    told = "SELECT count(*) FROM minerecon.reconciliation_results AS r WHERE CAST(r AS text) LIKE :u"
+    assert real.sql(told, u=f"%{SMALL}%") == [(0,)]
+    assert real.sql("SELECT count(*) FROM minerecon.uncounted_units WHERE bmu_id = :u", u=SMALL) == [(0,)]
+    for made in ran.get_asset_materialization_events():
+        assert SMALL not in repr(made.materialization.metadata)
+    with real.engine.connect() as connection:
+        assert SMALL not in repr(read_open_units(connection, DAY, NEXT, NEXT))
+
+
+def test_a_day_stored_before_such_units_were_kept_stands_as_it_did_and_has_them_once_it_is_looked_at(
+    real: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINERECON_START_DATE", str(DAY))
+    without_a_sign_of_wind(real, None)
+    real.ingest()
+    content = real.content()
+    real.sql_write("DELETE FROM minerecon.left_out_units")
+    inventory(real)
+    assert standing(real, "every_day_counts_its_units")[0]
+    assert kept(real) == {}
+    real.ingest(from_archive=True)
+    assert SMALL in kept(real)
+    assert real.content() == content
+
+
+def test_a_unit_of_which_only_a_control_total_knows_is_kept_too(real: Project) -> None:
+    world = real.elexon.world
+    mwh = world.expected_totals(DAY)[SMALL].mwh
+    without_a_sign_of_wind(real, None)
+    stack = world.stack
+    world.stack = lambda day, side, period: [r for r in stack(day, side, period) if r["id"] != SMALL]  # type: ignore[method-assign]
+    real.ingest()
+    assert abs(kept(real)[SMALL] - mwh) < Decimal("1e-9"), "as BOAV sums it"
 
 
 def failing(project: Project) -> list[str]:
