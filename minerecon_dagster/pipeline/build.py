@@ -509,7 +509,10 @@ def record_results(
     run_id: str | None,
     scope: Scope = "day",
 ) -> None:
-    """Record evaluations in ``reconciliation_results``; ``day`` is the first of a month or year that was looked at."""
+    """Record evaluations in ``reconciliation_results``.
+
+    ``day`` is the first of a month or year that was looked at; of scope ``all`` it is the day of the look.
+    """
     connection.execute(
         reconciliation_results.insert(),
         [
