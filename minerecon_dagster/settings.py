@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
@@ -101,13 +101,19 @@ def whole(least: int, most: int) -> Kind:
 
 def _read_http_url(text: str) -> str:
     text = text.rstrip("/")
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        raise UnfitError(f"not {text!r}") from None
+    parts = _split(text)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise UnfitError(f"not {text!r}")
     return text
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise UnfitError(f"not {text!r}") from None
+    return parts
 
 
 def _read_secret_url(text: str) -> str:
@@ -118,7 +124,14 @@ def _read_secret_url(text: str) -> str:
 def _read_postgres_url(text: str) -> str:
     if not _POSTGRES_URL.match(text):
         raise UnfitError(f"not {text!r}")
-    return _POSTGRES_URL.sub("postgresql+psycopg2://", text, count=1)
+    url = _POSTGRES_URL.sub("postgresql+psycopg2://", text, count=1)
+    from sqlalchemy import make_url  # not to be loaded by what needs no warehouse
+
+    try:
+        make_url(url)
+    except ValueError:  # SQLAlchemy's for a port that is no number
+        raise UnfitError(f"not {text!r}") from None
+    return url
 
 
 def _read_date(text: str) -> dt.date:
@@ -148,7 +161,7 @@ def _read_folder(text: str) -> Path:
 
 def _read_archive(text: str) -> str:
     if text.startswith("s3://"):
-        if not urlsplit(text).netloc:
+        if not _split(text).netloc:
             raise UnfitError(f"not {text!r}", "as s3://bucket/prefix")
         return text.rstrip("/")
     if "://" in text:

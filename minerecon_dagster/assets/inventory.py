@@ -14,6 +14,7 @@ from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.events import follow_decisions
 from minerecon_dagster.checks.properties import PROPERTIES
 from minerecon_dagster.core.calendar import settlement_date
+from minerecon_dagster.core.checks import INVENTORY
 from minerecon_dagster.core.repairs import all_of
 from minerecon_dagster.pipeline.build import record_results
 from minerecon_dagster.pipeline.inventory import Finding, take_inventory
@@ -23,7 +24,7 @@ from minerecon_dagster.resources.dagster_resources import ClockResource, Warehou
 MOST_GROUPS_SHOWN = 50
 """How many groups of days a check's table shows; the count is of all, and so is `minerecon status --json`."""
 
-_PROPERTIES = tuple(p for p in PROPERTIES if p.scope == "all")
+_PROPERTIES = tuple(p for p in PROPERTIES if p.evaluated == INVENTORY)
 CHECKS = tuple(dict.fromkeys(p.family for p in _PROPERTIES))
 """The checks, each a family of properties."""
 CHECK_KEYS = tuple(dg.AssetCheckKey(catalog.RESULTS, family) for family in CHECKS)

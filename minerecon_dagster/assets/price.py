@@ -13,9 +13,11 @@ import dagster as dg
 
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.core.answers import is_synthetic
+from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.checks import SAMPLE_SIZE, Result
 from minerecon_dagster.core.spans import span_text
 from minerecon_dagster.instance import hold_connections
+from minerecon_dagster.pipeline.build import record_results
 from minerecon_dagster.pipeline.price import PRICES_KNOWN, PriceReport, prices_known, refresh_prices
 from minerecon_dagster.resources.dagster_resources import ClockResource, PriceResource, WarehouseResource
 from minerecon_dagster.warehouse import tables
@@ -58,8 +60,12 @@ def build_prices(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinitio
             report = refresh_prices(opened.engine, source, days, clock.now())
             _log_days(context, report)
             _log.info("%s", _line(days, report, source.name))
-            with opened.connection() as connection:
-                checked = prices_known(connection, days, clock.now())
+            now = clock.now()
+            with opened.transaction() as connection:
+                checked = prices_known(connection, days, now)
+                record_results(
+                    connection, settlement_date(now), [checked], now=now, run_id=context.run.run_id, scope="all"
+                )
         yield _evaluated(checked)
 
     return bitcoin_price

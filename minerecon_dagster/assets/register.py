@@ -9,13 +9,15 @@ from minerecon_dagster.assets import catalog
 from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.repairs import all_of
 from minerecon_dagster.jobs import ACCEPT_REGISTER_OP
+from minerecon_dagster.pipeline.build import record_results
 from minerecon_dagster.pipeline.open_units import days_to_rebuild
 from minerecon_dagster.pipeline.register import (
+    WIND_UNITS_MAPPED,
     RegisterReport,
     accept_register,
-    load_register,
     rebuild_register,
     record_register,
+    wind_units_mapped,
 )
 from minerecon_dagster.resources.dagster_resources import (
     ArchiveResource,
@@ -47,14 +49,14 @@ class RegisterConfig(dg.Config):
     ],
     check_specs=[
         dg.AssetCheckSpec(
-            "wind_units_mapped",
+            WIND_UNITS_MAPPED.name,
             asset=catalog.BM_UNITS,
-            description="Units that look like wind farms by id or name, and are not mapped as wind: their curtailment "
-            "is not counted. A person should look (WARN).",
+            description=f"{WIND_UNITS_MAPPED.meaning} ({WIND_UNITS_MAPPED.severity})",
         )
     ],
 )
 def bm_units(
+    context: dg.AssetExecutionContext,
     config: RegisterConfig,
     warehouse: WarehouseResource,
     elexon: ElexonResource,
@@ -70,26 +72,24 @@ def bm_units(
                 answer = client.fetch_register()
             report = record_register(opened.engine, archive.archive(), answer, now=clock.now())
         rebuild = _tell_days_to_rebuild(opened.engine)
-        with opened.connection() as connection:
-            unmapped = load_register(connection).unmapped_wind_like(settlement_date(clock.now()))
-    listed = [
-        {"bmu_id": u.bmu_id, "name": u.name, "lead_party_name": u.lead_party_name, "fuel_type": u.fuel_type}
-        for _, u in sorted(unmapped.items())
-    ]
+        now = clock.now()
+        with opened.transaction() as connection:
+            checked = wind_units_mapped(connection, report, settlement_date(now))
+            record_results(connection, settlement_date(now), [checked], now=now, run_id=context.run.run_id, scope="all")
     return dg.MaterializeResult(
         asset_key=catalog.BM_UNITS,
         metadata=_metadata(report, rebuild),
         check_results=[
             dg.AssetCheckResult(
-                check_name="wind_units_mapped",
+                check_name=checked.checked.name,
                 asset_key=catalog.BM_UNITS,
-                passed=not unmapped and report.unit_count > 0,
+                passed=checked.passed,
                 severity=dg.AssetCheckSeverity.WARN,
                 metadata={
-                    "unmapped_units": len(unmapped),
-                    "units": dg.MetadataValue.json(listed),
-                    "looked_at": report.unit_count,
-                    "repair": "ask Elexon to give the unit its fuel type; then materialise bm_units",
+                    "unmapped_units": checked.violation_count,
+                    "units": dg.MetadataValue.json(list(checked.violations)),
+                    "looked_at": checked.looked_at,
+                    "repair": str(checked.repair),
                 },
             )
         ],

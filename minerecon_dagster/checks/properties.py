@@ -1,5 +1,7 @@
 """All properties: those of each dataset, of all control totals, and those that are of no one dataset.
 
+A property is declared beside what evaluates it, and collected here.
+
 ``python -m minerecon_dagster.core.checks`` prints them as the table of docs/checks.md; Dagster's descriptions are made
 from here.
 """
@@ -12,13 +14,15 @@ from minerecon_dagster.checks import control_totals
 from minerecon_dagster.core import checks
 from minerecon_dagster.core.checks import Property
 from minerecon_dagster.elexon.datasets import DATASETS, later, required_control_totals
+from minerecon_dagster.pipeline.price import PRICES_KNOWN
+from minerecon_dagster.pipeline.register import WIND_UNITS_MAPPED
 
 
 def collected() -> tuple[Property, ...]:
     """All of them, by family, in the order of their declaration."""
     of_datasets = [p for dataset in DATASETS for p in dataset.properties]
-    families = dict.fromkeys([*checks.FAMILIES, *(p.family for p in of_datasets)])
-    declared = [*checks.OF_NO_DATASET, *of_datasets, *control_totals.PROPERTIES]
+    declared = [*checks.OF_NO_DATASET, *of_datasets, *control_totals.PROPERTIES, WIND_UNITS_MAPPED, PRICES_KNOWN]
+    families = dict.fromkeys([*checks.FAMILIES, *(p.family for p in declared)])
     return tuple(p for family in families for p in declared if p.family == family)
 
 

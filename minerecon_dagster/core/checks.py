@@ -38,6 +38,8 @@ SAMPLE_SIZE = 10
 _BUILD = "fetch, rebuild, verify"
 _CALCULATED = "fetch, rebuild, recalculate, verify"
 _DRIFT = "verify, fetch of the whole day"
+INVENTORY = "inventory"
+"""What looks at all days of the calendar: its properties are shown as its checks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Property:
         severity: ERROR stops the day from being published; WARN asks a person to look.
         meaning: one sentence for whoever is woken by it.
         repair: what mends it, with DATE for the day.
-        evaluated: what evaluates it, for the documentation.
+        evaluated: what evaluates it.
         scope: what it is a property of.
     """
 
@@ -209,21 +211,6 @@ WIND_OUTPUT_WITHIN_CAPACITY = Property(
     "The wind output of the day and of each period is at most 1.25 times what all wind farms of the register can "
     "give, and a period's MWh are half of its MW.",
 )
-BIDS_ARE_PRICED = Property(
-    "money",
-    "bids_are_priced",
-    "WARN",
-    "Every accepted wind bid has a price; energy without one is in no payment.",
-    REFETCH.left_to_a_person(),
-)
-PRICES_BELOW_LIMIT = Property(
-    "money",
-    "prices_below_limit",
-    "WARN",
-    "No accepted wind bid has a price at or beyond GBP 99,999/MWh, up or down: Elexon's limit, which no farm means. "
-    "The payment is in the sums, whatever the cashflows (EBOCF) say of it.",
-    REFETCH.left_to_a_person(),
-)
 PAYMENT_IS_VOLUME_TIMES_PRICE = Property(
     "money",
     "payment_is_volume_times_price",
@@ -329,7 +316,7 @@ YESTERDAY_IS_THERE = Property(
     "From 09:00 London on, the settlement day before is stored, with every period, or closed by a person; until noon "
     "the day before it too.",
     REINGEST,
-    "inventory",
+    INVENTORY,
     "all",
 )
 DAYS_BECOME_FINAL = Property(
@@ -338,7 +325,7 @@ DAYS_BECOME_FINAL = Property(
     "ERROR",
     "Every settlement day of the calendar is final by 12:00 London two days after it, or closed by a person.",
     REINGEST,
-    "inventory",
+    INVENTORY,
     "all",
 )
 EVERY_DAY_IS_COMPLETE = Property(
@@ -348,7 +335,7 @@ EVERY_DAY_IS_COMPLETE = Property(
     "No settlement day of the calendar is missing, failing, or incomplete or provisional for too long, unless a person "
     "has closed it.",
     REINGEST.from_to,
-    "inventory",
+    INVENTORY,
     "all",
 )
 EVERY_MODEL_RATIO_HOLDS = Property(
@@ -357,7 +344,7 @@ EVERY_MODEL_RATIO_HOLDS = Property(
     "ERROR",
     "On every stored day the Bitcoin of any two miner models stands in the ratio of their hash rate per watt.",
     RECALCULATE.from_to,
-    "inventory",
+    INVENTORY,
     "all",
 )
 EVERY_SUM_IS_OF_ITS_DAYS = Property(
@@ -366,7 +353,7 @@ EVERY_SUM_IS_OF_ITS_DAYS = Property(
     "ERROR",
     "The sums of every month and year are what was summed, and the sums of their days.",
     SWEEP,
-    "inventory",
+    INVENTORY,
     "all",
 )
 EVERY_FINAL_DAY_WAS_RUN_AGAIN = Property(
@@ -375,7 +362,7 @@ EVERY_FINAL_DAY_WAS_RUN_AGAIN = Property(
     "ERROR",
     "No stored day is final of which a period's newest wind row was made before Elexon ran the period again.",
     REINGEST.from_to,
-    "inventory",
+    INVENTORY,
     "all",
 )
 EVERY_DAY_MATCHES_ITS_ROWS = Property(
@@ -384,7 +371,7 @@ EVERY_DAY_MATCHES_ITS_ROWS = Property(
     "ERROR",
     "The sums of every stored day equal those of its rows now: none was deleted, added or changed since it was built.",
     REBUILD.from_to,
-    "inventory",
+    INVENTORY,
     "all",
 )
 EVERY_INPUT_IS_BELIEVABLE = Property(
@@ -394,7 +381,7 @@ EVERY_INPUT_IS_BELIEVABLE = Property(
     "Every stored day was computed with a difficulty that a block can have, takes no wind output of 0 beside accepted "
     "wind bids for known, and has no price at Elexon's limit that was never looked at.",
     REBUILD.from_to,
-    "inventory",
+    INVENTORY,
     "all",
 )
 EVERY_DAY_COUNTS_ITS_UNITS = Property(
@@ -404,7 +391,7 @@ EVERY_DAY_COUNTS_ITS_UNITS = Property(
     "Every stored day was compared with the register by its rows, and none lacks a unit that the register has learned "
     "of since.",
     REBUILD.from_to,
-    "inventory",
+    INVENTORY,
     "all",
 )
 EVERY_WIND_UNIT_IS_COUNTED = Property(
@@ -414,7 +401,7 @@ EVERY_WIND_UNIT_IS_COUNTED = Property(
     "No unit that may be a wind farm, and at which nobody has looked, was turned down on a stored day without being "
     "counted. Each such unit has a result of its own at ERROR, so that it is told once.",
     REFRESH_REGISTER.left_to_a_person(),
-    "inventory",
+    INVENTORY,
     "all",
 )
 REGISTER_IS_BELIEVED = Property(
@@ -424,7 +411,7 @@ REGISTER_IS_BELIEVED = Property(
     "There is a register with wind units in force, and no answer of it that was refused as unbelievable waits for a "
     "person.",
     take_register("SHA256"),
-    "inventory",
+    INVENTORY,
     "all",
 )
 

@@ -98,6 +98,10 @@ def attempt(
         return session.request(method, url, timeout=timeouts_s, **options)
     except requests.RequestException as error:
         raise NoAnswerError(_failure(error, timeouts_s)) from error
+    except ValueError as error:
+        # The libraries let it through where they split the address of a redirection or of a proxy.
+        reason = " ".join(str(error).split())
+        raise NoAnswerError(Failure(Kind.OTHER, "an address on the way to it cannot be read", reason)) from error
 
 
 def retry_after_s(response: requests.Response) -> float:

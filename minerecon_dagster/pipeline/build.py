@@ -338,8 +338,6 @@ def check_day(
         *checks.sums(connection, reading.day, {k: v for k, v in _coverage(reading).items() if k != "day"}),
         *checks.in_sql(connection, reading.day, wind_units),
         *(r for dataset in of_the_day() if dataset not in totals for r in dataset.check(reading, bids, wind_units)),
-        checks.bids_are_priced(reading, bids),
-        checks.prices_below_limit(reading, bids),
         *compare_with_register(reading, bids, uncounted),
         *_source_unchanged(fetched, records),
     ], rates
@@ -511,7 +509,10 @@ def record_results(
     run_id: str | None,
     scope: Scope = "day",
 ) -> None:
-    """Record evaluations in ``reconciliation_results``; ``day`` is the first of a month or year that was looked at."""
+    """Record evaluations in ``reconciliation_results``.
+
+    ``day`` is the first of a month or year that was looked at; of scope ``all`` it is the day of the look.
+    """
     connection.execute(
         reconciliation_results.insert(),
         [

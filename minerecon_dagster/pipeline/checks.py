@@ -31,7 +31,6 @@ from minerecon_dagster.core.restatement import MOST_LOST, losses_text
 from minerecon_dagster.core.spans import periods_text
 from minerecon_dagster.core.states import LONGEST_PLAIN_SILENCE, slots_text
 from minerecon_dagster.elexon.datasets import of_the_day, required_control_totals
-from minerecon_dagster.elexon.datasets.agws import AGWS
 from minerecon_dagster.elexon.datasets.stack import Bid
 from minerecon_dagster.pipeline.interpret import DayReading
 from minerecon_dagster.warehouse.store import statement
@@ -51,9 +50,6 @@ near it: all of Britain's wind farms at their full power would. The fault that i
 doubles the figure: it is found where the output is above 62 % of capacity, in a period or over the day; of a calmer
 day no bound could find it, so that a period's MWh are compared with its MW as well.
 """
-
-PRICE_LIMIT_GBP_PER_MWH = Decimal(99_999)
-"""Elexon's limit of a bid or offer price, up and down (Balancing and Settlement Code, section T)."""
 
 
 def completeness(reading: DayReading) -> list[Result]:
@@ -190,8 +186,8 @@ def restatement_believable(
 def records_match_archive(connection: Connection, reading: DayReading, bids: Sequence[Bid]) -> Result:
     """Compare rows, MWh and GBP per unit between the archive's answers and what is stored, exactly.
 
-    That they are in the same periods and on the same side is compared by a weighted sum of the volumes. The
-    wind output is compared per period.
+    That they are in the same periods and on the same side is compared by a weighted sum of the volumes. What is stored
+    of another dataset, it compares itself: the wind output, per period.
     """
     names = ("row_count", "volume_mwh", "payment_gbp", "so_row_count", "so_volume_mwh", "so_payment_gbp", "placed_mwh")
     with localcontext(EXACT):
@@ -220,7 +216,7 @@ def records_match_archive(connection: Connection, reading: DayReading, bids: Seq
             for unit in sorted(archive.keys() | stored.keys())
             if archive.get(unit) != stored.get(unit)
         ]
-        wrong += _wind_output_changed(connection, reading, bids)
+        wrong += [v for dataset in of_the_day() for v in dataset.stored_otherwise(connection, reading, bids)]
         answers = len(reading.rows)
         return result(
             c.RECORDS_MATCH_ARCHIVE,
@@ -230,23 +226,6 @@ def records_match_archive(connection: Connection, reading: DayReading, bids: Seq
             repair=REBUILD.over(reading.day),
             violations=wrong,
         )
-
-
-def _wind_output_changed(connection: Connection, reading: DayReading, bids: Sequence[Bid]) -> list[dict[str, Any]]:
-    archive = {period: (wind.onshore_mw, wind.offshore_mw) for period, wind in AGWS.believed(reading, bids).items()}
-    stored = {
-        r.settlement_period: (r.wind_onshore_mw, r.wind_offshore_mw)
-        for r in connection.execute(statement("checks/stored_wind_output"), {"day": reading.day})
-    }
-    return [
-        {
-            "settlement_period": period,
-            "archive": _texts(("onshore_mw", "offshore_mw"), archive.get(period)),
-            "stored": _texts(("onshore_mw", "offshore_mw"), stored.get(period)),
-        }
-        for period in sorted(archive.keys() | stored.keys())
-        if archive.get(period) != stored.get(period)
-    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,54 +392,6 @@ def not_run(
     first = {p.family: p for p in reversed(DAY_PROPERTIES) if p.severity == "ERROR"}
     wanted = [p for p in first.values() if p.family not in ran and (of is None or p.family in of)]
     return [c.could_not_look(p, day, why, repair=REINGEST.over(day)) for p in wanted]
-
-
-def bids_are_priced(reading: DayReading, bids: Iterable[Bid]) -> Result:
-    """Find accepted wind bids without a price: their energy is counted, and in no payment."""
-    without = [
-        {"stack_side": side, "settlement_period": period, "bmu_id": row.id, "volume_mwh": str(row.volume)}
-        for side, period, row in bids
-        if row.original_price is None
-    ]
-    return result(
-        c.BIDS_ARE_PRICED,
-        looked_at=len(reading.rows),
-        expected="a price on every bid",
-        actual=f"{len(without)} without",
-        repair=REFETCH.over(reading.day),
-        violations=without,
-    )
-
-
-def prices_below_limit(reading: DayReading, bids: Iterable[Bid]) -> Result:
-    """Find accepted wind bids with a price at or beyond Elexon's limit, whatever the control totals say."""
-    beyond = [
-        (side, period, row, price)
-        for side, period, row in bids
-        if (price := row.original_price) is not None and abs(price) >= PRICE_LIMIT_GBP_PER_MWH
-    ]
-    with localcontext(EXACT):
-        payments = [row.volume * price for _, _, row, price in beyond]
-        mwh, gbp = -sum((row.volume for _, _, row, _ in beyond), Decimal()), sum(payments, Decimal())
-    first = ", ".join(f"{row.id} in period {period} at £{price:,}/MWh" for _, period, row, price in beyond[:3])
-    return result(
-        c.PRICES_BELOW_LIMIT,
-        looked_at=len(reading.rows),
-        expected=f"every price between -£{PRICE_LIMIT_GBP_PER_MWH:,} and £{PRICE_LIMIT_GBP_PER_MWH:,}/MWh",
-        actual=f"{len(beyond)} bids at it or beyond, {_short(mwh)} MWh, £{gbp:,.2f}: {first}" if beyond else "all are",
-        repair=REFETCH.over(reading.day),
-        violations=[
-            {
-                "stack_side": side,
-                "settlement_period": period,
-                "bmu_id": row.id,
-                "price_gbp_per_mwh": str(price),
-                "volume_mwh": str(row.volume),
-                "payment_gbp": str(payment),
-            }
-            for (side, period, row, price), payment in zip(beyond, payments, strict=True)
-        ],
-    )
 
 
 _IN_SQL: Mapping[str, Mapping[Property, str]] = {

@@ -40,7 +40,7 @@ from minerecon_dagster.core.settlement_run import RERUN_NOT_BEFORE
 from minerecon_dagster.core.spans import periods_text, spans
 from minerecon_dagster.core.statuses import STATUSES, UNAVAILABLE
 from minerecon_dagster.decisions.unavailable import ClosedDays
-from minerecon_dagster.pipeline.checks import PRICE_LIMIT_GBP_PER_MWH
+from minerecon_dagster.elexon.datasets.stack import PRICE_LIMIT_GBP_PER_MWH, PRICES_BELOW_LIMIT
 from minerecon_dagster.pipeline.open_units import read_open_units
 from minerecon_dagster.pipeline.register import waiting_refusals
 from minerecon_dagster.pipeline.rollups import look_at_sums
@@ -479,7 +479,7 @@ def _every_input_is_believable(connection: Connection, first: dt.date, last: dt.
         "first_day": first,
         "last_day": last,
         "limit": PRICE_LIMIT_GBP_PER_MWH,
-        "judged_by": c.PRICES_BELOW_LIMIT.name,
+        "judged_by": PRICES_BELOW_LIMIT.name,
     }
     found = connection.execute(statement("inventory/inputs"), asked).all()
     problems = {value: why_unbelievable(value) for value in {r.difficulty for r in found} - {None}}

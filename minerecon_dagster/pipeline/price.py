@@ -36,6 +36,8 @@ PRICES_KNOWN = Property(
     "WARN",
     "Every day that was asked for, and is over, has a price. Without one the day's values in GBP are NULL.",
     PRICES.from_to,
+    "refresh of the prices",
+    "all",
 )
 
 _log = logging.getLogger(__name__)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, Exists, delete, exists, func, select,
 
 from minerecon_dagster.core.answers import Answer, is_synthetic
 from minerecon_dagster.core.calendar import settlement_date
+from minerecon_dagster.core.checks import Property, Result, result
 from minerecon_dagster.core.errors import ConfigurationError, RegisterError, RegisterRefusedError
 from minerecon_dagster.core.register import (
     REMEMBERED_DAYS,
@@ -25,7 +26,7 @@ from minerecon_dagster.core.register import (
     disbelief,
     one_of_each,
 )
-from minerecon_dagster.core.repairs import Repair, take_register
+from minerecon_dagster.core.repairs import Repair, take_register, words
 from minerecon_dagster.core.schema import parse_register
 from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.store import statement, waiting_for_locks
@@ -33,6 +34,17 @@ from minerecon_dagster.warehouse.tables import bm_units, register_refusals
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
     from minerecon_dagster.resources.archive import Archive
+
+WIND_UNITS_MAPPED = Property(
+    "register",
+    "wind_units_mapped",
+    "WARN",
+    "No unit that looks like a wind farm by its id or name, or once was one, is without wind as its fuel type in the "
+    "register of today: its curtailment is not counted. Reviewed units are listed too.",
+    words("ask Elexon to give the unit its fuel type").then(words("then materialise bm_units")),
+    "refresh of the register",
+    "all",
+)
 
 _REGISTER_LOCK = 0x7265676973746572
 _NOBODY = BmUnit("", None, None, None, None, None, None)
@@ -191,6 +203,22 @@ def wind_changes(before: Mapping[str, BmUnit], after: Mapping[str, BmUnit]) -> l
             change = {"stored": old.lead_party_name, "elexon": new.lead_party_name}
             found.append({"bmu_id": bmu_id, "change": "lead party", **change})
     return found
+
+
+def wind_units_mapped(connection: Connection, report: RegisterReport, today: dt.date) -> Result:
+    """Which units of the stored register look like wind farms and are not mapped as such ``today``."""
+    unmapped = load_register(connection).unmapped_wind_like(today)
+    return result(
+        WIND_UNITS_MAPPED,
+        looked_at=report.unit_count,
+        expected="wind as the fuel type of every unit that looks like a wind farm",
+        actual=f"{len(unmapped)} units of another or none",
+        repair=WIND_UNITS_MAPPED.repair,
+        violations=[
+            {"bmu_id": u.bmu_id, "name": u.name, "lead_party_name": u.lead_party_name, "fuel_type": u.fuel_type}
+            for _, u in sorted(unmapped.items())
+        ],
+    )
 
 
 def waiting_refusals(connection: Connection) -> Sequence[Refusal]:

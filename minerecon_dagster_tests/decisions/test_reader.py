@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
+import dagster as dg
 import pytest
+import yaml  # type: ignore[import-untyped]  # Dagster brings it, without its types
 
+import minerecon_dagster
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.decisions import days, reader
 from minerecon_dagster.decisions.days import DayDecisions, read_day_decisions
@@ -131,6 +136,35 @@ def test_files_in_the_old_places_are_read_too_and_one_line_says_where_they_are_n
         f"{tmp_path / name} is read too, and has moved: put its entries into {reader.FOLDER / name}, and remove it"
         for name in ("waivers.toml", "reviewed_units.toml")
     ]
+
+
+def test_the_old_place_is_the_packages_own_folder() -> None:
+    assert Path(minerecon_dagster.__file__).parent == reader.OLD_FOLDER
+
+
+def test_where_a_file_is_now_is_told_on_stderr_and_in_the_log_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "waivers.toml").write_text(CLOSED, "utf-8")
+    program = (
+        "import sys, datetime, pathlib; from minerecon_dagster.decisions import days, reader;"
+        " reader.OLD_FOLDER = pathlib.Path(sys.argv[1]);"
+        " [days.read_day_decisions(days.FILE, today=datetime.date(2026, 1, 1)) for _ in range(2)]"
+    )
+    ran = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith(f"{tmp_path / 'waivers.toml'} is read too, and has moved: ")
+
+    @dg.job
+    def look() -> None:
+        dg.op(name="look_at_decisions")(lambda: bool(read_day_decisions(days.FILE, today=TODAY)))()
+
+    monkeypatch.setattr(reader, "OLD_FOLDER", tmp_path)
+    project = Path(minerecon_dagster.__file__).parents[1]
+    settings = {"python_logs": yaml.safe_load((project / "dagster.yaml").read_text("utf-8"))["python_logs"]}
+    with dg.DagsterInstance.ephemeral(settings=settings) as instance:
+        run_id = look.execute_in_process(instance=instance).run_id
+        assert [r.user_message for r in instance.all_logs(run_id)].count(line) == 1
 
 
 def test_a_file_that_is_named_is_the_only_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,8 @@ import dagster as dg
 import pytest
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
+from minerecon_dagster.checks.properties import PROPERTIES
+from minerecon_dagster.core.checks import INVENTORY
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.resources.dagster_resources import ClockResource
 from minerecon_dagster.resources.difficulty import DifficultyTable
@@ -83,7 +85,8 @@ class World(Project):
     def inventory(self, now: dt.datetime = TWO_DAYS_LATER) -> set[str]:
         """Look at all days of the calendar until ``now``; what is red of freshness and the inventory."""
         self.job("standing_inventory", now=now)
-        return self.red(scope="all")
+        shown = {p.full_name.partition(".")[0] for p in PROPERTIES if p.evaluated == INVENTORY}
+        return {name for name in self.red(scope="all") if name.partition(".")[0] in shown}
 
     def content(self) -> dict[str, list[tuple[Any, ...]]]:
         """All rows of the day tables, without our own times and names of archive objects."""

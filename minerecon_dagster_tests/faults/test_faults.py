@@ -28,6 +28,7 @@ from minerecon_dagster.core.mining import block_subsidy_btc
 from minerecon_dagster.elexon.datasets.agws import WIND_OUTPUT_KNOWN
 from minerecon_dagster.elexon.datasets.boav import BOAV_WIND_VOLUME, NO_REDUCTION_ON_OFFER_SIDE
 from minerecon_dagster.elexon.datasets.cashflows import EBOCF_WIND_CASHFLOW
+from minerecon_dagster.elexon.datasets.stack import BIDS_ARE_PRICED
 from minerecon_dagster_tests.fake_elexon import NO_ROWS, NOT_FOUND, Fault, boav_path, stack_path
 from minerecon_dagster_tests.faults.conftest import DAY, FAULTS, LONG, NEXT, SHORT, WINDLESS, World
 
@@ -726,12 +727,12 @@ def test_22_a_farm_that_the_register_has_lost(world: World, request: pytest.Fixt
 
 @pytest.mark.slow
 def test_23_rows_with_nothing_in_their_nullable_fields(world: World, request: pytest.FixtureRequest) -> None:
-    say = note(request, 23, "bids without a price, and without a final price", c.BIDS_ARE_PRICED.full_name)
+    say = note(request, 23, "bids without a price, and without a final price", BIDS_ARE_PRICED.full_name)
     path, answer = stack_path("bid", DAY, 20), world.elexon.world.stack(DAY, "bid", 20)
     replaced(world, path, rows([row | {"finalPrice": None, "originalPrice": None} for row in answer]))
     ((before,),) = world.sql("SELECT count(*) FROM minerecon.curtailment_records WHERE settlement_date = :d", d=DAY)
     assert world.job("ingest", DAY, force=True), world.said
-    assert c.BIDS_ARE_PRICED.full_name in world.red(DAY)
+    assert BIDS_ARE_PRICED.full_name in world.red(DAY)
     ((after, unpaid),) = world.sql(
         "SELECT count(*), count(*) FILTER (WHERE payment_gbp IS NULL) FROM minerecon.curtailment_records"
         " WHERE settlement_date = :d",
@@ -739,7 +740,7 @@ def test_23_rows_with_nothing_in_their_nullable_fields(world: World, request: py
     )
     assert after == before, "no row is lost"
     assert unpaid > 0
-    REACHED.add(c.BIDS_ARE_PRICED.full_name)
+    REACHED.add(BIDS_ARE_PRICED.full_name)
     world.elexon.faults = lambda _: None
     assert world.job("ingest", DAY, force=True), world.said
     all_green(world)
@@ -868,7 +869,7 @@ def test_30_a_look_at_nothing(world: World, request: pytest.FixtureRequest) -> N
     world.put("TRUNCATE minerecon.daily_summaries, minerecon.monthly_summaries, minerecon.yearly_summaries CASCADE")
     world.put("TRUNCATE minerecon.bm_units")
     red = world.inventory()
-    assert {p.full_name for p in PROPERTIES if p.scope == "all"} <= red
+    assert {p.full_name for p in PROPERTIES if p.evaluated == c.INVENTORY} <= red
     REACHED.update(red)
     say("red: nothing looked at is a failure")
 

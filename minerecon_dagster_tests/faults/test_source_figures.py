@@ -20,6 +20,7 @@ from minerecon_dagster.assets import catalog
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.calendar import period_starts
 from minerecon_dagster.elexon.datasets.agws import WIND_OUTPUT_ABOVE_ZERO
+from minerecon_dagster.elexon.datasets.stack import PRICES_BELOW_LIMIT
 from minerecon_dagster_tests.fake_elexon import Fault, stack_path
 from minerecon_dagster_tests.faults.conftest import DAY, NEXT, World
 from minerecon_dagster_tests.faults.test_faults import REACHED, all_green
@@ -188,9 +189,9 @@ def wind_units(world: World) -> set[str]:
 def test_fr_21_a_price_at_the_limit_is_told_though_the_cashflows_carry_it_too(world: World, price: int) -> None:
     world.elexon.faults = priced(world, price)
     assert world.job("ingest", DAY, force=True), world.said
-    assert world.red(DAY) == {c.PRICES_BELOW_LIMIT.full_name}, "the two accounts agree"
+    assert world.red(DAY) == {PRICES_BELOW_LIMIT.full_name}, "the two accounts agree"
     assert world.status() == "warned"
-    REACHED.add(c.PRICES_BELOW_LIMIT.full_name)
+    REACHED.add(PRICES_BELOW_LIMIT.full_name)
     ((actual, violations),) = world.sql(
         "SELECT actual, violations FROM minerecon.reconciliation_results WHERE check_name = 'prices_below_limit'"
         " AND NOT passed ORDER BY result_id DESC LIMIT 1"
@@ -224,7 +225,7 @@ def test_fr_21_a_price_at_the_limit_of_a_day_that_was_checked_before_there_was_s
     assert c.EVERY_INPUT_IS_BELIEVABLE.full_name in world.inventory()
     assert world.job("ingest", DAY, from_archive=True), world.said
     assert c.EVERY_INPUT_IS_BELIEVABLE.full_name not in world.inventory()
-    assert world.red(DAY) == {c.PRICES_BELOW_LIMIT.full_name}
+    assert world.red(DAY) == {PRICES_BELOW_LIMIT.full_name}
 
 
 DAY_KEYS = {spec.key for spec in catalog.settlement_day_specs(dg.DailyPartitionsDefinition("2025-01-01"))}

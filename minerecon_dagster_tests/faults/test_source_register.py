@@ -8,9 +8,10 @@ import json
 import pytest
 
 from minerecon_dagster.core import checks as c
-from minerecon_dagster.sample.units import MAPPED_WIND
+from minerecon_dagster.pipeline.register import WIND_UNITS_MAPPED
+from minerecon_dagster.sample.units import MAPPED_WIND, UNMAPPED_WIND
 from minerecon_dagster_tests.faults.conftest import DAY, World
-from minerecon_dagster_tests.faults.test_faults import all_green
+from minerecon_dagster_tests.faults.test_faults import REACHED, all_green
 
 LARGE, SMALL = "T_SYNTO-4", "2__SYNTH008"
 """Farms of 1,075 and 25.3 MW."""
@@ -80,3 +81,24 @@ def test_fr_05_the_same_answer_taken_by_a_person(world: World) -> None:
     assert world.job("accept_register", sha256=sha256, accepted_by="A. Person"), world.said
     assert world.inventory() == set()
     all_green(world)
+
+
+@pytest.mark.slow
+def test_a_farm_without_its_fuel_type_is_on_record_after_each_look_at_the_register(world: World) -> None:
+    last = (
+        "SELECT scope, passed, severity, looked_at, violation_count, repair, run_id IS NOT NULL"
+        " FROM minerecon.reconciliation_results WHERE check_name = 'wind_units_mapped' ORDER BY result_id DESC LIMIT 1"
+    )
+    assert world.job("bm_units_refresh"), world.said
+    assert WIND_UNITS_MAPPED.full_name in world.red(scope="all")
+    REACHED.add(WIND_UNITS_MAPPED.full_name)
+    ((scope, passed, severity, looked_at, wrong, repair, is_of_a_run),) = world.sql(last)
+    assert (scope, passed, severity, wrong, is_of_a_run) == ("all", False, "WARN", len(UNMAPPED_WIND), True)
+    assert looked_at > wrong
+    assert repair == "ask Elexon to give the unit its fuel type; then materialise bm_units"
+    assert world.inventory() == set(), "it is no property of the days"
+    all_green(world)
+    world.elexon.world.register_as = {unit.bmu_id: {"fuelType": "WIND"} for unit in UNMAPPED_WIND}
+    assert world.job("bm_units_refresh"), world.said
+    assert world.sql(last)[0][1] is True
+    assert WIND_UNITS_MAPPED.full_name not in world.red(scope="all")

@@ -20,8 +20,8 @@ from minerecon_dagster.core.errors import MinereconError
 from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.elexon.datasets.agws import AGWS, WindOutput, believed_wind_output, wind_output_above_zero
 from minerecon_dagster.elexon.datasets.cashflows import CASHFLOWS
+from minerecon_dagster.elexon.datasets.stack import prices_below_limit
 from minerecon_dagster.pipeline.build import wind_bids
-from minerecon_dagster.pipeline.checks import prices_below_limit
 from minerecon_dagster.pipeline.due import days_to_ingest
 from minerecon_dagster.pipeline.interpret import DayReading, read_day
 from minerecon_dagster.sample.generate import Row, SampleWorld

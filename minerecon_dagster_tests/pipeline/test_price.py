@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text
 
 from minerecon_dagster.assets.price import PRICE
 from minerecon_dagster.core.errors import ConfigurationError, PermanentSourceError, SchemaDriftError, SourceError
@@ -28,6 +28,7 @@ from minerecon_dagster.resources.dagster_resources import (
 from minerecon_dagster.resources.price import DailyPrice, PriceSource
 from minerecon_dagster.sample.prices import serve_sample_prices, synthetic_price_gbp
 from minerecon_dagster.warehouse.sample import refuse_to_mix
+from minerecon_dagster.warehouse.tables import reconciliation_results
 
 D = dt.date.fromisoformat
 ONE_DAY = dt.timedelta(days=1)
@@ -262,6 +263,14 @@ def test_a_range_is_one_run_that_materializes_the_days_that_have_a_price(
     assert check.metadata["days_without_a_price"].value == 3
     assert check.metadata["repair"].value == "minerecon prices 2025-03-29 2025-04-01"
     assert [row[0] for row in stored(warehouse)] == [D("2025-03-28"), D("2025-03-30")]
+    with warehouse.connect() as connection:
+        (recorded,) = connection.execute(select(reconciliation_results)).all()
+        assert connection.execute(text("SELECT count(*) FROM analytics.reconciliation_status")).scalar() == 0
+    assert (recorded.scope, recorded.settlement_date, recorded.run_id) == ("all", D("2025-04-02"), ran.run_id)
+    assert (recorded.check_family, recorded.check_name, recorded.severity) == ("price", "prices_known", "WARN")
+    assert (recorded.passed, recorded.looked_at, recorded.violation_count) == (False, 5, 3)
+    assert recorded.violations[0] == {"price_date": "2025-03-29"}
+    assert recorded.repair == check.metadata["repair"].value
 
 
 def test_many_days_are_one_run_and_few_requests(

@@ -236,6 +236,16 @@ def test_what_asking_again_does_not_help_is_asked_once(server, client, code, rem
     assert len(server.asked) == 1
 
 
+@pytest.mark.parametrize("address", ["http://[", "http://[half/x", "//[::1"])
+def test_a_redirection_to_an_address_that_cannot_be_read_is_one_clear_line(server, client, address):
+    server.scripts[PATH] = [status(302, b"", Location=address)]
+    error = one(client)
+    assert isinstance(error, PermanentSourceError)
+    problem = "an address on the way to it cannot be read: Invalid IPv6 URL (status none, 1 attempt); "
+    assert str(error).startswith(f"GET {server.url}{PATH}: {problem}")
+    assert "\n" not in str(error)
+
+
 def test_one_failure_leaves_the_other_answers_alone(server, client):
     server.scripts[PATH] = [status(500)] * 3
     got = client.fetch(KEYS, DAY)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Raw, Struct
 from msgspec import field as json_field
-from sqlalchemy import Column, Computed, Numeric, PrimaryKeyConstraint, Table
+from sqlalchemy import Column, Computed, Connection, Numeric, PrimaryKeyConstraint, Table
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import StackSide, period_starts
@@ -21,6 +21,7 @@ from minerecon_dagster.core.repairs import REINGEST
 from minerecon_dagster.core.schema import NUMBERS, Instant, Int32, Shape, decimal_of, parse_rows
 from minerecon_dagster.core.spans import periods_text
 from minerecon_dagster.elexon.datasets.base import MWH_DIGITS, Came, DayDataset, Said, rounded
+from minerecon_dagster.warehouse.store import statement
 from minerecon_dagster.warehouse.tables import metadata, period_range, settlement_period
 
 if TYPE_CHECKING:  # these go through the datasets, and are only named here
@@ -236,6 +237,24 @@ class Agws(DayDataset[WindSaid]):
     def check(self, reading: DayReading, bids: Sequence[Bid], wind_units: Mapping[str, BmUnit]) -> list[Result]:
         return [wind_output_above_zero(reading, bids)]
 
+    def stored_otherwise(
+        self, connection: Connection, reading: DayReading, bids: Sequence[Bid]
+    ) -> list[dict[str, Any]]:
+        archive = {period: (wind.onshore_mw, wind.offshore_mw) for period, wind in self.believed(reading, bids).items()}
+        stored = {
+            r.settlement_period: (r.wind_onshore_mw, r.wind_offshore_mw)
+            for r in connection.execute(statement("checks/stored_wind_output"), {"day": reading.day})
+        }
+        return [
+            {
+                "settlement_period": period,
+                "archive": _texts(archive.get(period)),
+                "stored": _texts(stored.get(period)),
+            }
+            for period in sorted(archive.keys() | stored.keys())
+            if archive.get(period) != stored.get(period)
+        ]
+
     def believed(self, reading: DayReading, bids: Sequence[Bid]) -> dict[int, WindOutput]:
         """What is stored of it, given the day's accepted wind bids."""
         return believed_wind_output(reading.of(self).by_period, {period for _, period, _ in bids})
@@ -310,6 +329,10 @@ def wind_output_above_zero(reading: DayReading, bids: Iterable[Bid]) -> Result:
         repair=WIND_OUTPUT_ABOVE_ZERO.repair_of(reading.day),
         violations=wrong,
     )
+
+
+def _texts(mw: tuple[Decimal | None, Decimal | None] | None) -> dict[str, str | None] | None:
+    return None if mw is None else {"onshore_mw": _text(mw[0]), "offshore_mw": _text(mw[1])}
 
 
 def _text(mw: Decimal | None) -> str | None:

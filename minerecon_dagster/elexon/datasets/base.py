@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar, cast
 
 from psycopg2.extras import execute_values
-from sqlalchemy import Table
+from sqlalchemy import Connection, Table
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import StackSide
@@ -169,6 +169,15 @@ class DayDataset(Dataset, Generic[SaidT]):
             reading: the day.
             bids: its accepted wind bids.
             wind_units: the wind farms in force on the day, by unit id.
+        """
+        return []
+
+    def stored_otherwise(
+        self, connection: Connection, reading: DayReading, bids: Sequence[Bid]
+    ) -> list[dict[str, Any]]:
+        """What `table` has of the day otherwise than its answers: the violators of `records_match_archive`.
+
+        The rows of the stack are compared by that property itself.
         """
         return []
 

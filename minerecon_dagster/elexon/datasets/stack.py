@@ -6,7 +6,7 @@ import datetime as dt
 import io
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -28,7 +28,10 @@ from sqlalchemy import (
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import StackSide, period_count, period_starts
+from minerecon_dagster.core.checks import Property, Result, result
 from minerecon_dagster.core.errors import SchemaDriftError
+from minerecon_dagster.core.exact import EXACT
+from minerecon_dagster.core.repairs import REFETCH
 from minerecon_dagster.core.schema import (
     NUMBERS,
     NUMBERS_OR_NULLS,
@@ -63,6 +66,24 @@ if TYPE_CHECKING:  # these go through the datasets, and are only named here
     from minerecon_dagster.pipeline.work import BuiltDay
     from minerecon_dagster.sample.ask import Asked
     from minerecon_dagster.sample.generate import SampleWorld
+
+BIDS_ARE_PRICED = Property(
+    "money",
+    "bids_are_priced",
+    "WARN",
+    "Every accepted wind bid has a price; energy without one is in no payment.",
+    REFETCH.left_to_a_person(),
+)
+PRICES_BELOW_LIMIT = Property(
+    "money",
+    "prices_below_limit",
+    "WARN",
+    "No accepted wind bid has a price at or beyond GBP 99,999/MWh, up or down: Elexon's limit, which no farm means. "
+    "The payment is in the sums, whatever the cashflows (EBOCF) say of it.",
+    REFETCH.left_to_a_person(),
+)
+PRICE_LIMIT_GBP_PER_MWH = Decimal(99_999)
+"""Elexon's limit of a bid or offer price, up and down (Balancing and Settlement Code, section T)."""
 
 StackIdentity = tuple[str, int, StackSide, str | None, int | None, int | None, int]
 """Settlement date, period, side, BM unit, acceptance, bid-offer pair, sequence number."""
@@ -256,6 +277,7 @@ class Stack(DayDataset[StackSaid]):
         "final_price_gbp_per_mwh", "so_flag", "cadl_flag", "elexon_created_at",
     )  # fmt: skip
     group = "curtailment"
+    properties = (BIDS_ARE_PRICED, PRICES_BELOW_LIMIT)
 
     def keys(self, sides: Collection[StackSide], periods: Iterable[int]) -> list[AnswerKey]:
         of_day = list(periods)
@@ -303,6 +325,9 @@ class Stack(DayDataset[StackSaid]):
         was, look = held.looks.get(slot), now.looks.get(slot)
         gone = was and look and slot in now.rows and was.acceptance_count and not look.acceptance_count
         return {key.period} if gone else set()
+
+    def check(self, reading: DayReading, bids: Sequence[Bid], wind_units: Mapping[str, BmUnit]) -> list[Result]:
+        return [bids_are_priced(reading, bids), prices_below_limit(reading, bids)]
 
     def rows(
         self, reading: DayReading, bids: Sequence[Bid], wind_units: Mapping[str, BmUnit]
@@ -371,6 +396,54 @@ def wind_bids(reading: DayReading, wind_units: Collection[str]) -> Iterator[Bid]
         for row in rows:
             if row.id in wind_units and row.is_reduction:
                 yield side, period, row
+
+
+def bids_are_priced(reading: DayReading, bids: Iterable[Bid]) -> Result:
+    """Find accepted wind bids without a price: their energy is counted, and in no payment."""
+    without = [
+        {"stack_side": side, "settlement_period": period, "bmu_id": row.id, "volume_mwh": str(row.volume)}
+        for side, period, row in bids
+        if row.original_price is None
+    ]
+    return result(
+        BIDS_ARE_PRICED,
+        looked_at=len(reading.rows),
+        expected="a price on every bid",
+        actual=f"{len(without)} without",
+        repair=REFETCH.over(reading.day),
+        violations=without,
+    )
+
+
+def prices_below_limit(reading: DayReading, bids: Iterable[Bid]) -> Result:
+    """Find accepted wind bids with a price at or beyond Elexon's limit, whatever the control totals say."""
+    beyond = [
+        (side, period, row, price)
+        for side, period, row in bids
+        if (price := row.original_price) is not None and abs(price) >= PRICE_LIMIT_GBP_PER_MWH
+    ]
+    with localcontext(EXACT):
+        payments = [row.volume * price for _, _, row, price in beyond]
+        mwh, gbp = -sum((row.volume for _, _, row, _ in beyond), Decimal()), sum(payments, Decimal())
+    first = ", ".join(f"{row.id} in period {period} at £{price:,}/MWh" for _, period, row, price in beyond[:3])
+    return result(
+        PRICES_BELOW_LIMIT,
+        looked_at=len(reading.rows),
+        expected=f"every price between -£{PRICE_LIMIT_GBP_PER_MWH:,} and £{PRICE_LIMIT_GBP_PER_MWH:,}/MWh",
+        actual=f"{len(beyond)} bids at it or beyond, {mwh:,.3f} MWh, £{gbp:,.2f}: {first}" if beyond else "all are",
+        repair=REFETCH.over(reading.day),
+        violations=[
+            {
+                "stack_side": side,
+                "settlement_period": period,
+                "bmu_id": row.id,
+                "price_gbp_per_mwh": str(price),
+                "volume_mwh": str(row.volume),
+                "payment_gbp": str(payment),
+            }
+            for (side, period, row, price), payment in zip(beyond, payments, strict=True)
+        ],
+    )
 
 
 def _field(value: object) -> str:
