@@ -17,13 +17,14 @@ from typing import Any
 import dagster as dg
 from dagster import AutomationCondition as Condition
 
+from minerecon_dagster import asset_keys
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.pipeline.due import failing_days
 from minerecon_dagster.resources.dagster_resources import WarehouseResource
 
-_DAYS = dg.AssetSelection.assets(catalog.DAILY, catalog.BITCOIN_DAILY)
-_MONTHS = dg.AssetSelection.assets(catalog.MONTHLY, catalog.BITCOIN_MONTHLY)
-SUMS = _MONTHS | dg.AssetSelection.assets(catalog.YEARLY, catalog.BITCOIN_YEARLY)
+_DAYS = dg.AssetSelection.assets(asset_keys.DAILY, asset_keys.BITCOIN_DAILY)
+_MONTHS = dg.AssetSelection.assets(asset_keys.MONTHLY, asset_keys.BITCOIN_MONTHLY)
+SUMS = _MONTHS | dg.AssetSelection.assets(asset_keys.YEARLY, asset_keys.BITCOIN_YEARLY)
 
 
 class DayFails(dg.AutomationCondition[dg.AssetKey]):

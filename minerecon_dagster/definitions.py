@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from minerecon_dagster import places
+from minerecon_dagster import asset_keys, places
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.exports import build_exports
 from minerecon_dagster.assets.inventory import build_inventory
@@ -49,10 +49,15 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
             build_exports(monthly_partitions(start_date())),
             build_monthly_report(monthly_partitions(start_date())),
             latest_report,
-            catalog.table_spec(catalog.MODELS, tables.miner_models, group="bitcoin"),
-            catalog.table_spec(catalog.RESTATEMENTS, tables.restatements, group="reconciliation", deps=[catalog.DAILY]),
+            catalog.table_spec(asset_keys.MODELS, tables.miner_models, group="bitcoin"),
             catalog.table_spec(
-                catalog.RESULTS, tables.reconciliation_results, group="reconciliation", deps=[catalog.BITCOIN_DAILY]
+                asset_keys.RESTATEMENTS, tables.restatements, group="reconciliation", deps=[asset_keys.DAILY]
+            ),
+            catalog.table_spec(
+                asset_keys.RESULTS,
+                tables.reconciliation_results,
+                group="reconciliation",
+                deps=[asset_keys.BITCOIN_DAILY],
             ),
         ],
         asset_checks=[build_inventory(start_date())],

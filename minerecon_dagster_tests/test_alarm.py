@@ -15,12 +15,10 @@ from dagster._core.storage.tags import (
     PARTITION_NAME_TAG,
 )
 
+from minerecon_dagster import asset_keys
 from minerecon_dagster.alerts import clearing, runs
 from minerecon_dagster.alerts.clearing import WORKS
-from minerecon_dagster.assets import catalog
-from minerecon_dagster.assets.exports import EXPORTS
-from minerecon_dagster.assets.price import PRICE
-from minerecon_dagster.assets.reports import LATEST_REPORT, MONTHLY_REPORT
+from minerecon_dagster.asset_keys import EXPORTS, LATEST_REPORT, MONTHLY_REPORT, PRICE
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.unfinished import KEY
 from minerecon_dagster.definitions import build_defs
@@ -307,7 +305,7 @@ LOOKED_AT = "and its checks say how it is"
 GOOD_RUN = "a later run of it succeeded"
 OTHER_WORK: tuple[Step, ...] = (
     evaluated(c.WIND_LIKE_UNITS_MAPPED),
-    made(catalog.DAILY, MARCH),
+    made(asset_keys.DAILY, MARCH),
     done("analysts_watchdog"),
 )
 """What happens all the time, and is the work of nobody else."""
@@ -380,7 +378,7 @@ KINDS: tuple[tuple[str, dict[str, str], tuple[Step, ...], Step, str], ...] = (
     (
         "bm_units_refresh",
         NOBODY,
-        (made(catalog.BM_UNITS), evaluated(c.REGISTER_UNCHANGED)),
+        (made(asset_keys.BM_UNITS), evaluated(c.REGISTER_UNCHANGED)),
         done("bm_units_refresh"),
         GOOD_RUN,
     ),
@@ -465,7 +463,7 @@ def test_days_clear_one_by_one_and_the_run_with_the_last_of_them(alarm: Alarm) -
 
 
 def test_a_recalculation_of_all_models_is_not_made_good_by_one_of_a_single_model(alarm: Alarm) -> None:
-    keys = [catalog.DIFFICULTY, *catalog.CALCULATIONS, catalog.BITCOIN_DAILY]
+    keys = [asset_keys.DIFFICULTY, *asset_keys.CALCULATIONS, asset_keys.BITCOIN_DAILY]
     days = dg.DailyPartitionsDefinition("2025-03-01")
     is_broken = True
 
@@ -483,7 +481,7 @@ def test_a_recalculation_of_all_models_is_not_made_good_by_one_of_a_single_model
     run()
     assert len(alarm.tick()) == 1
     is_broken = False
-    run(asset_selection=[catalog.calculations("S9")])
+    run(asset_selection=[asset_keys.calculations("S9")])
     assert alarm.tick() == []
     run()
     (cleared,) = alarm.tick()

@@ -15,14 +15,10 @@ from dataclasses import dataclass, field
 import dagster as dg
 from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME
 
-from minerecon_dagster import jobs
+from minerecon_dagster import asset_keys, jobs
 from minerecon_dagster.alerts.runs import assets_of, keys_of, title_of
 from minerecon_dagster.alerts.state import WHOLE, FailedRuns, Part, Place, label, parts_of
-from minerecon_dagster.assets import catalog
-from minerecon_dagster.assets.exports import EXPORTS
-from minerecon_dagster.assets.price import PRICE
-from minerecon_dagster.assets.reports import LATEST_REPORT, MONTHLY_REPORT
-from minerecon_dagster.assets.settlement_day import INGESTED
+from minerecon_dagster.asset_keys import EXPORTS, INGESTED, LATEST_REPORT, MONTHLY_REPORT, PRICE
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Property, Scope
 
@@ -64,12 +60,12 @@ WORKS: Mapping[str, Work] = {
     jobs.INGEST: Work(
         "day by day: an ingestion or a verification has evaluated `completeness.periods_fetched` of it since; "
         "a recalculation has not",
-        of=INGESTED | {catalog.DIFFICULTY, *catalog.CALCULATIONS, catalog.BITCOIN_DAILY},
+        of=INGESTED | {asset_keys.DIFFICULTY, *asset_keys.CALCULATIONS, asset_keys.BITCOIN_DAILY},
         evaluated={"day": c.PERIODS_FETCHED},
     ),
     jobs.RECALCULATE: Work(
         "day by day: `conservation.calculations_match_records` was evaluated since, by whatever run",
-        of=frozenset({catalog.DIFFICULTY, *catalog.CALCULATIONS, catalog.BITCOIN_DAILY}),
+        of=frozenset({asset_keys.DIFFICULTY, *asset_keys.CALCULATIONS, asset_keys.BITCOIN_DAILY}),
         evaluated={"day": c.CALCULATIONS_MATCH_RECORDS},
     ),
     jobs.VERIFY: Work(
@@ -83,12 +79,12 @@ WORKS: Mapping[str, Work] = {
     ),
     jobs.ROLL_UP_MONTHS: Work(
         "month by month: its sums were looked at since (`rollups.sums_not_older_than_parts`)",
-        of=frozenset({catalog.MONTHLY, catalog.BITCOIN_MONTHLY}),
+        of=frozenset({asset_keys.MONTHLY, asset_keys.BITCOIN_MONTHLY}),
         evaluated=_SUMS,
     ),
     jobs.ROLL_UP_YEARS: Work(
         "year by year: its sums were looked at since (`rollups.sums_not_older_than_parts`)",
-        of=frozenset({catalog.YEARLY, catalog.BITCOIN_YEARLY}),
+        of=frozenset({asset_keys.YEARLY, asset_keys.BITCOIN_YEARLY}),
         evaluated=_SUMS,
     ),
     jobs.ROLLUP_SWEEP: Work(_GOOD_RUN),
@@ -114,7 +110,7 @@ WORKS: Mapping[str, Work] = {
     ),
     jobs.REPORT_LATEST: Work("the report was drawn since", of=frozenset({LATEST_REPORT}), materialized=LATEST_REPORT),
     jobs.BM_UNITS_REFRESH: Work(
-        "a later good run of it; a day that used the register says nothing", of=frozenset({catalog.BM_UNITS})
+        "a later good run of it; a day that used the register says nothing", of=frozenset({asset_keys.BM_UNITS})
     ),
     jobs.ACCEPT_REGISTER: Work("a later good run of it"),
     jobs.STANDING_INVENTORY: Work(_GOOD_RUN),

@@ -27,8 +27,8 @@ from dagster_postgres.utils import DagsterPostgresException
 from dagster_shared.error import SerializableErrorInfo
 from sqlalchemy.exc import SQLAlchemyError
 
+from minerecon_dagster import asset_keys
 from minerecon_dagster.alerts.state import Keys, Part, State, Watermark, parts_of
-from minerecon_dagster.assets import catalog
 from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.jobs import INGEST, SPOT_FIX, SPOT_FIX_OP
 
@@ -220,7 +220,7 @@ def _settled(
         error = f"{error} (Dagster was to start it again, and did not)"
     ended = record.end_time
     failed_at = dt.datetime.fromtimestamp(ended, dt.UTC) if ended else record.update_timestamp.astimezone(dt.UTC)
-    asks = run.job_name == INGEST or catalog.PROGRESS in (run.asset_selection or ())
+    asks = run.job_name == INGEST or asset_keys.PROGRESS in (run.asset_selection or ())
     return FailedRun(
         run_id, run.job_name, title_of(run), asks, keys_of(run), failed_at, error, unfinished, assets_of(run)
     )

@@ -9,50 +9,31 @@ import dagster as dg
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 
+from minerecon_dagster.asset_keys import (
+    BITCOIN_DAILY,
+    BITCOIN_MONTHLY,
+    BITCOIN_YEARLY,
+    BM_UNITS,
+    CALCULATIONS,
+    DAILY,
+    DIFFICULTY,
+    MODELS,
+    MONTHLY,
+    OF_DATASETS,
+    PROGRESS,
+    RECORDS,
+    WIND,
+    YEARLY,
+    calculations,
+    key_of,
+)
 from minerecon_dagster.checks.properties import collected
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.elexon.datasets import DATASETS, control_totals, later, of_the_day
-from minerecon_dagster.elexon.datasets.agws import AGWS
-from minerecon_dagster.elexon.datasets.base import Dataset
-from minerecon_dagster.elexon.datasets.stack import STACK
 from minerecon_dagster.warehouse import sums, tables
 
 OWNERS = ["team:minerecon"]
 _POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
-
-PROGRESS = dg.AssetKey("ingestion_progress")
-RECORDS = dg.AssetKey(STACK.table.name)
-WIND = dg.AssetKey(AGWS.table.name)
-DIFFICULTY = dg.AssetKey("bitcoin_difficulty")
-DAILY = dg.AssetKey("daily_summaries")
-BITCOIN_DAILY = dg.AssetKey("bitcoin_daily_summaries")
-MONTHLY = dg.AssetKey("monthly_summaries")
-BITCOIN_MONTHLY = dg.AssetKey("bitcoin_monthly_summaries")
-YEARLY = dg.AssetKey("yearly_summaries")
-BITCOIN_YEARLY = dg.AssetKey("bitcoin_yearly_summaries")
-BM_UNITS = dg.AssetKey("bm_units")
-MODELS = dg.AssetKey("miner_models")
-RESULTS = dg.AssetKey("reconciliation_results")
-RESTATEMENTS = dg.AssetKey("restatements")
-
-
-def calculations(model: str) -> dg.AssetKey:
-    """The key of one model's calculations."""
-    return dg.AssetKey(["historical_bitcoin_calculations", model])
-
-
-def key_of(dataset: Dataset) -> dg.AssetKey:
-    """The asset that a dataset is: its table."""
-    return dg.AssetKey(dataset.table.name)
-
-
-CALCULATIONS: Mapping[dg.AssetKey, str] = {calculations(m.name): m.name for m in MINER_MODELS}
-OF_DATASETS: Mapping[str, dg.AssetKey] = {d.name: key_of(d) for d in of_the_day()}
-"""The assets that the datasets of a day are, by their names."""
-
-
-SETTLEMENT_DAY = (PROGRESS, *OF_DATASETS.values(), DIFFICULTY, *CALCULATIONS, DAILY, BITCOIN_DAILY)
-"""What is made of a settlement day, in the order in which it is."""
 
 
 def column_schema(table: Table) -> dg.TableSchema:

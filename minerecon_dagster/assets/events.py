@@ -15,6 +15,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 from sqlalchemy import Engine
 
+from minerecon_dagster import asset_keys
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.checks import (
@@ -54,7 +55,7 @@ def log_day(context: RunContext, report: DayReport) -> None:
     if whole:
         _materialize(
             context,
-            catalog.PROGRESS,
+            asset_keys.PROGRESS,
             report,
             state=f.state,
             periods=periods_of(report),
@@ -66,27 +67,27 @@ def log_day(context: RunContext, report: DayReport) -> None:
             new_archive_object=report.brought_something_new,
             duplicate_rows_dropped=report.duplicate_count,
         )
-        for name, key in catalog.OF_DATASETS.items():
+        for name, key in asset_keys.OF_DATASETS.items():
             # One of which nothing is known is logged too: a backfill is told as failed for every asset of a day that
             # has no materialization.
             said = {k: _shown(value) for k, value in report.of_datasets[name].items()}
             _materialize(context, key, report, **said)
     difficulty = next((r.actual for r in report.results if r.checked is DIFFICULTY_KNOWN), None)
-    _materialize(context, catalog.DIFFICULTY, report, difficulty=difficulty)
-    for key, model in catalog.CALCULATIONS.items():
+    _materialize(context, asset_keys.DIFFICULTY, report, difficulty=difficulty)
+    for key, model in asset_keys.CALCULATIONS.items():
         if model in report.models:
             _materialize(context, key, report, mined_btc=rounded(f.mined_btc[model], _BTC_DIGITS))
     if whole:
         _materialize(
             context,
-            catalog.DAILY,
+            asset_keys.DAILY,
             report,
             curtailed_mwh=rounded(f.curtailed_mwh, MWH_DIGITS),
             payment_gbp=rounded(f.payment_gbp, GBP_DIGITS),
             state=f.state,
         )
     bitcoin = {f"{model}_btc": rounded(btc, _BTC_DIGITS) for model, btc in f.mined_btc.items()}
-    _materialize(context, catalog.BITCOIN_DAILY, report, **bitcoin)
+    _materialize(context, asset_keys.BITCOIN_DAILY, report, **bitcoin)
     log_checks(context, report.day, report.results)
 
 
@@ -94,7 +95,7 @@ def log_later(context: RunContext, report: LaterReport) -> None:
     """Log what became of a dataset that comes later: that it is not there is said too, and is no failure of the day."""
     metadata = {k: _shown(value) for k, value in report.metadata.items()}
     context.log_event(
-        dg.AssetMaterialization(catalog.key_of(report.dataset), partition=report.day.isoformat(), metadata=metadata)
+        dg.AssetMaterialization(asset_keys.key_of(report.dataset), partition=report.day.isoformat(), metadata=metadata)
     )
     log_checks(context, report.day, report.results)
 
@@ -105,7 +106,7 @@ def log_closed(context: RunContext, days: Iterable[tuple[date, Unavailable]]) ->
     No check is evaluated of such a day: there is nothing to look at.
     """
     for day, entry in days:
-        for key in (*catalog.SETTLEMENT_DAY, *(catalog.key_of(dataset) for dataset in later())):
+        for key in (*asset_keys.SETTLEMENT_DAY, *(asset_keys.key_of(dataset) for dataset in later())):
             metadata = {"state": UNAVAILABLE, "reason": entry.reason, "accepted_by": entry.accepted_by}
             context.log_event(dg.AssetMaterialization(key, partition=day.isoformat(), metadata=metadata))
 

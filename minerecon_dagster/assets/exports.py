@@ -12,23 +12,21 @@ from typing import Any
 import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
-from minerecon_dagster import automation
+from minerecon_dagster import asset_keys, automation
+from minerecon_dagster.asset_keys import EXPORTS, PRICE
 from minerecon_dagster.assets import catalog
-from minerecon_dagster.assets.price import PRICE
 from minerecon_dagster.core.errors import ConfigurationError, MinereconError, one_line
 from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.instance import hold_connections
 from minerecon_dagster.pipeline.exports import Export, export_month, months_with_days
 from minerecon_dagster.resources.dagster_resources import ArchiveResource, ClockResource, WarehouseResource
 
-EXPORTS = dg.AssetKey("exports")
-
 _log = logging.getLogger(__name__)
 
 
 def build_exports(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """The asset on the given monthly partitions."""
-    parts = dg.AssetSelection.assets(catalog.MONTHLY, catalog.BITCOIN_MONTHLY, PRICE)
+    parts = dg.AssetSelection.assets(asset_keys.MONTHLY, asset_keys.BITCOIN_MONTHLY, PRICE)
     # Sums wait for failing days already; an export says in its manifest which there are.
     condition = (
         automation.changed_since_summed(parts)
@@ -42,7 +40,7 @@ def build_exports(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefiniti
         specs=[
             dg.AssetSpec(
                 EXPORTS,
-                deps=[catalog.MONTHLY, catalog.BITCOIN_MONTHLY, PRICE],
+                deps=[asset_keys.MONTHLY, asset_keys.BITCOIN_MONTHLY, PRICE],
                 description="A Parquet and a CSV file per month of every view in `analytics` that has days or months, "
                 "under `exports/` in the archive's place, and a manifest that says what they hold, how complete the "
                 "month is, and the hash of each file. What has not changed is not written again. docs/exports.md says "

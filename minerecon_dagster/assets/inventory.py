@@ -10,7 +10,7 @@ from itertools import groupby
 
 import dagster as dg
 
-from minerecon_dagster.assets import catalog
+from minerecon_dagster import asset_keys
 from minerecon_dagster.assets.events import follow_decisions
 from minerecon_dagster.checks.properties import PROPERTIES
 from minerecon_dagster.core.calendar import settlement_date
@@ -27,7 +27,7 @@ MOST_GROUPS_SHOWN = 50
 _PROPERTIES = tuple(p for p in PROPERTIES if p.evaluated == INVENTORY)
 CHECKS = tuple(dict.fromkeys(p.family for p in _PROPERTIES))
 """The checks, each a family of properties."""
-CHECK_KEYS = tuple(dg.AssetCheckKey(catalog.RESULTS, family) for family in CHECKS)
+CHECK_KEYS = tuple(dg.AssetCheckKey(asset_keys.RESULTS, family) for family in CHECKS)
 
 _COLUMNS = dg.TableSchema(
     columns=[
@@ -47,7 +47,7 @@ def build_inventory(first_day: dt.date) -> dg.AssetChecksDefinition:
         specs=[
             dg.AssetCheckSpec(
                 family,
-                asset=catalog.RESULTS,
+                asset=asset_keys.RESULTS,
                 description="\n\n".join(
                     f"{p.name} ({p.severity}): {p.meaning}" for p in _PROPERTIES if p.family == family
                 ),
@@ -99,7 +99,7 @@ def _check_result(family: str, findings: Sequence[Finding]) -> dg.AssetCheckResu
         for g in groups[:MOST_GROUPS_SHOWN]
     ]
     return dg.AssetCheckResult(
-        asset_key=catalog.RESULTS,
+        asset_key=asset_keys.RESULTS,
         check_name=family,
         passed=not failed,
         severity=dg.AssetCheckSeverity.WARN if is_warning else dg.AssetCheckSeverity.ERROR,

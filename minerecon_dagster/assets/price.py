@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from minerecon_dagster.asset_keys import PRICE
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.core.answers import is_synthetic
 from minerecon_dagster.core.calendar import settlement_date
@@ -21,8 +22,6 @@ from minerecon_dagster.pipeline.build import record_results
 from minerecon_dagster.pipeline.price import PRICES_KNOWN, PriceReport, prices_known, refresh_prices
 from minerecon_dagster.resources.dagster_resources import ClockResource, PriceResource, WarehouseResource
 from minerecon_dagster.warehouse import tables
-
-PRICE = dg.AssetKey("bitcoin_price_gbp")
 
 _log = logging.getLogger(__name__)
 

@@ -5,6 +5,7 @@ import logging
 import dagster as dg
 from sqlalchemy import Engine
 
+from minerecon_dagster import asset_keys
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.repairs import all_of
@@ -41,7 +42,7 @@ class RegisterConfig(dg.Config):
     name="bm_units",
     specs=[
         catalog.table_spec(
-            catalog.BM_UNITS,
+            asset_keys.BM_UNITS,
             tables.bm_units,
             group="elexon",
             kinds=frozenset({"api", "postgres"}),
@@ -50,7 +51,7 @@ class RegisterConfig(dg.Config):
     check_specs=[
         dg.AssetCheckSpec(
             WIND_UNITS_MAPPED.name,
-            asset=catalog.BM_UNITS,
+            asset=asset_keys.BM_UNITS,
             description=f"{WIND_UNITS_MAPPED.meaning} ({WIND_UNITS_MAPPED.severity})",
         )
     ],
@@ -77,12 +78,12 @@ def bm_units(
             checked = wind_units_mapped(connection, report, settlement_date(now))
             record_results(connection, settlement_date(now), [checked], now=now, run_id=context.run.run_id, scope="all")
     return dg.MaterializeResult(
-        asset_key=catalog.BM_UNITS,
+        asset_key=asset_keys.BM_UNITS,
         metadata=_metadata(report, rebuild),
         check_results=[
             dg.AssetCheckResult(
                 check_name=checked.checked.name,
-                asset_key=catalog.BM_UNITS,
+                asset_key=asset_keys.BM_UNITS,
                 passed=checked.passed,
                 severity=dg.AssetCheckSeverity.WARN,
                 metadata={
@@ -120,7 +121,7 @@ def accept_answer(
             opened.engine, archive.archive(), config.sha256, accepted_by=config.accepted_by, now=clock.now()
         )
         metadata = _metadata(report, _tell_days_to_rebuild(opened.engine)) | {"accepted_by": config.accepted_by}
-        context.log_event(dg.AssetMaterialization(catalog.BM_UNITS, metadata=metadata))
+        context.log_event(dg.AssetMaterialization(asset_keys.BM_UNITS, metadata=metadata))
         _log.info(
             "the register has %d units now, %d of them wind; %d versions begin today, %d end",
             report.unit_count, report.wind_unit_count, report.begun_count, report.ended_count,

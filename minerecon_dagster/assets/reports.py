@@ -8,16 +8,13 @@ from typing import Any
 import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
-from minerecon_dagster import automation
+from minerecon_dagster import asset_keys, automation
+from minerecon_dagster.asset_keys import MONTHLY_REPORT, PRICE
 from minerecon_dagster.assets import catalog
-from minerecon_dagster.assets.price import PRICE
 from minerecon_dagster.core.errors import ConfigurationError, MinereconError, one_line
 from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.resources.dagster_resources import ArchiveResource, ClockResource, WarehouseResource
 from minerecon_dagster.settings import Settings
-
-MONTHLY_REPORT = dg.AssetKey("monthly_report")
-LATEST_REPORT = dg.AssetKey("latest_report")
 
 _log = logging.getLogger(__name__)
 _WHERE = (
@@ -28,7 +25,7 @@ _WHERE = (
 
 def build_monthly_report(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """The report of a month, on the given monthly partitions."""
-    parts = dg.AssetSelection.assets(catalog.MONTHLY, catalog.BITCOIN_MONTHLY, PRICE)
+    parts = dg.AssetSelection.assets(asset_keys.MONTHLY, asset_keys.BITCOIN_MONTHLY, PRICE)
     condition = (
         automation.changed_since_summed(parts)
         & ~dg.AutomationCondition.any_deps_in_progress()
@@ -41,7 +38,7 @@ def build_monthly_report(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
         specs=[
             dg.AssetSpec(
                 MONTHLY_REPORT,
-                deps=[catalog.MONTHLY, catalog.BITCOIN_MONTHLY, PRICE],
+                deps=[asset_keys.MONTHLY, asset_keys.BITCOIN_MONTHLY, PRICE],
                 description="A month in pictures: MWh and GBP by day with the state of each, a heat map of its half "
                 "hours, the farms that were curtailed most, the Bitcoin per model, the payment to stop against the "
                 f"value of the Bitcoin, and what Elexon changed afterwards. {_WHERE}",
@@ -95,7 +92,7 @@ def build_monthly_report(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
 
 @dg.asset(
     name="latest_report",
-    deps=[catalog.DAILY, catalog.BITCOIN_DAILY, PRICE],
+    deps=[asset_keys.DAILY, asset_keys.BITCOIN_DAILY, PRICE],
     description="The latest state in pictures: yesterday, the month and the year so far, what is wrong now with the "
     f"command that mends it, and the last 90 days. {_WHERE}",
     group_name="reports",

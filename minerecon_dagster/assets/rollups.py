@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import Engine
 
-from minerecon_dagster import automation
+from minerecon_dagster import asset_keys, automation
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.events import follow_decisions
 from minerecon_dagster.core import checks as c
@@ -36,9 +36,9 @@ from minerecon_dagster.warehouse.sums import Grain
 
 _log = logging.getLogger(__name__)
 
-SUMS: Mapping[Grain, dg.AssetKey] = {"month": catalog.MONTHLY, "year": catalog.YEARLY}
+SUMS: Mapping[Grain, dg.AssetKey] = {"month": asset_keys.MONTHLY, "year": asset_keys.YEARLY}
 """The asset of each grain's energy and money; the check of its sums is shown there."""
-_BITCOIN: Mapping[Grain, dg.AssetKey] = {"month": catalog.BITCOIN_MONTHLY, "year": catalog.BITCOIN_YEARLY}
+_BITCOIN: Mapping[Grain, dg.AssetKey] = {"month": asset_keys.BITCOIN_MONTHLY, "year": asset_keys.BITCOIN_YEARLY}
 
 
 def build_months(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:

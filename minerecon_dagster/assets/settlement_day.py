@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from minerecon_dagster import asset_keys
+from minerecon_dagster.asset_keys import INGESTED
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.assets.events import log_checks, log_closed, log_day, log_later, periods_of
 from minerecon_dagster.core.errors import one_line
@@ -44,8 +46,6 @@ _log = logging.getLogger(__name__)
 
 CHECKS_OF_A_RECALCULATION = frozenset({"calculation", "conservation"})
 """The families that are evaluated where a day's records stay as they are."""
-INGESTED = frozenset({catalog.PROGRESS, *catalog.OF_DATASETS.values(), catalog.DAILY})
-"""What is built from a day's answers: whoever selects one of these has the day ingested."""
 DAYS_PER_RUN = 31
 """A backfill from the UI is cut into runs of at most so many days: a run's start costs more than a day's work."""
 
@@ -89,7 +89,7 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
         context.log.addFilter(_is_news)
         days = [dt.date.fromisoformat(key) for key in context.partition_keys]
         selected = context.selected_asset_keys
-        fetch = catalog.PROGRESS in selected and not config.from_archive
+        fetch = asset_keys.PROGRESS in selected and not config.from_archive
         settings = Settings.from_environ()
         not_done: dict[str, str] = {}
         with (
@@ -151,7 +151,7 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
                     log_later(context, report)
             if (register := worker.register_report) is not None:
                 metadata = {"versions_begun": register.begun_count, "versions_ended": register.ended_count}
-                context.log_event(dg.AssetMaterialization(catalog.BM_UNITS, metadata=metadata))
+                context.log_event(dg.AssetMaterialization(asset_keys.BM_UNITS, metadata=metadata))
             traffic, seconds = worker.traffic(), time.perf_counter() - started
             if len(days) > 1 or traffic is not None:
                 _log.info("%s", _summary(len(days), len(not_done), traffic, seconds))
@@ -173,14 +173,16 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 def _tell_of_register(context: dg.AssetExecutionContext) -> None:
     """Let Dagster know of a register that the first day brought, or it warns that the days' input is missing."""
-    if context.instance.get_latest_materialization_event(catalog.BM_UNITS) is None:
-        context.log_event(dg.AssetMaterialization(catalog.BM_UNITS, description="In the warehouse, and used by a day."))
+    if context.instance.get_latest_materialization_event(asset_keys.BM_UNITS) is None:
+        context.log_event(
+            dg.AssetMaterialization(asset_keys.BM_UNITS, description="In the warehouse, and used by a day.")
+        )
 
 
 def _models(selected: AbstractSet[dg.AssetKey]) -> Sequence[str]:
-    if selected & {catalog.DIFFICULTY, catalog.BITCOIN_DAILY}:
+    if selected & {asset_keys.DIFFICULTY, asset_keys.BITCOIN_DAILY}:
         return MODEL_NAMES
-    return [model for key, model in catalog.CALCULATIONS.items() if key in selected]
+    return [model for key, model in asset_keys.CALCULATIONS.items() if key in selected]
 
 
 def _line(report: DayReport) -> str:

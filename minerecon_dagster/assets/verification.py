@@ -15,7 +15,7 @@ from typing import Any, Literal
 import dagster as dg
 from pydantic import Field
 
-from minerecon_dagster.assets import catalog
+from minerecon_dagster import asset_keys
 from minerecon_dagster.assets.events import log_checks, log_closed, log_day
 from minerecon_dagster.assets.rollups import look_at_sums_of
 from minerecon_dagster.core.unfinished import Unfinished
@@ -98,7 +98,7 @@ def verify_days(
             if number == 1 and verifier.register_report is not None:
                 begun, ended = verifier.register_report.begun_count, verifier.register_report.ended_count
                 metadata = {"versions_begun": begun, "versions_ended": ended}
-                context.log_event(dg.AssetMaterialization(catalog.BM_UNITS, metadata=metadata))
+                context.log_event(dg.AssetMaterialization(asset_keys.BM_UNITS, metadata=metadata))
             progress = {"days_done": number, "days_total": len(days)}
             level = logging.ERROR if verification.is_trouble else logging.INFO
             _log.log(level, "%s [%d of %d]", verification, number, len(days), extra=progress)

@@ -98,7 +98,7 @@ def recalculate(first: dt.datetime, last: dt.datetime | None, model: str | None,
     After a new model, a corrected difficulty or a new formula. Of a day whose difficulty changed, all
     models are rebuilt, whichever was asked for.
     """
-    from minerecon_dagster.assets.catalog import calculations
+    from minerecon_dagster.asset_keys import calculations
     from minerecon_dagster.cli.dagster_run import execute
     from minerecon_dagster.jobs import RECALCULATE
 
@@ -245,7 +245,7 @@ def _outcome(result: dg.ExecuteInProcessResult) -> Outcome:
 
 def _work_done(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
     """What the run says of each day that it finished: state, requests, seconds, archive object."""
-    from minerecon_dagster.assets.catalog import PROGRESS
+    from minerecon_dagster.asset_keys import PROGRESS
 
     done = {}
     for event in result.get_asset_materialization_events():

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from minerecon_dagster import jobs
-from minerecon_dagster.assets import catalog
-from minerecon_dagster.assets.exports import EXPORTS, sweep_exports
+from minerecon_dagster import asset_keys, jobs
+from minerecon_dagster.asset_keys import EXPORTS, LATEST_REPORT, MONTHLY_REPORT, PRICE
+from minerecon_dagster.assets.exports import sweep_exports
 from minerecon_dagster.assets.inventory import CHECK_KEYS
-from minerecon_dagster.assets.price import PRICE
 from minerecon_dagster.assets.register import accept_answer
-from minerecon_dagster.assets.reports import LATEST_REPORT, MONTHLY_REPORT
 from minerecon_dagster.assets.rollups import sweep
 from minerecon_dagster.assets.verification import fix_period, verify_days
 from minerecon_dagster.retention import delete_superseded_runs
@@ -50,12 +48,12 @@ _assets = dg.AssetSelection.assets
 JOBS = (
     Job(
         jobs.INGEST,
-        _assets(*catalog.SETTLEMENT_DAY),
+        _assets(*asset_keys.SETTLEMENT_DAY),
         "Fetch the days that the archive does not hold final, rebuild them, and check them.",
     ),
     Job(
         jobs.RECALCULATE,
-        _assets(catalog.DIFFICULTY, *catalog.CALCULATIONS, catalog.BITCOIN_DAILY),
+        _assets(asset_keys.DIFFICULTY, *asset_keys.CALCULATIONS, asset_keys.BITCOIN_DAILY),
         "Rebuild calculations and their sums from stored records: after a new model, a corrected difficulty or a new "
         "formula. Asks Elexon for nothing.",
     ),
@@ -76,7 +74,7 @@ JOBS = (
     ),
     Job(
         jobs.BM_UNITS_REFRESH,
-        _assets(catalog.BM_UNITS),
+        _assets(asset_keys.BM_UNITS),
         "Fetch Elexon's register of BM units and store what changed.",
     ),
     Job(
@@ -92,12 +90,12 @@ JOBS = (
     ),
     Job(
         jobs.ROLL_UP_MONTHS,
-        _assets(catalog.MONTHLY, catalog.BITCOIN_MONTHLY),
+        _assets(asset_keys.MONTHLY, asset_keys.BITCOIN_MONTHLY),
         "Sum months again from the daily tables, whether or not a day of them fails.",
     ),
     Job(
         jobs.ROLL_UP_YEARS,
-        _assets(catalog.YEARLY, catalog.BITCOIN_YEARLY),
+        _assets(asset_keys.YEARLY, asset_keys.BITCOIN_YEARLY),
         "Sum years again from the daily tables, whether or not a day of them fails.",
     ),
     # The sweeps' runs are short, and have no partition: they find what the update chain has lost.

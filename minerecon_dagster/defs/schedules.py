@@ -19,7 +19,7 @@ from dagster._core.storage.tags import (
     PARTITION_NAME_TAG,
 )
 
-from minerecon_dagster.assets import catalog
+from minerecon_dagster import asset_keys
 from minerecon_dagster.assets.settlement_day import DAYS_PER_RUN
 from minerecon_dagster.core.answers import is_synthetic
 from minerecon_dagster.core.calendar import LONDON, due_periods, settlement_date
@@ -454,7 +454,7 @@ def days_in_progress(
     found: dict[dt.date, str] = {}
     for record in instance.get_run_records(dg.RunsFilter(statuses=_WORKING)):
         run = record.dagster_run
-        asks = catalog.PROGRESS in run.asset_selection if run.asset_selection else run.job_name in jobs
+        asks = asset_keys.PROGRESS in run.asset_selection if run.asset_selection else run.job_name in jobs
         # The queue outlives a restart of the machine; what had left it may not have.
         waits = run.status == dg.DagsterRunStatus.QUEUED
         began = record.start_time or record.create_timestamp.timestamp()

@@ -12,8 +12,7 @@ import dagster as dg
 from minerecon_dagster import automation
 from minerecon_dagster.alerts.sensor import ALERTS, alerts
 from minerecon_dagster.alerts.watch import ALERTS_WATCH, alerts_watch
-from minerecon_dagster.assets.exports import EXPORTS
-from minerecon_dagster.assets.reports import MONTHLY_REPORT
+from minerecon_dagster.asset_keys import EXPORTS, MONTHLY_REPORT
 from minerecon_dagster.defs.schedules import RUNNING
 from minerecon_dagster.watchdog import ANALYSTS_WATCHDOG, analysts_watchdog
 

@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 from sqlalchemy import Connection, Engine, text
 
+from minerecon_dagster import asset_keys
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.core.units import UNITS, has_number, unit_of
 from minerecon_dagster.definitions import build_defs
@@ -147,19 +148,19 @@ def test_dagster_shows_the_columns_of_every_table_and_where_they_are_from(projec
         if schema is not None:
             columns[spec.key] = {column.name: column.description for column in schema.columns}
             assert all(columns[spec.key].values()), spec.key
-    assert {catalog.RECORDS, catalog.DAILY, catalog.MONTHLY, *catalog.CALCULATIONS} <= columns.keys()
+    assert {asset_keys.RECORDS, asset_keys.DAILY, asset_keys.MONTHLY, *asset_keys.CALCULATIONS} <= columns.keys()
     for key, lineage in catalog.COLUMN_LINEAGE.items():
         for name, deps in lineage.deps_by_column.items():
             assert name in columns[key], (key, name)
             for dep in deps:
                 assert dep.column_name in columns[dep.asset_key], (key, name, dep)
     project.ingest(DAY)
-    event = project.instance.get_latest_materialization_event(catalog.DAILY)
+    event = project.instance.get_latest_materialization_event(asset_keys.DAILY)
     assert event is not None
     assert event.asset_materialization is not None
     shown = event.asset_materialization.metadata["dagster/column_lineage"].value
     assert isinstance(shown, dg.TableColumnLineage)
-    assert dg.TableColumnDep(catalog.RECORDS, "curtailed_mwh") in shown.deps_by_column["curtailed_mwh"]
+    assert dg.TableColumnDep(asset_keys.RECORDS, "curtailed_mwh") in shown.deps_by_column["curtailed_mwh"]
 
 
 @pytest.mark.parametrize("name", ["bm_units", "curtailment_by_period"])

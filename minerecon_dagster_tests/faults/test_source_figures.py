@@ -16,6 +16,7 @@ import boto3
 import dagster as dg
 import pytest
 
+from minerecon_dagster import asset_keys
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.calendar import period_starts
@@ -248,12 +249,12 @@ def test_fr_43_every_asset_of_a_day_is_materialized_though_what_is_optional_did_
     events = world.instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
     made = {e.dagster_event.asset_key: e.asset_materialization for e in events if e.dagster_event}
     assert made.keys() == DAY_KEYS
-    ebocf, wind = made[catalog.OF_DATASETS["cashflows"]], made[catalog.WIND]
+    ebocf, wind = made[asset_keys.OF_DATASETS["cashflows"]], made[asset_keys.WIND]
     assert ebocf is not None
     assert wind is not None
     assert "400" in str(ebocf.metadata["missing"].value) or "it was not fetched" in str(ebocf.metadata["missing"].value)
     assert "0 known" in str(wind.metadata["missing"].value)
-    boav = made[catalog.OF_DATASETS["boav"]]
+    boav = made[asset_keys.OF_DATASETS["boav"]]
     assert boav is not None
     assert "missing" not in boav.metadata
 

@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
+from minerecon_dagster import asset_keys
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.jobs import ROLL_UP_MONTHS, ROLL_UP_YEARS, ROLLUP_SWEEP
@@ -44,8 +45,8 @@ class Chain:
         self.evaluated = found
         requested: dict[str, set[str]] = {}
         for name, job, sums, bitcoin in (
-            ("months", ROLL_UP_MONTHS, catalog.MONTHLY, catalog.BITCOIN_MONTHLY),
-            ("years", ROLL_UP_YEARS, catalog.YEARLY, catalog.BITCOIN_YEARLY),
+            ("months", ROLL_UP_MONTHS, asset_keys.MONTHLY, asset_keys.BITCOIN_MONTHLY),
+            ("years", ROLL_UP_YEARS, asset_keys.YEARLY, asset_keys.BITCOIN_YEARLY),
         ):
             keys = {str(key) for key in found.get_requested_partitions(sums)}
             assert keys == found.get_requested_partitions(bitcoin)
@@ -101,7 +102,7 @@ def test_a_recalculation_of_one_model_moves_the_month_too(project: Project, chai
     project.ingest()
     chain.tick()
     chain.tick()
-    assert project.run(DAY, selection=[catalog.calculations("S9")]).success
+    assert project.run(DAY, selection=[asset_keys.calculations("S9")]).success
     assert chain.tick() == MARCH
 
 
@@ -165,10 +166,10 @@ def test_a_day_holds_its_month_too_when_it_fails_in_a_run_of_its_first_asset_alo
     chain.tick()
     chain.tick()
     break_day(project)
-    assert not project.run(DAY, NEXT, selection=[catalog.PROGRESS], force=True).success
+    assert not project.run(DAY, NEXT, selection=[asset_keys.PROGRESS], force=True).success
     assert chain.tick() == NOTHING
     mend_day(project)
-    project.run(DAY, selection=[catalog.PROGRESS], force=True)
+    project.run(DAY, selection=[asset_keys.PROGRESS], force=True)
     assert chain.tick() == MARCH
 
 

@@ -17,6 +17,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._daemon.backfill import execute_backfill_iteration
 from dagster._time import get_current_timestamp
 
+from minerecon_dagster import asset_keys
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.settings import PROJECT_ROOT
 from minerecon_dagster_tests.fake_elexon import Fault
@@ -53,8 +54,8 @@ def test_a_backfill_whose_runs_all_succeed_is_a_success_whatever_optional_answer
         WorkspaceProcessContext(instance, target) as workspace,
     ):
         graph = workspace.create_request_context().asset_graph
-        keys = [key for key in graph.get_all_asset_keys() if key in {*catalog.CALCULATIONS, *DAY_KEYS}]
-        assert catalog.OF_DATASETS["cashflows"] in keys
+        keys = [key for key in graph.get_all_asset_keys() if key in {*asset_keys.CALCULATIONS, *DAY_KEYS}]
+        assert asset_keys.OF_DATASETS["cashflows"] in keys
         instance.add_backfill(
             PartitionBackfill.from_asset_partitions(
                 backfill_id="optional",

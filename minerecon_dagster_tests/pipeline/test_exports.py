@@ -24,9 +24,8 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 from moto.server import ThreadedMotoServer
 from sqlalchemy import Engine, text
 
-from minerecon_dagster.assets import catalog
-from minerecon_dagster.assets.exports import EXPORTS
-from minerecon_dagster.assets.price import PRICE
+from minerecon_dagster import asset_keys
+from minerecon_dagster.asset_keys import EXPORTS, PRICE
 from minerecon_dagster.core.errors import ArchiveError, ConfigurationError
 from minerecon_dagster.core.units import has_number
 from minerecon_dagster.definitions import build_defs
@@ -751,7 +750,7 @@ def requested(chain: dict[str, Any], defs: dg.Definitions, instance: dg.DagsterI
     return {str(key) for key in found.get_requested_partitions(EXPORTS)}
 
 
-@pytest.mark.parametrize("changed", [catalog.MONTHLY, catalog.BITCOIN_MONTHLY, PRICE])
+@pytest.mark.parametrize("changed", [asset_keys.MONTHLY, asset_keys.BITCOIN_MONTHLY, PRICE])
 def test_a_month_that_is_over_is_exported_when_its_sums_or_prices_change_and_the_one_in_progress_is_not(
     instance: dg.DagsterInstance, changed: dg.AssetKey
 ) -> None:

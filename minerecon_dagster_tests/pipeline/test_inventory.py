@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 from sqlalchemy import Engine, text
 
-from minerecon_dagster.assets import catalog
+from minerecon_dagster import asset_keys
 from minerecon_dagster.assets.inventory import CHECK_KEYS
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.repairs import REFRESH_REGISTER, SWEEP, parse
@@ -658,8 +658,8 @@ def test_the_job_evaluates_both_checks_on_the_results_and_records_every_property
     ran = run_job(filled, monkeypatch)
     assert ran.success
     assert {(e.asset_key, e.check_name, e.passed) for e in ran.get_asset_check_evaluations()} == {
-        (catalog.RESULTS, "freshness", True),
-        (catalog.RESULTS, "inventory", True),
+        (asset_keys.RESULTS, "freshness", True),
+        (asset_keys.RESULTS, "inventory", True),
     }
     with filled.connect() as connection:
         recorded = connection.execute(
@@ -708,7 +708,7 @@ def test_the_checks_page_knows_both_checks_with_what_they_look_at() -> None:
     graph = build_defs().resolve_asset_graph()
     for key in CHECK_KEYS:
         spec = graph.get_check_spec(key)
-        assert key.asset_key == catalog.RESULTS
+        assert key.asset_key == asset_keys.RESULTS
         assert "(ERROR)" in (spec.description or "")
 
 

@@ -13,7 +13,7 @@ import pytest
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 from sqlalchemy import Engine, select, text
 
-from minerecon_dagster.assets.price import PRICE
+from minerecon_dagster.asset_keys import PRICE
 from minerecon_dagster.core.errors import ConfigurationError, PermanentSourceError, SchemaDriftError, SourceError
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.defs.schedules import MOST_PRICE_RUNS, SCHEDULES

@@ -16,8 +16,8 @@ import dagster as dg
 import pytest
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
+from minerecon_dagster.asset_keys import LATEST_REPORT, MONTHLY_REPORT
 from minerecon_dagster.assets import exports as assets_exports
-from minerecon_dagster.assets.reports import LATEST_REPORT, MONTHLY_REPORT
 from minerecon_dagster.cli.days import _outcome
 from minerecon_dagster.cli.reports import serve_reports
 from minerecon_dagster.core.errors import ArchiveError

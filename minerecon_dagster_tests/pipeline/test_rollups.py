@@ -14,7 +14,7 @@ import pytest
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 from sqlalchemy import Engine, text
 
-from minerecon_dagster.assets import catalog
+from minerecon_dagster import asset_keys
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Result
 from minerecon_dagster.core.mining import MINER_MODELS
@@ -563,8 +563,14 @@ def instance(warehouse: Engine, monkeypatch: pytest.MonkeyPatch) -> dg.DagsterIn
 @pytest.mark.parametrize(
     ("job", "first", "last", "assets", "done"),
     [
-        (ROLL_UP_MONTHS, "2024-12", "2025-03", (catalog.MONTHLY, catalog.BITCOIN_MONTHLY), {"2024-12", "2025-02"}),
-        (ROLL_UP_YEARS, "2023", "2025", (catalog.YEARLY, catalog.BITCOIN_YEARLY), {"2024", "2025"}),
+        (
+            ROLL_UP_MONTHS,
+            "2024-12",
+            "2025-03",
+            (asset_keys.MONTHLY, asset_keys.BITCOIN_MONTHLY),
+            {"2024-12", "2025-02"},
+        ),
+        (ROLL_UP_YEARS, "2023", "2025", (asset_keys.YEARLY, asset_keys.BITCOIN_YEARLY), {"2024", "2025"}),
     ],
 )
 def test_a_range_is_one_run_that_says_what_each_partition_holds(
@@ -619,22 +625,27 @@ def test_the_sweep_updates_what_is_stale_and_evaluates_both_checks(
     job = build_defs().resolve_job_def(ROLLUP_SWEEP)
     ran = job.execute_in_process(instance=instance)
     assert {(e.asset_key, e.partition) for e in ran.get_asset_materialization_events()} == {
-        (catalog.MONTHLY, "2024-12"),
-        (catalog.BITCOIN_MONTHLY, "2024-12"),
-        (catalog.YEARLY, "2024"),
-        (catalog.BITCOIN_YEARLY, "2024"),
+        (asset_keys.MONTHLY, "2024-12"),
+        (asset_keys.BITCOIN_MONTHLY, "2024-12"),
+        (asset_keys.YEARLY, "2024"),
+        (asset_keys.BITCOIN_YEARLY, "2024"),
     }
     assert {(e.asset_key, e.check_name): e.passed for e in ran.get_asset_check_evaluations()} == {
-        (catalog.MONTHLY, "sums_not_older_than_parts"): False,
-        (catalog.YEARLY, "sums_not_older_than_parts"): False,
-        (catalog.MONTHLY, "model_ratios"): True,
-        (catalog.YEARLY, "model_ratios"): True,
+        (asset_keys.MONTHLY, "sums_not_older_than_parts"): False,
+        (asset_keys.YEARLY, "sums_not_older_than_parts"): False,
+        (asset_keys.MONTHLY, "model_ratios"): True,
+        (asset_keys.YEARLY, "model_ratios"): True,
     }, "2025-03 and 2025 wait"
     evaluate(warehouse, D("2025-03-29"), passed=True)
     ran = job.execute_in_process(instance=instance)
     found = [(e.asset_key, e.passed) for e in ran.get_asset_check_evaluations() if e.check_name != "model_ratios"]
-    assert found == [(catalog.MONTHLY, False), (catalog.YEARLY, False), (catalog.MONTHLY, True), (catalog.YEARLY, True)]
-    key = dg.AssetCheckKey(catalog.MONTHLY, "sums_not_older_than_parts")
+    assert found == [
+        (asset_keys.MONTHLY, False),
+        (asset_keys.YEARLY, False),
+        (asset_keys.MONTHLY, True),
+        (asset_keys.YEARLY, True),
+    ]
+    key = dg.AssetCheckKey(asset_keys.MONTHLY, "sums_not_older_than_parts")
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
     assert latest.evaluation is not None
     assert latest.evaluation.passed

@@ -23,7 +23,7 @@ from dagster._scheduler.scheduler import launch_scheduled_runs
 from dagster._utils.schedules import schedule_execution_time_iterator
 from sqlalchemy import Engine, text
 
-from minerecon_dagster.assets import catalog
+from minerecon_dagster import asset_keys
 from minerecon_dagster.core.calendar import LONDON, day_start, due_periods, period_count, settlement_date
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.core.spans import spans
@@ -103,7 +103,7 @@ class Scheduler:
         first: dt.date,
         last: dt.date,
         status: dg.DagsterRunStatus,
-        selection: frozenset[dg.AssetKey] | None = frozenset({catalog.PROGRESS}),
+        selection: frozenset[dg.AssetKey] | None = frozenset({asset_keys.PROGRESS}),
     ) -> str:
         """Put a run of the job, whole or of some of its assets, over a range of days on record; its id."""
         tags = {ASSET_PARTITION_RANGE_START_TAG: str(first), ASSET_PARTITION_RANGE_END_TAG: str(last)}
@@ -337,7 +337,7 @@ def test_a_run_that_died_unnoticed_holds_its_days_up_for_an_hour_only(scheduler:
 
 
 def test_a_run_that_only_recalculates_holds_nothing_up(scheduler: Scheduler, store: Store) -> None:
-    only = frozenset({catalog.BITCOIN_DAILY})
+    only = frozenset({asset_keys.BITCOIN_DAILY})
     scheduler.under_way(D("2025-06-01"), YESTERDAY, dg.DagsterRunStatus.STARTED, only)
     assert scheduler.asked("daily_ingest") == [("2025-06-02", "2025-06-15")]
 

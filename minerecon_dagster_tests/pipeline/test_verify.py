@@ -13,6 +13,7 @@ import pytest
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 from sqlalchemy import text
 
+from minerecon_dagster import asset_keys
 from minerecon_dagster.assets import catalog
 from minerecon_dagster.checks.properties import PROPERTIES
 from minerecon_dagster.core.calendar import period_count, period_end
@@ -602,7 +603,7 @@ def test_a_register_that_has_changed_is_a_warning_and_a_fix_takes_it_over(
     row = looks.right(action="fix")
     assert row["outcome"] == "right"
     assert project.sql("SELECT count(*) FROM minerecon.bm_units") > versions
-    assert project.instance.get_latest_materialization_event(catalog.BM_UNITS).run_id == row["run_id"]  # type: ignore[union-attr]
+    assert project.instance.get_latest_materialization_event(asset_keys.BM_UNITS).run_id == row["run_id"]  # type: ignore[union-attr]
     assert project.content() == stored, "the versions in force on a past day are the same"
 
 
@@ -707,7 +708,9 @@ def test_every_family_is_evaluated_for_every_day_of_a_range_and_repaired_days_ar
     assert {p for _, p in made} == {str(SATURDAY), "2025-03", "2025"}, "its month and year follow"
     made = {(key, partition) for key, partition in made if partition not in ("2025-03", "2025")}
     assert made == {(key, str(SATURDAY)) for key, _ in made}
-    assert {catalog.RECORDS, catalog.DAILY, catalog.BITCOIN_DAILY, *catalog.CALCULATIONS} <= {key for key, _ in made}
+    assert {asset_keys.RECORDS, asset_keys.DAILY, asset_keys.BITCOIN_DAILY, *asset_keys.CALCULATIONS} <= {
+        key for key, _ in made
+    }
 
 
 # Which repair for what.
