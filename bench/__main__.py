@@ -48,13 +48,14 @@ from minerecon_dagster.pipeline.fetch import from_archive
 from minerecon_dagster.pipeline.inventory import take_inventory
 from minerecon_dagster.pipeline.rollups import look_at_sums, overall
 from minerecon_dagster.pipeline.work import Worker
-from minerecon_dagster.resources.archive import Archive, Store, open_store
+from minerecon_dagster.resources.archive import Archive
 from minerecon_dagster.resources.difficulty import DifficultyTable
 from minerecon_dagster.resources.elexon import ElexonClient
 from minerecon_dagster.resources.rate_limit import RateLimiter
 from minerecon_dagster.sample import SAMPLE_DIFFICULTY_CSV
 from minerecon_dagster.sample.server import serve_sample
 from minerecon_dagster.settings import Settings
+from minerecon_dagster.storage import Store, open_store
 from minerecon_dagster.warehouse.store import open_warehouse
 
 DAY = "2025-03-28"

@@ -26,7 +26,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from minerecon_dagster.core.calendar import STACK_SIDES, StackSide
 from minerecon_dagster.core.errors import ConfigurationError
-from minerecon_dagster.decisions.days import FILE as DEFAULT_WAIVERS_FILE
+from minerecon_dagster.decisions.reader import WAIVERS_FILE
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 _POSTGRES_URL = re.compile(r"^(postgres|postgresql|postgresql\+psycopg2)://")
@@ -295,7 +295,7 @@ class Settings(BaseSettings):
             default="the package's own, minerecon_dagster/decisions/waivers.toml, which has none",
             example="waivers.toml",
         ),
-    ] = DEFAULT_WAIVERS_FILE
+    ] = WAIVERS_FILE
     start_date: Annotated[
         dt.date,
         Variable(

@@ -6,50 +6,18 @@ import datetime as dt
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from minerecon_dagster.cli.environment import services
-from minerecon_dagster.core.errors import ConfigurationError, MinereconError
+from minerecon_dagster.cli.outcome import DAY, MOST_DAYS_SHOWN, Outcome, asker, days_between, outcome_of
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.periods import parse_periods
-from minerecon_dagster.core.unfinished import Unfinished
 
 if TYPE_CHECKING:
-    import dagster as dg
-
     from minerecon_dagster.settings import Settings
-
-DAY = click.DateTime(["%Y-%m-%d"])
-MOST_DAYS_SHOWN = 62
-"""Of more days than these a terminal shows a table by month, and what is wrong."""
-
-
-@dataclass
-class Outcome:
-    """How a job went: the work on each day done, what is not done (days, months, years), and what stopped it."""
-
-    run_ids: list[str] = field(default_factory=list)
-    done: dict[str, dict[str, Any]] = field(default_factory=dict)
-    not_done: dict[str, str] = field(default_factory=dict)
-    stopped_by: str | None = None
-
-    @property
-    def problem(self) -> str | None:
-        """Why not all was done, in one line; None where all was."""
-        return self.stopped_by or "; ".join(self.not_done.values()) or None
-
-    def joined(self, other: Outcome) -> Outcome:
-        """Both, one after the other."""
-        return Outcome(
-            self.run_ids + other.run_ids,
-            self.done | other.done,
-            self.not_done | other.not_done,
-            self.stopped_by or other.stopped_by,
-        )
 
 
 @click.command()
@@ -75,7 +43,7 @@ def reingest(
     as_json: bool,
 ) -> None:
     """Fetch the days FROM to TO that the archive does not hold final, rebuild and check them."""
-    days = _days(first.date(), (last or first).date())
+    days = days_between(first.date(), (last or first).date())
     parse_periods(periods)
     if from_archive and (force or periods):
         raise click.UsageError("--from-archive asks Elexon for nothing: it goes with neither --force nor --periods")
@@ -102,11 +70,11 @@ def recalculate(first: dt.datetime, last: dt.datetime | None, model: str | None,
     from minerecon_dagster.cli.dagster_run import execute
     from minerecon_dagster.jobs import RECALCULATE
 
-    days = _days(first.date(), (last or first).date())
+    days = days_between(first.date(), (last or first).date())
     selection = [calculations(model)] if model else None
     with services() as settings:
         result = execute(RECALCULATE, str(days[0]), str(days[-1]), {}, asset_selection=selection)
-        outcome = _outcome(result).joined(update_sums(settings, days))
+        outcome = outcome_of(result).joined(update_sums(settings, days))
         sys.exit(report(settings, days, outcome, as_json=as_json))
 
 
@@ -129,7 +97,7 @@ def run(first: dt.datetime | None, last: dt.datetime | None, as_json: bool) -> N
         if real:
             yesterday = settlement_date(dt.datetime.now(dt.UTC)) - dt.timedelta(days=1)
             from_day = first.date() if first else yesterday
-            days = _days(from_day, last.date() if last else from_day)
+            days = days_between(from_day, last.date() if last else from_day)
             outcome = run_days(days[0], days[-1], {})
         else:
             days, outcome = _run_sample()
@@ -151,30 +119,6 @@ def _run_sample() -> tuple[list[dt.date], Outcome]:
     return list(SAMPLE_DAYS), outcome.joined(fetch_prices(SAMPLE_DAYS))
 
 
-def _days(first: dt.date, last: dt.date) -> list[dt.date]:
-    from minerecon_dagster.core.calendar import settlement_date
-    from minerecon_dagster.settings import start_date
-
-    today, floor = settlement_date(dt.datetime.now(dt.UTC)), start_date()
-    if last < first:
-        raise click.UsageError(f"FROM {first} is after TO {last}")
-    if last > today:
-        raise click.UsageError(f"{last} has not begun; today is {today} in London")
-    if first < floor:
-        raise click.UsageError(f"{first} is before the first day, {floor}; set MINERECON_START_DATE to an earlier one")
-    return [first + dt.timedelta(days=n) for n in range((last - first).days + 1)]
-
-
-def asker(command: str) -> str:
-    """Who asks, for the record: the command, and the user of this machine who gave it."""
-    import getpass
-
-    try:
-        return f"{command} by {getpass.getuser()}"
-    except (OSError, KeyError):  # no variable names a user, and the system knows none of this number
-        return command
-
-
 def run_days(first: dt.date, last: dt.date, config: dict[str, Any]) -> Outcome:
     """Run the job `ingest` over a range of days, in this process, on the Dagster instance.
 
@@ -185,7 +129,7 @@ def run_days(first: dt.date, last: dt.date, config: dict[str, Any]) -> Outcome:
     from minerecon_dagster.jobs import INGEST
 
     result = execute(INGEST, str(first), str(last), {"ops": {"settlement_day": {"config": config}}} if config else {})
-    return _outcome(result)
+    return outcome_of(result)
 
 
 def update_sums(settings: Settings, days: Sequence[dt.date]) -> Outcome:
@@ -211,48 +155,8 @@ def update_sums(settings: Settings, days: Sequence[dt.date]) -> Outcome:
             for is_stale, keys in groupby(dict.fromkeys(touched), key=stale.__contains__):
                 if is_stale:
                     span = list(keys)
-                    total = total.joined(_outcome(execute(job, span[0], span[-1], {})))
+                    total = total.joined(outcome_of(execute(job, span[0], span[-1], {})))
     return total
-
-
-def _names(error: type[Exception]) -> set[str]:
-    return {error.__name__}.union(*map(_names, error.__subclasses__()))
-
-
-def _outcome(result: dg.ExecuteInProcessResult) -> Outcome:
-    outcome = Outcome([result.run_id], _work_done(result))
-    ours = _names(MinereconError)
-    for event in result.get_step_failure_events():
-        failure = event.step_failure_data
-        metadata = failure.user_failure_data.metadata if failure.user_failure_data else {}
-        unfinished = Unfinished.from_metadata(metadata)
-        outcome.not_done |= unfinished.reasons
-        if unfinished:
-            outcome.stopped_by = "; ".join(unfinished.unreadable) or outcome.stopped_by
-            continue
-        cause = failure.error
-        # What one of our own errors says has its remedy; what caused it has not.
-        while cause is not None and cause.cause is not None and cause.cls_name not in ours:
-            cause = cause.cause
-        message = " ".join((cause.message if cause else "the run failed").split())
-        name = cause.cls_name if cause else None
-        if name == ConfigurationError.__name__:
-            raise ConfigurationError(message.split(": ", 1)[-1])
-        is_ours = name in ours or message.startswith("dagster")
-        outcome.stopped_by = message.split(": ", 1)[-1] if name and is_ours else message
-    return outcome
-
-
-def _work_done(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
-    """What the run says of each day that it finished: state, requests, seconds, archive object."""
-    from minerecon_dagster.asset_keys import PROGRESS
-
-    done = {}
-    for event in result.get_asset_materialization_events():
-        if event.asset_key == PROGRESS and event.partition is not None:
-            metadata = event.materialization.metadata
-            done[event.partition] = {name: value.value for name, value in metadata.items()}
-    return done
 
 
 def report(settings: Settings, days: Sequence[dt.date], outcome: Outcome, *, as_json: bool) -> int:

@@ -254,7 +254,7 @@ def ui() -> None:
 @contextmanager
 def _serving_reports(settings: Settings) -> Iterator[None]:
     """Let the links to reports in the UI open: a browser opens no file from a page of a server."""
-    from minerecon_dagster.cli.reports import serve_reports
+    from minerecon_dagster.cli.report_server import serve_reports
 
     if "reports_url" in settings.model_fields_set:
         yield

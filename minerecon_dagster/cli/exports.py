@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from minerecon_dagster.cli.days import _outcome
 from minerecon_dagster.cli.environment import services
+from minerecon_dagster.cli.outcome import outcome_of
 
 MONTH = click.DateTime(["%Y-%m"])
 
@@ -44,7 +44,7 @@ def _export(first: str, last: str, *, as_json: bool) -> int:
     from minerecon_dagster.jobs import EXPORT_MONTHS
 
     result = execute(EXPORT_MONTHS, first, last, {})
-    outcome = _outcome(result)
+    outcome = outcome_of(result)
     months: dict[str, dict[str, Any]] = {}
     for event in result.get_asset_materialization_events():
         if event.partition is not None:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import click
 
-from minerecon_dagster.cli.days import DAY, MOST_DAYS_SHOWN, Outcome, _days, _outcome
 from minerecon_dagster.cli.environment import services
+from minerecon_dagster.cli.outcome import DAY, MOST_DAYS_SHOWN, Outcome, days_between, outcome_of
 
 
 @click.command()
@@ -23,7 +23,7 @@ def prices(first: dt.datetime, last: dt.datetime | None, as_json: bool) -> None:
     A day that is not over has none yet. A day that the source has no price of stays without one: its
     values in GBP are NULL.
     """
-    days = _days(first.date(), (last or first).date())
+    days = days_between(first.date(), (last or first).date())
     with services() as settings:
         outcome = fetch_prices(days)
         assert settings.database_url is not None
@@ -42,7 +42,7 @@ def fetch_prices(days: Sequence[dt.date]) -> Outcome:
 
     outcome = Outcome()
     for first, last in spans(days):
-        outcome = outcome.joined(_outcome(execute(REFRESH_PRICES, str(first), str(last), {})))
+        outcome = outcome.joined(outcome_of(execute(REFRESH_PRICES, str(first), str(last), {})))
     return outcome
 
 

@@ -23,7 +23,7 @@ def register() -> None:
 def accept(sha256: str, accepted_by: str | None, as_json: bool) -> None:
     """Take the refused answer with this SHA-256; it is in force from today on, and the record says who did it."""
     from minerecon_dagster.cli.dagster_run import execute
-    from minerecon_dagster.cli.days import _outcome
+    from minerecon_dagster.cli.outcome import outcome_of
     from minerecon_dagster.jobs import ACCEPT_REGISTER, ACCEPT_REGISTER_OP
 
     who = (accepted_by or getpass.getuser()).strip()
@@ -31,7 +31,7 @@ def accept(sha256: str, accepted_by: str | None, as_json: bool) -> None:
         raise click.UsageError("--by is a name of one line")
     config = {"sha256": sha256.strip().lower(), "accepted_by": who}
     with services():
-        outcome = _outcome(execute(ACCEPT_REGISTER, None, None, {"ops": {ACCEPT_REGISTER_OP: {"config": config}}}))
+        outcome = outcome_of(execute(ACCEPT_REGISTER, None, None, {"ops": {ACCEPT_REGISTER_OP: {"config": config}}}))
     if as_json:
         click.echo(
             json.dumps({"ok": outcome.stopped_by is None, "run_ids": outcome.run_ids, "error": outcome.stopped_by})

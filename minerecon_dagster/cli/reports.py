@@ -1,22 +1,16 @@
-"""`minerecon report`: pages of pictures, by running the Dagster jobs; and their server beside a local UI."""
+"""`minerecon report`: pages of pictures, by running the Dagster jobs."""
 
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import json
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import click
 
-from minerecon_dagster.cli.days import _outcome
 from minerecon_dagster.cli.environment import services
+from minerecon_dagster.cli.outcome import outcome_of
 
 MONTH = click.DateTime(["%Y-%m"])
 
@@ -38,7 +32,7 @@ def report(month: dt.datetime | None, sample: bool, as_json: bool) -> None:
             result = execute(REPORT_LATEST, None, None, {})
         else:
             result = execute(REPORT_MONTHS, f"{month:%Y-%m}", f"{month:%Y-%m}", {})
-    outcome = _outcome(result)
+    outcome = outcome_of(result)
     made: list[dict[str, Any]] = [
         {name: value.value for name, value in event.materialization.metadata.items()}
         for event in result.get_asset_materialization_events()
@@ -54,42 +48,3 @@ def report(month: dt.datetime | None, sample: bool, as_json: bool) -> None:
     elif not made:
         click.echo(f"no day of {month:%Y-%m} is stored; fetch some: minerecon reingest {month:%Y-%m}-01", err=True)
     sys.exit(not ok)
-
-
-class _Pages(SimpleHTTPRequestHandler):
-    """Serves the pages, and logs nothing."""
-
-    def list_directory(self, path: Any) -> None:  # noqa: ARG002 - as the base class has it
-        """Refuse: a folder is not a page."""
-        self.send_error(404)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name that http.server calls
-        """Say nothing: the terminal is Dagster's."""
-
-
-@contextmanager
-def serve_reports(archive_url: str, port: int) -> Iterator[str | None]:
-    """Serve the reports of a folder archive on 127.0.0.1 inside the ``with`` block.
-
-    Args:
-        archive_url: the archive's place; of S3 nothing is served.
-        port: where; another free one is not looked for, since links to the pages are kept.
-
-    Yields:
-        The base URL; None where nothing is served, because the port is taken or the archive is not a folder.
-    """
-    if archive_url.startswith("s3://"):
-        yield None
-        return
-    handler = functools.partial(_Pages, directory=str(Path(archive_url) / "reports"))
-    try:
-        server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-    except OSError:
-        yield None
-        return
-    with server:
-        threading.Thread(target=server.serve_forever, name="reports", daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()

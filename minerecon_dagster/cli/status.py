@@ -7,8 +7,8 @@ import sys
 
 import click
 
-from minerecon_dagster.cli.days import DAY
 from minerecon_dagster.cli.environment import services
+from minerecon_dagster.cli.outcome import DAY
 
 DIFFICULTY_WARNING_DAYS = 3
 """Warn when the difficulty table reaches no further than so many days from today."""

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minerecon_dagster.cli.days import DAY, MOST_DAYS_SHOWN, Outcome, _days, _outcome, asker, update_sums
+from minerecon_dagster.cli.days import update_sums
 from minerecon_dagster.cli.environment import services
+from minerecon_dagster.cli.outcome import DAY, MOST_DAYS_SHOWN, Outcome, asker, days_between, outcome_of
 from minerecon_dagster.core.calendar import period_count
 from minerecon_dagster.core.repairs import FIX
 from minerecon_dagster.core.sampling import SAMPLINGS
@@ -68,7 +69,7 @@ def verify(
     """Check the days DATE to TO, compare them with what Elexon answers now, and repair them if that is asked for."""
     from minerecon_dagster.jobs import VERIFY, VERIFY_OP
 
-    days = _days(first.date(), (last or first).date())
+    days = days_between(first.date(), (last or first).date())
     if accept_restatement and action == "verify":
         raise click.UsageError("--accept-restatement goes with --action fix or force-fix: a look takes nothing")
     config: dict[str, Any] = {"action": action, "sampling": sampling, "seed": seed, "requested_by": "minerecon verify"}
@@ -90,7 +91,7 @@ def spot_fix(day: dt.datetime, period: int, bmu: str, as_json: bool) -> None:
     """
     from minerecon_dagster.jobs import SPOT_FIX, SPOT_FIX_OP
 
-    days = _days(day.date(), day.date())
+    days = days_between(day.date(), day.date())
     if period > period_count(days[0]):
         raise click.UsageError(f"{days[0]} has settlement periods 1 to {period_count(days[0])}, not {period}")
     config = {"period": period, "bmu": bmu, "requested_by": "minerecon spot-fix"}
@@ -105,7 +106,7 @@ def _run(
     from minerecon_dagster.cli.dagster_run import execute
 
     config = {name: value for name, value in config.items() if value is not None}
-    outcome = _outcome(execute(job, str(days[0]), str(days[-1]), {"ops": {op: {"config": config}}}))
+    outcome = outcome_of(execute(job, str(days[0]), str(days[-1]), {"ops": {op: {"config": config}}}))
     rows = _read(settings, outcome.run_ids)
     repaired = [row["settlement_date"] for row in rows if row["repair"]]
     if repaired:

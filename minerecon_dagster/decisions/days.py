@@ -9,11 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from minerecon_dagster.core.errors import ConfigurationError
-from minerecon_dagster.decisions.reader import FOLDER, files, only, read
+from minerecon_dagster.decisions.reader import WAIVERS_FILE, files, only, read
 from minerecon_dagster.decisions.unavailable import NOTHING_CLOSED, ClosedDays, Unavailable
 from minerecon_dagster.decisions.waivers import NO_WAIVERS, Waiver, Waivers
-
-FILE = FOLDER / "waivers.toml"
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ def read_day_decisions(path: Path, *, today: dt.date) -> DayDecisions:
     """
     waivers: list[Waiver] = []
     closed: list[tuple[Unavailable, Path]] = []
-    for file in files(FILE.name) if path == FILE else [path]:
+    for file in files(WAIVERS_FILE.name) if path == WAIVERS_FILE else [path]:
         entries = read(file, Waiver, Unavailable)
         waivers += only(Waiver, entries)
         closed += [(entry, file) for entry in only(Unavailable, entries)]

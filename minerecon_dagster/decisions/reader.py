@@ -17,6 +17,8 @@ import msgspec
 from minerecon_dagster.core.errors import ConfigurationError
 
 FOLDER = Path(__file__).parent
+WAIVERS_FILE = FOLDER / "waivers.toml"
+"""What is decided of settlement days, unless `MINERECON_WAIVERS` names another file."""
 OLD_FOLDER = FOLDER.parent
 """Where `waivers.toml` and `reviewed_units.toml` stood before: a file that is still there is read as well."""
 

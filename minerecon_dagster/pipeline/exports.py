@@ -30,7 +30,7 @@ from minerecon_dagster.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:  # pyarrow and the archive's clients are loaded when something is exported
     from minerecon_dagster.pipeline.export_files import Column
-    from minerecon_dagster.resources.archive import Store
+    from minerecon_dagster.storage import Store
 
 FOLDER = "exports"
 MANIFEST = "manifest.json"

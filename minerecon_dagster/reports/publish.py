@@ -18,7 +18,7 @@ from minerecon_dagster.reports.page import latest_page, month_page, month_span, 
 from minerecon_dagster.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
-    from minerecon_dagster.resources.archive import Store
+    from minerecon_dagster.storage import Store
 
 FOLDER = "reports"
 LATEST = "latest"

@@ -10,29 +10,21 @@ from __future__ import annotations
 import datetime as dt
 import io
 import logging
-import os
 import re
-import time
-import uuid
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, Self
-from urllib.parse import urlsplit
+from typing import Annotated, Literal, Self
 
-import boto3.session
 import msgspec
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
 from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic
 from minerecon_dagster.core.calendar import UTC, day_start, rerun_done_at
 from minerecon_dagster.core.errors import ArchiveError
 from minerecon_dagster.elexon.datasets import of_the_day, parse_key
-from minerecon_dagster.settings import Settings
+from minerecon_dagster.storage import AbsentError, Store, TakenError, open_store
 
 _MANIFEST = "manifest.json"
 _REGISTER_FOLDER = "register"
@@ -43,9 +35,7 @@ _OBJECT = re.compile(
     r"(?P<folder>(?:days|datasets/[a-z0-9_]+)/\d{4}/(?P<day>\d{4}-\d\d-\d\d)|register|refused-registers)/(?P<stamp>\d{8}T\d{6}\.\d{6}Z)\.zip"
 )
 _STAMP_FORMAT = "%Y%m%dT%H%M%S.%fZ"
-_TEMPORARY_PREFIX = ".writing-"
 _REFUSAL = ".refused.json"
-_TEMPORARY_KEPT_S = 3600
 _SILENT = "silent/"
 """Before the name of an answer that came without rows which the one of that name has: it displaces nothing."""
 _SETTLED = "settled/"
@@ -158,43 +148,6 @@ class _Standing:
     last: str | None
 
 
-class _AbsentError(Exception):
-    """There is nothing of this name."""
-
-
-class _TakenError(Exception):
-    """There is something of this name already."""
-
-
-class Store(Protocol):
-    """Where the bytes are. Names are relative, with slashes; other failures are `ArchiveError`."""
-
-    root: str
-
-    def names(self, folder: str) -> list[str]:
-        """All names under ``folder``, at any depth, in ascending order."""
-
-    def read(self, name: str) -> bytes:
-        """The whole content. Raises _AbsentError."""
-
-    def create(self, name: str, body: bytes) -> None:
-        """Write whole, or not at all. Raises _TakenError."""
-
-    def replace(self, name: str, body: bytes) -> None:
-        """Write whole, or leave what was there."""
-
-    def delete(self, name: str) -> None:
-        """Remove; nothing happens where nothing is there."""
-
-
-def open_store(url: str) -> Store:
-    """The bytes in a folder, or at ``s3://bucket/prefix``: of the archive, and of what is kept beside it.
-
-    Nothing is read or written yet.
-    """
-    return _S3Store(url) if url.startswith("s3://") else _FolderStore(Path(url))
-
-
 class Archive:
     """The raw archive at one place; keeps no state, so any number of processes may use it.
 
@@ -248,7 +201,7 @@ class Archive:
             raise ArchiveError(f"{uri}: not an object of a settlement day in the archive {self._store.root}")
         try:
             return self._archived_day(self._read(name))
-        except _AbsentError:
+        except AbsentError:
             day = match["day"]
             raise ArchiveError(
                 f"{uri}: not in the archive; restore it, or fetch again: minerecon reingest {day} --force"
@@ -372,7 +325,7 @@ class Archive:
             written_at = _utc(now) if standing.last is None else max(_utc(now), _just_after(standing.last))
             try:
                 return self._create(folder, day, {**held, **_since(day, held, fetched)}, written_at), True
-            except _TakenError:
+            except TakenError:
                 # Another process wrote in between, or S3 took our first try and its answer was lost.
                 continue
         raise ArchiveError(f"{self._uri(folder)}: other processes keep writing here; try again")
@@ -441,7 +394,7 @@ class Archive:
             try:
                 current = None if usable is None else replace(self._read(usable), refusal=decisions.get(usable))
                 beside = None if refused is None else replace(self._read(refused), refusal=decisions[refused])
-            except _AbsentError:
+            except AbsentError:
                 # Pruned since it was listed, so there is a newer one now.
                 continue
             if current is not None and refused is not None and _seen(current.answers) > decisions[refused].refused_at:
@@ -462,7 +415,7 @@ class Archive:
     def _refusal(self, name: str) -> Refusal | None:
         try:
             return msgspec.json.decode(self._store.read(name), type=Refusal)
-        except _AbsentError:
+        except AbsentError:
             return None
         except msgspec.DecodeError as error:
             raise ArchiveError(
@@ -500,7 +453,7 @@ class Archive:
         looks_name = _looks_name(name)
         try:
             return msgspec.json.decode(self._store.read(looks_name), type=dict[str, _Instant])
-        except _AbsentError:
+        except AbsentError:
             return {}
         except msgspec.DecodeError as error:
             # Without it the day is taken for less final than it is, and the next look writes it anew.
@@ -617,152 +570,3 @@ def _add(pack: zipfile.ZipFile, name: str, body: bytes, written_at: dt.datetime)
     member.external_attr = 0o644 << 16
     # Level 6 is zlib's own default: on a windy day 9 takes three times as long to save 3 %.
     pack.writestr(member, body, zipfile.ZIP_DEFLATED, 6)
-
-
-class _FolderStore:
-    """Files in a folder. A file appears under its name only when all of it is on disk."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root.absolute()
-        self.root = str(self._root)
-
-    def names(self, folder: str) -> list[str]:
-        found: list[str] = []
-
-        def stop(error: OSError) -> None:
-            if not isinstance(error, FileNotFoundError):
-                raise error
-
-        with _folder_errors(self._root):
-            for parent, _, files in os.walk(self._root / folder, onerror=stop):
-                below = Path(parent).relative_to(self._root).as_posix()
-                found += [f"{below}/{file}" for file in files]
-        return sorted(found)
-
-    def read(self, name: str) -> bytes:
-        with _folder_errors(self._root / name):
-            try:
-                return (self._root / name).read_bytes()
-            except FileNotFoundError:
-                raise _AbsentError(name) from None
-
-    def create(self, name: str, body: bytes) -> None:
-        path = self._root / name
-        with _folder_errors(path), self._written(path.parent, body) as temporary:
-            try:
-                os.link(temporary, path)
-            except FileExistsError:
-                raise _TakenError(name) from None
-
-    def replace(self, name: str, body: bytes) -> None:
-        path = self._root / name
-        with _folder_errors(path), self._written(path.parent, body) as temporary:
-            temporary.replace(path)
-
-    def delete(self, name: str) -> None:
-        with _folder_errors(self._root / name):
-            (self._root / name).unlink(missing_ok=True)
-
-    @contextmanager
-    def _written(self, folder: Path, body: bytes) -> Iterator[Path]:
-        if not folder.is_dir():
-            folder.mkdir(parents=True, exist_ok=True)
-            for parent in folder.parents:
-                _sync_folder(parent)
-                if parent == self._root:
-                    break
-        for left in folder.glob(f"{_TEMPORARY_PREFIX}*"):
-            # Left by a process that was killed; a younger one may still be written.
-            with suppress(FileNotFoundError):
-                if time.time() - left.stat().st_mtime > _TEMPORARY_KEPT_S:
-                    left.unlink()
-        temporary = folder / f"{_TEMPORARY_PREFIX}{uuid.uuid4().hex}"
-        try:
-            with temporary.open("xb") as file:
-                file.write(body)
-                file.flush()
-                os.fsync(file.fileno())
-            yield temporary
-        finally:
-            temporary.unlink(missing_ok=True)
-        _sync_folder(folder)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _folder_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ArchiveError(
-            f"{error.filename or path}: {error.strerror}; check the folder that MINERECON_ARCHIVE_URL names"
-        ) from error
-
-
-class _S3Store:
-    """Objects in an S3 bucket, which appear whole by themselves; ``If-None-Match`` keeps them from being overwritten.
-
-    The region is ``AWS_REGION``; credentials and endpoint are found by boto3's own chain.
-    """
-
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self._bucket, prefix = parts.netloc, parts.path.strip("/")
-        self._prefix = f"{prefix}/" if prefix else ""
-        self.root = f"s3://{self._bucket}/{self._prefix}".rstrip("/")
-        with self._errors(""):
-            self._client: Any = boto3.session.Session().client(
-                "s3",
-                region_name=Settings.from_environ(only=["aws_region"]).aws_region,
-                config=Config(
-                    connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 5}
-                ),
-            )
-
-    def names(self, folder: str) -> list[str]:
-        with self._errors(folder):
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=f"{self._prefix}{folder}/"
-            )
-            keys = [found["Key"] for page in pages for found in page.get("Contents", ())]
-        return sorted(key.removeprefix(self._prefix) for key in keys)
-
-    def read(self, name: str) -> bytes:
-        with self._errors(name):
-            body: bytes = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name)["Body"].read()
-            return body
-
-    def create(self, name: str, body: bytes) -> None:
-        with self._errors(name):
-            self._client.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=body, IfNoneMatch="*")
-
-    def replace(self, name: str, body: bytes) -> None:
-        with self._errors(name):
-            self._client.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=body)
-
-    def delete(self, name: str) -> None:
-        with self._errors(name):
-            self._client.delete_object(Bucket=self._bucket, Key=self._prefix + name)
-
-    @contextmanager
-    def _errors(self, name: str) -> Iterator[None]:
-        check = "check MINERECON_ARCHIVE_URL and the AWS_ variables"
-        try:
-            yield
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code == "NoSuchKey":
-                raise _AbsentError(name) from None
-            if code in ("PreconditionFailed", "ConditionalRequestConflict"):
-                raise _TakenError(name) from None
-            raise ArchiveError(f"{self.root}/{name}: S3 says {' '.join(str(error).split())}; {check}") from error
-        # ValueError is boto3's for an endpoint that is no URL.
-        except (BotoCoreError, ValueError) as error:
-            raise ArchiveError(f"{self.root}/{name}: {' '.join(str(error).split())}; {check}") from error

@@ -17,10 +17,11 @@ from minerecon_dagster.warehouse.store import check_reachable
 from minerecon_dagster.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from minerecon_dagster.resources.archive import Archive, Store
+    from minerecon_dagster.resources.archive import Archive
     from minerecon_dagster.resources.difficulty import DifficultyTable
     from minerecon_dagster.resources.elexon import ElexonClient
     from minerecon_dagster.resources.price import PriceSource
+    from minerecon_dagster.storage import Store
 
 
 PLACES = "places"
@@ -78,7 +79,7 @@ class ArchiveResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def store(self) -> Store:
         """The same place, for what is kept beside the archive: exports."""
-        from minerecon_dagster.resources.archive import open_store
+        from minerecon_dagster.storage import open_store
 
         return open_store(Settings.from_environ().archive_url)
 

@@ -14,7 +14,7 @@ import yaml  # type: ignore[import-untyped]  # Dagster brings it, without its ty
 
 import minerecon_dagster
 from minerecon_dagster.core.errors import ConfigurationError
-from minerecon_dagster.decisions import days, reader
+from minerecon_dagster.decisions import reader
 from minerecon_dagster.decisions.days import DayDecisions, read_day_decisions
 from minerecon_dagster.decisions.published_figures import published_figures
 from minerecon_dagster.decisions.reviewed_units import reviewed_units
@@ -129,7 +129,7 @@ def test_files_in_the_old_places_are_read_too_and_one_line_says_where_they_are_n
     reviewed_units.cache_clear()
     with caplog.at_level(logging.WARNING, "minerecon_dagster"):
         for _ in range(2):
-            assert len(read_day_decisions(days.FILE, today=TODAY).closed.entries) == 1
+            assert len(read_day_decisions(reader.WAIVERS_FILE, today=TODAY).closed.entries) == 1
         assert {"T_OLDW-1", "T_CRGHD-1"} <= reviewed_units().keys()
     reviewed_units.cache_clear()
     assert [record.getMessage() for record in caplog.records] == [

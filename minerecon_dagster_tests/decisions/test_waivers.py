@@ -12,7 +12,8 @@ from minerecon_dagster.checks.properties import NEED_CONTROL_TOTAL
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Result, could_not_look, result
 from minerecon_dagster.core.errors import ConfigurationError
-from minerecon_dagster.decisions.days import FILE, NO_DECISIONS, read_day_decisions
+from minerecon_dagster.decisions.days import NO_DECISIONS, read_day_decisions
+from minerecon_dagster.decisions.reader import WAIVERS_FILE
 from minerecon_dagster.decisions.reviewed_units import reviewed_units
 from minerecon_dagster.decisions.waivers import Waivers
 from minerecon_dagster.elexon.datasets.boav import BOAV_WIND_VOLUME
@@ -45,8 +46,8 @@ def wrong(*units: str, checked: c.Property = BOAV_WIND_VOLUME) -> Result:
 
 
 def test_the_shipped_file_decides_nothing_and_its_examples_are_valid(tmp_path: Path) -> None:
-    assert read_day_decisions(FILE, today=TODAY) == NO_DECISIONS
-    lines = FILE.read_text("utf-8").splitlines()
+    assert read_day_decisions(WAIVERS_FILE, today=TODAY) == NO_DECISIONS
+    lines = WAIVERS_FILE.read_text("utf-8").splitlines()
     example = tmp_path / "example.toml"
     example.write_text("\n".join(line.removeprefix("#").strip() for line in lines[lines.index("# [[waiver]]") :]))
     found = read_day_decisions(example, today=TODAY)

@@ -21,7 +21,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DatabaseError
 
 from minerecon_dagster.checks.properties import DAY_PROPERTIES
-from minerecon_dagster.cli.days import _outcome
+from minerecon_dagster.cli.outcome import outcome_of
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.calendar import period_count
 from minerecon_dagster.core.checks import Property, Result
@@ -751,5 +751,5 @@ def test_a_command_with_a_bad_file_of_waivers_ends_as_one_with_a_wrong_setting(
 ) -> None:
     waive(monkeypatch, tmp_path, check="money.nothing")
     with pytest.raises(ConfigurationError, match=r"waiver 1 \(money.nothing, 2025-03-28\)"):
-        _outcome(project.run(DAY))
+        outcome_of(project.run(DAY))
     assert project.sql("SELECT count(*) FROM minerecon.daily_summaries") == [(0,)]

@@ -26,8 +26,8 @@ from minerecon_dagster.pipeline.rollups import compare, look_at_sums, roll_up_mo
 from minerecon_dagster.reports import charts
 from minerecon_dagster.reports.data import read_facts
 from minerecon_dagster.reports.page import month_page
-from minerecon_dagster.resources.archive import open_store
 from minerecon_dagster.settings import PROJECT_ROOT
+from minerecon_dagster.storage import open_store
 from minerecon_dagster.warehouse.store import day_lock, sql
 from minerecon_dagster_tests.conftest import FORTNIGHT
 

@@ -33,10 +33,11 @@ from minerecon_dagster.jobs import EXPORT_MONTHS, EXPORT_SWEEP, REFRESH_PRICES, 
 from minerecon_dagster.pipeline import exports
 from minerecon_dagster.pipeline.export_files import Column, ExportError, write_files
 from minerecon_dagster.pipeline.exports import Export, export_month, exported_views
-from minerecon_dagster.resources.archive import Archive, Store, open_store
+from minerecon_dagster.resources.archive import Archive
 from minerecon_dagster.resources.dagster_resources import ArchiveResource, ClockResource
 from minerecon_dagster.sample.prices import serve_sample_prices
 from minerecon_dagster.settings import PROJECT_ROOT
+from minerecon_dagster.storage import Store, open_store
 from minerecon_dagster.warehouse.dictionary import read_dictionary
 from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster_tests.pipeline.conftest import DAY, Project

@@ -18,16 +18,16 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 
 from minerecon_dagster.asset_keys import LATEST_REPORT, MONTHLY_REPORT
 from minerecon_dagster.assets import exports as assets_exports
-from minerecon_dagster.cli.days import _outcome
-from minerecon_dagster.cli.reports import serve_reports
+from minerecon_dagster.cli.outcome import outcome_of
+from minerecon_dagster.cli.report_server import serve_reports
 from minerecon_dagster.core.errors import ArchiveError
 from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.pipeline.export_files import ExportError
 from minerecon_dagster.reports import publish
 from minerecon_dagster.reports.publish import publish_latest, publish_month
-from minerecon_dagster.resources.archive import open_store
 from minerecon_dagster.resources.dagster_resources import ClockResource
+from minerecon_dagster.storage import open_store
 from minerecon_dagster_tests.pipeline.conftest import DAY, Project
 
 NOW = dt.datetime(2025, 4, 1, 12, tzinfo=dt.UTC)
@@ -261,7 +261,7 @@ def test_a_month_that_cannot_be_drawn_or_exported_is_named_and_keeps_no_other_ba
         (failure,) = [event.step_failure_data.user_failure_data for event in result.get_step_failure_events()]
         assert failure is not None
         assert Unfinished.from_metadata(failure.metadata) == Unfinished(months={"2025-02": f"2025-02: {why}"})
-        outcome = _outcome(result)
+        outcome = outcome_of(result)
         assert (outcome.problem, list(outcome.not_done)) == (f"2025-02: {why}", ["2025-02"])
 
 

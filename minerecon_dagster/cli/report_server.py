@@ -1,0 +1,50 @@
+"""The server of the reports beside a local UI."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+
+class _Pages(SimpleHTTPRequestHandler):
+    """Serves the pages, and logs nothing."""
+
+    def list_directory(self, path: Any) -> None:  # noqa: ARG002 - as the base class has it
+        """Refuse: a folder is not a page."""
+        self.send_error(404)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name that http.server calls
+        """Say nothing: the terminal is Dagster's."""
+
+
+@contextmanager
+def serve_reports(archive_url: str, port: int) -> Iterator[str | None]:
+    """Serve the reports of a folder archive on 127.0.0.1 inside the ``with`` block.
+
+    Args:
+        archive_url: the archive's place; of S3 nothing is served.
+        port: where; another free one is not looked for, since links to the pages are kept.
+
+    Yields:
+        The base URL; None where nothing is served, because the port is taken or the archive is not a folder.
+    """
+    if archive_url.startswith("s3://"):
+        yield None
+        return
+    handler = functools.partial(_Pages, directory=str(Path(archive_url) / "reports"))
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OSError:
+        yield None
+        return
+    with server:
+        threading.Thread(target=server.serve_forever, name="reports", daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
