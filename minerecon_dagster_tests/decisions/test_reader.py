@@ -147,9 +147,10 @@ def test_where_a_file_is_now_is_told_on_stderr_and_in_the_log_of_the_run(
 ) -> None:
     (tmp_path / "waivers.toml").write_text(CLOSED, "utf-8")
     program = (
-        "import sys, datetime, pathlib; from minerecon_dagster.decisions import days, reader;"
+        "import sys, datetime, pathlib; from minerecon_dagster.decisions import reader;"
+        " from minerecon_dagster.decisions.days import read_day_decisions;"
         " reader.OLD_FOLDER = pathlib.Path(sys.argv[1]);"
-        " [days.read_day_decisions(days.FILE, today=datetime.date(2026, 1, 1)) for _ in range(2)]"
+        " [read_day_decisions(reader.WAIVERS_FILE, today=datetime.date(2026, 1, 1)) for _ in range(2)]"
     )
     ran = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
     (line,) = ran.stderr.splitlines()
@@ -157,7 +158,7 @@ def test_where_a_file_is_now_is_told_on_stderr_and_in_the_log_of_the_run(
 
     @dg.job
     def look() -> None:
-        dg.op(name="look_at_decisions")(lambda: bool(read_day_decisions(days.FILE, today=TODAY)))()
+        dg.op(name="look_at_decisions")(lambda: bool(read_day_decisions(reader.WAIVERS_FILE, today=TODAY)))()
 
     monkeypatch.setattr(reader, "OLD_FOLDER", tmp_path)
     project = Path(minerecon_dagster.__file__).parents[1]
