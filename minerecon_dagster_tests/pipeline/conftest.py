@@ -214,3 +214,21 @@ def day_stored(
         project.engine = open_warehouse(url)
         yield
         project.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def new_dagster_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of an instance of Dagster without a run: making their tables takes longer than most tests."""
+    home = tmp_path_factory.mktemp("a new DAGSTER_HOME")
+    with dg.instance_for_test(temp_dir=str(home)) as instance:
+        assert not instance.get_runs()
+        assert not instance.all_instigator_state()
+    return home
+
+
+@pytest.fixture
+def kept_instance(new_dagster_home: Path, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """A new instance of Dagster on files, which can be opened again, as schedules do."""
+    home = shutil.copytree(new_dagster_home, tmp_path / "DAGSTER_HOME")
+    with dg.instance_for_test(temp_dir=str(home)) as instance:
+        yield instance

@@ -118,10 +118,9 @@ class Scheduler:
 
 
 @pytest.fixture
-def scheduler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scheduler]:
+def scheduler(kept_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Scheduler:
     monkeypatch.setenv("ELEXON_BASE_URL", REAL_LOOKING_URL)
-    with dg.instance_for_test() as instance:
-        yield Scheduler(instance, D("2022-01-01"))
+    return Scheduler(kept_instance, D("2022-01-01"))
 
 
 Store = Callable[..., None]

@@ -20,10 +20,9 @@ from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.elexon.datasets import of_the_day
 from minerecon_dagster.jobs import SPOT_FIX, SPOT_FIX_OP, VERIFY, VERIFY_OP
 from minerecon_dagster.pipeline.verification import FOR_A_PERSON, MENDABLE, REBUILT, REFETCHED
-from minerecon_dagster.resources.dagster_resources import ClockResource
 from minerecon_dagster.warehouse.store import sql
 from minerecon_dagster_tests.fake_elexon import Fault, boav_path, stack_path
-from minerecon_dagster_tests.pipeline.conftest import DAY, Project, not_done
+from minerecon_dagster_tests.pipeline.conftest import DAY, QUIET, Project, definitions, not_done
 from minerecon_dagster_tests.pipeline.test_one_day import fake_clock
 
 D = dt.date.fromisoformat
@@ -52,10 +51,10 @@ class Looks:
         self, job: str, op: str, first: dt.date, last: dt.date, config: dict[str, Any]
     ) -> dg.ExecuteInProcessResult:
         self.project.elexon.requests.clear()
-        defs = build_defs({"clock": ClockResource(stopped_at=self.project.now)})
+        defs = definitions(self.project.now)
         return defs.resolve_job_def(job).execute_in_process(
             instance=self.project.instance,
-            run_config={"ops": {op: {"config": config}}} if config else {},
+            run_config=({"ops": {op: {"config": config}}} if config else {}) | QUIET,
             tags={ASSET_PARTITION_RANGE_START_TAG: str(first), ASSET_PARTITION_RANGE_END_TAG: str(last)},
             raise_on_error=False,
         )
