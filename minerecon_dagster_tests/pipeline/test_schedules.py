@@ -432,6 +432,11 @@ def daemon(scheduler: Scheduler) -> Iterator[Daemon]:
         dg.instance_for_test(overrides={"run_coordinator": queue}) as instance,
         create_test_daemon_workspace_context(InProcessWorkspaceLoadTarget(LOCATION), instance) as workspace,
     ):
+        # The others, one of which ticks each half hour, would be evaluated a hundred times for nobody.
+        (location,) = workspace.create_request_context().code_locations
+        for schedule in location.get_repository("__repository__").get_schedules():
+            if schedule.name != "daily_ingest":
+                instance.stop_schedule(schedule.get_remote_origin_id(), schedule.selector_id, schedule)
         yield Daemon(instance, workspace)
 
 
