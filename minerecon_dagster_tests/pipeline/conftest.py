@@ -185,16 +185,14 @@ def one_day(
 ) -> Iterator[tuple[str, Path]]:
     """The template and the archive of `day_stored`."""
     home = tmp_path_factory.mktemp("one day")
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        fake_elexon(*SERVED) as elexon,
-        databases.database(embedded_environ["DATABASE_URL"], migrated) as url,
-    ):
-        patch.delenv("MINERECON_WAIVERS", raising=False)
-        made = _project(patch, embedded_environ, open_warehouse(url), elexon, home)
-        made.ingest()
-        made.instance.dispose()
-        made.engine.dispose()
+    with databases.database(embedded_environ["DATABASE_URL"], migrated) as url:
+        # What is in the environment here is gone before any test of the session begins.
+        with pytest.MonkeyPatch.context() as patch, fake_elexon(*SERVED) as elexon:
+            patch.delenv("MINERECON_WAIVERS", raising=False)
+            made = _project(patch, embedded_environ, open_warehouse(url), elexon, home)
+            made.ingest()
+            made.instance.dispose()
+            made.engine.dispose()
         databases.close(url)
         yield url.rpartition("/")[2], home / "archive"
 
