@@ -15,10 +15,10 @@ import datetime as dt
 import json
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import cache
 from io import BytesIO
 from typing import Any
 
@@ -100,15 +100,27 @@ class FakeWorld(SampleWorld):
         self.respelt: dict[str, str] = {}
 
         self.made_of = (self.days, frozenset(self._windless), frozenset(self._unpriced))
+        self._made = _made(*self.made_of[1:])
+        self._revised = _made_and_revised(*self.made_of[1:])
         self._attributes = {"_attributes", *vars(self)}
 
     @property
-    def is_untouched(self) -> bool:
-        """Whether all knobs are where they were, so that it answers as any other world of the same days."""
-        touched = (self.revise, self.unregistered, self.register_as, self.quiet_farms, self.respelt)
+    def state(self) -> Hashable | None:
+        """What all answers follow from: worlds of the same state answer alike. None: more was touched than knobs."""
         is_patched = type(self) is not FakeWorld or vars(self).keys() != self._attributes
-        is_patched |= self.days != self.made_of[0] or DATASETS != _OWN_DATASETS
-        return not (any(self.hide.values()) or any(touched) or is_patched)
+        if is_patched or self.days != self.made_of[0] or DATASETS != _OWN_DATASETS:
+            return None
+        # Lists first: a test may turn a knob meanwhile.
+        return (
+            self.made_of,
+            frozenset((slot, frozenset(periods)) for slot, periods in list(self.hide.items()) if periods),
+            self.hide_controls,
+            frozenset(self.revise.items()),
+            frozenset(self.unregistered),
+            frozenset((unit, repr(fields)) for unit, fields in list(self.register_as.items())),
+            self.quiet_farms,
+            frozenset(self.respelt.items()),
+        )
 
     def register(self) -> list[Row]:
         rows = super().register()
@@ -128,8 +140,12 @@ class FakeWorld(SampleWorld):
         return [row | self.register_as.get(row["elexonBmUnit"] or "", {}) for row in rows]
 
     def day(self, day: dt.date) -> SampleDay:
-        made = super().day(day)
-        return _revised(made, self.revise[day]) if day in self.revise else made
+        made, factor = super().day(day), self.revise.get(day)
+        if factor is None:
+            return made
+        if (day, factor) not in self._revised:
+            self._revised[day, factor] = _revised(made, factor)
+        return self._revised[day, factor]
 
     def stack(self, day: dt.date, side: StackSide, period: int) -> list[Row]:
         rows = [self._spelt("id", row) for row in super().stack(day, side, period)]
@@ -172,14 +188,35 @@ class FakeWorld(SampleWorld):
 
 
 @cache
-def _world(days: tuple[dt.date, ...], windless: frozenset[dt.date], unpriced: frozenset[dt.date]) -> FakeWorld:
-    return FakeWorld(days, windless=windless, unpriced=unpriced)
+def _made(windless: frozenset[dt.date], unpriced: frozenset[dt.date]) -> dict[dt.date, SampleDay]:
+    """The days of all worlds that would make them alike: most tests ask for the same ones."""
+    return {}
 
 
-@lru_cache(maxsize=2000)
-def _untouched_reply(made_of: tuple[Any, ...], target: str) -> Reply:
-    """What a world answers that nobody has touched: most tests ask for the same days."""
-    return reply_to(_world(*made_of), target)
+@cache
+def _made_and_revised(
+    windless: frozenset[dt.date], unpriced: frozenset[dt.date]
+) -> dict[tuple[dt.date, float], SampleDay]:
+    return {}
+
+
+_MOST_REMEMBERED = 4000
+_remembered: dict[tuple[Hashable, str], Reply] = {}
+
+
+def _reply_to(world: FakeWorld, target: str) -> Reply:
+    """What ``world`` answers, remembered for all worlds of its state."""
+    state = world.state
+    if state is None:
+        return reply_to(world, target)
+    reply = _remembered.get((state, target))
+    if reply is None:
+        reply = reply_to(world, target)
+        if world.state == state:  # no knob was turned meanwhile
+            if len(_remembered) >= _MOST_REMEMBERED:
+                _remembered.clear()
+            _remembered[state, target] = reply
+    return reply
 
 
 def _revised(day: SampleDay, factor: float) -> SampleDay:
@@ -239,8 +276,7 @@ class _FakeHandler(SampleHandler):
         if fault.drop:
             self.close_connection = True
             return
-        world = self.server.world
-        reply = _untouched_reply(world.made_of, self.path) if world.is_untouched else reply_to(world, self.path)
+        reply = _reply_to(self.server.world, self.path)
         if fault.status is not None:
             reply = Reply(fault.status, fault.body, fault.content_type)
         self._fault_headers = fault.headers

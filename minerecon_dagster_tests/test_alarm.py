@@ -23,9 +23,8 @@ from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.unfinished import KEY
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.jobs import EXPORT_SWEEP
-from minerecon_dagster.resources.dagster_resources import ClockResource
 from minerecon_dagster.settings import PROJECT_ROOT
-from minerecon_dagster_tests.pipeline.conftest import DAY, Project
+from minerecon_dagster_tests.pipeline.conftest import DAY, Project, definitions
 from minerecon_dagster_tests.pipeline.conftest import difficulty_table as difficulty_table
 from minerecon_dagster_tests.pipeline.conftest import elexon as elexon
 from minerecon_dagster_tests.pipeline.conftest import project as project
@@ -563,7 +562,7 @@ class Clock:
         self.project.run(DAY, force=True)
 
     def inventory(self) -> None:
-        defs = build_defs({"clock": ClockResource(stopped_at=self.project.now)})
+        defs = definitions(self.project.now)
         assert defs.resolve_job_def("standing_inventory").execute_in_process(instance=self.project.instance).success
 
     def told(self) -> list[str]:

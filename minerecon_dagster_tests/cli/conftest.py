@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ import psycopg2
 import pytest
 from sqlalchemy import Engine
 
+from minerecon_dagster.warehouse.store import open_warehouse
+from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.cli import forked
 from minerecon_dagster_tests.cli.forked import MINERECON, Forked
 from minerecon_dagster_tests.fake_elexon import FakeElexon, fake_elexon
@@ -50,13 +53,49 @@ def environ(
     tmp_path: Path,
 ) -> dict[str, str]:
     """A user's environment: everything is named, so that nothing is started."""
+    url = warehouse.url.render_as_string(hide_password=False)
+    return _environ(embedded_environ, url, elexon, tmp_path / "a home")
+
+
+def _environ(embedded: dict[str, str], warehouse: str, elexon: FakeElexon, home: Path) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "TMPDIR")}
-    return kept | embedded_environ | {
-        "DATABASE_URL": warehouse.url.render_as_string(hide_password=False),
+    return kept | embedded | {
+        "DATABASE_URL": warehouse,
         "ELEXON_BASE_URL": elexon.base_url,
         "ELEXON_MAX_REQUESTS_PER_MINUTE": "0",
-        "MINERECON_HOME": str(tmp_path / "a home"),
+        "MINERECON_HOME": str(home),
     }  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def one_day(
+    everything_imported: None,
+    migrated: str,
+    embedded_environ: dict[str, str],
+    difficulty_table: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[str, Path]]:
+    """The template and the archive of `day_stored`, as `minerecon reingest` makes them."""
+    home = tmp_path_factory.mktemp("one day")
+    with fake_elexon(DAY) as elexon, databases.database(embedded_environ["DATABASE_URL"], migrated) as url:
+        made = Ran(Forked(["reingest", str(DAY)], _environ(embedded_environ, url, elexon, home), home))
+        assert made.code == 0, made.err
+        databases.close(url)
+        yield url.rpartition("/")[2], home / "archive"
+
+
+@pytest.fixture
+def day_stored(
+    one_day: tuple[str, Path], environ: dict[str, str], embedded_environ: dict[str, str]
+) -> Iterator[Engine]:
+    """What `minerecon reingest` leaves of `DAY`, in the environment of the test: the warehouse is this copy."""
+    template, archive = one_day
+    shutil.copytree(archive, Path(environ["MINERECON_HOME"]) / "archive")
+    with databases.database(embedded_environ["DATABASE_URL"], template) as url:
+        environ["DATABASE_URL"] = url
+        engine = open_warehouse(url)
+        yield engine
+        engine.dispose()
 
 
 @pytest.fixture

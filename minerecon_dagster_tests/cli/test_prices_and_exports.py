@@ -58,8 +58,9 @@ def test_a_day_that_is_not_over_exits_1_and_the_future_is_a_usage_error(minereco
     assert minerecon("prices", "2025-03-28", BITCOIN_PRICE_BASE_URL="nowhere").code == 2
 
 
-def test_a_month_is_exported_to_the_archives_place(minerecon: Run, installed: Run, tmp_path: Path) -> None:
-    assert minerecon("reingest", str(DAY)).code == 0
+def test_a_month_is_exported_to_the_archives_place(
+    minerecon: Run, installed: Run, day_stored: Engine, tmp_path: Path
+) -> None:
     ran = installed("export", "2025-02", "2025-03")
     assert ran.code == 0, ran.err
     manifest = Path(ran.out.strip())

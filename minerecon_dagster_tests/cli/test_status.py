@@ -271,9 +271,8 @@ def test_many_groups_are_cut_and_json_has_all(filled: Engine) -> None:
 
 
 def test_the_command_prints_documented_keys_and_its_exit_code_says_whether_something_is_to_be_done(
-    minerecon: Run, installed: Run, warehouse: Engine
+    minerecon: Run, installed: Run, day_stored: Engine
 ) -> None:
-    assert minerecon("reingest", str(DAY)).code == 0
     only = ("--from", str(DAY), "--to", str(DAY))
     ran = installed("status", *only, "--json")
     assert ran.code == 0, ran.out
@@ -306,12 +305,11 @@ FAULTS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_is_put_in_by_sql_is_told_and_the_commands_that_are_named_mend_it(
-    minerecon: Run, warehouse: Engine, fault: str
+    minerecon: Run, day_stored: Engine, fault: str
 ) -> None:
     only = ("--from", str(DAY), "--to", str(DAY), "--json")
-    assert minerecon("reingest", str(DAY)).code == 0
     assert minerecon("status", *only).code == 0
-    change(warehouse, *FAULTS[fault])
+    change(day_stored, *FAULTS[fault])
     found = minerecon("status", *only)
     assert found.code == 1
     named = dict.fromkeys(x["repair"] for x in [*found.json["problems"], *found.json["sums"]])

@@ -21,8 +21,7 @@ def month(engine: Engine) -> Decimal:
     return found
 
 
-def test_a_right_day_exits_0_and_says_what_was_compared(minerecon: Run, installed: Run) -> None:
-    assert minerecon("reingest", str(DAY)).code == 0
+def test_a_right_day_exits_0_and_says_what_was_compared(installed: Run, day_stored: Engine) -> None:
     ran = installed("verify", str(DAY))
     assert ran.code == 0, ran.err
     assert "right" in ran.out
@@ -31,10 +30,9 @@ def test_a_right_day_exits_0_and_says_what_was_compared(minerecon: Run, installe
 
 
 def test_a_revised_day_exits_1_and_the_command_that_it_names_mends_it_and_its_month(
-    minerecon: Run, elexon: FakeElexon, warehouse: Engine
+    minerecon: Run, elexon: FakeElexon, day_stored: Engine
 ) -> None:
-    assert minerecon("reingest", str(DAY)).code == 0
-    before = month(warehouse)
+    before = month(day_stored)
     elexon.world.revise[DAY] = 1.5
     ran = minerecon("verify", str(DAY))
     assert ran.code == 1
@@ -43,17 +41,16 @@ def test_a_revised_day_exits_1_and_the_command_that_it_names_mends_it_and_its_mo
     assert "Traceback" not in ran.err
     (command,) = {line.partition("repair: ")[2] for line in ran.err.splitlines() if line.startswith("repair: ")}
     assert command == f"minerecon verify {DAY} --action fix"
-    assert month(warehouse) == before
+    assert month(day_stored) == before
     ran = minerecon(*command.split()[1:], "--json")
     assert ran.code == 0, ran.err
     (row,) = ran.json["verifications"]
     assert (row["outcome"], row["repair"], row["requested_by"]) == ("repaired", "fetched again", "minerecon verify")
-    assert month(warehouse) == sum((t.mwh for t in elexon.world.expected_totals(DAY).values()), Decimal())
-    assert Decimal(row["after_figures"]["mwh"]) == month(warehouse)
+    assert month(day_stored) == sum((t.mwh for t in elexon.world.expected_totals(DAY).values()), Decimal())
+    assert Decimal(row["after_figures"]["mwh"]) == month(day_stored)
 
 
-def test_a_repair_shows_before_and_after(minerecon: Run, elexon: FakeElexon) -> None:
-    assert minerecon("reingest", str(DAY)).code == 0
+def test_a_repair_shows_before_and_after(minerecon: Run, elexon: FakeElexon, day_stored: Engine) -> None:
     elexon.world.revise[DAY] = 1.5
     ran = minerecon("verify", str(DAY), "--action", "fix")
     assert ran.code == 0, ran.err
@@ -67,8 +64,7 @@ def test_a_repair_shows_before_and_after(minerecon: Run, elexon: FakeElexon) -> 
         assert said in ran.out
 
 
-def test_elexon_out_of_reach_exits_1(minerecon: Run, elexon: FakeElexon) -> None:
-    assert minerecon("reingest", str(DAY)).code == 0
+def test_elexon_out_of_reach_exits_1(minerecon: Run, elexon: FakeElexon, day_stored: Engine) -> None:
     elexon.faults = lambda path: Fault(400)
     ran = minerecon("verify", str(DAY), "--action", "fix", "--json")
     assert ran.code == 1
@@ -76,8 +72,7 @@ def test_elexon_out_of_reach_exits_1(minerecon: Run, elexon: FakeElexon) -> None
     assert ran.json["verifications"][0]["outcome"] == "failed"
 
 
-def test_a_sample_says_its_share_and_its_seed(minerecon: Run) -> None:
-    assert minerecon("reingest", str(DAY)).code == 0
+def test_a_sample_says_its_share_and_its_seed(minerecon: Run, day_stored: Engine) -> None:
     ran = minerecon("verify", str(DAY), "--sampling", "random", "--seed", "7")
     assert ran.code == 0, ran.err
     assert "periods are drawn with --seed 7" in ran.err
@@ -100,9 +95,8 @@ def test_a_missing_day_of_a_range_is_named_and_mended(minerecon: Run) -> None:
     assert minerecon("status", "--from", str(DAY), "--to", str(DAY)).code == 0
 
 
-def test_a_spot_fix_exits_0_and_says_what_it_did(minerecon: Run, installed: Run, warehouse: Engine) -> None:
-    assert minerecon("reingest", str(DAY)).code == 0
-    with warehouse.connect() as connection:
+def test_a_spot_fix_exits_0_and_says_what_it_did(installed: Run, day_stored: Engine) -> None:
+    with day_stored.connect() as connection:
         unit = connection.execute(text("SELECT min(bmu_id) FROM minerecon.curtailment_records")).scalar_one()
     ran = installed("spot-fix", str(DAY), "12", unit)
     assert ran.code == 0, ran.err
@@ -133,9 +127,8 @@ def test_usage_and_configuration_exit_with_2_and_one_clear_line(
 
 
 def test_what_only_a_person_can_mend_exits_1_and_names_no_repair_that_would_not(
-    minerecon: Run, elexon: FakeElexon, monkeypatch: pytest.MonkeyPatch
+    minerecon: Run, elexon: FakeElexon, day_stored: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert minerecon("reingest", str(DAY)).code == 0
     served = elexon.world.register()
     other = next(row for row in served if row["fuelType"] != "WIND" and row["elexonBmUnit"])
     rows = [row | ({"fuelType": "WIND"} if row is other else {}) for row in served]

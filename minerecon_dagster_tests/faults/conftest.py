@@ -18,13 +18,19 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 
 from minerecon_dagster.checks.properties import PROPERTIES
 from minerecon_dagster.core.checks import INVENTORY
-from minerecon_dagster.definitions import build_defs
-from minerecon_dagster.resources.dagster_resources import ClockResource
 from minerecon_dagster.resources.difficulty import DifficultyTable
 from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.fake_elexon import fake_elexon
-from minerecon_dagster_tests.pipeline.conftest import DAY, OUR_TIMES, Project, difficulty_table, not_done
+from minerecon_dagster_tests.pipeline.conftest import (
+    DAY,
+    OUR_TIMES,
+    QUIET,
+    Project,
+    definitions,
+    difficulty_table,
+    not_done,
+)
 
 __all__ = ["difficulty_table"]
 
@@ -42,7 +48,7 @@ class World(Project):
 
     def job(self, name: str, day: dt.date | None = None, *, now: dt.datetime | None = None, **config: Any) -> bool:
         """Run a job of the project; whether it succeeded. ``config`` is of its only op."""
-        self.ran = build_defs({"clock": ClockResource(stopped_at=now.isoformat() if now else None)})
+        self.ran = definitions(now.isoformat() if now else None)
         ops = {
             "ingest": "settlement_day",
             "recalculate": "settlement_day",
@@ -54,7 +60,7 @@ class World(Project):
         )
         result = self.ran.resolve_job_def(name).execute_in_process(
             instance=self.instance,
-            run_config={"ops": {ops[name]: {"config": config}}} if config else {},
+            run_config=({"ops": {ops[name]: {"config": config}}} if config else {}) | QUIET,
             tags=tags,
             raise_on_error=False,
         )

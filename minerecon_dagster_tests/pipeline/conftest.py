@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,9 @@ from minerecon_dagster.resources.archive import Archive
 from minerecon_dagster.resources.dagster_resources import ClockResource
 from minerecon_dagster.resources.difficulty import DifficultyTable
 from minerecon_dagster.sample import SAMPLE_DIFFICULTY_CSV
+from minerecon_dagster.settings import start_date
+from minerecon_dagster.warehouse.store import open_warehouse
+from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.fake_elexon import FakeElexon, fake_elexon
 
 DAY = dt.date(2025, 3, 28)
@@ -34,6 +39,21 @@ OUR_TIMES = {"built_at", "fetched_at", "archive_uri"}
 """Timestamps of our own, and the object's name, which holds one: never equal between two fetches."""
 
 
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""Run configuration: no line for each event, which nobody reads."""
+
+
+def definitions(now: str | None) -> dg.Definitions:
+    """The project with its clock stopped at ``now``, built once for all tests that ask for the same."""
+    return _definitions(now, start_date())
+
+
+@lru_cache(maxsize=64)
+def _definitions(now: str | None, start: dt.date) -> dg.Definitions:
+    """``start`` is all that is read of the environment."""
+    return build_defs({"clock": ClockResource(stopped_at=now)})
+
+
 class Project:
     """Everything that a test drives: runs of the job, the warehouse, the archive."""
 
@@ -47,12 +67,11 @@ class Project:
     def run(
         self, first: dt.date, last: dt.date | None = None, *, selection: list[dg.AssetKey] | None = None, **config: Any
     ) -> dg.ExecuteInProcessResult:
-        defs = build_defs({"clock": ClockResource(stopped_at=self.now)})
-        job = defs.resolve_job_def("ingest")
+        job = definitions(self.now).resolve_job_def("ingest")
         return job.execute_in_process(
             instance=self.instance,
             asset_selection=selection,
-            run_config={"ops": {"settlement_day": {"config": config}}},
+            run_config={"ops": {"settlement_day": {"config": config}}} | QUIET,
             tags={
                 ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
                 ASSET_PARTITION_RANGE_END_TAG: (last or first).isoformat(),
@@ -115,16 +134,15 @@ def difficulty_table(embedded_environ: dict[str, str]) -> str:
     return name
 
 
+SERVED = tuple(
+    dt.date.fromisoformat(day)
+    for day in ("2025-03-28", "2025-03-29", "2025-03-30", "2025-10-26", "2025-06-15", "2024-04-20")
+)
+
+
 @pytest.fixture
 def elexon() -> Iterator[FakeElexon]:
-    with fake_elexon(
-        DAY,
-        dt.date(2025, 3, 29),
-        dt.date(2025, 3, 30),
-        dt.date(2025, 10, 26),
-        dt.date(2025, 6, 15),
-        dt.date(2024, 4, 20),
-    ) as server:
+    with fake_elexon(*SERVED) as server:
         yield server
 
 
@@ -137,16 +155,78 @@ def project(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Project]:
-    archive_url = str(tmp_path / "archive")
-    values = embedded_environ | {
+    made = _project(monkeypatch, embedded_environ, warehouse, elexon, tmp_path)
+    yield made
+    made.instance.dispose()
+
+
+def _project(
+    patch: pytest.MonkeyPatch, embedded: dict[str, str], warehouse: Engine, elexon: FakeElexon, home: Path
+) -> Project:
+    archive_url = str(home / "archive")
+    values = embedded | {
         "DATABASE_URL": warehouse.url.render_as_string(hide_password=False),
         "ELEXON_BASE_URL": elexon.base_url,
         "ELEXON_MAX_REQUESTS_PER_MINUTE": "0",
         "MINERECON_ARCHIVE_URL": archive_url,
-        "MINERECON_HOME": str(tmp_path),
+        "MINERECON_HOME": str(home),
     }
     for variable, value in values.items():
-        monkeypatch.setenv(variable, value)
-    made = Project(warehouse, elexon, archive_url)
-    yield made
-    made.instance.dispose()
+        patch.setenv(variable, value)
+    return Project(warehouse, elexon, archive_url)
+
+
+@pytest.fixture(scope="session")
+def one_day(
+    migrated: str,
+    embedded_environ: dict[str, str],
+    difficulty_table: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[str, Path]]:
+    """The template and the archive of `day_stored`."""
+    home = tmp_path_factory.mktemp("one day")
+    with databases.database(embedded_environ["DATABASE_URL"], migrated) as url:
+        # What is in the environment here is gone before any test of the session begins.
+        with pytest.MonkeyPatch.context() as patch, fake_elexon(*SERVED) as elexon:
+            patch.delenv("MINERECON_WAIVERS", raising=False)
+            made = _project(patch, embedded_environ, open_warehouse(url), elexon, home)
+            made.ingest()
+            made.instance.dispose()
+            made.engine.dispose()
+        databases.close(url)
+        yield url.rpartition("/")[2], home / "archive"
+
+
+@pytest.fixture
+def day_stored(
+    one_day: tuple[str, Path], project: Project, embedded_environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Give `project` another warehouse and archive, with `DAY` as its job `ingest` has just stored it.
+
+    Dagster's instance knows nothing of that run, and this test's Elexon has been asked nothing.
+    """
+    template, archive = one_day
+    shutil.copytree(archive, project.archive._store.root)
+    with databases.database(embedded_environ["DATABASE_URL"], template) as url:
+        monkeypatch.setenv("DATABASE_URL", url)
+        project.engine = open_warehouse(url)
+        yield
+        project.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def new_dagster_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of an instance of Dagster without a run: making their tables takes longer than most tests."""
+    home = tmp_path_factory.mktemp("a new DAGSTER_HOME")
+    with dg.instance_for_test(temp_dir=str(home)) as instance:
+        assert not instance.get_runs()
+        assert not instance.all_instigator_state()
+    return home
+
+
+@pytest.fixture
+def kept_instance(new_dagster_home: Path, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """A new instance of Dagster on files, which can be opened again, as schedules do."""
+    home = shutil.copytree(new_dagster_home, tmp_path / "DAGSTER_HOME")
+    with dg.instance_for_test(temp_dir=str(home)) as instance:
+        yield instance

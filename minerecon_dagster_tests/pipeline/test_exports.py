@@ -34,13 +34,13 @@ from minerecon_dagster.pipeline import exports
 from minerecon_dagster.pipeline.export_files import Column, ExportError, write_files
 from minerecon_dagster.pipeline.exports import Export, export_month, exported_views
 from minerecon_dagster.resources.archive import Archive
-from minerecon_dagster.resources.dagster_resources import ArchiveResource, ClockResource
+from minerecon_dagster.resources.dagster_resources import ArchiveResource
 from minerecon_dagster.sample.prices import serve_sample_prices
 from minerecon_dagster.settings import PROJECT_ROOT
 from minerecon_dagster.storage import Store, open_store
 from minerecon_dagster.warehouse.dictionary import read_dictionary
 from minerecon_dagster.warehouse.store import open_warehouse
-from minerecon_dagster_tests.pipeline.conftest import DAY, Project
+from minerecon_dagster_tests.pipeline.conftest import DAY, Project, definitions
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 
@@ -669,14 +669,14 @@ def instance(stored: Engine, place: Path, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def run(instance: dg.DagsterInstance, first: str, last: str) -> dg.ExecuteInProcessResult:
-    job = build_defs({"clock": ClockResource(stopped_at=NOW.isoformat())}).resolve_job_def(EXPORT_MONTHS)
+    job = definitions(NOW.isoformat()).resolve_job_def(EXPORT_MONTHS)
     tags = {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}
     return job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
 
 
 def sweep(instance: dg.DagsterInstance) -> set[str | None]:
     """The months that the sweep says it has written."""
-    job = build_defs({"clock": ClockResource(stopped_at=NOW.isoformat())}).resolve_job_def(EXPORT_SWEEP)
+    job = definitions(NOW.isoformat()).resolve_job_def(EXPORT_SWEEP)
     ran = job.execute_in_process(instance=instance)
     assert {event.asset_key for event in ran.get_asset_materialization_events()} <= {EXPORTS}
     return {event.partition for event in ran.get_asset_materialization_events()}

@@ -27,9 +27,9 @@ from minerecon_dagster.pipeline.inventory import (
     read_standings,
     take_inventory,
 )
-from minerecon_dagster.resources.dagster_resources import ClockResource, ElexonResource
+from minerecon_dagster.resources.dagster_resources import ElexonResource
 from minerecon_dagster_tests.conftest import FORTNIGHT
-from minerecon_dagster_tests.pipeline.conftest import DAY, Project
+from minerecon_dagster_tests.pipeline.conftest import DAY, Project, definitions
 from minerecon_dagster_tests.pipeline.test_rollups import days, store
 
 D = dt.date.fromisoformat
@@ -644,7 +644,7 @@ def test_the_standings_are_of_the_calendar_and_not_of_what_is_stored(warehouse: 
 def run_job(engine: Engine, monkeypatch: pytest.MonkeyPatch, first: dt.date = FIRST) -> dg.ExecuteInProcessResult:
     monkeypatch.setenv("DATABASE_URL", engine.url.render_as_string(hide_password=False))
     monkeypatch.setenv("MINERECON_START_DATE", str(first))
-    job = build_defs({"clock": ClockResource(stopped_at=NOON_AFTER.isoformat())}).resolve_job_def(STANDING_INVENTORY)
+    job = definitions(NOON_AFTER.isoformat()).resolve_job_def(STANDING_INVENTORY)
     return job.execute_in_process(instance=dg.DagsterInstance.ephemeral(), raise_on_error=False)
 
 

@@ -15,7 +15,7 @@ from minerecon_dagster.pipeline.register import rebuild_register
 from minerecon_dagster.resources.dagster_resources import ClockResource
 from minerecon_dagster.sample.units import MAPPED_WIND
 from minerecon_dagster_tests.fake_elexon import Fault
-from minerecon_dagster_tests.pipeline.conftest import DAY, Project, not_done
+from minerecon_dagster_tests.pipeline.conftest import DAY, Project, definitions, not_done
 
 REGISTER = "/reference/bmunits/all"
 NOW = dt.datetime(2025, 4, 7, 4, 30, tzinfo=dt.UTC)
@@ -40,7 +40,7 @@ def refresh(project: Project, now: dt.datetime | None = None) -> dg.ExecuteInPro
 
 
 def accept(project: Project, sha256: str, by: str = "A. Person", now: dt.datetime = NOW) -> dg.ExecuteInProcessResult:
-    job = build_defs({"clock": ClockResource(stopped_at=now.isoformat())}).resolve_job_def("accept_register")
+    job = definitions(now.isoformat()).resolve_job_def("accept_register")
     config = {"ops": {"accept_answer": {"config": {"sha256": sha256, "accepted_by": by}}}}
     return job.execute_in_process(instance=project.instance, run_config=config, raise_on_error=False)
 
@@ -232,7 +232,7 @@ def test_a_look_that_repairs_refuses_it_too_and_the_inventory_tells_until_it_is_
 
 
 def believed(project: Project) -> tuple[Any, ...]:
-    defs = build_defs({"clock": ClockResource(stopped_at=f"{DAY + dt.timedelta(days=1)}T13:00:00+00:00")})
+    defs = definitions(f"{DAY + dt.timedelta(days=1)}T13:00:00+00:00")
     defs.resolve_job_def("standing_inventory").execute_in_process(instance=project.instance, raise_on_error=False)
     return project.sql(
         "SELECT passed, repair FROM minerecon.reconciliation_results WHERE check_name = 'register_is_believed'"

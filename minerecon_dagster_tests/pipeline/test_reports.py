@@ -26,9 +26,8 @@ from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.pipeline.export_files import ExportError
 from minerecon_dagster.reports import publish
 from minerecon_dagster.reports.publish import publish_latest, publish_month
-from minerecon_dagster.resources.dagster_resources import ClockResource
 from minerecon_dagster.storage import open_store
-from minerecon_dagster_tests.pipeline.conftest import DAY, Project
+from minerecon_dagster_tests.pipeline.conftest import DAY, Project, definitions
 
 NOW = dt.datetime(2025, 4, 1, 12, tzinfo=dt.UTC)
 NEXT = DAY + dt.timedelta(days=1)
@@ -162,7 +161,7 @@ def test_a_month_that_cannot_be_drawn_is_named_and_the_others_are(months: Projec
     months.ingest(dt.date(2025, 10, 26))
     place = Path(str(months.archive._store.root)) / "reports" / "2025-03.html"
     place.mkdir(parents=True)
-    defs = build_defs({"clock": ClockResource(stopped_at="2025-11-01T12:00:00+00:00")})
+    defs = definitions("2025-11-01T12:00:00+00:00")
     tags = {ASSET_PARTITION_RANGE_START_TAG: "2025-03", ASSET_PARTITION_RANGE_END_TAG: "2025-10"}
     job = defs.resolve_job_def("report_months")
     ran = job.execute_in_process(instance=months.instance, tags=tags, raise_on_error=False)
@@ -175,7 +174,7 @@ def test_a_month_that_cannot_be_drawn_is_named_and_the_others_are(months: Projec
 
 def test_the_jobs_log_where_it_is(months: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINERECON_REPORTS_URL", "http://127.0.0.1:3001")
-    defs = build_defs({"clock": ClockResource(stopped_at=NOW.isoformat())})
+    defs = definitions(NOW.isoformat())
     tags = {ASSET_PARTITION_RANGE_START_TAG: "2025-03", ASSET_PARTITION_RANGE_END_TAG: "2025-03"}
     assert defs.resolve_job_def("report_months").execute_in_process(instance=months.instance, tags=tags).success
     assert defs.resolve_job_def("report_latest").execute_in_process(instance=months.instance).success

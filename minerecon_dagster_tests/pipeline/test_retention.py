@@ -9,12 +9,10 @@ import pytest
 from sqlalchemy import text
 
 from minerecon_dagster.assets.catalog import CHECKED_ASSET
-from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.jobs import PURGE_SUPERSEDED_RUNS
-from minerecon_dagster.resources.dagster_resources import ClockResource
 from minerecon_dagster.retention import Purged, purge_superseded_runs
 from minerecon_dagster.warehouse.store import open_warehouse
-from minerecon_dagster_tests.pipeline.conftest import DAY, Project
+from minerecon_dagster_tests.pipeline.conftest import DAY, Project, definitions
 
 ONE_DAY = dt.timedelta(days=1)
 DAYS = dg.DailyPartitionsDefinition("2025-06-01", end_date="2025-06-10")
@@ -75,7 +73,7 @@ class History:
         """Run the project's own job when ``after`` has passed; the runs that went."""
         before = self.runs()
         later = dt.datetime.now(dt.UTC) + after
-        defs = build_defs({"clock": ClockResource(stopped_at=later.isoformat())})
+        defs = definitions(later.isoformat())
         result = defs.resolve_job_def(PURGE_SUPERSEDED_RUNS).execute_in_process(
             instance=self.instance, run_config={"ops": {"delete_superseded_runs": {"config": config}}}
         )

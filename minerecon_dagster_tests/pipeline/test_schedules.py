@@ -118,10 +118,9 @@ class Scheduler:
 
 
 @pytest.fixture
-def scheduler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scheduler]:
+def scheduler(kept_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Scheduler:
     monkeypatch.setenv("ELEXON_BASE_URL", REAL_LOOKING_URL)
-    with dg.instance_for_test() as instance:
-        yield Scheduler(instance, D("2022-01-01"))
+    return Scheduler(kept_instance, D("2022-01-01"))
 
 
 Store = Callable[..., None]
@@ -433,6 +432,11 @@ def daemon(scheduler: Scheduler) -> Iterator[Daemon]:
         dg.instance_for_test(overrides={"run_coordinator": queue}) as instance,
         create_test_daemon_workspace_context(InProcessWorkspaceLoadTarget(LOCATION), instance) as workspace,
     ):
+        # The others, one of which ticks each half hour, would be evaluated a hundred times for nobody.
+        (location,) = workspace.create_request_context().code_locations
+        for schedule in location.get_repository("__repository__").get_schedules():
+            if schedule.name != "daily_ingest":
+                instance.stop_schedule(schedule.get_remote_origin_id(), schedule.selector_id, schedule)
         yield Daemon(instance, workspace)
 
 

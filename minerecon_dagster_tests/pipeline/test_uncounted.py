@@ -12,10 +12,9 @@ from minerecon_dagster.decisions.reviewed_units import reviewed_units
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.pipeline import uncounted
 from minerecon_dagster.pipeline.open_units import read_open_units
-from minerecon_dagster.resources.dagster_resources import ClockResource
 from minerecon_dagster.warehouse.store import statement
 from minerecon_dagster_tests.fake_elexon import Fault
-from minerecon_dagster_tests.pipeline.conftest import DAY, Project, not_done
+from minerecon_dagster_tests.pipeline.conftest import DAY, Project, definitions, not_done
 
 NEXT = DAY + dt.timedelta(days=1)
 REGISTER = "/reference/bmunits/all"
@@ -186,7 +185,7 @@ def test_a_unit_of_which_only_a_control_total_knows_is_found(real: Project) -> N
 
 
 def inventory(project: Project, day: dt.date = NEXT) -> None:
-    defs = build_defs({"clock": ClockResource(stopped_at=f"{day + dt.timedelta(days=1)}T13:00:00+00:00")})
+    defs = definitions(f"{day + dt.timedelta(days=1)}T13:00:00+00:00")
     defs.resolve_job_def("standing_inventory").execute_in_process(instance=project.instance, raise_on_error=False)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -39,10 +38,9 @@ NAMES = ["daily_reconciliation", "weekly_audit", "monthly_restatement_scan"]
 
 
 @pytest.fixture
-def scheduler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scheduler]:
+def scheduler(kept_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Scheduler:
     monkeypatch.setenv("ELEXON_BASE_URL", REAL_LOOKING_URL)
-    with dg.instance_for_test() as instance:
-        yield scheduler_from(instance, D("2022-01-01"))
+    return scheduler_from(kept_instance, D("2022-01-01"))
 
 
 def scheduler_from(instance: dg.DagsterInstance, first_day: dt.date) -> Scheduler:

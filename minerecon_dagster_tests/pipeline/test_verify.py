@@ -21,10 +21,9 @@ from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.elexon.datasets import of_the_day
 from minerecon_dagster.jobs import SPOT_FIX, SPOT_FIX_OP, VERIFY, VERIFY_OP
 from minerecon_dagster.pipeline.verification import FOR_A_PERSON, MENDABLE, REBUILT, REFETCHED
-from minerecon_dagster.resources.dagster_resources import ClockResource
 from minerecon_dagster.warehouse.store import sql
 from minerecon_dagster_tests.fake_elexon import Fault, boav_path, stack_path
-from minerecon_dagster_tests.pipeline.conftest import DAY, Project, not_done
+from minerecon_dagster_tests.pipeline.conftest import DAY, QUIET, Project, definitions, not_done
 from minerecon_dagster_tests.pipeline.test_one_day import fake_clock
 
 D = dt.date.fromisoformat
@@ -53,10 +52,10 @@ class Looks:
         self, job: str, op: str, first: dt.date, last: dt.date, config: dict[str, Any]
     ) -> dg.ExecuteInProcessResult:
         self.project.elexon.requests.clear()
-        defs = build_defs({"clock": ClockResource(stopped_at=self.project.now)})
+        defs = definitions(self.project.now)
         return defs.resolve_job_def(job).execute_in_process(
             instance=self.project.instance,
-            run_config={"ops": {op: {"config": config}}} if config else {},
+            run_config=({"ops": {op: {"config": config}}} if config else {}) | QUIET,
             tags={ASSET_PARTITION_RANGE_START_TAG: str(first), ASSET_PARTITION_RANGE_END_TAG: str(last)},
             raise_on_error=False,
         )
@@ -127,7 +126,7 @@ def looks(project: Project) -> Looks:
 
 @pytest.fixture
 def stored(project: Project) -> Iterator[dict[str, list[tuple[Any, ...]]]]:
-    """A day is stored, and this is what it holds."""
+    """A day is stored, and this is what it holds. A copy (`day_stored`) would be built from an archive elsewhere."""
     project.ingest()
     yield project.content()
 
@@ -160,7 +159,7 @@ def test_an_unchanged_day_is_right_and_every_question_is_asked_once(
 
 
 def test_it_can_be_launched_for_a_partition_without_any_configuration(
-    project: Project, looks: Looks, stored: Content
+    project: Project, looks: Looks, day_stored: None
 ) -> None:
     job = build_defs().resolve_job_def(VERIFY)
     assert job.execute_in_process(instance=project.instance, partition_key=str(DAY), raise_on_error=False).success
@@ -191,7 +190,7 @@ def test_a_day_that_was_revised_is_found_and_left_as_it_is_until_it_is_to_be_fix
 
 
 def test_what_was_revised_is_fetched_again_and_what_changed_is_kept(
-    project: Project, looks: Looks, stored: Content
+    project: Project, looks: Looks, day_stored: None
 ) -> None:
     before = project.elexon.world.expected_totals(DAY)
     project.elexon.world.revise[DAY] = 1.5
@@ -254,7 +253,7 @@ def test_what_other_hands_changed_in_the_tables_is_rebuilt_without_fetching(
 
 
 def test_a_change_of_a_flag_alone_is_found_by_a_full_look_and_not_by_control_totals_which_say_so(
-    project: Project, looks: Looks, stored: Content
+    project: Project, looks: Looks, day_stored: None
 ) -> None:
     flagged = project.elexon.world.stack
 
@@ -278,7 +277,7 @@ def test_a_change_of_a_flag_alone_is_found_by_a_full_look_and_not_by_control_tot
 # Sampling.
 
 
-def test_control_totals_alone_cost_four_calls_where_they_hold(project: Project, looks: Looks, stored: Content) -> None:
+def test_control_totals_alone_cost_four_calls_where_they_hold(project: Project, looks: Looks, day_stored: None) -> None:
     row = looks.right(sampling="controls")
     assert sum(project.elexon.requests.values()) == 1 + CONTROL_CALLS
     assert (row["periods_looked_at"], row["detection_share"]) == (None, None)
@@ -304,7 +303,7 @@ def test_a_fixed_sample_ends_with_the_days_last_period_and_states_its_share(
 
 
 def test_a_sample_that_misses_a_fault_says_what_share_of_faults_it_would_have_found(
-    project: Project, looks: Looks, stored: Content
+    project: Project, looks: Looks, day_stored: None
 ) -> None:
     delete_rows_of_period(project, 20)
     row = looks.look_at(sampling="fixed")
@@ -320,7 +319,7 @@ def test_a_sample_that_misses_a_fault_says_what_share_of_faults_it_would_have_fo
     assert row["period_differences"][0]["stored"]["rows"] == 0
 
 
-def test_a_progressive_sample_goes_on_once_something_differs(project: Project, looks: Looks, stored: Content) -> None:
+def test_a_progressive_sample_goes_on_once_something_differs(project: Project, looks: Looks, day_stored: None) -> None:
     row = looks.right(sampling="progressive", seed=7)
     assert row["periods_looked_at"] == [1, 12, 24, 36, 48]
     delete_rows_of_period(project, 24)
@@ -333,7 +332,7 @@ def test_a_progressive_sample_goes_on_once_something_differs(project: Project, l
 
 
 def test_a_random_sample_is_given_by_its_seed_which_is_drawn_and_kept_where_none_is_asked_for(
-    project: Project, looks: Looks, stored: Content
+    project: Project, looks: Looks, day_stored: None
 ) -> None:
     row = looks.right(sampling="random")
     assert len(row["periods_looked_at"]) == 10
@@ -355,7 +354,7 @@ def test_a_sampled_period_that_is_as_empty_as_it_was_is_the_same(project: Projec
 
 @pytest.mark.parametrize("action", ["verify", "fix"])
 def test_elexon_out_of_reach_is_no_pass_and_changes_nothing(
-    project: Project, looks: Looks, stored: Content, action: str
+    project: Project, looks: Looks, day_stored: None, action: str
 ) -> None:
     project.ingest(SATURDAY)
     before = project.content()
@@ -387,7 +386,7 @@ def test_tables_that_are_wrong_are_rebuilt_although_elexon_is_out_of_reach_and_i
 
 @pytest.mark.parametrize("sampling", ["full", slow("fixed")])
 def test_a_period_that_does_not_answer_is_named_and_is_no_pass(
-    project: Project, looks: Looks, stored: Content, sampling: str
+    project: Project, looks: Looks, day_stored: None, sampling: str
 ) -> None:
     project.elexon.faults = lambda path: Fault(400) if path == stack_path("offer", DAY, 24) else None
     row = looks.wrong(sampling=sampling)
@@ -400,7 +399,7 @@ def test_a_period_that_does_not_answer_is_named_and_is_no_pass(
 
 @pytest.mark.parametrize("report", [slow("acceptance/volumes/all/offer"), "cashflows/all/bid"])
 def test_a_control_total_that_does_not_answer_is_no_pass(
-    project: Project, looks: Looks, stored: Content, report: str
+    project: Project, looks: Looks, day_stored: None, report: str
 ) -> None:
     project.elexon.faults = lambda path: Fault(400) if report in path else None
     row = looks.wrong(sampling="controls")
@@ -499,7 +498,7 @@ def test_an_incomplete_day_is_fetched_again_and_right_once_elexon_has_it(project
     assert project.status() == "complete"
 
 
-def test_a_final_day_whose_latest_fetch_failed_is_mended(project: Project, looks: Looks, stored: Content) -> None:
+def test_a_final_day_whose_latest_fetch_failed_is_mended(project: Project, looks: Looks, day_stored: None) -> None:
     project.elexon.faults = lambda path: Fault(400) if path == stack_path("bid", DAY, 17) else None
     assert not project.run(DAY, force=True).success
     assert project.status() == "failing"
@@ -528,7 +527,7 @@ def test_of_a_day_in_progress_only_what_was_due_when_it_was_stored_is_compared(p
 
 
 def test_what_cannot_be_mended_is_left_to_a_person_after_so_many_attempts(
-    project: Project, looks: Looks, stored: Content
+    project: Project, looks: Looks, day_stored: None
 ) -> None:
     project.elexon.world.revise[DAY] = 1.5
     agws = "wind-and-solar"  # not asked for by a look, and no reason to fail a day: the period is
@@ -548,7 +547,7 @@ def test_what_cannot_be_mended_is_left_to_a_person_after_so_many_attempts(
     assert looks.right(action="fix", max_attempts=3)["outcome"] == "repaired", "counting began anew"
 
 
-def test_a_run_repairs_no_more_days_than_it_may(project: Project, looks: Looks, stored: Content) -> None:
+def test_a_run_repairs_no_more_days_than_it_may(project: Project, looks: Looks, day_stored: None) -> None:
     project.ingest(SATURDAY)
     project.elexon.world.revise |= {DAY: 1.5, SATURDAY: 1.5}
     result = looks.run(DAY, SATURDAY, action="fix", max_days_repaired=1)
@@ -611,7 +610,7 @@ def test_a_register_that_has_changed_is_a_warning_and_a_fix_takes_it_over(
 
 
 def test_a_spot_fix_changes_what_its_period_changes_and_nothing_else(
-    project: Project, looks: Looks, stored: Content
+    project: Project, looks: Looks, day_stored: None
 ) -> None:
     ((unit,),) = project.sql(
         "SELECT bmu_id FROM minerecon.curtailment_records WHERE settlement_period = 12 AND so_flag LIMIT 1"
@@ -666,7 +665,7 @@ def test_a_spot_fix_of_what_is_not_there_says_so_and_changes_nothing(
 
 
 def test_a_spot_fix_of_a_unit_that_is_no_wind_farm_says_what_it_is(
-    project: Project, looks: Looks, stored: Content
+    project: Project, looks: Looks, day_stored: None
 ) -> None:
     ((unit, fuel),) = project.sql(
         "SELECT bmu_id, fuel_type FROM minerecon.bm_units WHERE fuel_type <> 'WIND' ORDER BY 1 LIMIT 1"
@@ -687,7 +686,7 @@ def evaluations(project: Project, family: str, day: dt.date) -> list[bool]:
 
 
 def test_every_family_is_evaluated_for_every_day_of_a_range_and_repaired_days_are_materialized(
-    project: Project, looks: Looks, stored: Content
+    project: Project, looks: Looks, day_stored: None
 ) -> None:
     project.ingest(SATURDAY)
     project.elexon.world.revise[SATURDAY] = 1.5
@@ -727,7 +726,7 @@ def test_every_property_of_a_day_is_rebuilt_fetched_again_or_left_to_a_person() 
 
 
 def test_typed_in_sums_of_its_month_are_found_with_a_day_and_mended_with_it(
-    project: Project, looks: Looks, stored: Content
+    project: Project, looks: Looks, day_stored: None
 ) -> None:
     right = looks.run(DAY, action="fix")
     assert right.success, "the first look makes the sums, which nobody had made"

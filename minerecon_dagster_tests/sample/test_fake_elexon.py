@@ -125,14 +125,42 @@ def test_the_expected_totals_are_those_of_the_rows_that_are_served(elexon):
         lambda world: world.register_as.update({"T_SYNUW-1": {"fuelType": "WIND"}}),
         lambda world: setattr(world, "quiet_farms", 1),
         lambda world: world.respelt.update({"T_SYNUW-1": "t_synuw-1"}),
-        lambda world: setattr(world, "stack", lambda *_: []),
+        lambda world: (world.hide[DAY, "bid"].add(7), setattr(world, "hide_controls", True)),
     ],
 )
-def test_a_world_that_is_touched_is_asked_and_not_remembered(touch):
-    world = FakeWorld((DAY,))
-    assert world.is_untouched
+def test_a_world_that_is_touched_is_not_answered_from_what_another_one_was_asked(touch):
+    world, other = FakeWorld((DAY,)), FakeWorld((DAY,))
+    untouched = other.state
+    assert untouched is not None
+    assert world.state == untouched
     touch(world)
-    assert not world.is_untouched
+    assert world.state is not None
+    assert world.state != untouched == other.state
+    touch(other)
+    assert other.state == world.state
+
+
+@pytest.mark.parametrize(
+    "touch",
+    [lambda world: setattr(world, "stack", lambda *_: []), lambda world: setattr(world, "days", ())],
+)
+def test_a_world_of_which_more_is_touched_than_its_knobs_is_asked_and_not_remembered(touch):
+    world = FakeWorld((DAY,))
+    touch(world)
+    assert world.state is None
+
+
+def test_an_answer_follows_the_knobs_there_and_back(elexon):
+    def volume():
+        return sum(row["totalVolumeAccepted"] for row in get(elexon, boav_path("bid", DAY)).json()["data"])
+
+    before = volume()
+    elexon.world.revise[DAY] = 2.0
+    twice = volume()
+    elexon.world.revise[DAY] = 3.0
+    assert volume() - twice == pytest.approx(twice - before)
+    elexon.world.revise.clear()
+    assert volume() == before != twice
 
 
 def test_answers_that_are_remembered_are_those_of_the_same_days(elexon):
