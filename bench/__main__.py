@@ -41,21 +41,21 @@ from bench.replay import REPLAY, RETARGETS, serve_replay
 from minerecon_dagster.core.answers import AnswerKey
 from minerecon_dagster.core.calendar import STACK_SIDES
 from minerecon_dagster.core.checks import Result
+from minerecon_dagster.day import worker as work
+from minerecon_dagster.day.worker import Worker
+from minerecon_dagster.difficulty.source import DifficultyTable
+from minerecon_dagster.elexon.archive import Archive
+from minerecon_dagster.elexon.client import ElexonClient
+from minerecon_dagster.elexon.fetch import from_archive
+from minerecon_dagster.exports.month import export_month, months_with_days
+from minerecon_dagster.http.rate_limit import RateLimiter
 from minerecon_dagster.local.services import local_services
-from minerecon_dagster.pipeline import work
-from minerecon_dagster.pipeline.exports import export_month, months_with_days
-from minerecon_dagster.pipeline.fetch import from_archive
-from minerecon_dagster.pipeline.inventory import take_inventory
-from minerecon_dagster.pipeline.rollups import look_at_sums, overall
-from minerecon_dagster.pipeline.work import Worker
-from minerecon_dagster.resources.archive import Archive
-from minerecon_dagster.resources.difficulty import DifficultyTable
-from minerecon_dagster.resources.elexon import ElexonClient
-from minerecon_dagster.resources.rate_limit import RateLimiter
 from minerecon_dagster.sample import SAMPLE_DIFFICULTY_CSV
 from minerecon_dagster.sample.server import serve_sample
 from minerecon_dagster.settings import Settings
+from minerecon_dagster.standing.inventory import take_inventory
 from minerecon_dagster.storage import Store, open_store
+from minerecon_dagster.sums.rollups import look_at_sums, overall
 from minerecon_dagster.warehouse.store import open_warehouse
 
 DAY = "2025-03-28"
@@ -403,7 +403,7 @@ def year(bench: Bench) -> None:
 
 
 def _sums(database: str) -> float:
-    from minerecon_dagster.pipeline.rollups import roll_up_months, roll_up_years
+    from minerecon_dagster.sums.rollups import roll_up_months, roll_up_years
     from minerecon_dagster.warehouse.store import open_warehouse
 
     engine = open_warehouse(database)
@@ -451,7 +451,7 @@ _ASK = """
 import sys, time
 from pathlib import Path
 from concurrent.futures import ThreadPoolExecutor
-from minerecon_dagster.resources.rate_limit import RateLimiter
+from minerecon_dagster.http.rate_limit import RateLimiter
 limiter, end = RateLimiter(1200, Path(sys.argv[1])), time.monotonic() + float(sys.argv[2])
 def work(_):
     starts = []

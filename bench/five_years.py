@@ -20,8 +20,8 @@ from sqlalchemy import Engine, text
 
 from minerecon_dagster.checks.properties import DAY_PROPERTIES
 from minerecon_dagster.core.mining import FORMULA_VERSION
-from minerecon_dagster.pipeline.rollups import roll_up_months, roll_up_years
 from minerecon_dagster.settings import Settings
+from minerecon_dagster.sums.rollups import roll_up_months, roll_up_years
 from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.warehouse.store import cursor, open_warehouse
 

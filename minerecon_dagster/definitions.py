@@ -10,19 +10,15 @@ from typing import Any
 import dagster as dg
 
 from minerecon_dagster import asset_keys, places
-from minerecon_dagster.assets import catalog
-from minerecon_dagster.assets.exports import build_exports
-from minerecon_dagster.assets.inventory import build_inventory
-from minerecon_dagster.assets.price import build_prices
-from minerecon_dagster.assets.register import bm_units
-from minerecon_dagster.assets.reports import build_monthly_report, latest_report
-from minerecon_dagster.assets.rollups import build_months, build_years
-from minerecon_dagster.assets.settlement_day import build_settlement_day
+from minerecon_dagster.defs import catalog
+from minerecon_dagster.defs.exports import build_exports
+from minerecon_dagster.defs.inventory import build_inventory
 from minerecon_dagster.defs.jobs import build_jobs
-from minerecon_dagster.defs.schedules import build_schedules
-from minerecon_dagster.defs.sensors import build_sensors
-from minerecon_dagster.partitions import daily_partitions, monthly_partitions, yearly_partitions
-from minerecon_dagster.resources.dagster_resources import (
+from minerecon_dagster.defs.partitions import daily_partitions, monthly_partitions, yearly_partitions
+from minerecon_dagster.defs.prices import build_prices
+from minerecon_dagster.defs.register import bm_units
+from minerecon_dagster.defs.reports import build_monthly_report, latest_report
+from minerecon_dagster.defs.resources import (
     PLACES,
     ArchiveResource,
     ClockResource,
@@ -32,6 +28,10 @@ from minerecon_dagster.resources.dagster_resources import (
     PriceResource,
     WarehouseResource,
 )
+from minerecon_dagster.defs.schedules import build_schedules
+from minerecon_dagster.defs.sensors import build_sensors
+from minerecon_dagster.defs.settlement_day import build_settlement_day
+from minerecon_dagster.defs.sums import build_months, build_years
 from minerecon_dagster.settings import start_date
 from minerecon_dagster.warehouse import tables
 

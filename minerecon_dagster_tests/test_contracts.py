@@ -30,10 +30,12 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("module", "line", "contract"),
     [
-        ("core/mining.py", "import minerecon_dagster.settings", "core is pure"),
+        ("core/mining.py", "import minerecon_dagster.settings", "rooms stand on each other"),
         ("core/mining.py", "import requests", "core is pure"),
-        ("pipeline/due.py", "import dagster", "without Dagster"),
-        ("elexon/datasets/stack.py", "from minerecon_dagster.cli import main", "nobody imports the command line"),
+        ("standing/due.py", "import dagster", "without Dagster"),
+        ("alerts/text.py", "import dagster", "only the readers of runs"),
+        ("elexon/datasets/stack.py", "from minerecon_dagster.cli import main", "rooms stand on each other"),
+        ("day/stored.py", "import minerecon_dagster.day.worker", "no circles"),
     ],
 )
 def test_a_contract_that_is_broken_is_told(module: str, line: str, contract: str, tmp_path: Path) -> None:

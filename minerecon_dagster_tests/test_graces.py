@@ -70,12 +70,12 @@ def test_the_page_names_no_number_that_is_gone() -> None:
 
 def test_the_scan_finds_a_new_number_wherever_it_is_put() -> None:
     found = all_numbers()
-    assert {"pipeline.rollups.TIME_TO_FOLLOW", "core.sampling.FIXED_PERIODS", "pipeline.inventory.THERE_BY"} <= found
-    assert {"elexon.datasets.boav.TOLERANCE_SHARE", "resources.archive._ATTEMPTS"} <= found
+    assert {"sums.rollups.TIME_TO_FOLLOW", "core.sampling.FIXED_PERIODS", "standing.inventory.THERE_BY"} <= found
+    assert {"elexon.datasets.boav.TOLERANCE_SHARE", "elexon.archive._ATTEMPTS"} <= found
     assert {"settings.MINERECON_RECONCILE_DAYS", "settings.PORT"} <= found
     assert "settings.MINERECON_START_DATE" not in found
     assert "core.exact.EXACT" not in found
-    assert "pipeline.exports.TIME_TO_FOLLOW" not in found, "where it is defined, and not where it is used"
+    assert "standing.due.TIME_TO_FOLLOW" not in found, "where it is defined, and not where it is used"
 
 
 def test_every_test_that_the_page_names_is_there() -> None:

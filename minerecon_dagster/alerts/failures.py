@@ -18,7 +18,7 @@ from minerecon_dagster.alerts.state import WHOLE, Check, FailedRuns, Part, Place
 from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.checks import Scope
 from minerecon_dagster.core.repairs import Repair, parse
-from minerecon_dagster.pipeline.closing import stored_closed_days
+from minerecon_dagster.day.closing import stored_closed_days
 from minerecon_dagster.warehouse.store import statement
 from minerecon_dagster.warehouse.tables import bm_units, restatements
 

@@ -14,7 +14,7 @@ from minerecon_dagster.elexon.datasets import control_totals, required_control_t
 if TYPE_CHECKING:  # only named here
     from minerecon_dagster.core.register import BmUnit
     from minerecon_dagster.elexon.datasets.stack import Bid, StackRow
-    from minerecon_dagster.pipeline.interpret import DayReading
+    from minerecon_dagster.elexon.reading import DayReading
 
 _REPORTS = " and ".join(total.report for total in control_totals())
 

@@ -14,8 +14,8 @@ from minerecon_dagster.checks import control_totals
 from minerecon_dagster.core import checks
 from minerecon_dagster.core.checks import Property
 from minerecon_dagster.elexon.datasets import DATASETS, later, required_control_totals
-from minerecon_dagster.pipeline.price import PRICES_KNOWN
-from minerecon_dagster.pipeline.register import WIND_UNITS_MAPPED
+from minerecon_dagster.prices.store import PRICES_KNOWN
+from minerecon_dagster.register.store import WIND_UNITS_MAPPED
 
 
 def collected() -> tuple[Property, ...]:

@@ -28,8 +28,8 @@ def upgrade(print_superuser_sql: bool, sample: bool) -> None:
     run in the warehouse's database. Analysts log in with MINERECON_ANALYST_PASSWORD, if it is set.
     """
     from minerecon_dagster.core.calendar import settlement_date
-    from minerecon_dagster.decisions.days import read_day_decisions
-    from minerecon_dagster.pipeline.closing import follow
+    from minerecon_dagster.day.closing import follow
+    from minerecon_dagster.day.decisions import read_day_decisions
     from minerecon_dagster.warehouse import migrate
     from minerecon_dagster.warehouse.roles import superuser_script
     from minerecon_dagster.warehouse.sample import mark_as_sample

@@ -139,7 +139,7 @@ def update_sums(settings: Settings, days: Sequence[dt.date]) -> Outcome:
     """
     from minerecon_dagster.cli.dagster_run import execute
     from minerecon_dagster.jobs import ROLL_UP_MONTHS, ROLL_UP_YEARS
-    from minerecon_dagster.pipeline.rollups import months_to_update, years_to_update
+    from minerecon_dagster.sums.rollups import months_to_update, years_to_update
     from minerecon_dagster.warehouse.warehouse import Warehouse
 
     assert settings.database_url is not None
@@ -201,7 +201,7 @@ def report(settings: Settings, days: Sequence[dt.date], outcome: Outcome, *, as_
 
 def _repairs(database_url: str, days: Sequence[dt.date]) -> dict[dt.date, str]:
     """The command that mends each day, as the results of its checks name it."""
-    from minerecon_dagster.pipeline.inventory import mend, read_standings
+    from minerecon_dagster.standing.inventory import mend, read_standings
     from minerecon_dagster.warehouse.warehouse import Warehouse
 
     with Warehouse.open(database_url) as warehouse, warehouse.connection() as connection:

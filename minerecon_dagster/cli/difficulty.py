@@ -26,7 +26,7 @@ def load(file: Path) -> None:
     """
     from minerecon_dagster.core.difficulty import days_between, read_retargets, values_by_day
     from minerecon_dagster.core.spans import span_text
-    from minerecon_dagster.resources.dagster_resources import DifficultyResource
+    from minerecon_dagster.defs.resources import DifficultyResource
 
     retargets = read_retargets(file)
     values = values_by_day(retargets)

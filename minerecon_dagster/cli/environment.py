@@ -96,7 +96,7 @@ def services(*, sample: bool = False) -> Iterator[Settings]:
 def load_sample_difficulty() -> None:
     """Load the difficulties of the bundled sample's days into the table, unless it holds some."""
     from minerecon_dagster.core.difficulty import read_retargets, values_by_day
-    from minerecon_dagster.resources.dagster_resources import DifficultyResource
+    from minerecon_dagster.defs.resources import DifficultyResource
     from minerecon_dagster.sample import SAMPLE_DIFFICULTY_CSV
 
     table = DifficultyResource().table()

@@ -50,7 +50,7 @@ def _report(database_url: str, days: Sequence[dt.date], outcome: Outcome, *, as_
     """Print what is stored of the days now, and what is wrong; return the exit code."""
     from sqlalchemy import select
 
-    from minerecon_dagster.pipeline.price import is_over
+    from minerecon_dagster.prices.store import is_over
     from minerecon_dagster.warehouse.tables import bitcoin_price_gbp as table
     from minerecon_dagster.warehouse.warehouse import Warehouse
 

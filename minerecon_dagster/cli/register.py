@@ -47,7 +47,7 @@ def accept(sha256: str, accepted_by: str | None, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def list_(as_json: bool) -> None:
     """List the refused answers that wait, the newest first; exits with 1 if there is one."""
-    from minerecon_dagster.pipeline.register import waiting_refusals
+    from minerecon_dagster.register.store import waiting_refusals
     from minerecon_dagster.warehouse.warehouse import Warehouse
 
     with services() as settings:

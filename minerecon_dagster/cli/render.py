@@ -21,7 +21,7 @@ from minerecon_dagster.core.spans import spans
 from minerecon_dagster.core.statuses import STATUSES, UNAVAILABLE
 from minerecon_dagster.day.stored import StoredDay, read_stored_days
 from minerecon_dagster.decisions.unavailable import ClosedDays
-from minerecon_dagster.pipeline.inventory import Group, Standing, mend, read_standings
+from minerecon_dagster.standing.inventory import Group, Standing, mend, read_standings
 from minerecon_dagster.warehouse.store import statement
 from minerecon_dagster.warehouse.warehouse import Warehouse
 

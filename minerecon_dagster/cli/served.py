@@ -10,7 +10,7 @@ from typing import Any
 
 from minerecon_dagster import places
 from minerecon_dagster.core.errors import ConfigurationError
-from minerecon_dagster.resources.dagster_resources import PLACES
+from minerecon_dagster.defs.resources import PLACES
 
 _POLL_SECONDS = 0.1
 _ANSWER_SECONDS = 60.0

@@ -19,18 +19,18 @@ from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.checks import Result
 from minerecon_dagster.core.repairs import REFRESH_REGISTER
 from minerecon_dagster.core.spans import spans
+from minerecon_dagster.day.closing import stored_closed_days
 from minerecon_dagster.decisions.unavailable import NOTHING_CLOSED, ClosedDays, Unavailable
-from minerecon_dagster.pipeline.closing import stored_closed_days
-from minerecon_dagster.pipeline.inventory import (
+from minerecon_dagster.register.open_units import OpenUnit, read_open_units
+from minerecon_dagster.register.store import Refusal, waiting_refusals
+from minerecon_dagster.standing.inventory import (
     Group,
     group_days,
     look_at_rows,
     never_started,
     take_inventory,
 )
-from minerecon_dagster.pipeline.open_units import OpenUnit, read_open_units
-from minerecon_dagster.pipeline.register import Refusal, waiting_refusals
-from minerecon_dagster.pipeline.rollups import look_at_sums
+from minerecon_dagster.sums.rollups import look_at_sums
 from minerecon_dagster.warehouse.store import statement
 from minerecon_dagster.warehouse.sums import Grain
 from minerecon_dagster.warehouse.warehouse import Warehouse

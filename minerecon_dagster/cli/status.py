@@ -28,8 +28,8 @@ def status(first: dt.datetime | None, last: dt.datetime | None, as_json: bool) -
     from minerecon_dagster.cli.render import console, print_json
     from minerecon_dagster.cli.standing import print_report, read_report
     from minerecon_dagster.core.calendar import settlement_date
-    from minerecon_dagster.decisions.days import read_day_decisions
-    from minerecon_dagster.resources.dagster_resources import DifficultyResource
+    from minerecon_dagster.day.decisions import read_day_decisions
+    from minerecon_dagster.defs.resources import DifficultyResource
 
     now = dt.datetime.now(dt.UTC)
     today = settlement_date(now)

@@ -168,7 +168,7 @@ def _report(rows: Sequence[_Row], outcome: Outcome, *, as_json: bool) -> int:
             click.echo(f"{row['settlement_date']}: {row['error']}", err=True)
     for why in sums.values():
         click.echo(why, err=True)
-    from minerecon_dagster.pipeline.verification import is_mendable
+    from minerecon_dagster.verify.record import is_mendable
 
     mendable = [
         row["settlement_date"]

@@ -1,7 +1,7 @@
 """A settlement day as it is stored: the one read model of its figures, for whoever shows, compares or passes them on.
 
 How a day *stands* (its status, its checks) is told of days that are not stored too: that is
-`minerecon_dagster.pipeline.inventory.Standing`.
+`minerecon_dagster.standing.inventory.Standing`.
 """
 
 from __future__ import annotations

@@ -11,12 +11,12 @@ import dagster as dg
 
 from minerecon_dagster import asset_keys, jobs
 from minerecon_dagster.asset_keys import EXPORTS, LATEST_REPORT, MONTHLY_REPORT, PRICE
-from minerecon_dagster.assets.exports import sweep_exports
-from minerecon_dagster.assets.inventory import CHECK_KEYS
-from minerecon_dagster.assets.register import accept_answer
-from minerecon_dagster.assets.rollups import sweep
-from minerecon_dagster.assets.verification import fix_period, verify_days
-from minerecon_dagster.retention import delete_superseded_runs
+from minerecon_dagster.defs.exports import sweep_exports
+from minerecon_dagster.defs.inventory import CHECK_KEYS
+from minerecon_dagster.defs.register import accept_answer
+from minerecon_dagster.defs.retention import delete_superseded_runs
+from minerecon_dagster.defs.sums import sweep
+from minerecon_dagster.defs.verification import fix_period, verify_days
 
 
 @dataclass(frozen=True)

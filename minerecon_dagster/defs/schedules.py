@@ -20,12 +20,18 @@ from dagster._core.storage.tags import (
 )
 
 from minerecon_dagster import asset_keys
-from minerecon_dagster.assets.settlement_day import DAYS_PER_RUN
 from minerecon_dagster.core.answers import is_synthetic
 from minerecon_dagster.core.calendar import LONDON, due_periods, settlement_date
 from minerecon_dagster.core.repairs import FIX
 from minerecon_dagster.core.spans import days_text, spans
-from minerecon_dagster.decisions.days import read_day_decisions
+from minerecon_dagster.day.decisions import read_day_decisions
+from minerecon_dagster.defs.resources import (
+    ClockResource,
+    ElexonResource,
+    PriceResource,
+    WarehouseResource,
+)
+from minerecon_dagster.defs.settlement_day import DAYS_PER_RUN
 from minerecon_dagster.jobs import (
     BM_UNITS_REFRESH,
     EXPORT_SWEEP,
@@ -38,15 +44,9 @@ from minerecon_dagster.jobs import (
     VERIFY,
     VERIFY_OP,
 )
-from minerecon_dagster.pipeline.due import days_to_ingest, days_to_retry, days_to_scan, stored_days
-from minerecon_dagster.pipeline.price import days_to_price
-from minerecon_dagster.resources.dagster_resources import (
-    ClockResource,
-    ElexonResource,
-    PriceResource,
-    WarehouseResource,
-)
+from minerecon_dagster.prices.store import days_to_price
 from minerecon_dagster.settings import Settings
+from minerecon_dagster.standing.due import days_to_ingest, days_to_retry, days_to_scan, stored_days
 
 RUNNING = "Running unless it is switched off."
 PRESUMED_DEAD_AFTER = dt.timedelta(hours=1)

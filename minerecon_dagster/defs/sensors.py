@@ -9,12 +9,12 @@ from typing import Any
 
 import dagster as dg
 
-from minerecon_dagster import automation
-from minerecon_dagster.alerts.sensor import ALERTS, alerts
-from minerecon_dagster.alerts.watch import ALERTS_WATCH, alerts_watch
 from minerecon_dagster.asset_keys import EXPORTS, MONTHLY_REPORT
+from minerecon_dagster.defs import automation
+from minerecon_dagster.defs.alerts import ALERTS, alerts
 from minerecon_dagster.defs.schedules import RUNNING
-from minerecon_dagster.watchdog import ANALYSTS_WATCHDOG, analysts_watchdog
+from minerecon_dagster.defs.watch import ALERTS_WATCH, alerts_watch
+from minerecon_dagster.defs.watchdog import ANALYSTS_WATCHDOG, analysts_watchdog
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ import tenacity
 from minerecon_dagster.core.errors import PermanentSourceError, SourceError, TransientSourceError
 from minerecon_dagster.http.attempt import Failure, Kind, NoAnswerError, attempt, new_session, retry_after_s
 from minerecon_dagster.http.outage import Watch
+from minerecon_dagster.http.rate_limit import RateLimiter
 from minerecon_dagster.http.traffic import StatsCounter
-from minerecon_dagster.resources.rate_limit import RateLimiter
 
 T = TypeVar("T")
 

@@ -10,13 +10,10 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from bench.five_years import make_five_years
-from minerecon_dagster.pipeline.closing import delete_day
-from minerecon_dagster.pipeline.rollups import roll_up_months, roll_up_years
+from minerecon_dagster.day.closing import delete_day
+from minerecon_dagster.sums.rollups import roll_up_months, roll_up_years
 from minerecon_dagster.warehouse.store import execute_script, open_warehouse, statement
 from minerecon_dagster_tests import databases
-from minerecon_dagster_tests.pipeline.conftest import difficulty_table as difficulty_table
-from minerecon_dagster_tests.pipeline.conftest import elexon as elexon
-from minerecon_dagster_tests.pipeline.conftest import project as project
 
 FIRST, LAST = dt.date(2025, 3, 1), dt.date(2025, 4, 9)
 QUIET = dt.date(2025, 3, 5)

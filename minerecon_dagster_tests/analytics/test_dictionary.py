@@ -11,14 +11,14 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from minerecon_dagster import asset_keys
-from minerecon_dagster.assets import catalog
 from minerecon_dagster.core.units import UNITS, has_number, unit_of
 from minerecon_dagster.definitions import build_defs
+from minerecon_dagster.defs import catalog
 from minerecon_dagster.elexon import datasets  # noqa: F401 - their tables are in the metadata
-from minerecon_dagster.warehouse.dictionary import Entry, as_markdown, read_dictionary, sources
+from minerecon_dagster.exports.dictionary import Entry, as_markdown, read_dictionary, sources
 from minerecon_dagster.warehouse.store import act_as_owner
 from minerecon_dagster.warehouse.tables import metadata
-from minerecon_dagster_tests.pipeline.conftest import DAY, Project
+from minerecon_dagster_tests.project import DAY, Project
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "dictionary.md"
 UPDATE = "UPDATE_DOCS=1 .venv/bin/python -m pytest minerecon_dagster_tests/analytics/test_dictionary.py -k page"

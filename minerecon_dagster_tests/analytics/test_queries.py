@@ -20,7 +20,7 @@ from minerecon_dagster.sample import SAMPLE_DAYS
 from minerecon_dagster.sample.prices import synthetic_price_gbp
 from minerecon_dagster_tests.analytics.conftest import FAILING, INCOMPLETE, LAST, MISSING, PROVISIONAL, Ask
 from minerecon_dagster_tests.fake_elexon import FakeElexon, fake_elexon
-from minerecon_dagster_tests.pipeline.conftest import Project
+from minerecon_dagster_tests.project import Project
 
 ROOT = Path(__file__).resolve().parents[2]
 QUERIES = sorted((ROOT / "queries").glob("*.sql"))

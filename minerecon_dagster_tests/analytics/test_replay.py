@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from minerecon_dagster.resources.difficulty import DifficultyTable
-from minerecon_dagster_tests.pipeline.conftest import Project
+from minerecon_dagster.difficulty.source import DifficultyTable
+from minerecon_dagster_tests.project import Project
 
 DAY = dt.date(2025, 1, 17)
 DIFFICULTY = Decimal("110451907374649.52")

@@ -18,7 +18,7 @@ from bench.weekend.clock import Clock, why_not
 from bench.weekend.servers import Fault, PriceSource, Proxy, Receiver, kind_of
 from minerecon_dagster.alerts.webhook import Webhook
 from minerecon_dagster.core.errors import TransientSourceError
-from minerecon_dagster.resources.price import CoinbaseCandles
+from minerecon_dagster.prices.source import CoinbaseCandles
 from minerecon_dagster.sample import SAMPLE_DAYS
 from minerecon_dagster.sample.server import serve_sample
 

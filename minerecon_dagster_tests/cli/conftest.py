@@ -23,7 +23,7 @@ from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.cli import forked
 from minerecon_dagster_tests.cli.forked import MINERECON, Forked
 from minerecon_dagster_tests.fake_elexon import FakeElexon, fake_elexon
-from minerecon_dagster_tests.pipeline.conftest import DAY, difficulty_table
+from minerecon_dagster_tests.project import DAY, difficulty_table
 
 __all__ = ["difficulty_table"]
 

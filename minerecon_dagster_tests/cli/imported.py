@@ -9,8 +9,8 @@ import minerecon_dagster.cli.dagster_run
 import minerecon_dagster.cli.main
 import minerecon_dagster.cli.render
 import minerecon_dagster.definitions
-import minerecon_dagster.resources.archive
-import minerecon_dagster.resources.elexon
+import minerecon_dagster.elexon.archive
+import minerecon_dagster.elexon.client
 from minerecon_dagster_tests import aws_files
 from minerecon_dagster_tests.cli import forked
 

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 
 from minerecon_dagster_tests.cli.conftest import Ran, Start
 from minerecon_dagster_tests.fake_elexon import FakeElexon, Fault, fake_elexon
-from minerecon_dagster_tests.pipeline.conftest import OUR_TIMES, TABLES
+from minerecon_dagster_tests.project import OUR_TIMES, TABLES
 
 Run = Callable[..., Ran]
 FIRST = dt.date(2025, 2, 20)

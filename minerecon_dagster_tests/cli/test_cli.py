@@ -22,7 +22,7 @@ from minerecon_dagster.cli.main import cli
 from minerecon_dagster.sample import SAMPLE_DIFFICULTY_CSV
 from minerecon_dagster_tests.cli.conftest import MINERECON, Ran, Start, connect
 from minerecon_dagster_tests.fake_elexon import FakeElexon, Fault, stack_path
-from minerecon_dagster_tests.pipeline.conftest import DAY
+from minerecon_dagster_tests.project import DAY
 
 Run = Callable[..., Ran]
 

@@ -25,7 +25,7 @@ from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.cli.conftest import MINERECON, Ran
 from minerecon_dagster_tests.fake_elexon import FakeElexon
-from minerecon_dagster_tests.pipeline.conftest import DAY
+from minerecon_dagster_tests.project import DAY
 
 Run = Callable[..., Ran]
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 from minerecon_dagster.sample import SAMPLE_DAYS
 from minerecon_dagster.sample.prices import serve_sample_prices, synthetic_price_gbp
 from minerecon_dagster_tests.cli.conftest import Ran
-from minerecon_dagster_tests.pipeline.conftest import DAY
+from minerecon_dagster_tests.project import DAY
 
 Run = Callable[..., Ran]
 

@@ -11,8 +11,8 @@ from sqlalchemy import Engine, text
 
 from minerecon_dagster.core.answers import Answer
 from minerecon_dagster.core.errors import RegisterRefusedError
-from minerecon_dagster.pipeline.register import record_register
-from minerecon_dagster.resources.archive import Archive
+from minerecon_dagster.elexon.archive import Archive
+from minerecon_dagster.register.store import record_register
 from minerecon_dagster.sample.units import MAPPED_WIND
 from minerecon_dagster_tests.cli.conftest import Ran
 from minerecon_dagster_tests.fake_elexon import FakeElexon

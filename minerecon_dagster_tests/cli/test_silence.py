@@ -7,7 +7,7 @@ from collections.abc import Callable
 from minerecon_dagster.core.calendar import STACK_SIDES
 from minerecon_dagster_tests.cli.conftest import Ran
 from minerecon_dagster_tests.fake_elexon import NO_ROWS, FakeElexon
-from minerecon_dagster_tests.pipeline.conftest import DAY
+from minerecon_dagster_tests.project import DAY
 
 Run = Callable[..., Ran]
 

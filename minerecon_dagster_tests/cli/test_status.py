@@ -14,11 +14,11 @@ from sqlalchemy import Engine, text
 
 from minerecon_dagster.cli.standing import percent, print_report, read_report
 from minerecon_dagster.core import checks as c
-from minerecon_dagster.pipeline.rollups import TYPED_IN
 from minerecon_dagster.settings import PROJECT_ROOT
+from minerecon_dagster.sums.rollups import TYPED_IN
 from minerecon_dagster_tests.cli.conftest import Ran
 from minerecon_dagster_tests.conftest import FORTNIGHT
-from minerecon_dagster_tests.pipeline.conftest import DAY
+from minerecon_dagster_tests.project import DAY
 
 Run = Callable[..., Ran]
 

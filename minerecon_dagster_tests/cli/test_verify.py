@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from minerecon_dagster_tests.cli.conftest import Ran
 from minerecon_dagster_tests.fake_elexon import FakeElexon, Fault
-from minerecon_dagster_tests.pipeline.conftest import DAY
+from minerecon_dagster_tests.project import DAY
 
 Run = Callable[..., Ran]
 

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minerecon_dagster.assets import catalog
-from minerecon_dagster.assets.events import check_metadata
 from minerecon_dagster.checks.properties import DAY_PROPERTIES, PROPERTIES, table
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import SAMPLE_SIZE, Result, result
 from minerecon_dagster.core.repairs import REINGEST, words
+from minerecon_dagster.defs import catalog
+from minerecon_dagster.defs.events import check_metadata
+from minerecon_dagster.defs.partitions import daily_partitions
 from minerecon_dagster.elexon.datasets.boav import BOAV_WIND_VOLUME
 from minerecon_dagster.elexon.datasets.stack import BIDS_ARE_PRICED
-from minerecon_dagster.partitions import daily_partitions
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "checks.md"
 DAY = dt.date(2025, 3, 28)

@@ -14,8 +14,8 @@ import yaml  # type: ignore[import-untyped]  # Dagster brings it, without its ty
 
 import minerecon_dagster
 from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.day.decisions import DayDecisions, read_day_decisions
 from minerecon_dagster.decisions import reader
-from minerecon_dagster.decisions.days import DayDecisions, read_day_decisions
 from minerecon_dagster.decisions.published_figures import published_figures
 from minerecon_dagster.decisions.reviewed_units import reviewed_units
 
@@ -148,7 +148,7 @@ def test_where_a_file_is_now_is_told_on_stderr_and_in_the_log_of_the_run(
     (tmp_path / "waivers.toml").write_text(CLOSED, "utf-8")
     program = (
         "import sys, datetime, pathlib; from minerecon_dagster.decisions import reader;"
-        " from minerecon_dagster.decisions.days import read_day_decisions;"
+        " from minerecon_dagster.day.decisions import read_day_decisions;"
         " reader.OLD_FOLDER = pathlib.Path(sys.argv[1]);"
         " [read_day_decisions(reader.WAIVERS_FILE, today=datetime.date(2026, 1, 1)) for _ in range(2)]"
     )

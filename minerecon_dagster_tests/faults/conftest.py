@@ -18,11 +18,11 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 
 from minerecon_dagster.checks.properties import PROPERTIES
 from minerecon_dagster.core.checks import INVENTORY
-from minerecon_dagster.resources.difficulty import DifficultyTable
+from minerecon_dagster.difficulty.source import DifficultyTable
 from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.fake_elexon import fake_elexon
-from minerecon_dagster_tests.pipeline.conftest import (
+from minerecon_dagster_tests.project import (
     DAY,
     OUR_TIMES,
     QUIET,

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Engine, text
 
 from minerecon_dagster.core import checks as c
-from minerecon_dagster.pipeline import work
+from minerecon_dagster.day import worker as work
+from minerecon_dagster_tests.alerts.test_alerts import Alarm, Receiver
+from minerecon_dagster_tests.alerts.test_alerts import receiver as receiver
 from minerecon_dagster_tests.faults.conftest import DAY, World
-from minerecon_dagster_tests.test_alerts import Alarm, Receiver
-from minerecon_dagster_tests.test_alerts import receiver as receiver
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::dagster.BetaWarning")]
 

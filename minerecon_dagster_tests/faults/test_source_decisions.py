@@ -269,7 +269,7 @@ def test_fr_06_no_schedule_asks_for_a_closed_day_or_for_one_that_is_accepted_wit
     world: World, decide
 ) -> None:
     from minerecon_dagster.defs.schedules import _open
-    from minerecon_dagster.pipeline.due import days_to_ingest, days_to_retry
+    from minerecon_dagster.standing.due import days_to_ingest, days_to_retry
 
     world.elexon.faults = never(Fault(404), "bid", "offer")
     assert not world.job("ingest", SHORT)
@@ -294,7 +294,7 @@ def test_fr_06_a_day_that_a_run_builds_while_it_is_closed_is_not_published(world
     )
     with pytest.MonkeyPatch.context() as patch:
         # A run that read the file before it closed the day.
-        patch.setattr("minerecon_dagster.pipeline.work.follow", lambda *_, **__: type("F", (), {"closed": ()}))
+        patch.setattr("minerecon_dagster.day.worker.follow", lambda *_, **__: type("F", (), {"closed": ()}))
         assert not world.job("ingest", SHORT)
     assert "closed this day meanwhile" in world.said
     assert world.status(SHORT) == "unavailable"

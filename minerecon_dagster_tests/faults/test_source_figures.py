@@ -17,9 +17,9 @@ import dagster as dg
 import pytest
 
 from minerecon_dagster import asset_keys
-from minerecon_dagster.assets import catalog
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.calendar import period_starts
+from minerecon_dagster.defs import catalog
 from minerecon_dagster.elexon.datasets.agws import WIND_OUTPUT_ABOVE_ZERO
 from minerecon_dagster.elexon.datasets.stack import PRICES_BELOW_LIMIT
 from minerecon_dagster_tests.fake_elexon import Fault, stack_path

@@ -11,7 +11,7 @@ import pytest
 
 from minerecon_dagster.checks.properties import PROPERTIES
 from minerecon_dagster.core import checks as c
-from minerecon_dagster.pipeline.due import days_to_ingest
+from minerecon_dagster.standing.due import days_to_ingest
 from minerecon_dagster_tests.faults.conftest import DAY, NEXT, World
 from minerecon_dagster_tests.faults.test_faults import REACHED, all_green
 

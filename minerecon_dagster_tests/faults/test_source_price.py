@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from minerecon_dagster.pipeline.price import PRICES_KNOWN
-from minerecon_dagster.resources.price import CoinbaseCandles
+from minerecon_dagster.prices.source import CoinbaseCandles
+from minerecon_dagster.prices.store import PRICES_KNOWN
 from minerecon_dagster.sample.prices import serve_sample_prices
 from minerecon_dagster_tests.faults.conftest import DAY, World
 from minerecon_dagster_tests.faults.test_faults import REACHED, all_green

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from minerecon_dagster.core import checks as c
-from minerecon_dagster.pipeline.register import WIND_UNITS_MAPPED
+from minerecon_dagster.register.store import WIND_UNITS_MAPPED
 from minerecon_dagster.sample.units import MAPPED_WIND, UNMAPPED_WIND
 from minerecon_dagster_tests.faults.conftest import DAY, World
 from minerecon_dagster_tests.faults.test_faults import REACHED, all_green

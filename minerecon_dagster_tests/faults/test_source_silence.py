@@ -13,10 +13,10 @@ import pytest
 from minerecon_dagster.checks.control_totals import CONTROLS_NOT_SILENT
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.calendar import STACK_SIDES, rerun_done_at
+from minerecon_dagster_tests.day.test_one_day import fake_clock
 from minerecon_dagster_tests.fake_elexon import NO_ROWS
 from minerecon_dagster_tests.faults.conftest import DAY, SHORT, WINDLESS, World
 from minerecon_dagster_tests.faults.test_faults import REACHED, all_green
-from minerecon_dagster_tests.pipeline.test_one_day import fake_clock
 
 ALL = set(range(1, 49))
 

@@ -22,9 +22,9 @@ from psycopg2 import errors, sql
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 
+from minerecon_dagster.defs.resources import WarehouseResource
 from minerecon_dagster.defs.sensors import build_sensors
 from minerecon_dagster.local import postgres
-from minerecon_dagster.resources.dagster_resources import WarehouseResource
 from minerecon_dagster.warehouse import migrate, roles
 from minerecon_dagster.warehouse.store import act_as_owner, open_warehouse
 from minerecon_dagster.warehouse.watchdog import end_overlong

@@ -14,9 +14,10 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError
 
 from minerecon_dagster.core.answers import Answer
 from minerecon_dagster.core.errors import ConfigurationError
-from minerecon_dagster.pipeline import exports, register
-from minerecon_dagster.pipeline.rollups import roll_up_months, roll_up_years
+from minerecon_dagster.exports import month as exports
+from minerecon_dagster.register import store as register
 from minerecon_dagster.sample.units import register_rows
+from minerecon_dagster.sums.rollups import roll_up_months, roll_up_years
 from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.warehouse.store import (
     WarehouseError,

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, Table, text
 
 from minerecon_dagster.core.checks import SUMS_NOT_OLDER_THAN_PARTS
-from minerecon_dagster.pipeline.rollups import compare, look_at_sums, roll_up_months, roll_up_years
+from minerecon_dagster.sums.rollups import compare, look_at_sums, roll_up_months, roll_up_years
 from minerecon_dagster.warehouse import sums, tables
 
 NOW = dt.datetime(2025, 4, 5, 13, tzinfo=dt.UTC)

@@ -30,7 +30,7 @@ from minerecon_dagster.warehouse.tables import metadata, of_side_and_unit
 if TYPE_CHECKING:  # these go through the datasets, and are only named here
     from minerecon_dagster.core.register import BmUnit
     from minerecon_dagster.elexon.datasets.stack import Bid
-    from minerecon_dagster.pipeline.interpret import DayReading
+    from minerecon_dagster.elexon.reading import DayReading
     from minerecon_dagster.sample.generate import SampleWorld
 
 TOLERANCE_SHARE = Decimal("0.005")

@@ -1,6 +1,6 @@
 """A dataset that comes days after its settlement day: when, for whom, in which runs, and how far back it is filled.
 
-It writes its own tables alone. The build of a day never waits for it, and never fails by it; `pipeline.later` asks for
+It writes its own tables alone. The build of a day never waits for it, and never fails by it; `day.later` asks for
 it beside the day.
 """
 

@@ -62,8 +62,8 @@ if TYPE_CHECKING:  # these go through the datasets, and are only named here
     from psycopg2.extensions import cursor as PostgresCursor  # noqa: N812 - a class of that name
 
     from minerecon_dagster.core.register import BmUnit
-    from minerecon_dagster.pipeline.interpret import DayReading
-    from minerecon_dagster.pipeline.work import BuiltDay
+    from minerecon_dagster.day.worker import BuiltDay
+    from minerecon_dagster.elexon.reading import DayReading
     from minerecon_dagster.sample.ask import Asked
     from minerecon_dagster.sample.generate import SampleWorld
 

@@ -1,1 +1,0 @@
-"""Dagster assets: thin glue over `core`, `resources` and `warehouse`."""

@@ -1,0 +1,559 @@
+"""Build a settlement day in the warehouse: records, calculations and sums, checked before the commit."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from typing import Any
+
+from psycopg2.extras import execute_values
+from sqlalchemy import Connection, Engine, delete, text
+from sqlalchemy.dialects.postgresql import insert
+
+from minerecon_dagster.checks import evaluators as checks
+from minerecon_dagster.checks.control_totals import against_control_totals
+from minerecon_dagster.checks.evaluators import Rate
+from minerecon_dagster.checks.uncounted import NOTHING_UNCOUNTED, Uncounted, compare_with_register, store_uncounted
+from minerecon_dagster.checks.waivers import NO_WAIVERS, Waivers
+from minerecon_dagster.core import calendar
+from minerecon_dagster.core import checks as c
+from minerecon_dagster.core.checks import Result, Scope, result
+from minerecon_dagster.core.errors import DayFailedError
+from minerecon_dagster.core.exact import EXACT
+from minerecon_dagster.core.mining import FORMULA_VERSION
+from minerecon_dagster.core.register import BmUnit
+from minerecon_dagster.core.restatement import Extent, extent_of, losses_text, unbelievable_losses
+from minerecon_dagster.core.states import Slot, slots_text
+from minerecon_dagster.day.closing import delete_day, is_closed
+from minerecon_dagster.day.stored import StoredDay, read_stored_day, read_stored_days
+from minerecon_dagster.elexon.datasets import control_totals, of_the_day
+from minerecon_dagster.elexon.datasets.stack import Bid, wind_bids
+from minerecon_dagster.elexon.fetch import FetchedDay, FetchFailedError
+from minerecon_dagster.elexon.reading import DayReading
+from minerecon_dagster.warehouse.sample import refuse_to_mix
+from minerecon_dagster.warehouse.store import cursor, execute_script, statement
+from minerecon_dagster.warehouse.tables import calculation_reconciliation, ingestion_progress, reconciliation_results
+
+BUILD_VERSION = 3
+"""Raise it when the same inputs would be built into other rows: days are then built again when next met."""
+
+
+class ChecksFailedError(DayFailedError):
+    """A blocking check did not hold, so the day was not published; holds every result."""
+
+    def __init__(self, message: str, results: Sequence[Result]) -> None:
+        super().__init__(message)
+        self.results = results
+
+
+class RestatementRefusedError(ChecksFailedError):
+    """A final day would lose too much to be believed, so it was not replaced.
+
+    Args:
+        message: which day, and what it would lose.
+        results: the evaluation that says so.
+        why: what it would lose.
+        built_from: the archive object that the stored day was built from; None where none is stored.
+    """
+
+    def __init__(self, message: str, results: Sequence[Result], *, why: str, built_from: str | None) -> None:
+        super().__init__(message, results)
+        self.why = why
+        self.built_from = built_from
+
+
+class LookFailedError(DayFailedError):
+    """A stored day could not be looked at; holds a failed result for each check that it could not come to."""
+
+    def __init__(self, message: str, results: Sequence[Result]) -> None:
+        super().__init__(message)
+        self.results = results
+
+
+@dataclass(frozen=True)
+class DayInputs:
+    """What a day is built from, beside its answers.
+
+    Args:
+        wind_units: the wind farms in force on the day, by unit id.
+        difficulty: the network difficulty of the day.
+        difficulty_source: the table that it is from.
+        models: the miner models to calculate: all of them.
+        uncounted: units that may be wind farms, were turned down on the day, and are not counted.
+    """
+
+    wind_units: Mapping[str, BmUnit]
+    difficulty: Decimal
+    difficulty_source: str
+    models: Sequence[str]
+    uncounted: Uncounted = NOTHING_UNCOUNTED
+
+    def fingerprint(self, archive_uri: str) -> str:
+        """The same text for the same inputs: a day built from them need not be built again."""
+        units = [(bmu_id, unit.lead_party_name) for bmu_id, unit in sorted(self.wind_units.items())]
+        inputs = (BUILD_VERSION, FORMULA_VERSION, archive_uri, units, str(self.difficulty), list(self.models))
+        return hashlib.sha256(repr(inputs).encode()).hexdigest()
+
+
+def replace_day(
+    engine: Engine,
+    fetched: FetchedDay,
+    inputs: DayInputs,
+    *,
+    rebuild: bool,
+    now: dt.datetime,
+    run_id: str | None,
+    waivers: Waivers = NO_WAIVERS,
+    load: Callable[[str], DayReading | None] = lambda _: None,
+    accepted_by: str | None = None,
+    source_changed: Callable[[str], bool] = lambda _: True,
+) -> tuple[StoredDay, list[Result]]:
+    """Replace a day and all that is derived from it, in one transaction that its checks must pass.
+
+    Readers see the old day or the new one. A change at the source of a day that was over before leaves a row in
+    ``restatements``; a repair of a fault of our own does not. A day that is stored as built from the very same
+    inputs is checked, and not written again but for the time of the look, unless a check finds that other hands
+    have changed it.
+
+    Args:
+        engine: the warehouse.
+        fetched: the day's answers.
+        inputs: what else it is built from.
+        rebuild: write it again in any case.
+        now: the time of building.
+        run_id: the Dagster run, for the record.
+        waivers: what is accepted of the day.
+        load: reads the archive object of an address; None where it cannot be read.
+        accepted_by: who takes what a final day loses too much by to be believed; None where nobody does.
+        source_changed: whether the day's answers say another thing than those of an archive object, given its address.
+
+    Returns:
+        The day's figures, and the results of all checks (warnings may have failed, and what is waived).
+
+    Raises:
+        RestatementRefusedError: a final day would lose too much to be believed; nothing was written.
+        ChecksFailedError: a blocking check failed; the transaction was rolled back.
+    """
+    reading, archived = fetched.reading, fetched.archived
+    day, today = archived.day, calendar.settlement_date(now)
+    bids = list(wind_bids(reading, inputs.wind_units))
+    accepted_by = accepted_by or (archived.refusal.accepted_by if archived.refusal is not None else None)
+    losses: list[dict[str, Any]] = []
+
+    def checked(connection: Connection) -> tuple[list[Result], list[Rate]]:
+        results, rates = check_day(
+            connection, fetched, bids, inputs.wind_units, inputs.uncounted, losses=losses, accepted_by=accepted_by
+        )
+        results += checks.difficulty(connection, day, inputs.difficulty, inputs.difficulty_source)
+        return waivers.applied(day, results, today=today), rates
+
+    fingerprint = inputs.fingerprint(archived.uri)
+    with engine.begin() as connection:
+        refuse_to_mix(connection, synthetic=archived.is_synthetic)
+        if is_closed(connection, day):
+            raise DayFailedError(f"{day}: a person has closed this day meanwhile; nothing was stored")
+        before = read_stored_day(connection, day)
+        losses += _losses(connection, fetched, before, bids, inputs.wind_units, load)
+        losses += _displaced(connection, fetched)
+        if losses and accepted_by is None:
+            # What is gone may be a farm that the register has lost, and no change at the source.
+            of_register = [r for r in compare_with_register(reading, bids, inputs.uncounted) if not r.passed]
+            refused = [checks.restatement_believable(archived, losses), *of_register]
+            raise RestatementRefusedError(
+                f"{day}: {'; '.join(map(str, refused))}",
+                waivers.applied(day, refused, today=today),
+                why=f"{losses_text(losses)} of the final day would be gone",
+                built_from=None if before is None else before.archive_uri,
+            )
+        results: list[Result] = []
+        rates: list[Rate] = []
+        if before is not None and before.built_from == fingerprint and not rebuild:
+            connection.execute(statement("day/refresh_daily_summary"), _coverage(reading) | {"now": now})
+            results, rates = checked(connection)
+        if not results or _blocking(results):
+            _write_day(connection, fetched, bids, inputs, fingerprint, now)
+            if (
+                before is not None
+                and before.periods_due == before.periods_expected
+                and before.archive_uri != archived.uri  # built again from the same answers: the fault was ours
+                and source_changed(before.archive_uri)
+            ):
+                taker = accepted_by if losses else None
+                change = {**vars(before), "now": now, "run_id": run_id, "accepted_by": taker}
+                connection.execute(statement("day/insert_restatement"), change)
+            results, rates = checked(connection)
+        record_progress(connection, reading, archive_uri=archived.uri, synthetic=archived.is_synthetic)
+        if fetched.asked:
+            record_silence(connection, reading, now=now)
+        if blocking := _blocking(results):
+            raise ChecksFailedError(
+                f"{day}: a check failed and the day was not published, what was stored before is untouched: "
+                + "; ".join(map(str, blocking)),
+                results,
+            )
+        store_uncounted(connection, day, inputs.uncounted)
+        record_results(connection, day, results, now=now, run_id=run_id)
+        record_rates(connection, day, rates, now=now)
+        return read_stored_days(connection, day, day)[day], results
+
+
+def _blocking(results: Iterable[Result]) -> list[Result]:
+    """What keeps a day from being published. That a later restatement was refused is told, and keeps nothing back."""
+    return [r for r in results if r.blocks and r.checked is not c.RESTATEMENT_BELIEVABLE]
+
+
+def _losses(
+    connection: Connection,
+    fetched: FetchedDay,
+    stored: StoredDay | None,
+    bids: Iterable[Bid],
+    wind_units: Mapping[str, BmUnit],
+    load: Callable[[str], DayReading | None],
+) -> list[dict[str, Any]]:
+    """What the final day that is stored, or that the archive held, would lose; empty where neither is final.
+
+    What was is read from the answers of then, and not from the tables: what other hands have put into these is no
+    figure that a day could lose. It is of the farms of then and of now: a register that has lost some takes them too.
+    """
+    is_final = stored is not None and stored.is_final
+    if not is_final and (fetched.before is None or fetched.before.judgement.state != "final"):
+        return []
+    units = (
+        wind_units.keys()
+        | connection.execute(
+            text("SELECT bmu_id FROM minerecon.unit_daily_summaries WHERE settlement_date = :day"),
+            {"day": fetched.archived.day},
+        ).scalars()
+    )
+    then: DayReading | None = fetched.reading
+    if fetched.asked:
+        then = fetched.before
+    elif stored is not None and stored.archive_uri != fetched.archived.uri:
+        then = load(stored.archive_uri)
+    if then is fetched.reading and units == wind_units.keys():
+        return []  # the same answers and the same farms
+    if then is not None:
+        was = extent_of(row for _, _, row in wind_bids(then, units))
+    else:
+        figures = connection.execute(statement("day/stored_extent"), {"day": fetched.archived.day}).one()
+        was = Extent(**figures._mapping)
+    return unbelievable_losses(was, extent_of(row for _, _, row in bids))
+
+
+def _displaced(connection: Connection, fetched: FetchedDay) -> list[dict[str, Any]]:
+    """The stored periods that the answers are silent on, where the archive, which would have kept them, has nothing."""
+    quiet = {slot for slot, look in fetched.reading.looks.items() if not look.acceptance_count}
+    if not fetched.asked or fetched.before is not None or not quiet:
+        return []
+    stored = connection.execute(statement("day/stored_slots"), {"day": fetched.archived.day})
+    gone = quiet & {(row.stack_side, row.settlement_period) for row in stored}
+    if not gone:
+        return []
+    return [{"figure": f"the rows of {slots_text(gone)}", "before": "rows", "after": "none", "lost": "all"}]
+
+
+def _coverage(reading: DayReading) -> dict[str, object]:
+    judgement = reading.judgement
+    return {
+        "day": reading.day,
+        "periods_expected": judgement.periods_expected,
+        "periods_due": judgement.periods_due,
+        "periods_present": judgement.periods_present,
+        "state": judgement.state,
+    }
+
+
+def _write_day(
+    connection: Connection,
+    fetched: FetchedDay,
+    bids: Sequence[Bid],
+    inputs: DayInputs,
+    fingerprint: str,
+    now: dt.datetime,
+) -> None:
+    reading, archived = fetched.reading, fetched.archived
+    day, models = archived.day, list(inputs.models)
+    delete_day(connection, day)
+    with localcontext(EXACT), cursor(connection) as many:
+        for dataset in of_the_day():
+            dataset.write(many, reading, bids, inputs.wind_units)
+    connection.execute(
+        statement("day/upsert_difficulty"),
+        {"day": day, "difficulty": inputs.difficulty, "source_table": inputs.difficulty_source},
+    )
+    connection.execute(
+        statement("day/insert_calculations"), {"day": day, "models": models, "formula_version": FORMULA_VERSION}
+    )
+    connection.execute(
+        statement("day/upsert_daily_summary"),
+        _coverage(reading)
+        | {
+            "archive_uri": archived.uri,
+            "is_synthetic": archived.is_synthetic,
+            "built_from": fingerprint,
+            "built_at": now,
+        },
+    )
+    connection.execute(statement("day/upsert_bitcoin_daily_summaries"), {"day": day, "models": models})
+    execute_script(connection, "day/insert_parts", {"day": day})
+
+
+def check_day(
+    connection: Connection,
+    fetched: FetchedDay,
+    bids: Sequence[Bid],
+    wind_units: Mapping[str, BmUnit],
+    uncounted: Uncounted,
+    *,
+    losses: Sequence[dict[str, Any]] = (),
+    accepted_by: str | None = None,
+) -> tuple[list[Result], list[Rate]]:
+    """Evaluate every property of a day as it stands in the tables, but for the difficulty; writes nothing.
+
+    Args:
+        connection: a transaction that sees the day whole.
+        fetched: the day's answers. Where all of them came from Elexon just now, drift is evaluated too.
+        bids: the day's accepted wind bids among them.
+        wind_units: the wind farms in force on the day, by unit id.
+        uncounted: units that may be wind farms, were turned down on the day, and are not counted.
+        losses: what a final day loses by these answers that it should not.
+        accepted_by: who takes that all the same.
+
+    Returns:
+        The results, before any waiver, and the rate of each model.
+    """
+    reading = fetched.reading
+    totals = control_totals()
+    calculations, rates = checks.calculations(connection, reading.day, bids=bids)
+    records = checks.records_match_archive(connection, reading, bids)
+    return [
+        *checks.completeness(reading),
+        checks.restatement_believable(fetched.archived, losses, accepted_by),
+        *against_control_totals(reading, bids, wind_units),
+        records,
+        *calculations,
+        *checks.sums(connection, reading.day, {k: v for k, v in _coverage(reading).items() if k != "day"}),
+        *checks.in_sql(connection, reading.day, wind_units),
+        *(r for dataset in of_the_day() if dataset not in totals for r in dataset.check(reading, bids, wind_units)),
+        *compare_with_register(reading, bids, uncounted),
+        *_source_unchanged(fetched, records),
+    ], rates
+
+
+def _source_unchanged(fetched: FetchedDay, records: Result) -> list[Result]:
+    """What is stored against answers that came just now; nothing where some of them are older."""
+    looks = fetched.reading.looks
+    needed = {
+        key
+        for dataset in of_the_day()
+        if dataset.is_required
+        for key in dataset.keys(fetched.reading.sides, {period for _, period in looks})
+        if not key.period or (key.side, key.period) in looks
+    }
+    if not looks or not fetched.fresh >= needed:
+        return []
+    day = fetched.reading.day
+    return [
+        result(
+            c.SOURCE_UNCHANGED,
+            looked_at=len(fetched.fresh),
+            expected=f"what Elexon has just answered: {records.expected}",
+            actual=records.actual,
+            repair=c.SOURCE_UNCHANGED.repair_of(day),
+            violations=records.violations,
+        ),
+        result(
+            c.ELEXON_NOT_SILENT,
+            looked_at=len(fetched.fresh),
+            expected="no answer without the rows that it had",
+            actual="none",
+            repair=c.ELEXON_NOT_SILENT.repair_of(day),
+        ),
+    ]
+
+
+def recalculate_day(
+    engine: Engine,
+    day: dt.date,
+    *,
+    difficulty: Decimal,
+    difficulty_source: str,
+    models: Sequence[str],
+    all_models: Sequence[str],
+    now: dt.datetime,
+    run_id: str | None,
+    waivers: Waivers = NO_WAIVERS,
+) -> tuple[Sequence[str], StoredDay, list[Result]]:
+    """Rebuild the calculations of ``models``, and their day's sums, from the stored records.
+
+    Where the difficulty is another than the stored one, or the formula a newer one, those of ``all_models`` are
+    rebuilt: they never differ in their inputs.
+
+    Returns:
+        The models that were rebuilt, the day's figures, and the results of the checks.
+
+    Raises:
+        DayFailedError: nothing is stored of the day.
+        ChecksFailedError: a blocking check failed; the transaction was rolled back.
+    """
+    with engine.begin() as connection:
+        stored = connection.execute(
+            statement("day/touch_daily_summary"), {"day": day, "now": now, "formula_version": FORMULA_VERSION}
+        ).one_or_none()
+        if stored is None:
+            raise DayFailedError(f"{day}: nothing is stored of this day; fetch it: minerecon reingest {day}")
+        rebuilt = models if stored.difficulty == difficulty and stored.is_of_formula else all_models
+        parameters = {"day": day, "models": list(rebuilt), "all_models": list(all_models)}
+        connection.execute(
+            statement("day/upsert_difficulty"),
+            {"day": day, "difficulty": difficulty, "source_table": difficulty_source},
+        )
+        connection.execute(statement("day/delete_calculations"), parameters)
+        connection.execute(statement("day/insert_calculations"), {**parameters, "formula_version": FORMULA_VERSION})
+        connection.execute(statement("day/upsert_bitcoin_daily_summaries"), parameters)
+        # Of all models: a result of the rebuilt ones alone would hide what is wrong with another.
+        calculations, rates = checks.calculations(connection, day)
+        results = waivers.applied(
+            day,
+            [
+                *calculations,
+                *checks.sums(connection, day),
+                *checks.difficulty(connection, day, difficulty, difficulty_source),
+            ],
+            today=calendar.settlement_date(now),
+        )
+        if blocking := [r for r in results if r.blocks]:
+            raise ChecksFailedError(
+                f"{day}: a check failed, what was stored before is untouched: " + "; ".join(map(str, blocking)), results
+            )
+        record_results(connection, day, results, now=now, run_id=run_id)
+        record_rates(connection, day, rates, now=now)
+        return rebuilt, read_stored_days(connection, day, day)[day], results
+
+
+def record_progress(connection: Connection, reading: DayReading, *, archive_uri: str, synthetic: bool) -> None:
+    """Record what each period of a fetched day brought; replaces the day's earlier record."""
+    connection.execute(delete(ingestion_progress).where(ingestion_progress.c.settlement_date == reading.day))
+    _insert_progress(connection, reading, reading.looks, archive_uri=archive_uri, synthetic=synthetic, looked_at=None)
+
+
+def record_failed_attempt(engine: Engine, failure: FetchFailedError, *, looked_at: dt.datetime) -> None:
+    """Record an attempt that failed, for the periods that were asked; everything else stays as it was."""
+    with engine.begin() as connection:
+        slots = [slot for slot in failure.reading.looks if slot in failure.asked]
+        _insert_progress(
+            connection, failure.reading, slots, archive_uri=None, synthetic=failure.synthetic, looked_at=looked_at
+        )
+        if failure.reading.waits_for_source:
+            record_silence(connection, failure.reading, now=looked_at)
+
+
+def record_silence(connection: Connection, reading: DayReading, *, now: dt.datetime) -> None:
+    """Record that a day was asked for of which nothing but Elexon's silence is in the way, or that this is over."""
+    day = reading.day
+    if not reading.waits_for_source:
+        connection.execute(text("DELETE FROM minerecon.unanswered_days WHERE settlement_date = :day"), {"day": day})
+        return
+    kept = reading.kept_text()
+    reason = "; ".join(filter(None, (reading.problem(), f"silent, and kept as it was: {kept}" if kept else "")))
+    connection.execute(statement("day/upsert_unanswered_day"), {"day": day, "reason": reason, "now": now})
+
+
+def _insert_progress(
+    connection: Connection,
+    reading: DayReading,
+    slots: Iterable[Slot],
+    *,
+    archive_uri: str | None,
+    synthetic: bool,
+    looked_at: dt.datetime | None,
+) -> None:
+    # Of a day that is built all the same, what is missing of them is a check's to say.
+    control = "; ".join(f"control total ({report} {s}): {e}" for report, s, e in reading.control_errors)
+    control = control if looked_at is not None else ""
+    rows = []
+    for side, period in sorted(slots):
+        look, answer = reading.looks[side, period], reading.answers.get((side, period))
+        error = reading.errors.get((side, period)) or control or None
+        count = len(reading.rows.get((side, period), ()))
+        sha256 = answer.sha256 if answer is not None else None
+        at = look.fetched_at or looked_at
+        accepted = look.acceptance_count
+        rows.append(
+            (reading.day, period, side, look.status, count, accepted, sha256, at, archive_uri, error, synthetic)
+        )
+    with cursor(connection) as many:
+        execute_values(
+            many,
+            "INSERT INTO minerecon.ingestion_progress (settlement_date, settlement_period, stack_side, status,"
+            " row_count, acceptance_count, payload_sha256, fetched_at, archive_uri, error, is_synthetic) VALUES %s"
+            " ON CONFLICT (settlement_date, settlement_period, stack_side) DO UPDATE SET"
+            " status = excluded.status, row_count = excluded.row_count,"
+            " acceptance_count = excluded.acceptance_count, payload_sha256 = excluded.payload_sha256,"
+            " fetched_at = excluded.fetched_at, archive_uri = excluded.archive_uri, error = excluded.error,"
+            " is_synthetic = excluded.is_synthetic",
+            rows,
+            page_size=200,
+        )
+
+
+def record_results(
+    connection: Connection,
+    day: dt.date,
+    results: Collection[Result],
+    *,
+    now: dt.datetime,
+    run_id: str | None,
+    scope: Scope = "day",
+) -> None:
+    """Record evaluations in ``reconciliation_results``.
+
+    ``day`` is the first of a month or year that was looked at; of scope ``all`` it is the day of the look.
+    """
+    connection.execute(
+        reconciliation_results.insert(),
+        [
+            {
+                "scope": scope,
+                "settlement_date": day,
+                "check_family": r.checked.family,
+                "check_name": r.checked.name,
+                "passed": r.passed,
+                "severity": r.checked.severity,
+                "expected": r.expected,
+                "actual": r.actual,
+                "looked_at": r.looked_at,
+                "violation_count": r.violation_count,
+                "violations": r.sample,
+                "repair": str(r.repair),
+                "waiver": r.waiver,
+                "waived_until": r.waived_until,
+                "run_id": run_id,
+                "evaluated_at": now,
+            }
+            for r in results
+        ],
+    )
+
+
+def record_rates(connection: Connection, day: dt.date, rates: Sequence[Rate], *, now: dt.datetime) -> None:
+    """Record how many of a day's calculations are right in ``calculation_reconciliation``; replaces the day's."""
+    statement_ = insert(calculation_reconciliation).values(
+        [
+            {
+                "settlement_date": day,
+                "miner_model": rate.miner_model,
+                "expected_count": rate.expected_count,
+                "matched_count": rate.matched_count,
+                "evaluated_at": now,
+            }
+            for rate in rates
+        ]
+    )
+    changed = {name: statement_.excluded[name] for name in ("expected_count", "matched_count", "evaluated_at")}
+    connection.execute(
+        statement_.on_conflict_do_update(index_elements=["settlement_date", "miner_model"], set_=changed)
+    )

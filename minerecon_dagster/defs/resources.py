@@ -1,0 +1,130 @@
+"""The Dagster resources: each makes one of the project's clients from the environment, when a run needs it.
+
+The clients' libraries are imported by then, and not with the definitions: urllib3, below boto3 and
+requests, opens a socket when it is imported, and together they take half a second.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.settings import Settings
+from minerecon_dagster.warehouse.store import check_reachable
+from minerecon_dagster.warehouse.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from minerecon_dagster.difficulty.source import DifficultyTable
+    from minerecon_dagster.elexon.archive import Archive
+    from minerecon_dagster.elexon.client import ElexonClient
+    from minerecon_dagster.prices.source import PriceSource
+    from minerecon_dagster.storage import Store
+
+
+PLACES = "places"
+
+
+class PlacesResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The addresses that the code location uses, as fingerprints: `minerecon ui` compares them with what it has set."""
+
+    fingerprints: dict[str, str]
+
+
+class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The PostgreSQL warehouse of ``DATABASE_URL``."""
+
+    def open(self) -> Warehouse:
+        """The warehouse, for a ``with`` block; it has been connected to once.
+
+        Raises:
+            ConfigurationError: the variable is not set, or the server cannot be reached.
+        """
+        url = Settings.from_environ().database_url
+        if url is None:
+            raise ConfigurationError("DATABASE_URL is not set: set it, or run this under `minerecon local -- …`")
+        warehouse = Warehouse.open(url)
+        check_reachable(warehouse.engine)
+        return warehouse
+
+
+class ElexonResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Elexon's Insights API at ``ELEXON_BASE_URL``, within ``ELEXON_MAX_REQUESTS_PER_MINUTE``."""
+
+    def base_url(self) -> str:
+        """The base URL that is asked."""
+        return Settings.from_environ().elexon_base_url
+
+    def client(self) -> ElexonClient:
+        """A client; close it after use."""
+        from minerecon_dagster.elexon.client import ElexonClient
+        from minerecon_dagster.http.rate_limit import RateLimiter, default_state_file
+
+        settings = Settings.from_environ()
+        url = settings.elexon_base_url
+        limiter = RateLimiter(settings.elexon_max_requests_per_minute, default_state_file(url))
+        return ElexonClient(url, limiter)
+
+
+class ArchiveResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The raw archive at ``MINERECON_ARCHIVE_URL``."""
+
+    def archive(self) -> Archive:
+        """The archive; a folder is made when something is written."""
+        from minerecon_dagster.elexon.archive import Archive
+
+        return Archive.from_url(Settings.from_environ().archive_url)
+
+    def store(self) -> Store:
+        """The same place, for what is kept beside the archive: exports."""
+        from minerecon_dagster.storage import open_store
+
+        return open_store(Settings.from_environ().archive_url)
+
+
+class DifficultyResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The network difficulty in the DynamoDB table ``DYNAMODB_DIFFICULTY_TABLE``."""
+
+    def table(self) -> DifficultyTable:
+        """The table.
+
+        Raises:
+            ConfigurationError: the variable is not set.
+        """
+        from minerecon_dagster.difficulty.source import DifficultyTable
+
+        settings = Settings.from_environ()
+        if settings.difficulty_table is None:
+            raise ConfigurationError(
+                "DYNAMODB_DIFFICULTY_TABLE is not set: set it, or run this under `minerecon local -- …`"
+            )
+        return DifficultyTable(settings.difficulty_table, region=settings.aws_region)
+
+
+class PriceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The price of Bitcoin, from ``BITCOIN_PRICE_BASE_URL``.
+
+    To take it from elsewhere, give `build_defs` another resource with these two methods, as ``price``.
+    """
+
+    def base_url(self) -> str:
+        """The base URL that is asked."""
+        return Settings.from_environ().price_base_url
+
+    def source(self) -> PriceSource:
+        """The source."""
+        from minerecon_dagster.prices.source import CoinbaseCandles
+
+        return CoinbaseCandles(self.base_url())
+
+
+class ClockResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The time; a test may stop it."""
+
+    stopped_at: str | None = None
+
+    def now(self) -> dt.datetime:
+        """The present instant, UTC."""
+        return dt.datetime.fromisoformat(self.stopped_at) if self.stopped_at else dt.datetime.now(dt.UTC)

@@ -1,0 +1,1 @@
+"""The difficulty of the Bitcoin network: its source."""

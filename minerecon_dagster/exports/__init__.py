@@ -1,0 +1,1 @@
+"""Files of the views, a month each."""

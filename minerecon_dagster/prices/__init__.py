@@ -1,0 +1,1 @@
+"""The price of Bitcoin: its source and its store."""

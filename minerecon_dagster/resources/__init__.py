@@ -1,1 +1,0 @@
-"""Input and output with the outside: Elexon, the raw archive, the difficulty table."""

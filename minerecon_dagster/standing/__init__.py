@@ -1,0 +1,1 @@
+"""How all days stand, and what is due."""

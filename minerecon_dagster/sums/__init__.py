@@ -1,0 +1,1 @@
+"""Months and years, summed from their days."""

@@ -1,0 +1,1 @@
+"""Stored days compared with Elexon, and the record of it."""

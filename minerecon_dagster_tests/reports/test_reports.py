@@ -1,0 +1,287 @@
+"""Reports over real days: what they say, that they stand alone, and where they are."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import shutil
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+
+from minerecon_dagster.asset_keys import LATEST_REPORT, MONTHLY_REPORT
+from minerecon_dagster.cli.outcome import outcome_of
+from minerecon_dagster.cli.report_server import serve_reports
+from minerecon_dagster.core.errors import ArchiveError
+from minerecon_dagster.core.unfinished import Unfinished
+from minerecon_dagster.definitions import build_defs
+from minerecon_dagster.defs import exports as assets_exports
+from minerecon_dagster.exports.files import ExportError
+from minerecon_dagster.reports import publish
+from minerecon_dagster.reports.publish import publish_latest, publish_month
+from minerecon_dagster.storage import open_store
+from minerecon_dagster_tests.project import DAY, Project, definitions
+
+NOW = dt.datetime(2025, 4, 1, 12, tzinfo=dt.UTC)
+NEXT = DAY + dt.timedelta(days=1)
+
+
+class Page(HTMLParser):
+    """What a page is made of."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.references: list[str] = []
+        self.labels: list[tuple[str, list[str]]] = []
+        self.text: list[str] = []
+        self.scripts = 0
+        self._hidden = 0
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if "id" in values:
+            self.ids.append(values["id"])
+        self.references += [values[n] for n in ("src", "href", "xlink:href") if n in values]
+        if tag == "svg":
+            self.labels.append((values.get("role", ""), values.get("aria-labelledby", "").split()))
+        self.scripts += tag == "script"
+        self._hidden += tag == "style"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden -= tag == "style"
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.text.append(data)
+
+    @property
+    def words(self) -> str:
+        return " ".join(" ".join(self.text).split())
+
+
+@pytest.fixture
+def months(project: Project) -> Project:
+    project.ingest(DAY)
+    project.ingest(NEXT)
+    return project
+
+
+def body_of(project: Project, month: str = "2025-03", now: dt.datetime = NOW) -> str:
+    report = publish_month(project.engine, open_store(str(project.archive._store.root)), month, now)
+    assert report is not None
+    assert Path(report.uri).read_text("utf-8") == report.body
+    return report.body
+
+
+def test_a_months_report_has_the_tables_figures_and_says_what_is_missing(months: Project) -> None:
+    page = Page(body_of(months))
+    ((mwh, gbp),) = months.sql("SELECT sum(curtailed_mwh), sum(payment_gbp) FROM minerecon.daily_summaries")
+    assert f"{mwh:,.0f} MWh were curtailed for system reasons, for £{gbp:,.0f} net, in 2 of 31 days" in page.words
+    assert "2 complete, 29 missing, of 31 days." in page.words
+    assert "Not complete: something is missing." in page.words
+    for model, btc in months.sql(
+        "SELECT miner_model, sum(mined_btc) FROM minerecon.bitcoin_daily_summaries GROUP BY 1"
+    ):
+        assert f"Bitcoin on {model} {btc:,.4f} BTC" in page.words
+    assert "SYNTHETIC DATA" in page.words
+    # A missing day has no figure in any table, and never a zero.
+    assert "2025-03-01 - - missing" in page.words
+    assert "The price of Bitcoin is known of none of these days" in page.words
+
+
+def test_it_needs_nothing_else_and_can_be_read_out(months: Project) -> None:
+    body = body_of(months)
+    page = Page(body)
+    assert page.scripts == 0
+    assert not [r for r in page.references if not r.startswith(("#", "data:"))]
+    assert not re.search(r"@import|url\((?!['\"]?#|['\"]?data:)", body)
+    assert len(page.ids) == len(set(page.ids))
+    assert len(page.labels) == 12  # six charts, for wide and for narrow screens
+    for role, labels in page.labels:
+        assert role == "img"
+        assert len(labels) == 2
+        assert set(labels) <= set(page.ids)
+
+
+def test_the_same_data_make_the_same_page(months: Project) -> None:
+    assert body_of(months) == body_of(months)
+
+
+def test_a_price_gives_the_value_and_a_restatement_is_listed(months: Project) -> None:
+    months.sql_write("INSERT INTO minerecon.bitcoin_price_gbp VALUES (:d, 65000, 'a test', now(), true)", d=DAY)
+    months.elexon.world.revise[NEXT] = 1.5
+    months.ingest(NEXT, force=True)
+    page = Page(body_of(months))
+    ((worth,),) = months.sql(
+        "SELECT mined_btc * 65000 FROM minerecon.bitcoin_daily_summaries"
+        " WHERE summary_date = :d AND miner_model = 'S19J_PRO'",
+        d=DAY,
+    )
+    assert "On the 1 days with a price, " in page.words
+    assert f"worth £{worth:,.0f} on S19J_PRO" in page.words
+    assert "1 change of days that were over was seen at the source." in page.words
+
+
+def test_the_latest_report_names_what_is_wrong_and_its_repair(months: Project) -> None:
+    months.sql_write(
+        "INSERT INTO minerecon.reconciliation_results (settlement_date, check_family, check_name, passed, severity,"
+        " expected, actual, looked_at, violation_count, violations, repair, evaluated_at) VALUES"
+        " (:d, 'conservation', 'records_match_archive', false, 'ERROR', '9 rows', '8 rows', 9, 1, '[]',"
+        " 'minerecon reingest 2025-03-28 --from-archive', now())",
+        d=DAY,
+    )
+    now = dt.datetime(2025, 3, 30, 12, tzinfo=dt.UTC)
+    report = publish_latest(months.engine, open_store(str(months.archive._store.root)), now)
+    page = Page(report.body)
+    assert "Yesterday, 29 March 2025" in page.words
+    assert (
+        "2025-03-28 conservation.records_match_archive ERROR 9 rows 8 rows minerecon reingest 2025-03-28" in page.words
+    )
+    assert (
+        "2024-12-30 to 2025-03-27 day ERROR figures nothing stored minerecon reingest 2024-12-30 2025-03-27"
+        in page.words
+    )
+    assert "Not to be relied on yet: a check is red." in page.words
+
+
+def test_a_month_without_days_has_no_report(project: Project) -> None:
+    assert publish_month(project.engine, open_store(str(project.archive._store.root)), "2025-03", NOW) is None
+
+
+def test_a_month_that_cannot_be_drawn_is_named_and_the_others_are(months: Project) -> None:
+    months.ingest(dt.date(2025, 10, 26))
+    place = Path(str(months.archive._store.root)) / "reports" / "2025-03.html"
+    place.mkdir(parents=True)
+    defs = definitions("2025-11-01T12:00:00+00:00")
+    tags = {ASSET_PARTITION_RANGE_START_TAG: "2025-03", ASSET_PARTITION_RANGE_END_TAG: "2025-10"}
+    job = defs.resolve_job_def("report_months")
+    ran = job.execute_in_process(instance=months.instance, tags=tags, raise_on_error=False)
+    assert not ran.success
+    (failure,) = ran.get_step_failure_events()
+    assert failure.step_failure_data.user_failure_data is not None
+    assert "1 of 8 months not done: 2025-03: " in str(failure.step_failure_data.user_failure_data.description)
+    assert months.instance.get_materialized_partitions(MONTHLY_REPORT) == {"2025-10"}
+
+
+def test_the_jobs_log_where_it_is(months: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINERECON_REPORTS_URL", "http://127.0.0.1:3001")
+    defs = definitions(NOW.isoformat())
+    tags = {ASSET_PARTITION_RANGE_START_TAG: "2025-03", ASSET_PARTITION_RANGE_END_TAG: "2025-03"}
+    assert defs.resolve_job_def("report_months").execute_in_process(instance=months.instance, tags=tags).success
+    assert defs.resolve_job_def("report_latest").execute_in_process(instance=months.instance).success
+    for key, name in ((MONTHLY_REPORT, "2025-03"), (LATEST_REPORT, "latest")):
+        event = months.instance.get_latest_materialization_event(key)
+        assert event is not None
+        assert event.asset_materialization is not None
+        metadata = event.asset_materialization.metadata
+        assert next(iter(metadata)) == "open"
+        assert metadata["open"].value == f"http://127.0.0.1:3001/{name}.html"
+        assert isinstance(metadata["file"], dg.PathMetadataValue)
+        assert Path(metadata["file"].value or "").read_text("utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_the_daemon_can_evaluate_the_condition_by_itself() -> None:
+    condition = build_defs().resolve_asset_graph().get(MONTHLY_REPORT).automation_condition
+    assert condition is not None
+    assert condition.is_serializable
+
+
+def test_the_server_beside_the_ui_serves_pages_and_no_other_file(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "latest.html").write_text("a page", "utf-8")
+    (tmp_path / "secret").write_text("a secret", "utf-8")
+    with serve_reports(str(tmp_path), 0) as base:
+        assert base is not None
+
+        def get(path: str) -> bytes:
+            with urllib.request.urlopen(f"{base}/{path}") as answer:
+                return bytes(answer.read())
+
+        assert get("latest.html") == b"a page"
+        for path in ("", "../secret", "%2e%2e/secret"):
+            with pytest.raises(urllib.error.HTTPError):
+                get(path)
+
+
+@pytest.mark.slow
+def test_a_browser_draws_it_without_a_network_and_without_an_error(months: Project, tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no chromium on this machine")
+    page = tmp_path / "page.html"
+    page.write_text(body_of(months), "utf-8")
+    for width in (1200, 500):
+        picture = tmp_path / f"{width}.png"
+        done = subprocess.run(
+            [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
+             "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={tmp_path / 'profile'}",
+             f"--window-size={width},2000", f"--screenshot={picture}", page.as_uri()],
+            capture_output=True, text=True, timeout=120, check=True,
+        )  # fmt: skip
+        assert "CONSOLE" not in done.stderr
+        assert picture.stat().st_size > 50_000
+
+
+def test_a_month_that_cannot_be_drawn_or_exported_is_named_and_keeps_no_other_back(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.ingest(DAY)
+
+    def but_of_february(real: Callable[..., object], error: Exception) -> Callable[..., object]:
+        def made(engine: object, store: object, month: str, *rest: object) -> object:
+            if month == "2025-02":
+                raise error
+            return real(engine, store, month, *rest)
+
+        return made
+
+    lost = ArchiveError("the disk is full")
+    monkeypatch.setattr(publish, "publish_month", but_of_february(publish.publish_month, lost))
+    wide = ExportError("energy_mwh: it does not fit")
+    monkeypatch.setattr(assets_exports, "export_month", but_of_february(assets_exports.export_month, wide))
+    months = {ASSET_PARTITION_RANGE_START_TAG: "2025-02", ASSET_PARTITION_RANGE_END_TAG: "2025-03"}
+    for job, asset, why in (("report_months", MONTHLY_REPORT, lost), ("export_months", assets_exports.EXPORTS, wide)):
+        result = (
+            build_defs()
+            .resolve_job_def(job)
+            .execute_in_process(instance=project.instance, tags=months, raise_on_error=False)
+        )
+        made = project.instance.fetch_materializations(dg.AssetRecordsFilter(asset_key=asset), limit=9).records
+        assert [record.partition_key for record in made] == ["2025-03"]
+        (failure,) = [event.step_failure_data.user_failure_data for event in result.get_step_failure_events()]
+        assert failure is not None
+        assert Unfinished.from_metadata(failure.metadata) == Unfinished(months={"2025-02": f"2025-02: {why}"})
+        outcome = outcome_of(result)
+        assert (outcome.problem, list(outcome.not_done)) == (f"2025-02: {why}", ["2025-02"])
+
+
+def test_where_nothing_is_stored_each_part_says_so_and_no_figure_is_0(project: Project) -> None:
+    store = open_store(str(project.archive._store.root))
+    publish_latest(project.engine, store, NOW)
+    body = store.read("reports/latest.html").decode()
+    page = Page(body)
+    assert page.words.count("Nothing is stored of these 90 days.") == 7, "six charts, and what Elexon changed"
+    assert page.words.count("Nothing is stored: no figure stands in for it.") == 3
+    assert "90 missing, of 90 days." in page.words
+    assert "<svg" not in body
+    for zero in ("0 MWh", "£0", "0.0000 BTC", "No wind farm was curtailed", "No change of a day"):
+        assert zero not in page.words
+
+
+def test_of_days_that_are_partly_known_each_sentence_says_of_how_many_it_speaks(months: Project) -> None:
+    months.sql_write("DELETE FROM minerecon.bitcoin_daily_summaries WHERE miner_model = 'S9'")
+    page = Page(body_of(months))
+    ((mwh, paid),) = months.sql("SELECT sum(curtailed_mwh), sum(paid_gbp) FROM minerecon.daily_summaries")
+    assert f"{mwh:,.0f} MWh in 2 of 31 days; most on" in page.words
+    assert re.search(rf"£{paid:,.0f} paid to farms, .* net, in 2 of 31 days\.", page.words)
+    assert "S9: not known" in page.words
+    assert "0.0000 BTC" not in page.words
