@@ -5,6 +5,7 @@ What alerts take for making a failed run good is `alerts.clearing.WORKS`, by the
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 import dagster as dg
@@ -13,6 +14,7 @@ from minerecon_dagster import asset_keys, jobs
 from minerecon_dagster.asset_keys import EXPORTS, LATEST_REPORT, MONTHLY_REPORT, PRICE
 from minerecon_dagster.defs.exports import sweep_exports
 from minerecon_dagster.defs.inventory import CHECK_KEYS
+from minerecon_dagster.defs.partitions import daily_partitions
 from minerecon_dagster.defs.register import accept_answer
 from minerecon_dagster.defs.retention import delete_superseded_runs
 from minerecon_dagster.defs.sums import sweep
@@ -131,6 +133,7 @@ JOBS = (
 )
 
 
-def build_jobs(days: dg.DailyPartitionsDefinition) -> list[dg.JobDefinition | dg.UnresolvedAssetJobDefinition]:
-    """All jobs, where ``days`` are the settlement days that are kept."""
-    return [job.build(days) for job in JOBS]
+def build_jobs(first_day: dt.date) -> dg.Definitions:
+    """All jobs, for the settlement days from ``first_day`` on."""
+    days = daily_partitions(first_day)
+    return dg.Definitions(jobs=[job.build(days) for job in JOBS])

@@ -7,7 +7,8 @@ requests, opens a socket when it is imported, and together they take half a seco
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -128,3 +129,18 @@ class ClockResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def now(self) -> dt.datetime:
         """The present instant, UTC."""
         return dt.datetime.fromisoformat(self.stopped_at) if self.stopped_at else dt.datetime.now(dt.UTC)
+
+
+def build_resources(overrides: Mapping[str, Any]) -> dg.Definitions:
+    """All resources by their names, those of ``overrides`` in the place of ours."""
+    return dg.Definitions(
+        resources={
+            "warehouse": WarehouseResource(),
+            "elexon": ElexonResource(),
+            "archive": ArchiveResource(),
+            "difficulty": DifficultyResource(),
+            "price": PriceResource(),
+            "clock": ClockResource(),
+            **overrides,
+        }
+    )

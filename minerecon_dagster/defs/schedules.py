@@ -137,9 +137,9 @@ def schedule(
     return declare
 
 
-def build_schedules(first_day: dt.date) -> list[dg.ScheduleDefinition]:
+def build_schedules(first_day: dt.date) -> dg.Definitions:
     """All schedules, for the settlement days from ``first_day`` on."""
-    return [each.build(first_day) for each in SCHEDULES.values()]
+    return dg.Definitions(schedules=[each.build(first_day) for each in SCHEDULES.values()])
 
 
 def in_words(cron: str | Sequence[str]) -> str:

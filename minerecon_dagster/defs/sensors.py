@@ -126,6 +126,6 @@ SENSORS = (
 )
 
 
-def build_sensors() -> list[dg.SensorDefinition]:
+def build_sensors() -> dg.Definitions:
     """All sensors."""
-    return [sensor.build() for sensor in SENSORS]
+    return dg.Definitions(sensors=[sensor.build() for sensor in SENSORS])

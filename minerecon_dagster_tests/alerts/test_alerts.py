@@ -40,7 +40,7 @@ from minerecon_dagster_tests.project import DAY, Project
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 
 D = dt.date.fromisoformat
-SENSORS = {sensor.name: sensor for sensor in build_sensors()}
+SENSORS = {sensor.name: sensor for sensor in build_sensors().sensors}
 NOW = dt.datetime(2025, 3, 20, 9, 0, tzinfo=dt.UTC)
 HALF_A_MINUTE = dt.timedelta(seconds=30)
 FINE = 200

@@ -62,7 +62,7 @@ class Scheduler:
 
     def __init__(self, instance: dg.DagsterInstance, first_day: dt.date) -> None:
         self.instance = instance
-        self.schedules = {schedule.name: schedule for schedule in build_schedules(first_day)}
+        self.schedules = {schedule.name: schedule for schedule in build_schedules(first_day).schedules}
 
     def ticks(self, name: str, day: dt.date) -> list[dt.datetime]:
         """When Dagster evaluates the schedule on a London day."""

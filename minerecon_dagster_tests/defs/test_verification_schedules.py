@@ -45,7 +45,9 @@ def scheduler(kept_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 
 def scheduler_from(instance: dg.DagsterInstance, first_day: dt.date) -> Scheduler:
     made = Scheduler(instance, first_day)
-    made.schedules = {schedule.name: schedule for schedule in build_schedules(first_day) if schedule.name in NAMES}
+    made.schedules = {
+        schedule.name: schedule for schedule in build_schedules(first_day).schedules if schedule.name in NAMES
+    }
     return made
 
 

@@ -496,7 +496,7 @@ def test_the_sensor_ends_statements_beyond_the_setting_and_says_so_in_its_tick(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", prepared.url)
     monkeypatch.setenv("MINERECON_ANALYST_MAX_SECONDS", "1")
-    (watchdog,) = (sensor for sensor in build_sensors() if sensor.name == "analysts_watchdog")
+    (watchdog,) = (sensor for sensor in build_sensors().sensors if sensor.name == "analysts_watchdog")
     assert watchdog.default_status == dg.DefaultSensorStatus.RUNNING
     assert watchdog.minimum_interval_seconds == 30
 
