@@ -13,12 +13,13 @@ from minerecon_dagster.local.services import local_services
 from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.warehouse.sample import mark_as_sample
 from minerecon_dagster.warehouse.store import open_warehouse
-from minerecon_dagster_tests import aws_files, databases
+from minerecon_dagster_tests import aws_files, databases, migration_files
 from minerecon_dagster_tests.project import difficulty_table as difficulty_table
 from minerecon_dagster_tests.project import elexon as elexon
 from minerecon_dagster_tests.project import project as project
 
 aws_files.read_once()
+migration_files.read_once()
 
 
 @pytest.fixture(scope="session")
