@@ -41,7 +41,7 @@ from bench.replay import REPLAY, RETARGETS, serve_replay
 from minerecon_dagster.core.answers import AnswerKey
 from minerecon_dagster.core.calendar import STACK_SIDES
 from minerecon_dagster.core.checks import Result
-from minerecon_dagster.day import worker as work
+from minerecon_dagster.day import worker as of_days
 from minerecon_dagster.day.worker import Worker
 from minerecon_dagster.difficulty.source import DifficultyTable
 from minerecon_dagster.elexon.archive import Archive
@@ -202,7 +202,7 @@ def properties_one_by_one(bench: Bench, database: str, folder: str, about: Mappi
 def timed_properties(worker: Worker) -> list[tuple[str, float]]:
     """Each property that a look at the day evaluates, in that order, and the milliseconds until it had its result."""
     marks: list[tuple[str, float]] = []
-    made, read = Result.__init__, work.from_archive
+    made, read = Result.__init__, of_days.from_archive
 
     def timed(self: Result, *args: Any, **kwargs: Any) -> None:
         made(self, *args, **kwargs)
@@ -213,7 +213,7 @@ def timed_properties(worker: Worker) -> list[tuple[str, float]]:
         marks.append(("", time.perf_counter()))
         return found
 
-    with patch.object(Result, "__init__", timed), patch.object(work, "from_archive", read_and_mark):
+    with patch.object(Result, "__init__", timed), patch.object(of_days, "from_archive", read_and_mark):
         worker.check(dt.date.fromisoformat(DAY))
     first: dict[str, float] = {}
     for (_, before), (name, at) in pairwise(marks):
@@ -448,7 +448,7 @@ def throughput(bench: Bench) -> None:
 
 
 _ASK = """
-import sys, time
+import bench, sys, time
 from pathlib import Path
 from concurrent.futures import ThreadPoolExecutor
 from minerecon_dagster.http.rate_limit import RateLimiter

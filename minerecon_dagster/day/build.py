@@ -13,7 +13,7 @@ from psycopg2.extras import execute_values
 from sqlalchemy import Connection, Engine, delete, text
 from sqlalchemy.dialects.postgresql import insert
 
-from minerecon_dagster.checks import evaluators as checks
+from minerecon_dagster.checks import evaluators
 from minerecon_dagster.checks.control_totals import against_control_totals
 from minerecon_dagster.checks.evaluators import Rate
 from minerecon_dagster.checks.uncounted import NOTHING_UNCOUNTED, Uncounted, compare_with_register, store_uncounted
@@ -147,7 +147,7 @@ def replace_day(
         results, rates = check_day(
             connection, fetched, bids, inputs.wind_units, inputs.uncounted, losses=losses, accepted_by=accepted_by
         )
-        results += checks.difficulty(connection, day, inputs.difficulty, inputs.difficulty_source)
+        results += evaluators.difficulty(connection, day, inputs.difficulty, inputs.difficulty_source)
         return waivers.applied(day, results, today=today), rates
 
     fingerprint = inputs.fingerprint(archived.uri)
@@ -161,7 +161,7 @@ def replace_day(
         if losses and accepted_by is None:
             # What is gone may be a farm that the register has lost, and no change at the source.
             of_register = [r for r in compare_with_register(reading, bids, inputs.uncounted) if not r.passed]
-            refused = [checks.restatement_believable(archived, losses), *of_register]
+            refused = [evaluators.restatement_believable(archived, losses), *of_register]
             raise RestatementRefusedError(
                 f"{day}: {'; '.join(map(str, refused))}",
                 waivers.applied(day, refused, today=today),
@@ -327,16 +327,16 @@ def check_day(
     """
     reading = fetched.reading
     totals = control_totals()
-    calculations, rates = checks.calculations(connection, reading.day, bids=bids)
-    records = checks.records_match_archive(connection, reading, bids)
+    calculations, rates = evaluators.calculations(connection, reading.day, bids=bids)
+    records = evaluators.records_match_archive(connection, reading, bids)
     return [
-        *checks.completeness(reading),
-        checks.restatement_believable(fetched.archived, losses, accepted_by),
+        *evaluators.completeness(reading),
+        evaluators.restatement_believable(fetched.archived, losses, accepted_by),
         *against_control_totals(reading, bids, wind_units),
         records,
         *calculations,
-        *checks.sums(connection, reading.day, {k: v for k, v in _coverage(reading).items() if k != "day"}),
-        *checks.in_sql(connection, reading.day, wind_units),
+        *evaluators.sums(connection, reading.day, {k: v for k, v in _coverage(reading).items() if k != "day"}),
+        *evaluators.in_sql(connection, reading.day, wind_units),
         *(r for dataset in of_the_day() if dataset not in totals for r in dataset.check(reading, bids, wind_units)),
         *compare_with_register(reading, bids, uncounted),
         *_source_unchanged(fetched, records),
@@ -415,13 +415,13 @@ def recalculate_day(
         connection.execute(statement("day/insert_calculations"), {**parameters, "formula_version": FORMULA_VERSION})
         connection.execute(statement("day/upsert_bitcoin_daily_summaries"), parameters)
         # Of all models: a result of the rebuilt ones alone would hide what is wrong with another.
-        calculations, rates = checks.calculations(connection, day)
+        calculations, rates = evaluators.calculations(connection, day)
         results = waivers.applied(
             day,
             [
                 *calculations,
-                *checks.sums(connection, day),
-                *checks.difficulty(connection, day, difficulty, difficulty_source),
+                *evaluators.sums(connection, day),
+                *evaluators.difficulty(connection, day, difficulty, difficulty_source),
             ],
             today=calendar.settlement_date(now),
         )

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from minerecon_dagster.checks import evaluators as checks
+from minerecon_dagster.checks import evaluators
 from minerecon_dagster.checks.evaluators import Rate
 from minerecon_dagster.checks.uncounted import Uncounted, find_uncounted, store_uncounted
 from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic
@@ -318,7 +318,7 @@ class Worker:
                 )
             except FetchFailedError as failure:
                 record_failed_attempt(self._engine, failure, looked_at=self._now())
-                failure.results = self.accepted(day, checks.completeness(failure.reading))
+                failure.results = self.accepted(day, evaluators.completeness(failure.reading))
                 self._record(day, failure.results)
                 raise
             return _Fetched(found, time.perf_counter() - started, stack.pop_all())
@@ -511,7 +511,7 @@ class Worker:
             with day_lock(self._engine, day):
                 results, rates, uncounted = self._look(day)
         except (ArchiveError, DayFailedError) as error:
-            results = self.accepted(day, checks.not_run(day, str(error)))
+            results = self.accepted(day, evaluators.not_run(day, str(error)))
             self._record(day, results)
             raise LookFailedError(str(error), results) from error
         results = self.accepted(day, results)
@@ -532,9 +532,9 @@ class Worker:
             uncounted = find_uncounted(found.reading, self._register)
             results, rates = check_day(connection, found, bids, wind_units, uncounted)
             try:
-                results += checks.difficulty(connection, day, self._difficulty(day), self._table.name)
+                results += evaluators.difficulty(connection, day, self._difficulty(day), self._table.name)
             except DifficultyError as error:
-                results += checks.difficulty_missing(day, str(error))
+                results += evaluators.difficulty_missing(day, str(error))
         return results, rates, uncounted
 
     def accepted(self, day: dt.date, results: Iterable[Result]) -> list[Result]:
@@ -543,7 +543,7 @@ class Worker:
 
     def _accepting(self, found: FetchedDay) -> FetchedDay:
         """A fetched day with what a person has accepted of it: that Elexon will not run it again."""
-        (of_rerun,) = self.accepted(found.archived.day, [checks.rows_of_the_rerun(found.reading)])
+        (of_rerun,) = self.accepted(found.archived.day, [evaluators.rows_of_the_rerun(found.reading)])
         if not of_rerun.is_waived:
             return found
         judgement = accepting_first_run(found.reading.judgement)
@@ -579,7 +579,7 @@ class Worker:
             self._record(day, failure.results)
             raise
         except DifficultyError as failure:
-            self._record(day, self.accepted(day, checks.difficulty_missing(day, str(failure))))
+            self._record(day, self.accepted(day, evaluators.difficulty_missing(day, str(failure))))
             raise
 
     def _record(self, day: dt.date, results: Collection[Result]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from minerecon_dagster.core import checks as c
-from minerecon_dagster.day import worker as work
+from minerecon_dagster.day import worker
 from minerecon_dagster_tests.alerts.test_alerts import Alarm, Receiver
 from minerecon_dagster_tests.alerts.test_alerts import receiver as receiver
 from minerecon_dagster_tests.faults.conftest import DAY, World
@@ -46,7 +46,7 @@ def test_a_day_that_is_stored_is_not_reported_as_not_done_when_its_locks_connect
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """FR-37: a database that restarts after the commit left days stored, and failed in the UI."""
-    real = work.replace_day
+    real = worker.replace_day
 
     def and_then_the_database_restarts(engine: Engine, *rest: object, **options: object) -> object:
         done = real(engine, *rest, **options)  # type: ignore[arg-type]
@@ -59,5 +59,5 @@ def test_a_day_that_is_stored_is_not_reported_as_not_done_when_its_locks_connect
             )
         return done
 
-    monkeypatch.setattr(work, "replace_day", and_then_the_database_restarts)
+    monkeypatch.setattr(worker, "replace_day", and_then_the_database_restarts)
     assert world.job("ingest", DAY, force=True), world.said
