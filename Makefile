@@ -24,7 +24,7 @@ ui: $(SETUP)
 bench: $(SETUP)
 	@$(BIN)/python -m bench
 
-# Measuring: docs/measuring.md. HOURS, BASE, ONLY, PAIRS and ARGS are optional.
+# Measuring: docs/build/measuring.md. HOURS, BASE, ONLY, PAIRS and ARGS are optional.
 weekend: $(SETUP)
 	@$(BIN)/python -m bench.weekend $(if $(HOURS),--hours $(HOURS)) $(ARGS)
 

@@ -1,4 +1,4 @@
-"""Benchmarks and measuring tools: docs/measuring.md. `make bench` prints one JSON object a line."""
+"""Benchmarks and measuring tools: docs/build/measuring.md. `make bench` prints one JSON object a line."""
 
 from __future__ import annotations
 

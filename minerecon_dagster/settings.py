@@ -1,8 +1,7 @@
 """The settings of the project: environment variables, each declared once, read when something runs.
 
 A setting is one line of `Settings`: its variable, what it may hold, what it means, its default. Reading it, the
-message of a bad value, ``.env.example`` and the table of docs/operations.md are made from that. Nothing is read at
-import.
+message of a bad value, ``.env.example`` and docs/operate/settings.md are made from that. Nothing is read at import.
 
 The module takes a tenth of a second to import: what must be quick imports it where it reads a setting.
 """
@@ -291,7 +290,7 @@ class Settings(BaseSettings):
         Variable(
             "MINERECON_WAIVERS",
             WAIVERS,
-            "Deviations that a person has accepted for a time, and days that are closed (docs/checks.md).",
+            "Deviations that a person has accepted for a time, and days that are closed (docs/operate/checks.md).",
             default="the package's own, minerecon_dagster/decisions/waivers.toml, which has none",
             example="waivers.toml",
         ),
@@ -371,7 +370,7 @@ class Settings(BaseSettings):
             "MINERECON_HEARTBEAT_URL",
             SECRET_URL,
             "A dead man's switch, asked for (GET) at the end of each healthy tick of the alerts: whoever watches it "
-            "tells when it is not asked any more (docs/alerts.md). Whoever knows the URL can ping.",
+            "tells when it is not asked any more (docs/operate/alerts.md). Whoever knows the URL can ping.",
             default="none",
             example="https://hc-ping.com/…",
             is_address=True,
@@ -542,7 +541,7 @@ def env_example() -> str:
 
 
 def page() -> str:
-    """The page docs/settings.md."""
+    """The page docs/operate/settings.md."""
     lines = ["| variable | must be | default | |", "|---|---|---|---|"]
     for variable, default in _with_defaults():
         kind = f"{variable.kind.words}, {variable.unit}" if variable.unit else variable.kind.words

@@ -1,4 +1,4 @@
-"""docs/graces.md: every number that may excuse a wrong figure is on it, with the test that has one wrong within it."""
+"""docs/build/graces.md: every number that may excuse a wrong figure is on it, with a test that has one wrong in it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from minerecon_dagster.settings import Settings, variables
 
 PACKAGE = Path(minerecon_dagster.__file__).parent
 TESTS = Path(__file__).parent
-PAGE = (PACKAGE.parent / "docs" / "graces.md").read_text("utf-8")
+PAGE = (PACKAGE.parent / "docs" / "build" / "graces.md").read_text("utf-8")
 PREFIX = f"{minerecon_dagster.__name__}."
 _NUMBER = (int, float, Decimal, dt.timedelta, dt.time)
 
@@ -61,7 +61,7 @@ def named() -> set[str]:
 
 def test_every_number_of_the_code_is_on_the_page_with_what_it_excuses_or_among_those_that_excuse_nothing() -> None:
     """A new one without a line fails here: say what it excuses, for how long and why, and have it wrong within that."""
-    assert all_numbers() - named() == set(), "write these into docs/graces.md"
+    assert all_numbers() - named() == set(), "write these into docs/build/graces.md"
 
 
 def test_the_page_names_no_number_that_is_gone() -> None:

@@ -134,7 +134,9 @@ def test_a_small_letter_makes_another_variable() -> None:
     assert Settings.from_environ({"port": "9", "elexon_base_url": "x"}).model_fields_set == set()
 
 
-@pytest.mark.parametrize(("path", "made"), [(".env.example", module.env_example), ("docs/settings.md", module.page)])
+@pytest.mark.parametrize(
+    ("path", "made"), [(".env.example", module.env_example), ("docs/operate/settings.md", module.page)]
+)
 def test_what_is_written_of_the_settings_is_made_from_the_declaration(path: str, made: Callable[[], str]) -> None:
     file = PROJECT_ROOT / path
     if os.environ.get("UPDATE_DOCS"):

@@ -2,7 +2,7 @@
 
 Clearing follows from what the failure was about. A day that was looked at since says nothing of a price, and a day
 that was recalculated nothing of whether it could be fetched. ``python -m minerecon_dagster.alerts.clearing`` prints
-the table of docs/alerts.md.
+the table of docs/operate/alerts.md.
 """
 
 from __future__ import annotations
@@ -259,7 +259,7 @@ def _all_assets(job: str) -> frozenset[str]:
 
 
 def table() -> str:
-    """The kinds of work as the Markdown table of docs/alerts.md."""
+    """The kinds of work as the Markdown table of docs/operate/alerts.md."""
     lines = ["| what failed | what clears it |", "|---|---|"]
     lines += [f"| `{job}` | {work.words} |" for job, work in WORKS.items()]
     lines.append("| assets that were chosen in the UI | what clears each of the works that make them |")

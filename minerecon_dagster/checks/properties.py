@@ -2,8 +2,8 @@
 
 A property is declared beside what evaluates it, and collected here.
 
-``python -m minerecon_dagster.core.checks`` prints them as the table of docs/checks.md; Dagster's descriptions are made
-from here.
+``python -m minerecon_dagster.checks.properties`` prints them as the table of docs/operate/checks.md; Dagster's
+descriptions are made from here.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ evaluated when it comes."""
 
 
 def table() -> str:
-    """All properties as the Markdown table of docs/checks.md."""
+    """All properties as the Markdown table of docs/operate/checks.md."""
     lines = ["| check | severity | of | must hold | evaluated by | repair |", "|---|---|---|---|---|---|"]
     lines += [
         f"| `{p.full_name}` | {p.severity} | {p.scope} | {p.meaning} | {p.evaluated} | `{p.repair}` |"

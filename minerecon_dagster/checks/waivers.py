@@ -53,7 +53,9 @@ class Waiver(Decision, frozen=True):
     def problem(self) -> str | None:
         """A check that cannot be waived, or days in the wrong order."""
         if self.check not in _WAIVABLE:
-            return f"{self.check!r} is no check that can be waived: docs/checks.md lists those of settlement days"
+            return (
+                f"{self.check!r} is no check that can be waived: docs/operate/checks.md lists those of settlement days"
+            )
         if self.last_day < self.first_day:
             return f"last_day {self.last_day} is before first_day"
         if self.unit is not None and self.check == CONTROL_TOTAL_PRESENT.full_name:

@@ -55,8 +55,8 @@ def upgrade(print_superuser_sql: bool, sample: bool) -> None:
         click.echo(script or "-- everything is enforced\n", nl=False)
     elif script:
         click.echo(
-            "WARNING: the role of DATABASE_URL may not enforce all of docs/access.md. Run as a superuser, in the "
-            f"database of the warehouse (`minerecon db upgrade --print-superuser-sql | psql …`):\n{script}",
+            "WARNING: the role of DATABASE_URL may not enforce all of docs/operate/access.md. Run as a superuser, in "
+            f"the database of the warehouse (`minerecon db upgrade --print-superuser-sql | psql …`):\n{script}",
             err=True,
             nl=False,
         )

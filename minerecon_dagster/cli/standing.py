@@ -141,7 +141,7 @@ class Report:
         return bool(wrong or any(not r.passed for r in self.freshness))
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; docs/status.md says what each key is."""
+        """Plain values for JSON; docs/operate/status.md says what each key is."""
         return {
             "ok": not self.is_wrong,
             "from": self.first.isoformat(),

@@ -17,7 +17,9 @@ DIFFICULTY_WARNING_DAYS = 3
 @click.command()
 @click.option("--from", "first", type=DAY, help="First day (default: MINERECON_START_DATE, the first partition).")
 @click.option("--to", "last", type=DAY, help="Last day (default: yesterday).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object; docs/status.md describes its keys.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object; docs/operate/status.md describes its keys."
+)
 def status(first: dt.datetime | None, last: dt.datetime | None, as_json: bool) -> None:
     """Say which days are missing, incomplete, provisional too long, failing or warned, and what mends them.
 

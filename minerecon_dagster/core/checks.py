@@ -2,7 +2,7 @@
 
 A check is a family that Dagster shows; its properties are what is compared, each recorded as a row of
 ``reconciliation_results``. A check that looked at nothing fails. ``python -m minerecon_dagster.core.checks``
-prints the whole list (`checks.properties`) as the table of docs/checks.md.
+prints the whole list (`checks.properties`) as the table of docs/operate/checks.md.
 """
 
 from __future__ import annotations
@@ -255,7 +255,8 @@ WIND_LIKE_UNITS_MAPPED = Property(
     "No unit that the register does not know, or that looks like a wind farm or once was one, was turned down that day "
     "without being counted, unless a person has reviewed it; and no reviewed one is over 10 % of it and 1,000 MWh.",
     words(
-        "look at the unit, and write it into minerecon_dagster/decisions/reviewed_units.toml (docs/checks.md says how)"
+        "look at the unit, and write it into minerecon_dagster/decisions/reviewed_units.toml "
+        "(docs/operate/checks.md says how)"
     ),
 )
 UNCOUNTED_ENERGY_IS_SMALL = Property(

@@ -214,7 +214,7 @@ def daily_ingest(first_day: dt.date) -> Tick:
     "30 5 * * 1",
     job=BM_UNITS_REFRESH,
     purpose="Elexon's register of BM units, before the day's ingest uses it.",
-    page="register.md",
+    page="docs/operate/register.md",
 )
 def bm_units_refresh(_: dt.date) -> Tick:
     """The register."""
@@ -230,7 +230,7 @@ def bm_units_refresh(_: dt.date) -> Tick:
     job=VERIFY,
     purpose="compare the last days (MINERECON_RECONCILE_DAYS, 2) with Elexon, and repair them and every other day that "
     "fails in what a repair may mend, until it was tried MINERECON_RECONCILE_ATTEMPTS (3) times.",
-    page="repair.md",
+    page="docs/operate/repair.md",
 )
 def daily_reconciliation(first_day: dt.date) -> Tick:
     """The last days, and those that fail."""
@@ -271,7 +271,7 @@ def daily_reconciliation(first_day: dt.date) -> Tick:
     job=VERIFY,
     purpose="compare stored days drawn at random (MINERECON_AUDIT_DAYS, 10; seeded by the week) with Elexon, all "
     "periods of them, and repair what differs.",
-    page="repair.md",
+    page="docs/operate/repair.md",
 )
 def weekly_audit(first_day: dt.date) -> Tick:
     """Days drawn at random."""
@@ -303,7 +303,7 @@ def weekly_audit(first_day: dt.date) -> Tick:
     because="when its last day is final",
     purpose="compare with Elexon all periods of the month before and of the days before it whose SO-flags were settled "
     "after they were last looked at, and fetch again what was restated.",
-    page="repair.md",
+    page="docs/operate/repair.md",
 )
 def monthly_restatement_scan(first_day: dt.date) -> Tick:
     """The days whose flags are settled by now."""
@@ -334,7 +334,7 @@ def monthly_restatement_scan(first_day: dt.date) -> Tick:
     job=STANDING_INVENTORY,
     purpose="whether yesterday is there, the days before are final, and no day of all is missing, failing or other "
     "than its rows.",
-    page="status.md",
+    page="docs/operate/status.md",
 )
 def standing_inventory(_: dt.date) -> Tick:
     """After each of the times that freshness is about."""
@@ -350,7 +350,7 @@ def standing_inventory(_: dt.date) -> Tick:
     job=REFRESH_PRICES,
     because="when the UTC day is over in summer too",
     purpose="the price of Bitcoin of the last 7 days, and of every other day that has none.",
-    page="price.md",
+    page="docs/operate/price.md",
 )
 def price_refresh(first_day: dt.date) -> Tick:
     """The days that are over, and without a price."""
@@ -372,7 +372,7 @@ def price_refresh(first_day: dt.date) -> Tick:
     "30 3 * * *",
     job=ROLLUP_SWEEP,
     purpose=f"sums every month and year again that is not what its days say, and checks all of them. {RUNNING}",
-    page="status.md",
+    page="docs/operate/status.md",
 )
 def rollup_sweep(_: dt.date) -> None:
     """Every tick is a run."""
@@ -382,7 +382,7 @@ def rollup_sweep(_: dt.date) -> None:
     "45 4 * * *",
     job=EXPORT_SWEEP,
     purpose=f"exports every month, the one in progress too, and writes what has changed. {RUNNING}",
-    page="exports.md",
+    page="docs/analyse/exports.md",
 )
 def export_sweep(_: dt.date) -> None:
     """Every tick is a run."""
@@ -392,7 +392,7 @@ def export_sweep(_: dt.date) -> None:
     "30 7 * * *",
     job=REPORT_LATEST,
     purpose=f"draws the report of the latest state. {RUNNING}",
-    page="reports.md",
+    page="docs/analyse/reports.md",
 )
 def report_latest(_: dt.date) -> None:
     """Every tick is a run."""

@@ -80,7 +80,7 @@ SENSORS = (
         "sums a month again when one of its days changed, then its year; they wait while one of their days fails at "
         "ERROR and is not waived.",
         automation.SUMS,
-        "repair.md",
+        "docs/operate/repair.md",
         is_by_our_code=True,
     ),
     Sensor(
@@ -88,14 +88,14 @@ SENSORS = (
         60,
         "exports a month that is over again when its sums or prices changed.",
         dg.AssetSelection.assets(EXPORTS),
-        "exports.md",
+        "docs/analyse/exports.md",
     ),
     Sensor(
         "reports_follow_months",
         60,
         "draws the report of a month that is over again when its sums or prices changed.",
         dg.AssetSelection.assets(MONTHLY_REPORT),
-        "reports.md",
+        "docs/analyse/reports.md",
     ),
     Sensor(
         ALERTS,
@@ -103,7 +103,7 @@ SENSORS = (
         "tells once what fails and once that it cleared: checks at ERROR, freshness, runs that failed for good, "
         "restated final days; to MINERECON_ALERT_WEBHOOK_URL, or to the log.",
         alerts,
-        "alerts.md",
+        "docs/operate/alerts.md",
     ),
     Sensor(
         ALERTS_WATCH,
@@ -111,7 +111,7 @@ SENSORS = (
         f"whether the sensor `{ALERTS}` fails, stands still or is switched off; told once, and once when it works "
         "again.",
         alerts_watch,
-        "alerts.md",
+        "docs/operate/alerts.md",
         says_when=True,
     ),
     Sensor(
@@ -120,7 +120,7 @@ SENSORS = (
         "ends statements of analysts of more than MINERECON_ANALYST_MAX_SECONDS (300), and transactions of more than "
         "twice that; its ticks say what it ended.",
         analysts_watchdog,
-        "access.md",
+        "docs/operate/access.md",
         says_when=True,
     ),
 )

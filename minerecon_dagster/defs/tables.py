@@ -1,7 +1,8 @@
-"""The tables of README.md and docs/operations.md that list what runs: ``python -m minerecon_dagster.defs.tables``."""
+"""The tables of README.md and docs/operate/operations.md of what runs: ``python -m minerecon_dagster.defs.tables``."""
 
 from __future__ import annotations
 
+import posixpath
 import sys
 from collections.abc import Iterable
 
@@ -11,7 +12,7 @@ from minerecon_dagster.defs.sensors import SENSORS, Sensor
 
 
 def what_runs(folder: str) -> str:
-    """All schedules and sensors, as README.md has them; ``folder`` is where the pages are."""
+    """All schedules and sensors, as README.md has them; ``folder`` is where the page is that has the table."""
     return _table("schedule or sensor | London time", (*SCHEDULES.values(), *SENSORS), folder)
 
 
@@ -38,11 +39,12 @@ def _table(heads: str, rows: Iterable[Schedule | Sensor], folder: str) -> str:
     lines = [f"| {heads} | does |", "|---|---|---|"]
     for row in rows:
         purpose = row.purpose.removesuffix(RUNNING).strip()
-        page = f" [{folder}{row.page}]({folder}{row.page})" if row.page else ""
+        link = posixpath.relpath(row.page, folder) if row.page else ""
+        page = f" [{link}]({link})" if link else ""
         because = f", {row.because}" if isinstance(row, Schedule) and row.because else ""
         lines.append(f"| `{row.name}` | {row.when}{because} | {purpose}{page} |")
     return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    sys.stdout.write("\n\n".join(table("") for table in TABLES.values()) + "\n")
+    sys.stdout.write("\n\n".join(table(".") for table in TABLES.values()) + "\n")

@@ -1,7 +1,7 @@
 """The raw archive: what Elexon answered, byte for byte, in a folder or in an S3 bucket.
 
 One ZIP object holds the answers of a settlement day (or the one of the register of BM units) as they
-stood at one time; ``docs/archive.md`` says how it looks and how to open it. Objects are written whole or
+stood at one time; ``docs/operate/archive.md`` says how it looks and how to open it. Objects are written whole or
 not at all and never overwritten. The newest of a day has the greatest name, and is the current one.
 """
 

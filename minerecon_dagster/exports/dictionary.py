@@ -1,7 +1,7 @@
 r"""The data dictionary: every table, view, column and function, from what the database says of itself.
 
 Meanings stand in the comments of `warehouse/tables.py` and of ``sql/objects``, so that psql's ``\d+``, Dagster and
-docs/dictionary.md say the same. Units are those of `core/units.py`. Sources are of a relation: `sources`.
+docs/analyse/dictionary.md say the same. Units are those of `core/units.py`. Sources are of a relation: `sources`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Export the analysts' views: a Parquet and a CSV file per month and view, and a manifest that is written last.
 
 What is exported is found in the database: every view of the schema ``analytics`` with a column of days or
-of months. ``docs/exports.md`` says how the files look and how to read them.
+of months. ``docs/analyse/exports.md`` says how the files look and how to read them.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def running(home: Path, warehouse: str, others: Iterable[str] = (), *, port: int
     """Run the server whose data is in ``home/postgres``, with the role and the databases of the project.
 
     The role ``minerecon`` is made if it is not there, and so are the databases, which it owns. The roles of
-    analysts and of the pipeline are set up as docs/access.md promises, for databases to come as well: what
+    analysts and of the pipeline are set up as docs/operate/access.md promises, for databases to come as well: what
     takes a superuser is done here, so that `minerecon db upgrade` as the owner leaves nothing over. Analysts
     log in with the password of `analyst_password`.
 

@@ -88,7 +88,7 @@ def by_unit(connection: Connection, units: Sequence[OpenUnit]) -> list[Result]:
             looked_at=unit.day_count,
             expected="a unit that is counted, or that a person has reviewed",
             actual=str(unit),
-            repair=REFRESH_REGISTER.then(words("or review it (docs/checks.md says how)")),
+            repair=REFRESH_REGISTER.then(words("or review it (docs/operate/checks.md says how)")),
             violations=[unit.as_dict()],
         )
         for unit in units

@@ -1,6 +1,6 @@
 """Who may do what in the warehouse: the roles of analysts and of the pipeline.
 
-What docs/access.md promises is compared with the server's catalogs by ``sql/roles/not_in_force.sql``, which
+What docs/operate/access.md promises is compared with the server's catalogs by ``sql/roles/not_in_force.sql``, which
 answers with the statements that are lacking. So a second upgrade does nothing, and what the migrating role
 may not do is left over, with the statement that a superuser should run.
 
@@ -37,7 +37,7 @@ class NotEnforced:
 
 
 def not_enforced(connection: PostgresConnection) -> list[NotEnforced]:
-    """What is not as docs/access.md promises it, in the order in which it has to be mended."""
+    """What is not as docs/operate/access.md promises it, in the order in which it has to be mended."""
     with connection.cursor() as cursor:
         # Names are written with their schema then, whatever the session's search path.
         cursor.execute("SET search_path = pg_catalog")
@@ -46,7 +46,7 @@ def not_enforced(connection: PostgresConnection) -> list[NotEnforced]:
 
 
 def enforce(connection: PostgresConnection) -> list[NotEnforced]:
-    """Make it as docs/access.md promises, as far as the connection's role may.
+    """Make it as docs/operate/access.md promises, as far as the connection's role may.
 
     Args:
         connection: in autocommit, to the warehouse: each statement stands for itself.

@@ -416,7 +416,7 @@ def test_every_job_of_the_project_is_a_kind_of_work_and_is_tried_above() -> None
 
 
 def test_the_table_of_the_documentation_is_made_from_the_kinds() -> None:
-    page = (PROJECT_ROOT / "docs" / "alerts.md").read_text("utf-8")
+    page = (PROJECT_ROOT / "docs" / "operate" / "alerts.md").read_text("utf-8")
     assert clearing.table() in page, "print it: python -m minerecon_dagster.alerts.clearing"
 
 

@@ -20,7 +20,7 @@ from minerecon_dagster.warehouse.store import act_as_owner
 from minerecon_dagster.warehouse.tables import metadata
 from minerecon_dagster_tests.project import DAY, Project
 
-DOCS = Path(__file__).resolve().parents[2] / "docs" / "dictionary.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "analyse" / "dictionary.md"
 UPDATE = "UPDATE_DOCS=1 .venv/bin/python -m pytest minerecon_dagster_tests/analytics/test_dictionary.py -k page"
 OURS = {"built_from", "run_id", "archive_uri", "old_archive_uri", "new_archive_uri", "payload_sha256", "result_id"}
 """Names and numbers of our own: another run has others."""
@@ -138,7 +138,9 @@ def test_the_page_is_what_the_database_says(stored: Engine) -> None:
         made = as_markdown(with_examples(connection, read_dictionary(connection)), INTRODUCTION)
     if os.environ.get("UPDATE_DOCS"):
         DOCS.write_text(made, "utf-8")
-    assert DOCS.read_text("utf-8") == made, f"docs/dictionary.md is not what the database says; write it anew: {UPDATE}"
+    assert DOCS.read_text("utf-8") == made, (
+        f"docs/analyse/dictionary.md is not what the database says; write it anew: {UPDATE}"
+    )
 
 
 def test_dagster_shows_the_columns_of_every_table_and_where_they_are_from(project: Project) -> None:

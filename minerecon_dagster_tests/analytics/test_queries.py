@@ -24,7 +24,7 @@ from minerecon_dagster_tests.project import Project
 
 ROOT = Path(__file__).resolve().parents[2]
 QUERIES = sorted((ROOT / "queries").glob("*.sql"))
-DOCS = ROOT / "docs" / "queries.md"
+DOCS = ROOT / "docs" / "analyse" / "queries.md"
 UPDATE = "UPDATE_DOCS=1 .venv/bin/python -m pytest minerecon_dagster_tests/analytics/test_queries.py -k docs"
 MOST_ROWS = 12
 OUR_OWN = {"archive_uri", "fetched_at", "answer_sha256", "detected_at", "old_archive_uri", "new_archive_uri"}
@@ -289,7 +289,9 @@ def test_docs_show_each_question_with_its_answer_on_the_sample(project: Project)
         made = _page([(file, connection.execute(text(file.read_text("utf-8")))) for file in QUERIES])
     if os.environ.get("UPDATE_DOCS"):
         DOCS.write_text(made, "utf-8")
-    assert DOCS.read_text("utf-8") == made, f"docs/queries.md is not what the queries answer; write it anew: {UPDATE}"
+    assert DOCS.read_text("utf-8") == made, (
+        f"docs/analyse/queries.md is not what the queries answer; write it anew: {UPDATE}"
+    )
 
 
 def _page(answers: list[tuple[Path, Any]]) -> str:
@@ -301,7 +303,7 @@ def _page(answers: list[tuple[Path, Any]]) -> str:
         rows = answer.all()
         names = list(answer.keys())
         title = f"{int(file.name[:2])}. {asked[0].upper()}{asked[1:]}?"
-        parts.append(f"\n## {title}\n\n[{file.name}](../queries/{file.name}). {about}\n")
+        parts.append(f"\n## {title}\n\n[{file.name}](../../queries/{file.name}). {about}\n")
         if not rows:
             parts.append("\nOn the sample: no rows.\n")
             continue

@@ -126,7 +126,7 @@ def test_what_an_owner_may_not_enforce_is_a_warning_with_the_statements_for_a_su
 
         warned = minerecon("db", "upgrade", **given)
         assert warned.code == 0, warned.err
-        assert warned.err.startswith("WARNING: the role of DATABASE_URL may not enforce all of docs/access.md.")
+        assert warned.err.startswith("WARNING: the role of DATABASE_URL may not enforce all of docs/operate/access.md.")
         assert f"-- {tenant} works as the pipeline\nGRANT minerecon_pipeline TO {tenant};\n" in warned.err
         assert "-- analysts log in with MINERECON_ANALYST_PASSWORD\n" in warned.err
 

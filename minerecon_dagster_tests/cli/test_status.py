@@ -277,7 +277,7 @@ def test_the_command_prints_documented_keys_and_its_exit_code_says_whether_somet
     ran = installed("status", *only, "--json")
     assert ran.code == 0, ran.out
     assert set(ran.json) == KEYS
-    documented = (PROJECT_ROOT / "docs" / "status.md").read_text("utf-8")
+    documented = (PROJECT_ROOT / "docs" / "operate" / "status.md").read_text("utf-8")
     assert [key for key in KEYS if f"`{key}`" not in documented] == []
     assert ran.json["ok"]
     assert ran.json["days"][0]["status"] == "complete"

@@ -21,7 +21,7 @@ from minerecon_dagster.defs.partitions import daily_partitions
 from minerecon_dagster.elexon.datasets.boav import BOAV_WIND_VOLUME
 from minerecon_dagster.elexon.datasets.stack import BIDS_ARE_PRICED
 
-DOCS = Path(__file__).resolve().parents[2] / "docs" / "checks.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "operate" / "checks.md"
 DAY = dt.date(2025, 3, 28)
 
 
@@ -33,7 +33,7 @@ def failed(checked: c.Property, count: int = 1) -> Result:
 def test_the_documentation_has_the_table_of_the_code() -> None:
     written = DOCS.read_text("utf-8")
     assert table() in written, (
-        "docs/checks.md is old: put the output of `python -m minerecon_dagster.checks.properties` there"
+        "docs/operate/checks.md is old: put the output of `python -m minerecon_dagster.checks.properties` there"
     )
     rows = [line for line in written.splitlines() if line.startswith("| `") and line.count("|") == 7]
     assert len(rows) == len(PROPERTIES)

@@ -227,7 +227,7 @@ def test_there_is_one_list_of_words_and_whatever_shows_a_status_knows_them_all()
     for page in ("status.md", "exports.md", "analysts.md"):
         written = (PROJECT_ROOT / "docs" / page).read_text("utf-8")
         assert {word for word in words if f"{word}" in written} == words, page
-    written = (PROJECT_ROOT / "docs" / "status.md").read_text("utf-8")
+    written = (PROJECT_ROOT / "docs" / "operate" / "status.md").read_text("utf-8")
     for word, meaning in statuses.MEANINGS.items():
         assert f"| {word} | {meaning} |" in written
     for query in ("01_yesterday_month_year", "12_missing_and_repair"):

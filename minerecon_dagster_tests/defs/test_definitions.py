@@ -56,8 +56,8 @@ MADE = re.compile(r"(?<=<!-- made: )(\w+)( -->\n)((?:\|.*\n)*)")
 
 
 @pytest.mark.parametrize(("page", "folder", "tables"), [
-    ("README.md", "docs/", ["what_runs"]),
-    ("docs/operations.md", "", ["schedules", "sensors", "jobs"]),
+    ("README.md", ".", ["what_runs"]),
+    ("docs/operate/operations.md", "docs/operate", ["schedules", "sensors", "jobs"]),
 ])  # fmt: skip
 def test_the_tables_of_what_runs_are_made_from_the_definitions(page: str, folder: str, tables: list[str]) -> None:
     path = ROOT / page

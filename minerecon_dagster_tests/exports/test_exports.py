@@ -243,13 +243,13 @@ def assert_files_equal_the_view(engine: Engine, place: Path, view: str, month: s
 
 
 def follow_the_documentation(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run every example of docs/exports.md where the exports are."""
+    """Run every example of docs/analyse/exports.md where the exports are."""
     monkeypatch.chdir(place)
-    page = (PROJECT_ROOT / "docs" / "exports.md").read_text("utf-8")
+    page = (PROJECT_ROOT / "docs" / "analyse" / "exports.md").read_text("utf-8")
     examples = [part.partition("```")[0] for part in page.split("```python\n")[1:]]
     assert len(examples) == 3
     for example in examples:
-        exec(compile(example, "docs/exports.md", "exec"), {})
+        exec(compile(example, "docs/analyse/exports.md", "exec"), {})
 
 
 def test_files_of_all_kinds_of_values_read_back_by_pandas_and_duckdb_equal_the_view(

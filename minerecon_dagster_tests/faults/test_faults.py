@@ -2,7 +2,7 @@
 
 A fault goes into the tables, the archive, the register, the difficulty table or the server, and never into the
 code. It is prevented, or turns the named check red; clearing it turns all checks green again. The numbers are
-those of docs/faults.md; 0 is a fault that the earlier system is not known to have had.
+those of docs/build/faults.md; 0 is a fault that the earlier system is not known to have had.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ EARLIER_MONTH = {"S19J_PRO": "260.28916727", "M20S": "159.87284065", "S9": "80.6
 EARLIER_YEAR = {"S19J_PRO": "903.24720919", "M20S": "556.74644712", "S9": "280.71290970"}
 """What the earlier system published of 2025-03-06, March 2025 and 2025: made from different rows for each model."""
 PACKAGE = Path(minerecon_dagster.__file__).parent
-DOCS = PACKAGE.parent / "docs" / "faults.md"
+DOCS = PACKAGE.parent / "docs" / "build" / "faults.md"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class InTables:
     """A fault that SQL puts in, what is red then, and how it is mended.
 
     Args:
-        mode: its number in docs/faults.md.
+        mode: its number in docs/build/faults.md.
         what: the fault, in words.
         guards: the checks that must be red.
         put: statements; ``:day`` stands for the day.
@@ -912,11 +912,11 @@ def test_every_mode_has_a_fault_and_every_check_was_turned_red(request: pytest.F
     assert [row for row in rows if row[3] == "SURVIVED"] == []
     assert {p.full_name for p in PROPERTIES} - REACHED == set()
     written = DOCS.read_text("utf-8").partition("| mode |")[2].partition("\n# ")[0]
-    assert "| mode |" + written.rstrip() == as_table(rows), "docs/faults.md: write this table into it"
+    assert "| mode |" + written.rstrip() == as_table(rows), "docs/build/faults.md: write this table into it"
 
 
 def as_table(rows: list[tuple[int, str, str, str]]) -> str:
-    """The session's faults as the Markdown table of docs/faults.md."""
+    """The session's faults as the Markdown table of docs/build/faults.md."""
     lines = ["| mode | fault | guard | result |", "|---|---|---|---|"]
     lines += [f"| {mode or '–'} | {fault} | {guard} | {result} |" for mode, fault, guard, result in sorted(rows)]
     return "\n".join(lines)

@@ -1,11 +1,11 @@
-"""docs/faults.md names a test for every fault of the source and of ourselves, and leaves none of them out."""
+"""docs/build/faults.md names a test for every fault of the source and of ourselves, and leaves none of them out."""
 
 import ast
 import re
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
-PAGE = TESTS.parent / "docs" / "faults.md"
+PAGE = TESTS.parent / "docs" / "build" / "faults.md"
 _ROW = re.compile(r"^\| .* \| `([^`]+\.py)(?:::(\w+))?` \|$", re.MULTILINE)
 
 

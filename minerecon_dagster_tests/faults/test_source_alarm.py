@@ -1,4 +1,4 @@
-"""Faults of ourselves that broke the alarm, or made a run say what is not so; the second part of docs/faults.md."""
+"""Faults of ourselves that broke the alarm, or made a run say what is not so: docs/build/faults.md, part two."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
--- What is not (yet) as docs/access.md promises it: each promise with the statements that keep it, in the order in which
+-- What is not (yet) as docs/operate/access.md promises it: each promise with the statements that keep it, in the order in which
 -- they have to run. No row where everything holds. Only catalogs that everybody may read are looked at.
 -- In a database without the schema minerecon, as template1, only what concerns the server and its functions.
 WITH here AS (
@@ -112,15 +112,15 @@ WITH here AS (
     )
     -- Comfort: an analyst may change these for himself, and gets them back with the next upgrade.
     UNION ALL
-    SELECT 20, 'analysts begin with the time-outs of docs/access.md', 'ALTER ROLE minerecon_analyst RESET ALL'
+    SELECT 20, 'analysts begin with the time-outs of docs/operate/access.md', 'ALTER ROLE minerecon_analyst RESET ALL'
     WHERE EXISTS (SELECT FROM settings WHERE setdatabase = 0 AND name NOT IN (SELECT name FROM defaults))
     UNION ALL
-    SELECT 20, 'analysts begin with the time-outs of docs/access.md',
+    SELECT 20, 'analysts begin with the time-outs of docs/operate/access.md',
            format('ALTER ROLE minerecon_analyst IN DATABASE %I RESET ALL', d.datname)
     FROM pg_database AS d WHERE d.oid IN (SELECT setdatabase FROM settings)
     UNION ALL
     SELECT 21, CASE w.name WHEN 'temp_file_limit' THEN 'an analyst''s query fills no disk'
-                           ELSE 'analysts begin with the time-outs of docs/access.md' END,
+                           ELSE 'analysts begin with the time-outs of docs/operate/access.md' END,
            format('ALTER ROLE minerecon_analyst SET %s = %L', w.name, w.value)
     FROM defaults AS w
     WHERE NOT EXISTS (SELECT FROM settings AS s WHERE s.setdatabase = 0 AND (s.name, s.value) = (w.name, w.value))
