@@ -43,8 +43,8 @@ def build_exports(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefiniti
                 deps=[asset_keys.MONTHLY, asset_keys.BITCOIN_MONTHLY, PRICE],
                 description="A Parquet and a CSV file per month of every view in `analytics` that has days or months, "
                 "under `exports/` in the archive's place, and a manifest that says what they hold, how complete the "
-                "month is, and the hash of each file. What has not changed is not written again. docs/analyse/exports.md "
-                "says how to read them.",
+                "month is, and the hash of each file. What has not changed is not written again. "
+                "docs/analyse/exports.md says how to read them.",
                 group_name="exports",
                 owners=catalog.OWNERS,
                 kinds={"parquet", "csv"},
