@@ -7,16 +7,18 @@ PYTHON ?= $(shell for v in 3 3.13 3.12 3.11; do \
 BIN := .venv/bin
 SETUP := .venv/.installed
 
-.PHONY: run test test-all ui bench weekend regressions pairs year-2025 setup lint types format clean
+.PHONY: run test test-slow test-all ui bench weekend regressions pairs year-2025 setup lint types format clean
 
 run: $(SETUP)
 	@$(BIN)/minerecon run $(FROM) $(TO)
 
 test: $(SETUP) lint types
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
 
-test-all: test
-	$(BIN)/python -m pytest -m slow
+test-slow: $(SETUP)
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadgroup
+
+test-all: test test-slow
 
 ui: $(SETUP)
 	@$(BIN)/minerecon ui

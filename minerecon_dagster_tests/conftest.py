@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -14,12 +15,25 @@ from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.warehouse.sample import mark_as_sample
 from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster_tests import aws_files, databases, migration_files
+from minerecon_dagster_tests.project import day_stored as day_stored
 from minerecon_dagster_tests.project import difficulty_table as difficulty_table
 from minerecon_dagster_tests.project import elexon as elexon
+from minerecon_dagster_tests.project import kept_instance as kept_instance
+from minerecon_dagster_tests.project import new_dagster_home as new_dagster_home
+from minerecon_dagster_tests.project import one_day as one_day
 from minerecon_dagster_tests.project import project as project
 
 aws_files.read_once()
 migration_files.read_once()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let a file run in one process, which sets up once what its tests share; all faults in one, which counts them."""
+    for item in items:
+        group = (
+            "faults" if item.path.parent.name == "faults" else item.path.relative_to(Path(__file__).parent).as_posix()
+        )
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

@@ -361,7 +361,7 @@ def test_without_a_webhook_the_watch_says_it_in_the_log(
 ) -> None:
     monkeypatch.delenv("MINERECON_ALERT_WEBHOOK_URL")
     assert watch.minutes(6, TickStatus.FAILURE, "broken") == []
-    said = [r.levelname for r in caplog.records if r.name.endswith("alerts.watch") and "DEAD" in r.getMessage()]
+    said = [r.levelname for r in caplog.records if r.name.endswith("defs.watch") and "DEAD" in r.getMessage()]
     assert said == ["ERROR"]
 
 

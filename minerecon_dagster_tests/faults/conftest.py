@@ -217,6 +217,18 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[FAULTS] = []
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process that tests for another one hands its faults over to it."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["faults"] = session.config.stash[FAULTS]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    rows = getattr(node, "workeroutput", {}).get("faults", [])
+    node.config.stash[FAULTS] += [tuple(row) for row in rows]
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     rows = sorted(config.stash.get(FAULTS, []))
     if not rows:

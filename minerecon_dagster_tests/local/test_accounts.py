@@ -22,7 +22,10 @@ NAMELESS = 12345
 CAPABILITIES = "chown,dac_override,fowner,fsetid,kill,setgid,setuid,setpcap,net_bind_service,net_raw,sys_chroot,mknod"
 AS_IN_DOCKER = ["setpriv", "--bounding-set=-all," + ",".join(f"+{name}" for name in CAPABILITIES.split(","))]
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+pytestmark = [
+    pytest.mark.slow,  # each starts services of its own
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else"),
+]
 
 
 def works(*command: str) -> bool:
@@ -97,7 +100,6 @@ def test_root_without_namespaces_runs_it_as_nobody_who_owns_the_data_only(
     assert outside(home) == before
 
 
-@pytest.mark.slow
 @needs_namespaces
 def test_data_made_in_one_way_can_be_used_in_the_other(home: Path, without) -> None:
     namespace = Client(home)
@@ -111,7 +113,6 @@ def test_data_made_in_one_way_can_be_used_in_the_other(home: Path, without) -> N
     again.leave()
 
 
-@pytest.mark.slow
 def test_an_orphan_that_runs_as_nobody_is_replaced(home: Path, without) -> None:
     before = Client(home, AS_IN_DOCKER, without("unshare"))
     before.query("CREATE TABLE kept AS SELECT 42 AS answer")

@@ -10,6 +10,8 @@ import pytest
 
 from minerecon_dagster_tests.local.conftest import Client, processes, supervisors
 
+pytestmark = pytest.mark.slow  # each starts services of its own
+
 TABLE = "minerecon-bitcoin-difficulty"
 DAYS = [str(dt.date(2017, 1, 1) + dt.timedelta(days=n)) for n in range(3300)]
 
@@ -97,7 +99,6 @@ def test_a_journal_damaged_in_the_middle_is_a_clear_error(home: Path) -> None:
     assert processes(home) == []
 
 
-@pytest.mark.slow
 def test_ten_years_of_days_are_compacted_and_are_all_there_at_the_next_start(home: Path) -> None:
     Client(home).leave()
     with journal(home).open("a") as file:

@@ -19,6 +19,8 @@ from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster_tests.local.conftest import Client, postmasters, processes, query_one, supervisors
 
+pytestmark = pytest.mark.slow  # each starts services of its own
+
 GIVEN = {
     "DATABASE_URL": "postgresql://real/warehouse",
     "DAGSTER_POSTGRES_URL": "postgresql://real/dagster",
@@ -97,7 +99,6 @@ def test_a_killed_supervisor_is_replaced_and_nothing_is_lost(home: Path) -> None
     assert processes(home) == []
 
 
-@pytest.mark.slow
 def test_backends_that_a_killed_server_left_in_a_query_are_ended(home: Path) -> None:
     before = Client(home)
     url = before.environ["DATABASE_URL"].replace("+psycopg2", "")
