@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+
+import click
 
 from minerecon_dagster import settings
 from minerecon_dagster.alerts import clearing
 from minerecon_dagster.checks import properties
+from minerecon_dagster.cli.main import cli
 from minerecon_dagster.core import statuses
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.defs import tables
@@ -30,12 +33,32 @@ PAGES = {
 }
 """Every page of the project, by its path."""
 
+
+def commands(group: click.Group = cli, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Every command of ``minerecon``, with the words that it is typed by."""
+    for name, command in sorted(group.commands.items()):
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
+
+
+def _commands() -> str:
+    lines = ["| command | does |", "|---|---|"]
+    for name, command in commands():
+        arguments = (p.make_metavar(click.Context(command)) for p in command.params if isinstance(p, click.Argument))
+        typed = " ".join((f"minerecon {name}", *arguments))
+        lines.append(f"| `{typed}` | {command.get_short_help_str(1000)} |")
+    return "\n".join(lines)
+
+
 OF_CODE: Mapping[str, Callable[[str], str]] = {
     "schedules": tables.schedules,
     "sensors": tables.sensors,
     "jobs": tables.jobs,
     "checks": lambda _: properties.table(),
     "clearing": lambda _: clearing.table(),
+    "commands": lambda _: _commands(),
     "statuses": lambda _: statuses.table(),
     "settings": lambda _: settings.table(),
 }

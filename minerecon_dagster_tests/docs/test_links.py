@@ -1,4 +1,4 @@
-"""Every link of a page leads somewhere, every file that a page names is there, and README.md leads to every page."""
+"""Links of pages lead somewhere, what they name is there (files, commands, targets), and README.md leads to all pages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from minerecon_dagster.settings import PROJECT_ROOT
-from minerecon_dagster_tests.docs.made import PAGES
+from minerecon_dagster_tests.docs.made import PAGES, commands
 
 _FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
@@ -90,3 +90,26 @@ def test_the_index_of_a_reader_has_each_of_their_pages(reader: str) -> None:
     index = PROJECT_ROOT / "docs" / reader / "README.md"
     listed = {path for path, _ in links_of(index)}
     assert set(index.parent.glob("*.md")) - listed - {index} == set()
+
+
+def test_every_command_that_a_page_has_typed_is_one_with_its_options() -> None:
+    options = {name: {o for p in command.params for o in (*p.opts, *p.secondary_opts)} for name, command in commands()}
+    words = "|".join(sorted(options, key=len, reverse=True))
+    typed = re.compile(r"^(?:    |.*`)(?:\S+=\S+ )*(?:\.venv/bin/)?minerecon (.+?)(?:  +#.*|`.*)?$", re.MULTILINE)
+    lines = [line for page in PAGES.values() for line in typed.findall(page.read_text("utf-8"))]
+    assert len(lines) > 50
+    wrong = []
+    for line in lines:
+        command = re.match(rf"({words})\b", line)
+        used = set(re.findall(r"(?<= )--[a-z-]+", line.partition(" -- ")[0]))
+        if command is None or not used <= options[command[1]] | {"--help"}:
+            wrong.append(line)
+    assert wrong == []
+
+
+def test_every_target_that_a_page_has_made_is_in_the_makefile() -> None:
+    targets = set(re.findall(r"^([a-z][\w-]*):", (PROJECT_ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    named = re.compile(r"(?:^    |`)(?:[A-Z_]+=\S+ )*make ([a-z][\w-]*)", re.MULTILINE)
+    used = {target for page in PAGES.values() for target in named.findall(page.read_text("utf-8"))}
+    assert {"run", "ui", "test", "docs"} <= used
+    assert used - targets == set()
