@@ -1,4 +1,4 @@
-"""Links of pages lead somewhere, what they name is there (files, commands, targets), and README.md leads to all pages."""
+"""Links of pages lead somewhere, what they name is there (files, commands, targets), and README.md leads to all."""
 
 from __future__ import annotations
 
@@ -113,3 +113,12 @@ def test_every_target_that_a_page_has_made_is_in_the_makefile() -> None:
     used = {target for page in PAGES.values() for target in named.findall(page.read_text("utf-8"))}
     assert {"run", "ui", "test", "docs"} <= used
     assert used - targets == set()
+
+
+def test_every_room_of_the_package_is_told_in_the_design() -> None:
+    package = PROJECT_ROOT / "minerecon_dagster"
+    rooms = [path.name + "/" for path in package.iterdir() if (path / "__init__.py").is_file()]
+    rooms += [path.name for path in package.glob("*.py") if path.name != "__init__.py"]
+    told = set(re.findall(r"`([\w/.]+)`", text_of(PAGES["docs/build/design.md"]).partition("## A settlement day")[0]))
+    assert len(rooms) > 20
+    assert set(rooms) - told == set()
