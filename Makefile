@@ -7,7 +7,7 @@ PYTHON ?= $(shell for v in 3 3.13 3.12 3.11; do \
 BIN := .venv/bin
 SETUP := .venv/.installed
 
-.PHONY: run test test-slow test-all ui bench weekend regressions pairs year-2025 setup lint types format clean
+.PHONY: run test test-slow test-all docs ui bench weekend regressions pairs year-2025 setup lint types format clean
 
 run: $(SETUP)
 	@$(BIN)/minerecon run $(FROM) $(TO)
@@ -20,11 +20,16 @@ test-slow: $(SETUP)
 
 test-all: test test-slow
 
+# Every page, table and file that is made from code. FAULTS=1: what the fault suite sees, too (minutes).
+docs: $(SETUP)
+	@UPDATE_DOCS=1 $(BIN)/python -m pytest -q minerecon_dagster_tests/docs/test_made.py $(if $(FAULTS),minerecon_dagster_tests/faults)
+
 ui: $(SETUP)
 	@$(BIN)/minerecon ui
 
+# One JSON object a line, and docs/build/measurements.md.
 bench: $(SETUP)
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench --write
 
 # Measuring: docs/build/measuring.md. HOURS, BASE, ONLY, PAIRS and ARGS are optional.
 weekend: $(SETUP)

@@ -1,5 +1,7 @@
 """Measure the project over real services: `make bench` runs all of it, `make bench ONLY=one_day` a part.
 
+With ``--write``, as `make bench` has it, docs/build/measurements.md gets what was measured.
+
 The source is the replay of published days beside the project (``../shared/replay``), or the bundled
 synthetic sample where there is none: each line says which. Values are medians of ``runs``. A floor is a
 bare script that parses the same answers and copies the same rows into the same PostgreSQL.
@@ -33,7 +35,7 @@ import msgspec
 import psycopg2
 import requests
 
-from bench import end_in_order
+from bench import end_in_order, page
 from bench.five_years import FIRST_DAY, make_five_years
 from bench.queries import RUNS as QUERY_RUNS
 from bench.queries import p95, time_queries
@@ -76,8 +78,13 @@ class Measured:
     output: dict
 
 
+LINES: list[dict[str, object]] = []
+"""What was measured so far."""
+
+
 def emit(name: str, value: float, unit: str, **more: object) -> None:
-    print(json.dumps({"name": name, "value": round(value, 4), "unit": unit, **more}), flush=True)
+    LINES.append({"name": name, "value": round(value, 4), "unit": unit, **more})
+    print(json.dumps(LINES[-1]), flush=True)
 
 
 def median(values: Iterator[float] | list[float]) -> float:
@@ -571,6 +578,8 @@ def main() -> None:
             for measure in MEASUREMENTS:
                 if not only or measure.__name__ in only:
                     measure(bench)
+    if "--write" in sys.argv[1:]:
+        page.write(LINES, page.here_and_now())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The keys of the assets: what the definitions, the alerts and the command line share.
 
-What they are made of is in `minerecon_dagster.assets`.
+What they are made of is in `minerecon_dagster.defs`.
 """
 
 from __future__ import annotations

@@ -519,13 +519,6 @@ ENV_EXAMPLE = """\
 # by `set -a; . ./minerecon.env; set +a` in the shell, or by your service manager. Do not name it .env: Dagster reads a
 # file of that name by itself, and its values win over the environment's.
 """
-PAGE = """\
-# Settings
-
-Environment variables, all of them optional; an empty one counts as not set. They are read when something runs, and a
-value that is not what it must be is one line and exit code 2. `.env.example` has them as a file to begin with.
-
-"""
 
 
 def env_example() -> str:
@@ -540,13 +533,13 @@ def env_example() -> str:
     )
 
 
-def page() -> str:
-    """The page docs/operate/settings.md."""
+def table() -> str:
+    """The table of docs/operate/settings.md."""
     lines = ["| variable | must be | default | |", "|---|---|---|---|"]
     for variable, default in _with_defaults():
         kind = f"{variable.kind.words}, {variable.unit}" if variable.unit else variable.kind.words
         lines.append(f"| `{variable.name}` | {kind} | {default} | {_in_words(variable)} |")
-    return PAGE + "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def _in_words(variable: Variable) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,6 @@ from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.settings import PROJECT_ROOT, Settings, declared, variables
 
 PACKAGE = PROJECT_ROOT / "minerecon_dagster"
-UPDATE = "UPDATE_DOCS=1 .venv/bin/python -m pytest minerecon_dagster_tests/test_settings.py -k declaration"
 SECRETS = {field: variable.name for field, variable in variables().items() if variable.kind.is_secret}
 NO_SETTINGS = {
     "MINERECON_PLACES": "set by `minerecon` for the processes that it starts, and by nobody else",
@@ -134,21 +132,11 @@ def test_a_small_letter_makes_another_variable() -> None:
     assert Settings.from_environ({"port": "9", "elexon_base_url": "x"}).model_fields_set == set()
 
 
-@pytest.mark.parametrize(
-    ("path", "made"), [(".env.example", module.env_example), ("docs/operate/settings.md", module.page)]
-)
-def test_what_is_written_of_the_settings_is_made_from_the_declaration(path: str, made: Callable[[], str]) -> None:
-    file = PROJECT_ROOT / path
-    if os.environ.get("UPDATE_DOCS"):
-        file.write_text(made(), "utf-8")
-    assert file.read_text("utf-8") == made(), f"{path} is not what is declared; write it anew: {UPDATE}"
-
-
 def test_every_variable_is_declared_once_and_says_what_it_means() -> None:
     names = [variable.name for variable in declared()]
     assert len(names) == len(set(names))
     assert all(variable.meaning.endswith(".") for variable in declared())
-    assert "None" not in module.page() + module.env_example()
+    assert "None" not in module.table() + module.env_example()
 
 
 def test_what_the_example_suggests_is_accepted() -> None:

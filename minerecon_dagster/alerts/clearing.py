@@ -8,7 +8,6 @@ the table of docs/operate/alerts.md.
 from __future__ import annotations
 
 import datetime as dt
-import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -264,7 +263,3 @@ def table() -> str:
     lines += [f"| `{job}` | {work.words} |" for job, work in WORKS.items()]
     lines.append("| assets that were chosen in the UI | what clears each of the works that make them |")
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    sys.stdout.write(table() + "\n")

@@ -9,8 +9,9 @@ from minerecon_dagster.alerts.failures import Detail, Restatement
 from minerecon_dagster.alerts.redaction import redact
 from minerecon_dagster.alerts.runs import FailedRun, UnreadableRun
 from minerecon_dagster.alerts.state import INSTANT, Check, FailedRuns, Keys, Message, Place, label, parts_of
-from minerecon_dagster.core import checks, repairs
-from minerecon_dagster.core.checks import Property, Scope
+from minerecon_dagster.checks.properties import PROPERTIES
+from minerecon_dagster.core import repairs
+from minerecon_dagster.core.checks import Scope
 from minerecon_dagster.core.repairs import Repair
 from minerecon_dagster.core.spans import span_text, spans
 from minerecon_dagster.jobs import (
@@ -37,7 +38,7 @@ _AGAIN = {
 }
 """What does again what a run of a job did not do, of the days or months that it names."""
 _UNIT: Mapping[Scope, str] = {"day": "days", "month": "months", "year": "years", "all": "looks"}
-_MEANINGS = {p.full_name: p.meaning for p in vars(checks).values() if isinstance(p, Property)}
+_MEANINGS = {p.full_name: p.meaning for p in PROPERTIES}
 
 
 def message(kind: str, text: str, *, now: dt.datetime, is_synthetic: bool) -> Message:

@@ -2,13 +2,10 @@
 
 A property is declared beside what evaluates it, and collected here.
 
-``python -m minerecon_dagster.checks.properties`` prints them as the table of docs/operate/checks.md; Dagster's
-descriptions are made from here.
+The table of docs/operate/checks.md and Dagster's descriptions are made from here.
 """
 
 from __future__ import annotations
-
-import sys
 
 from minerecon_dagster.checks import control_totals
 from minerecon_dagster.core import checks
@@ -49,7 +46,3 @@ def table() -> str:
         for p in PROPERTIES
     ]
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    sys.stdout.write(table() + "\n")

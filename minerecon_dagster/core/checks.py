@@ -1,8 +1,7 @@
 """What a reconciliation check returns, and the properties that are of no one dataset, with their severities.
 
 A check is a family that Dagster shows; its properties are what is compared, each recorded as a row of
-``reconciliation_results``. A check that looked at nothing fails. ``python -m minerecon_dagster.core.checks``
-prints the whole list (`checks.properties`) as the table of docs/operate/checks.md.
+``reconciliation_results``. A check that looked at nothing fails. `checks.properties` has the whole list.
 """
 
 from __future__ import annotations

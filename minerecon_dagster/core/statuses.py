@@ -21,3 +21,8 @@ MEANINGS: Mapping[str, str] = {
 STATUSES = tuple(MEANINGS)
 UNAVAILABLE = "unavailable"
 """Closed by a person: nothing is stored, nothing is asked, and nothing is wrong."""
+
+
+def table() -> str:
+    """The words as the Markdown table of docs/operate/status.md."""
+    return "\n".join(["| word | a day of which |", "|---|---|", *(f"| {w} | {m} |" for w, m in MEANINGS.items())])

@@ -107,9 +107,9 @@ def read_dictionary(connection: Connection) -> list[Entry]:
     return sorted(relations, key=lambda e: (e.kind != "view", e.name)) + functions
 
 
-def as_markdown(entries: Sequence[Entry], introduction: str) -> str:
-    """The dictionary as a page, views first: they are what analysts read."""
-    parts = [introduction]
+def as_markdown(entries: Sequence[Entry]) -> str:
+    """The dictionary as the part of a page, views first: they are what analysts read."""
+    parts = []
     for entry in entries:
         source = f" Source: {entry.source}." if entry.source else ""
         parts.append(f"\n## `{entry.name}` ({entry.kind})\n\n{_cell(entry.meaning or '')}{source}\n")

@@ -417,7 +417,7 @@ def test_every_job_of_the_project_is_a_kind_of_work_and_is_tried_above() -> None
 
 def test_the_table_of_the_documentation_is_made_from_the_kinds() -> None:
     page = (PROJECT_ROOT / "docs" / "operate" / "alerts.md").read_text("utf-8")
-    assert clearing.table() in page, "print it: python -m minerecon_dagster.alerts.clearing"
+    assert clearing.table() in page, "write it anew by `make docs`"
 
 
 def test_a_success_between_two_failures_that_one_tick_meets_clears_neither_of_them_too_early(alarm: Alarm) -> None:

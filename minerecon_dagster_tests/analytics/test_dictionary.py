@@ -1,10 +1,6 @@
-"""The data dictionary: nothing is undescribed, the database says what the code says, and the page shows it."""
+"""The data dictionary: nothing is undescribed, and the database says what the code says."""
 
 from __future__ import annotations
-
-import dataclasses
-import os
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -15,46 +11,10 @@ from minerecon_dagster.core.units import UNITS, has_number, unit_of
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.defs import catalog
 from minerecon_dagster.elexon import datasets  # noqa: F401 - their tables are in the metadata
-from minerecon_dagster.exports.dictionary import Entry, as_markdown, read_dictionary, sources
+from minerecon_dagster.exports.dictionary import read_dictionary, sources
 from minerecon_dagster.warehouse.store import act_as_owner
 from minerecon_dagster.warehouse.tables import metadata
 from minerecon_dagster_tests.project import DAY, Project
-
-DOCS = Path(__file__).resolve().parents[2] / "docs" / "analyse" / "dictionary.md"
-UPDATE = "UPDATE_DOCS=1 .venv/bin/python -m pytest minerecon_dagster_tests/analytics/test_dictionary.py -k page"
-OURS = {"built_from", "run_id", "archive_uri", "old_archive_uri", "new_archive_uri", "payload_sha256", "result_id"}
-"""Names and numbers of our own: another run has others."""
-
-INTRODUCTION = f"""# Data dictionary
-
-Every view, table, column and function of the warehouse, made from the comments in the database: `\\d+` in psql and the
-column schemas in Dagster say the same. The end of a column's name says its unit (`core/units.py` has the list); what
-has none has a word for what it is: a number of things, a ratio from 0 to 1, an identifier, an ordinal. Energy, money
-and Bitcoin are exact (`numeric` without a scale); instants are UTC; NULL is "not known", and never 0. Headline figures
-are of SO-flagged bids, `all_bids_…` is the other published basis. Examples are of generated days: **made up**.
-
-Begin with [analysts.md](analysts.md). This page is written by a test: `{UPDATE}`.
-"""
-
-
-def with_examples(connection: Connection, entries: list[Entry]) -> list[Entry]:
-    """The entries, each column with a value of the made-up warehouse."""
-    found = []
-    for entry in entries:
-        columns = []
-        for column in entry.columns:
-            example = None
-            if column.type == "timestamp with time zone" and column.name != "start_time":
-                example = "2025-03-29 06:03:11+00"
-            elif column.name not in OURS and column.type != "jsonb":
-                example = connection.execute(
-                    text(
-                        f'SELECT max(CAST("{column.name}" AS text)) FROM {entry.name} WHERE "{column.name}" IS NOT NULL'
-                    )
-                ).scalar()
-            columns.append(dataclasses.replace(column, example=None if example is None else str(example)[:40]))
-        found.append(dataclasses.replace(entry, columns=columns))
-    return found
 
 
 def test_nothing_is_undescribed(stored: Engine) -> None:
@@ -131,16 +91,6 @@ def test_nothing_stands_on_the_list_of_units_that_no_column_has(stored: Engine) 
         names |= {name for _, name, _ in results_of_functions(connection)}
     unused = {ending for ending in UNITS if not any(f"_{name}".endswith(f"_{ending}") for name in names)}
     assert unused == set()
-
-
-def test_the_page_is_what_the_database_says(stored: Engine) -> None:
-    with stored.connect() as connection:
-        made = as_markdown(with_examples(connection, read_dictionary(connection)), INTRODUCTION)
-    if os.environ.get("UPDATE_DOCS"):
-        DOCS.write_text(made, "utf-8")
-    assert DOCS.read_text("utf-8") == made, (
-        f"docs/analyse/dictionary.md is not what the database says; write it anew: {UPDATE}"
-    )
 
 
 def test_dagster_shows_the_columns_of_every_table_and_where_they_are_from(project: Project) -> None:

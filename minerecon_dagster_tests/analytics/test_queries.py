@@ -1,4 +1,4 @@
-"""The fifteen questions of `queries/`: each runs as the analyst, in psql and in drivers, and the docs show it."""
+"""The fifteen questions of `queries/`: each runs as the analyst, in psql and in drivers."""
 
 from __future__ import annotations
 
@@ -6,72 +6,18 @@ import datetime as dt
 import os
 import re
 import subprocess
-from collections.abc import Iterator
 from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 from sqlalchemy import Engine, text
 
-from minerecon_dagster.sample import SAMPLE_DAYS
-from minerecon_dagster.sample.prices import synthetic_price_gbp
 from minerecon_dagster_tests.analytics.conftest import FAILING, INCOMPLETE, LAST, MISSING, PROVISIONAL, Ask
-from minerecon_dagster_tests.fake_elexon import FakeElexon, fake_elexon
-from minerecon_dagster_tests.project import Project
 
 ROOT = Path(__file__).resolve().parents[2]
 QUERIES = sorted((ROOT / "queries").glob("*.sql"))
-DOCS = ROOT / "docs" / "analyse" / "queries.md"
-UPDATE = "UPDATE_DOCS=1 .venv/bin/python -m pytest minerecon_dagster_tests/analytics/test_queries.py -k docs"
-MOST_ROWS = 12
-OUR_OWN = {"archive_uri", "fetched_at", "answer_sha256", "detected_at", "old_archive_uri", "new_archive_uri"}
-"""Columns with times and names of our own: another run has others."""
-
-INTRODUCTION = f"""# Fifteen questions
-
-Each is a file of `queries/`: one statement, which any reader of the warehouse may run as it is. Without a change it
-asks about the newest stored data. Figures are rounded for reading; take the `round()` away for exact ones.
-
-    psql "$URL" -f queries/01_yesterday_month_year.sql
-
-    pandas.read_sql(open("queries/01_yesterday_month_year.sql").read(), connection)
-
-What can be changed stands behind *Change*, and nobody has to edit for it. In psql, as variables, through
-`queries/variables.psql`:
-
-    psql "$URL" -v day=2025-03-28 -f queries/variables.psql -f queries/01_yesterday_month_year.sql
-    psql "$URL" -v models=S9,M20S -v from_month=2025-01 -f queries/variables.psql -f queries/08_stop_or_mine.sql
-
-In any tool, as settings of the session, until they are set to nothing again:
-
-    SET minerecon.day = '2025-03-28';    -- several values: 'S9,M20S'; sources of question 13: with | between them
-
-Or edit the file: put a value in place of a default or of the whole `coalesce(…)` around it. Each is one value, whatever
-stands there, so that no figure is multiplied.
-
-The answers below are of the bundled sample: **made up**, four days of twelve wind units, so that most days of a month
-are missing, and say so. Long tables are cut. What differs from run to run is shown as `…`.
-
-This page is written by a test: `{UPDATE}`.
-"""
-
-END = """
-## How fast they are, and why no index was added
-
-On five generated years (4.0 million calculations, 1.65 million records) each of them takes at most 0.16 s as the
-analyst, at the 95th percentile of 21 runs; `ONLY=queries make bench` measures it. What makes them fast is no index but
-two tables of sums, `unit_daily_summaries` and `period_summaries`, which a day's own transaction writes, and which the
-check `conservation.sums_match_parts` compares with the records: adding up the records themselves took 0.6 to 0.8 s for
-each such question. A day pays for them with 8 ms of writing (2,954 records), and the check became 6 ms shorter, since
-it adds up the records once for all of its sums. Both keys begin with the settlement date, so a day's rows lie together.
-
-Sizing reads the records by date (the key of their identity begins with it): 0.05 s for a farm and a year, 0.17 s for
-five years, where an index on unit and date brought 0.02 s and 0.14 s. Its 13 MB and its upkeep on every insert were not
-worth that.
-"""
 
 
 def one(prefix: str) -> str:
@@ -269,61 +215,3 @@ def test_a_comparison_has_both_sides_of_each_figure(ask: Ask) -> None:
     assert unit.a != unit.b
     assert unit.value_a >= unit.value_b > 0
     assert (unit.state_a, rows["month", "payment_gbp"].state_a) == ("39 of 365 days", "failing")
-
-
-@pytest.fixture
-def elexon() -> Iterator[FakeElexon]:
-    with fake_elexon(*SAMPLE_DAYS) as server:
-        yield server
-
-
-def test_docs_show_each_question_with_its_answer_on_the_sample(project: Project) -> None:
-    for day in SAMPLE_DAYS:
-        project.ingest(day)
-    with project.engine.begin() as connection:
-        for day in SAMPLE_DAYS:
-            connection.execute(
-                text("INSERT INTO minerecon.bitcoin_price_gbp VALUES (:d, :p, 'synthetic', now(), true)"),
-                {"d": day, "p": synthetic_price_gbp(day)},
-            )
-        made = _page([(file, connection.execute(text(file.read_text("utf-8")))) for file in QUERIES])
-    if os.environ.get("UPDATE_DOCS"):
-        DOCS.write_text(made, "utf-8")
-    assert DOCS.read_text("utf-8") == made, (
-        f"docs/analyse/queries.md is not what the queries answer; write it anew: {UPDATE}"
-    )
-
-
-def _page(answers: list[tuple[Path, Any]]) -> str:
-    parts = [INTRODUCTION]
-    for file, answer in answers:
-        comments = [line[3:] for line in file.read_text("utf-8").splitlines() if line.startswith("-- ")]
-        question = " ".join(comments).removeprefix("Question: ")
-        asked, _, about = question.partition("? ")
-        rows = answer.all()
-        names = list(answer.keys())
-        title = f"{int(file.name[:2])}. {asked[0].upper()}{asked[1:]}?"
-        parts.append(f"\n## {title}\n\n[{file.name}](../../queries/{file.name}). {about}\n")
-        if not rows:
-            parts.append("\nOn the sample: no rows.\n")
-            continue
-        lines = [[_shown(name, value) for name, value in zip(names, row, strict=True)] for row in rows[:MOST_ROWS]]
-        table = [names, ["---"] * len(names), *lines]
-        parts.append("\n" + "".join("| " + " | ".join(line) + " |\n" for line in table))
-        if len(rows) > MOST_ROWS:
-            parts.append(f"\n… and {len(rows) - MOST_ROWS} more rows.\n")
-    return "".join([*parts, END])
-
-
-def _shown(name: str, value: object) -> str:
-    if value is None:
-        return ""
-    if name in OUR_OWN:
-        return "…"
-    if isinstance(value, Decimal):
-        return f"{value:,f}" if abs(value) < 10**12 else f"{value:f}"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, dt.datetime):
-        return value.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return str(value).replace("|", "\\|")

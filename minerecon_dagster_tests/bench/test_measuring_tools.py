@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from bench import fingerprint
+from bench import fingerprint, page
 from bench.new_tests_against import PACKAGE, Found, _pytest, judge
 from bench.pairs import compared
 from bench.replay import FIGURES, differences
@@ -224,3 +224,18 @@ def test_the_days_of_the_weekend_are_those_of_the_short_sunday() -> None:
 
     days = [dt.date.fromisoformat(day) for day in (SATURDAY, SUNDAY, MONDAY)]
     assert [period_count(day) for day in days] == [48, 46, 48]
+
+
+def test_a_part_of_the_benchmarks_replaces_its_own_rows_on_the_page_and_no_other(tmp_path: Path) -> None:
+    copy = tmp_path / "measurements.md"
+    before = page.PAGE.read_text("utf-8")
+    copy.write_text(before, "utf-8")
+    measured = {"name": "checks_of_a_day", "value": 0.04, "unit": "s", "source": "sample", "runs": 3, "target": "< 1"}
+    new = measured | {"name": "a_new_one"}
+    page.write([measured, new, measured | {"name": "property_x"}], "2025-06-01, abc1234", copy)
+    row = "| `{}` | 0.04 s | < 1 | source sample, runs 3 | 2025-06-01, abc1234 |"
+    added = set(copy.read_text("utf-8").splitlines()) - set(before.splitlines())
+    gone = set(before.splitlines()) - set(copy.read_text("utf-8").splitlines())
+    assert added == {row.format("checks_of_a_day"), row.format("a_new_one")}
+    assert [line.split("`")[1] for line in gone] == ["checks_of_a_day"]
+    assert "commit" not in page.here_and_now()

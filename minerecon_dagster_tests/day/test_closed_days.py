@@ -227,8 +227,5 @@ def test_there_is_one_list_of_words_and_whatever_shows_a_status_knows_them_all()
     for page in ("operate/status.md", "analyse/exports.md", "analyse/analysts.md"):
         written = (PROJECT_ROOT / "docs" / page).read_text("utf-8")
         assert {word for word in words if f"{word}" in written} == words, page
-    written = (PROJECT_ROOT / "docs" / "operate" / "status.md").read_text("utf-8")
-    for word, meaning in statuses.MEANINGS.items():
-        assert f"| {word} | {meaning} |" in written
     for query in ("01_yesterday_month_year", "12_missing_and_repair"):
         assert "unavailable" in (PROJECT_ROOT / "queries" / f"{query}.sql").read_text("utf-8")

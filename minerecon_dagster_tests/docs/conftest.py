@@ -1,0 +1,105 @@
+"""What takes a warehouse to be made: the dictionary, of made-up days, and the answers to questions, of the sample."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from minerecon_dagster.exports.dictionary import Entry, as_markdown, read_dictionary
+from minerecon_dagster.sample import SAMPLE_DAYS
+from minerecon_dagster.sample.prices import synthetic_price_gbp
+from minerecon_dagster.settings import PROJECT_ROOT
+from minerecon_dagster_tests.analytics.conftest import forty_days as forty_days
+from minerecon_dagster_tests.analytics.conftest import stored as stored
+from minerecon_dagster_tests.fake_elexon import FakeElexon, fake_elexon
+from minerecon_dagster_tests.project import Project
+
+OURS = {"built_from", "run_id", "archive_uri", "old_archive_uri", "new_archive_uri", "payload_sha256", "result_id"}
+OUR_OWN = {"archive_uri", "fetched_at", "answer_sha256", "detected_at", "old_archive_uri", "new_archive_uri"}
+"""Columns with names, numbers and, in answers, times of our own: another run has others."""
+MOST_ROWS = 12
+
+
+@pytest.fixture
+def made_dictionary(stored: Engine) -> str:
+    with stored.connect() as connection:
+        return as_markdown(_with_examples(connection, read_dictionary(connection)))
+
+
+def _with_examples(connection: Connection, entries: list[Entry]) -> list[Entry]:
+    """The entries, each column with a value of the made-up warehouse."""
+    found = []
+    for entry in entries:
+        columns = []
+        for column in entry.columns:
+            example = None
+            if column.type == "timestamp with time zone" and column.name != "start_time":
+                example = "2025-03-29 06:03:11+00"
+            elif column.name not in OURS and column.type != "jsonb":
+                example = connection.execute(
+                    text(
+                        f'SELECT max(CAST("{column.name}" AS text)) FROM {entry.name} WHERE "{column.name}" IS NOT NULL'
+                    )
+                ).scalar()
+            columns.append(dataclasses.replace(column, example=None if example is None else str(example)[:40]))
+        found.append(dataclasses.replace(entry, columns=columns))
+    return found
+
+
+@pytest.fixture
+def elexon() -> Iterator[FakeElexon]:
+    with fake_elexon(*SAMPLE_DAYS) as server:
+        yield server
+
+
+@pytest.fixture
+def made_queries(project: Project) -> str:
+    """Each question with its answer on the sample."""
+    for day in SAMPLE_DAYS:
+        project.ingest(day)
+    with project.engine.begin() as connection:
+        for day in SAMPLE_DAYS:
+            connection.execute(
+                text("INSERT INTO minerecon.bitcoin_price_gbp VALUES (:d, :p, 'synthetic', now(), true)"),
+                {"d": day, "p": synthetic_price_gbp(day)},
+            )
+        files = sorted((PROJECT_ROOT / "queries").glob("*.sql"))
+        assert len(files) == 15
+        return "".join(_answered(file.name, file.read_text("utf-8"), connection) for file in files)
+
+
+def _answered(name: str, query: str, connection: Connection) -> str:
+    answer: Any = connection.execute(text(query))
+    comments = [line[3:] for line in query.splitlines() if line.startswith("-- ")]
+    question = " ".join(comments).removeprefix("Question: ")
+    asked, _, about = question.partition("? ")
+    rows = answer.all()
+    names = list(answer.keys())
+    title = f"{int(name[:2])}. {asked[0].upper()}{asked[1:]}?"
+    head = f"\n## {title}\n\n[{name}](../../queries/{name}). {about}\n"
+    if not rows:
+        return f"{head}\nOn the sample: no rows.\n"
+    lines = [[_shown(of, value) for of, value in zip(names, row, strict=True)] for row in rows[:MOST_ROWS]]
+    table = [names, ["---"] * len(names), *lines]
+    more = f"\n… and {len(rows) - MOST_ROWS} more rows.\n" if len(rows) > MOST_ROWS else ""
+    return head + "\n" + "".join("| " + " | ".join(line) + " |\n" for line in table) + more
+
+
+def _shown(name: str, value: object) -> str:
+    if value is None:
+        return ""
+    if name in OUR_OWN:
+        return "…"
+    if isinstance(value, Decimal):
+        return f"{value:,f}" if abs(value) < 10**12 else f"{value:f}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return str(value).replace("|", "\\|")
