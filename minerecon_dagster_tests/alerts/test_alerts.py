@@ -24,11 +24,14 @@ from dagster._core.storage.tags import (
 from sqlalchemy import Engine, text
 
 from minerecon_dagster.alerts import state as state_module
+from minerecon_dagster.alerts import text as words
+from minerecon_dagster.alerts.failures import Detail
 from minerecon_dagster.alerts.redaction import HIDDEN, redact
 from minerecon_dagster.alerts.state import Check, FailedRuns, Message, State, Watermark
 from minerecon_dagster.alerts.text import MOST_CHARACTERS
 from minerecon_dagster.alerts.webhook import Refused, Webhook, escaped
-from minerecon_dagster.core.checks import DIFFICULTY_KNOWN, RECORDS_MATCH_ARCHIVE
+from minerecon_dagster.checks.properties import PROPERTIES
+from minerecon_dagster.core.checks import DIFFICULTY_KNOWN, RECORDS_MATCH_ARCHIVE, Property
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.core.spans import spans
 from minerecon_dagster.defs.resources import ClockResource, WarehouseResource
@@ -263,6 +266,13 @@ def good_job(name: str) -> dg.JobDefinition:
 
 
 # --- checks
+
+
+@pytest.mark.parametrize("checked", PROPERTIES, ids=lambda p: p.full_name)
+def test_whichever_check_fails_what_must_hold_is_told(checked: Property) -> None:
+    detail = Detail("a", "b", 3, 1, checked.repair_of(DAY), None, None, None, NOW)
+    told = words.failing(Check("day", checked.family, checked.name), {DAY.toordinal(): detail}, "")
+    assert f"What must hold: {checked.meaning}" in told.splitlines()
 
 
 def test_a_check_is_told_once_when_it_fails_and_once_when_it_clears(alarm: Alarm) -> None:
