@@ -183,20 +183,22 @@ def restatement_believable(
     )
 
 
-def records_match_archive(connection: Connection, reading: DayReading, bids: Sequence[Bid]) -> Result:
-    """Compare rows, MWh and GBP per unit between the archive's answers and what is stored, exactly.
+ByUnit = Mapping[str, Sequence[Decimal]]
+"""By unit what its bids come to: the columns of ``checks/stored_by_unit``."""
+_OF_A_UNIT = (
+    "row_count", "volume_mwh", "payment_gbp", "so_row_count", "so_volume_mwh", "so_payment_gbp", "placed_mwh",
+)  # fmt: skip
 
-    That they are in the same periods and on the same side is compared by a weighted sum of the volumes. What is stored
-    of another dataset, it compares itself: the wind output, per period.
-    """
-    names = ("row_count", "volume_mwh", "payment_gbp", "so_row_count", "so_volume_mwh", "so_payment_gbp", "placed_mwh")
+
+def bids_by_unit(bids: Iterable[Bid]) -> ByUnit:
+    """What the accepted wind bids of each unit come to, exactly."""
+    found: dict[str, list[Decimal]] = {}
     with localcontext(EXACT):
-        archive: dict[str, list[Decimal]] = {}
         for side, period, row in bids:
             assert row.id is not None
-            of_unit = archive.get(row.id)
+            of_unit = found.get(row.id)
             if of_unit is None:
-                of_unit = archive[row.id] = [Decimal()] * len(names)
+                of_unit = found[row.id] = [Decimal()] * len(_OF_A_UNIT)
             volume, price = row.volume, row.original_price
             payment = volume * price if price is not None else Decimal()
             of_unit[0] += 1
@@ -207,6 +209,23 @@ def records_match_archive(connection: Connection, reading: DayReading, bids: Seq
                 of_unit[4] += volume
                 of_unit[5] += payment
             of_unit[6] += volume * (2 * period + (side == "offer"))
+    return found
+
+
+def records_match_archive(connection: Connection, reading: DayReading, bids: Sequence[Bid], archive: ByUnit) -> Result:
+    """Compare rows, MWh and GBP per unit between the archive's answers and what is stored, exactly.
+
+    That they are in the same periods and on the same side is compared by a weighted sum of the volumes. What is stored
+    of another dataset, it compares itself: the wind output, per period.
+
+    Args:
+        connection: the warehouse.
+        reading: the day.
+        bids: its accepted wind bids.
+        archive: what these come to, by unit.
+    """
+    names = _OF_A_UNIT
+    with localcontext(EXACT):
         stored = {
             r.bmu_id: [Decimal(getattr(r, name)) for name in names]
             for r in connection.execute(statement("checks/stored_by_unit"), {"day": reading.day})
@@ -482,6 +501,6 @@ def _either(figures: Iterable[Decimal | None]) -> str:
     return " or ".join(str(f) for f in dict.fromkeys(figures))
 
 
-def _totals(by_unit: Mapping[str, list[Decimal]], where: str) -> str:
+def _totals(by_unit: ByUnit, where: str) -> str:
     rows, mwh, gbp = (sum((f[i] for f in by_unit.values()), Decimal()) for i in range(3))
     return f"{rows} rows, {_short(-mwh)} MWh, £{gbp:,.2f} {where}"

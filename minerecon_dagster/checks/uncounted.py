@@ -246,14 +246,17 @@ def _some(units: Sequence[UncountedUnit]) -> str:
 def store_uncounted(connection: Connection, day: dt.date, uncounted: Uncounted) -> None:
     """Keep what was found of a stored day; replaces what was kept of it."""
     connection.execute(text("DELETE FROM minerecon.uncounted_units WHERE settlement_date = :day"), {"day": day})
-    connection.execute(text("DELETE FROM minerecon.left_out_units WHERE settlement_date = :day"), {"day": day})
+    # A row a day: they are hundreds of units, and looked at when the register changes.
+    left_out = sorted(uncounted.left_out_mwh.items())
+    connection.execute(
+        text(
+            "INSERT INTO minerecon.left_out_units (settlement_date, bmu_ids, all_bids_mwh)"
+            " VALUES (:day, :units, CAST(:mwh AS numeric[])) ON CONFLICT (settlement_date) DO UPDATE SET"
+            " bmu_ids = excluded.bmu_ids, all_bids_mwh = excluded.all_bids_mwh"
+        ),
+        {"day": day, "units": [bmu_id for bmu_id, _ in left_out], "mwh": [mwh for _, mwh in left_out]},
+    )
     with cursor(connection) as many:
-        execute_values(
-            many,
-            "INSERT INTO minerecon.left_out_units (settlement_date, bmu_id, all_bids_mwh) VALUES %s",
-            [(day, bmu_id, mwh) for bmu_id, mwh in sorted(uncounted.left_out_mwh.items())],
-            page_size=1000,
-        )
         execute_values(
             many,
             "INSERT INTO minerecon.uncounted_units (settlement_date, bmu_id, reason, is_wind_like, likely_bmu_id, name,"

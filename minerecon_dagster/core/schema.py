@@ -16,6 +16,7 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from operator import attrgetter
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
@@ -110,10 +111,14 @@ class Shape(Generic[Row]):
 
     def __init__(self, row: type[Row], digits: dict[str, msgspec.json.Decoder[Any]], *, is_bare: bool = False) -> None:
         fields = msgspec.structs.fields(row)
+        names = {f.name for f in fields}
         parts = {f.name: f.type for f in fields if isinstance(f.type, type) and issubclass(f.type, Struct)}
         self.home = row.__module__
         self.digits = digits
-        self.has_start_time = any(f.name == "start_time" for f in fields)
+        self.has_start_time = "start_time" in names
+        self.stamp = attrgetter(
+            *(name for name in ("settlement_date", "settlement_period", "start_time") if name in names)
+        )
         structs: list[type[Struct]] = [row, _Metadata, *parts.values()]
         self.declared = frozenset({"data", "metadata"}).union(*map(_declared, structs))
         strict = _strict(row, **{name: _strict(part) for name, part in parts.items()})
@@ -191,7 +196,7 @@ def _check_digits(shape: Shape[Row], rows: Sequence[Row]) -> None:
     """Raise msgspec.ValidationError where a ``Raw`` is no number: msgspec takes anything for it."""
     for name, decoder in shape.digits.items():
         try:
-            decoder.decode(b"[%b]" % b",".join([getattr(row, name) for row in rows]))
+            decoder.decode(b"[%b]" % b",".join(map(attrgetter(name), rows)))
         except msgspec.DecodeError as error:
             declared = next(f.encode_name for f in msgspec.structs.fields(type(rows[0])) if f.name == name)
             # The list of one field's values is ours; the reader wants the place in Elexon's answer.
@@ -202,27 +207,33 @@ def _check_periods(shape: Shape[Row], rows: Sequence[Any], day: dt.date, periods
     """Raise msgspec.ValidationError where a row is not of the day, or of none of ``periods``."""
     starts = period_starts(day)
     asked = str(day)
-    seen: set[tuple[str, int, str | None]] = set()
-    for index, row in enumerate(rows):
-        stamp = (row.settlement_date, row.settlement_period, row.start_time if shape.has_start_time else None)
-        if stamp in seen:
-            continue
-        date, period, start_time = stamp
+    # Each once, at its first row: of thousands of rows there are as many as periods.
+    for stamp in dict.fromkeys(map(shape.stamp, rows)):
+        date, period, start_time = stamp if shape.has_start_time else (*stamp, None)
         if date != asked:
-            raise msgspec.ValidationError(f"{date!r} is not the day asked for - at `$.data[{index}].settlementDate`")
+            raise msgspec.ValidationError(
+                f"{date!r} is not the day asked for - at `$.data[{_index(shape, rows, stamp)}].settlementDate`"
+            )
         if (periods is not None and period not in periods) or not 1 <= period <= len(starts):
-            raise msgspec.ValidationError(f"{period} is not a period asked for - at `$.data[{index}].settlementPeriod`")
+            raise msgspec.ValidationError(
+                f"{period} is not a period asked for - at `$.data[{_index(shape, rows, stamp)}].settlementPeriod`"
+            )
         if shape.has_start_time:
             try:
                 start = msgspec.convert(start_time, Instant)
             except msgspec.ValidationError as error:
-                raise msgspec.ValidationError(f"{error} - at `$.data[{index}].startTime`") from None
+                raise msgspec.ValidationError(
+                    f"{error} - at `$.data[{_index(shape, rows, stamp)}].startTime`"
+                ) from None
             if start != starts[period - 1]:
                 raise msgspec.ValidationError(
                     f"{start_time!r} is not the start of period {period}, {starts[period - 1].isoformat()}"
-                    f" - at `$.data[{index}].startTime`"
+                    f" - at `$.data[{_index(shape, rows, stamp)}].startTime`"
                 )
-        seen.add(stamp)
+
+
+def _index(shape: Shape[Any], rows: Sequence[Any], stamp: Any) -> int:
+    return next(index for index, row in enumerate(rows) if shape.stamp(row) == stamp)
 
 
 def file_of(module: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg2.extras import execute_values
 from sqlalchemy import Connection, Engine, delete, text
@@ -15,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from minerecon_dagster.checks import evaluators
 from minerecon_dagster.checks.control_totals import against_control_totals
-from minerecon_dagster.checks.evaluators import Rate
+from minerecon_dagster.checks.evaluators import ByUnit, Rate
 from minerecon_dagster.checks.uncounted import NOTHING_UNCOUNTED, Uncounted, compare_with_register, store_uncounted
 from minerecon_dagster.checks.waivers import NO_WAIVERS, Waivers
 from minerecon_dagster.core import calendar
@@ -34,7 +35,7 @@ from minerecon_dagster.elexon.datasets.stack import Bid, wind_bids
 from minerecon_dagster.elexon.fetch import FetchedDay, FetchFailedError
 from minerecon_dagster.elexon.reading import DayReading
 from minerecon_dagster.warehouse.sample import refuse_to_mix
-from minerecon_dagster.warehouse.store import cursor, execute_script, statement
+from minerecon_dagster.warehouse.store import cursor, script, statement
 from minerecon_dagster.warehouse.tables import calculation_reconciliation, ingestion_progress, reconciliation_results
 
 BUILD_VERSION = 3
@@ -143,15 +144,13 @@ def replace_day(
     accepted_by = accepted_by or (archived.refusal.accepted_by if archived.refusal is not None else None)
     losses: list[dict[str, Any]] = []
 
-    def checked(connection: Connection) -> tuple[list[Result], list[Rate]]:
-        results, rates = check_day(
-            connection, fetched, bids, inputs.wind_units, inputs.uncounted, losses=losses, accepted_by=accepted_by
-        )
+    def checked(connection: Connection, of_answers: Future[AnswerChecks]) -> tuple[list[Result], list[Rate]]:
+        results, rates = check_day(connection, fetched, bids, inputs.wind_units, of_answers)
         results += evaluators.difficulty(connection, day, inputs.difficulty, inputs.difficulty_source)
         return waivers.applied(day, results, today=today), rates
 
     fingerprint = inputs.fingerprint(archived.uri)
-    with engine.begin() as connection:
+    with engine.begin() as connection, ThreadPoolExecutor(1, "checks") as beside:
         refuse_to_mix(connection, synthetic=archived.is_synthetic)
         if is_closed(connection, day):
             raise DayFailedError(f"{day}: a person has closed this day meanwhile; nothing was stored")
@@ -168,13 +167,28 @@ def replace_day(
                 why=f"{losses_text(losses)} of the final day would be gone",
                 built_from=None if before is None else before.archive_uri,
             )
+
+        def checking_answers() -> Future[AnswerChecks]:
+            return beside.submit(
+                check_answers,
+                fetched,
+                bids,
+                inputs.wind_units,
+                inputs.uncounted,
+                losses=losses,
+                accepted_by=accepted_by,
+            )
+
         results: list[Result] = []
         rates: list[Rate] = []
         if before is not None and before.built_from == fingerprint and not rebuild:
             connection.execute(statement("day/refresh_daily_summary"), _coverage(reading) | {"now": now})
-            results, rates = checked(connection)
+            results, rates = checked(connection, checking_answers())
         if not results or _blocking(results):
-            _write_day(connection, fetched, bids, inputs, fingerprint, now)
+            _write_rows(connection, fetched, bids, inputs)
+            # While PostgreSQL derives and compares what is stored.
+            of_answers = checking_answers()
+            _derive(connection, fetched, inputs, fingerprint, now)
             if (
                 before is not None
                 and before.periods_due == before.periods_expected
@@ -184,7 +198,7 @@ def replace_day(
                 taker = accepted_by if losses else None
                 change = {**vars(before), "now": now, "run_id": run_id, "accepted_by": taker}
                 connection.execute(statement("day/insert_restatement"), change)
-            results, rates = checked(connection)
+            results, rates = checked(connection, of_answers)
         record_progress(connection, reading, archive_uri=archived.uri, synthetic=archived.is_synthetic)
         if fetched.asked:
             record_silence(connection, reading, now=now)
@@ -266,43 +280,50 @@ def _coverage(reading: DayReading) -> dict[str, object]:
     }
 
 
-def _write_day(
-    connection: Connection,
-    fetched: FetchedDay,
-    bids: Sequence[Bid],
-    inputs: DayInputs,
-    fingerprint: str,
-    now: dt.datetime,
-) -> None:
-    reading, archived = fetched.reading, fetched.archived
-    day, models = archived.day, list(inputs.models)
-    delete_day(connection, day)
+def _write_rows(connection: Connection, fetched: FetchedDay, bids: Sequence[Bid], inputs: DayInputs) -> None:
+    delete_day(connection, fetched.archived.day)
     with localcontext(EXACT), cursor(connection) as many:
         for dataset in of_the_day():
-            dataset.write(many, reading, bids, inputs.wind_units)
+            dataset.write(many, fetched.reading, bids, inputs.wind_units)
+
+
+def _derive(connection: Connection, fetched: FetchedDay, inputs: DayInputs, fingerprint: str, now: dt.datetime) -> None:
     connection.execute(
-        statement("day/upsert_difficulty"),
-        {"day": day, "difficulty": inputs.difficulty, "source_table": inputs.difficulty_source},
-    )
-    connection.execute(
-        statement("day/insert_calculations"), {"day": day, "models": models, "formula_version": FORMULA_VERSION}
-    )
-    connection.execute(
-        statement("day/upsert_daily_summary"),
-        _coverage(reading)
+        script(
+            "day/upsert_difficulty",
+            "day/insert_calculations",
+            "day/upsert_daily_summary",
+            "day/upsert_bitcoin_daily_summaries",
+            "day/insert_parts",
+        ),
+        _coverage(fetched.reading)
         | {
-            "archive_uri": archived.uri,
-            "is_synthetic": archived.is_synthetic,
+            "difficulty": inputs.difficulty,
+            "source_table": inputs.difficulty_source,
+            "models": list(inputs.models),
+            "formula_version": FORMULA_VERSION,
+            "archive_uri": fetched.archived.uri,
+            "is_synthetic": fetched.archived.is_synthetic,
             "built_from": fingerprint,
             "built_at": now,
         },
     )
-    connection.execute(statement("day/upsert_bitcoin_daily_summaries"), {"day": day, "models": models})
-    execute_script(connection, "day/insert_parts", {"day": day})
 
 
-def check_day(
-    connection: Connection,
+class AnswerChecks(NamedTuple):
+    """What is evaluated of a day's answers by themselves: before and after what is held against the tables.
+
+    Args:
+        before, after: the results.
+        by_unit: what the bids of each unit come to, to be found in the tables.
+    """
+
+    before: Sequence[Result]
+    after: Sequence[Result]
+    by_unit: ByUnit
+
+
+def check_answers(
     fetched: FetchedDay,
     bids: Sequence[Bid],
     wind_units: Mapping[str, BmUnit],
@@ -310,6 +331,39 @@ def check_day(
     *,
     losses: Sequence[dict[str, Any]] = (),
     accepted_by: str | None = None,
+) -> AnswerChecks:
+    """Evaluate every property of a day that its answers decide, without the tables: in a thread, beside these.
+
+    Args:
+        fetched: the day's answers.
+        bids: the day's accepted wind bids among them.
+        wind_units: the wind farms in force on the day, by unit id.
+        uncounted: units that may be wind farms, were turned down on the day, and are not counted.
+        losses: what a final day loses by these answers that it should not.
+        accepted_by: who takes that all the same.
+    """
+    reading = fetched.reading
+    totals = control_totals()
+    return AnswerChecks(
+        before=[
+            *evaluators.completeness(reading),
+            evaluators.restatement_believable(fetched.archived, losses, accepted_by),
+            *against_control_totals(reading, bids, wind_units),
+        ],
+        after=[
+            *(r for dataset in of_the_day() if dataset not in totals for r in dataset.check(reading, bids, wind_units)),
+            *compare_with_register(reading, bids, uncounted),
+        ],
+        by_unit=evaluators.bids_by_unit(bids),
+    )
+
+
+def check_day(
+    connection: Connection,
+    fetched: FetchedDay,
+    bids: Sequence[Bid],
+    wind_units: Mapping[str, BmUnit],
+    of_answers: Future[AnswerChecks],
 ) -> tuple[list[Result], list[Rate]]:
     """Evaluate every property of a day as it stands in the tables, but for the difficulty; writes nothing.
 
@@ -318,27 +372,25 @@ def check_day(
         fetched: the day's answers. Where all of them came from Elexon just now, drift is evaluated too.
         bids: the day's accepted wind bids among them.
         wind_units: the wind farms in force on the day, by unit id.
-        uncounted: units that may be wind farms, were turned down on the day, and are not counted.
-        losses: what a final day loses by these answers that it should not.
-        accepted_by: who takes that all the same.
+        of_answers: what is evaluated of these beside it.
 
     Returns:
         The results, before any waiver, and the rate of each model.
     """
     reading = fetched.reading
-    totals = control_totals()
     calculations, rates = evaluators.calculations(connection, reading.day, bids=bids)
-    records = evaluators.records_match_archive(connection, reading, bids)
+    sums = evaluators.sums(connection, reading.day, {k: v for k, v in _coverage(reading).items() if k != "day"})
+    in_sql = evaluators.in_sql(connection, reading.day, wind_units)
+    # Last, so that the answers are looked at while PostgreSQL works.
+    checked = of_answers.result()
+    records = evaluators.records_match_archive(connection, reading, bids, checked.by_unit)
     return [
-        *evaluators.completeness(reading),
-        evaluators.restatement_believable(fetched.archived, losses, accepted_by),
-        *against_control_totals(reading, bids, wind_units),
+        *checked.before,
         records,
         *calculations,
-        *evaluators.sums(connection, reading.day, {k: v for k, v in _coverage(reading).items() if k != "day"}),
-        *evaluators.in_sql(connection, reading.day, wind_units),
-        *(r for dataset in of_the_day() if dataset not in totals for r in dataset.check(reading, bids, wind_units)),
-        *compare_with_register(reading, bids, uncounted),
+        *sums,
+        *in_sql,
+        *checked.after,
         *_source_unchanged(fetched, records),
     ], rates
 

@@ -11,13 +11,13 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, delete, text
+from sqlalchemy import Connection, Engine, text
 
 from minerecon_dagster.core.errors import ConfigurationError, DayFailedError
 from minerecon_dagster.decisions.unavailable import ClosedDays, Unavailable
 from minerecon_dagster.elexon.datasets import DATASETS, of_the_day
 from minerecon_dagster.elexon.datasets.base import Dataset
-from minerecon_dagster.warehouse.store import day_lock, execute_script, statement
+from minerecon_dagster.warehouse.store import day_lock, execute_script, sql, statement
 
 BUSY_AFTER_S = 5.0
 """A day that another run works on for so long is closed by the next run, or by that one itself."""
@@ -113,9 +113,9 @@ def delete_day(connection: Connection, day: dt.date, datasets: Iterable[Dataset]
 
     What comes later has its own tables, which the building of a day leaves alone.
     """
-    execute_script(connection, "day/delete_derived", {"day": day})
-    for dataset in of_the_day() if datasets is None else datasets:
-        connection.execute(delete(dataset.table).where(dataset.table.c.settlement_date == day))
+    tables = [dataset.table.fullname for dataset in (of_the_day() if datasets is None else datasets)]
+    of_datasets = "".join(f"DELETE FROM {table} WHERE settlement_date = :day;\n" for table in tables)  # noqa: S608 - our own
+    connection.execute(text(sql("day/delete_derived") + of_datasets), {"day": day})
 
 
 def is_closed(connection: Connection, day: dt.date, entry: Unavailable | None = None) -> bool:

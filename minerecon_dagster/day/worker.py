@@ -39,6 +39,7 @@ from minerecon_dagster.day.build import (
     DayInputs,
     LookFailedError,
     RestatementRefusedError,
+    check_answers,
     check_day,
     recalculate_day,
     record_failed_attempt,
@@ -526,11 +527,12 @@ class Worker:
         found = self._accepting(from_archive(day, self._archive, self._sides, controls_waived=waived))
         wind_units = self._register.wind_units(day)
         bids = list(wind_bids(found.reading, wind_units))
-        with Warehouse(self._engine).snapshot() as connection:
+        with Warehouse(self._engine).snapshot() as connection, ThreadPoolExecutor(1, "checks") as beside:
             if connection.execute(statement("checks/stored_coverage"), {"day": day}).one_or_none() is None:
                 raise DayFailedError(f"{day}: nothing is stored of this day; fetch it: minerecon reingest {day}")
             uncounted = find_uncounted(found.reading, self._register)
-            results, rates = check_day(connection, found, bids, wind_units, uncounted)
+            of_answers = beside.submit(check_answers, found, bids, wind_units, uncounted)
+            results, rates = check_day(connection, found, bids, wind_units, of_answers)
             try:
                 results += evaluators.difficulty(connection, day, self._difficulty(day), self._table.name)
             except DifficultyError as error:

@@ -1,10 +1,10 @@
 """What a run tells Dagster about a settlement day: its materializations and the evaluations of its checks.
 
-For any run that works on days, of the assets or of a job of ops. Events are logged one by one, as each day
-ends: then each day has its own status, whatever becomes of the others.
+For any run that works on days, of the assets or of a job of ops. A day's events are logged as it ends, and stored
+together: then each day has its own status, whatever becomes of the others.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from itertools import groupby
 from typing import Any
@@ -33,6 +33,7 @@ from minerecon_dagster.decisions.unavailable import Unavailable
 from minerecon_dagster.defs import catalog
 from minerecon_dagster.elexon.datasets import later
 from minerecon_dagster.elexon.datasets.base import GBP_DIGITS, MWH_DIGITS, rounded
+from minerecon_dagster.instance import storing_together
 from minerecon_dagster.settings import Settings
 
 RunContext = dg.AssetExecutionContext | dg.OpExecutionContext
@@ -50,6 +51,12 @@ def periods_of(report: DayReport) -> str:
 
 def log_day(context: RunContext, report: DayReport) -> None:
     """Log a materialization for everything that was rebuilt, selected or not, and the day's checks."""
+    with storing_together(context.instance) as made:
+        _log_made(context, report)
+    log_checks(context, report.day, report.results, made=made)
+
+
+def _log_made(context: RunContext, report: DayReport) -> None:
     f = report.figures
     whole = report.archive_uri is not None
     if whole:
@@ -88,7 +95,6 @@ def log_day(context: RunContext, report: DayReport) -> None:
         )
     bitcoin = {f"{model}_btc": rounded(btc, _BTC_DIGITS) for model, btc in f.mined_btc.items()}
     _materialize(context, asset_keys.BITCOIN_DAILY, report, **bitcoin)
-    log_checks(context, report.day, report.results)
 
 
 def log_later(context: RunContext, report: LaterReport) -> None:
@@ -140,37 +146,60 @@ def _target(context: RunContext, key: dg.AssetKey, day: date) -> _Target | None:
     latest = context.instance.fetch_materializations(
         dg.AssetRecordsFilter(asset_key=key, asset_partitions=[day.isoformat()]), limit=1
     ).records
-    if not latest:
-        return None
-    return _Target(storage_id=latest[0].storage_id, run_id=latest[0].run_id, timestamp=latest[0].timestamp)
+    return _target_of(latest[0]) if latest else None
 
 
-def log_checks(context: RunContext, day: date, results: Sequence[Result]) -> None:
+def _target_of(made: dg.EventLogRecord) -> _Target:
+    return _Target(storage_id=made.storage_id, run_id=made.run_id, timestamp=made.timestamp)
+
+
+def log_checks(
+    context: RunContext,
+    day: date,
+    results: Sequence[Result],
+    *,
+    made: Mapping[dg.AssetKey, dg.EventLogRecord] | None = None,
+) -> None:
     """Log an evaluation for each family that has a result.
 
     A family fails if one of its properties has not passed, waived or not. It fails at ERROR only if one does
     that stops the day from being published.
+
+    Args:
+        context: the run.
+        day: settlement date.
+        results: of the day's checks.
+        made: the day's materializations that were stored just now, by asset; the others are asked for.
     """
     by_family = sorted(results, key=lambda r: r.checked.family)
     checked = catalog.checked_assets()
-    targets = {key: _target(context, key, day) for key in {checked[r.checked.family] for r in results}}
-    for family, group in groupby(by_family, key=lambda r: r.checked.family):
-        of_family = list(group)
-        passed, severe = all(r.passed for r in of_family), any(r.blocks for r in of_family)
-        metadata = check_metadata(of_family)
-        evaluation = dg.AssetCheckEvaluation(
-            asset_key=checked[family],
-            check_name=family,
-            passed=passed,
-            severity=dg.AssetCheckSeverity.ERROR if passed or severe else dg.AssetCheckSeverity.WARN,
-            blocking=passed or severe,
-            partition=day.isoformat(),
-            target_materialization_data=targets[checked[family]],
-            metadata=metadata,
-            description=metadata["problem"],
-        )
-        # An op may log evaluations as an asset may; only the annotation of its method does not say so.
-        context.log_event(evaluation)  # type: ignore[arg-type]
+    targets = {
+        key: _target_of(made[key]) if made and key in made else _target(context, key, day)
+        for key in {checked[r.checked.family] for r in results}
+    }
+    with storing_together(context.instance):
+        for family, group in groupby(by_family, key=lambda r: r.checked.family):
+            evaluation = _evaluation(family, list(group), day, checked[family], targets[checked[family]])
+            # An op may log evaluations as an asset may; only the annotation of its method does not say so.
+            context.log_event(evaluation)  # type: ignore[arg-type]
+
+
+def _evaluation(
+    family: str, results: Sequence[Result], day: date, key: dg.AssetKey, target: _Target | None
+) -> dg.AssetCheckEvaluation:
+    passed, severe = all(r.passed for r in results), any(r.blocks for r in results)
+    metadata = check_metadata(results)
+    return dg.AssetCheckEvaluation(
+        asset_key=key,
+        check_name=family,
+        passed=passed,
+        severity=dg.AssetCheckSeverity.ERROR if passed or severe else dg.AssetCheckSeverity.WARN,
+        blocking=passed or severe,
+        partition=day.isoformat(),
+        target_materialization_data=target,
+        metadata=metadata,
+        description=metadata["problem"],
+    )
 
 
 def check_metadata(results: Sequence[Result]) -> dict[str, Any]:

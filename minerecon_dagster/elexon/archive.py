@@ -13,6 +13,7 @@ import logging
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -425,25 +426,33 @@ class Archive:
 
     def _read(self, name: str) -> _Object:
         looks = self._looks(name)
-        body = self._store.read(name)
+        packed = self._store.read(name)
         answers: dict[str, Answer] = {}
         member = _MANIFEST
         day = _day_of(name)
         settled_after = None if day is None else rerun_done_at(day)
         try:
-            with zipfile.ZipFile(io.BytesIO(body)) as pack:
+            with zipfile.ZipFile(io.BytesIO(packed)) as pack, ThreadPoolExecutor(2, "unpack") as threads:
                 manifest = msgspec.json.decode(pack.read(_MANIFEST), type=_Manifest)
                 if manifest.settlement_date != day:
                     raise ValueError(f"holds answers of {manifest.settlement_date}")
-                for key, entry in manifest.answers.items():
-                    member = f"{key}.json"
+
+                def unpacked(key: str) -> Answer:
+                    entry = manifest.answers[key]
                     seen_at = max(entry.fetched_at, looks.get(key, entry.fetched_at))
                     settled_at = entry.settled_at or looks.get(_SETTLED + key)
                     if settled_at is None and settled_after is not None and entry.fetched_at > settled_after:
                         settled_at = entry.fetched_at
-                    answers[key] = Answer(entry.url, entry.status, seen_at, pack.read(member), settled_at)
-                    if answers[key].sha256 != entry.sha256:
+                    answer = Answer(entry.url, entry.status, seen_at, pack.read(f"{key}.json"), settled_at)
+                    if answer.sha256 != entry.sha256:
                         raise ValueError("the SHA-256 is not the one in the manifest")
+                    return answer
+
+                # In two threads: neither inflating nor hashing keeps the interpreter to itself.
+                found = threads.map(unpacked, manifest.answers)
+                for key in manifest.answers:
+                    member = f"{key}.json"
+                    answers[key] = next(found)
         # zipfile and zlib raise a dozen unrelated types on damaged input, and all mean the same.
         except Exception as error:
             raise ArchiveError(f"{self._uri(name)}: {member} is damaged ({error}); {_remedy(name)}") from error

@@ -44,7 +44,7 @@ def sql(name: str, grain: Grain | None = None) -> str:
 
 @cache
 def statement(name: str, grain: Grain | None = None) -> TextClause:
-    """The single statement in ``sql/NAME.sql``, ready to execute."""
+    """The statement in ``sql/NAME.sql``, ready to execute."""
     return text(sql(name, grain))
 
 
@@ -216,7 +216,11 @@ def cursor(connection: Connection) -> Iterator[PostgresCursor]:
 def execute_script(
     connection: Connection, name: str, parameters: Mapping[str, object], grain: Grain | None = None
 ) -> None:
-    """Execute the statements of ``sql/NAME.sql``, separated by semicolons at the ends of lines."""
-    for part in sql(name, grain).split(";\n"):
-        if part.strip():
-            connection.execute(text(part), parameters)
+    """Execute the statements of ``sql/NAME.sql``, separated by semicolons, in one round trip."""
+    connection.execute(statement(name, grain), parameters)
+
+
+@cache
+def script(*names: str) -> TextClause:
+    """The statements of several files of ``sql/``, ready to execute in their order and in one round trip."""
+    return text("\n".join(map(sql, names)))

@@ -31,7 +31,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from minerecon_dagster.warehouse import sums
 
@@ -399,14 +399,14 @@ left_out_units = Table(
     "left_out_units",
     metadata,
     Column("settlement_date", Date, nullable=False, comment=_DATE),
-    Column("bmu_id", Text, nullable=False, comment="BM unit as Elexon's rows have it."),
+    Column("bmu_ids", ARRAY(Text), nullable=False, comment="BM units as Elexon's rows have them, in their order."),
     Column(
         "all_bids_mwh",
-        Numeric,
+        ARRAY(Numeric),
         nullable=False,
-        comment="Energy of all its bids, any flag, in MWh: in no sum; 0 where EBOCF alone has it.",
+        comment="Of each, the energy of all its bids, any flag, in MWh: in no sum; 0 where EBOCF alone has it.",
     ),
-    PrimaryKeyConstraint("settlement_date", "bmu_id"),
+    PrimaryKeyConstraint("settlement_date"),
     ForeignKeyConstraint(["settlement_date"], [daily_summaries.c.summary_date], ondelete="CASCADE"),
     comment="Units that were turned down on a stored day and are no wind farms by the register: kept to find the days "
     "that lack one which it maps as WIND later.",

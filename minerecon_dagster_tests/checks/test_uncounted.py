@@ -234,7 +234,7 @@ def without_a_sign_of_wind(project: Project, fuel_type: str | None) -> None:
 
 
 def kept(project: Project) -> dict[str, Any]:
-    return dict(project.sql("SELECT bmu_id, all_bids_mwh FROM minerecon.left_out_units"))
+    return dict(project.sql("SELECT unnest(bmu_ids), unnest(all_bids_mwh) FROM minerecon.left_out_units"))
 
 
 @pytest.mark.parametrize("fuel_type", [None, "OTHER"])

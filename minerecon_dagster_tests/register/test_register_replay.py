@@ -121,7 +121,7 @@ def test_farms_that_no_id_or_name_gives_away_are_missed_as_soon_as_the_register_
     with replay(*[part for unit in farms for part in ("--unmapped", unit)]) as url:
         monkeypatch.setenv("ELEXON_BASE_URL", url)
         day.ingest(DAY)
-        mwh = dict(day.sql("SELECT bmu_id, all_bids_mwh FROM minerecon.left_out_units"))
+        mwh = dict(day.sql("SELECT unnest(bmu_ids), unnest(all_bids_mwh) FROM minerecon.left_out_units"))
     assert not [found for found in inventory(day) if found.groups]
     with replay() as url:
         monkeypatch.setenv("ELEXON_BASE_URL", url)

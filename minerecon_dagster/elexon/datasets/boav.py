@@ -161,11 +161,7 @@ def boav_wind_volume(reading: DayReading, bids: Sequence[Bid], wind_units: Colle
             if row.acceptance_id is not None and side in says.rows:
                 assert row.id is not None
                 stack[row.id, side] = stack.get((row.id, side), Decimal()) + row.volume
-        control = {
-            (unit, side): mwh
-            for side in STACK_SIDES
-            for unit, mwh in BOAV.reductions_mwh(reading, side, wind_units).items()
-        }
+        control = {(unit, side): mwh for (side, unit), (mwh,) in BOAV.totals(reading, wind_units).items()}
         wrong = BOAV.unknown(says.errors)
         for unit, side in sorted(stack.keys() | control.keys()):
             expected, actual = control.get((unit, side), Decimal()), stack.get((unit, side), Decimal())

@@ -196,7 +196,8 @@ def ebocf_wind_cashflow(reading: DayReading, bids: Iterable[Bid], wind_units: Co
                 price = row.original_price
                 unpriced += price is None
                 stack[row.id] = stack.get(row.id, Decimal()) + (row.volume * price if price is not None else 0)
-        control = CASHFLOWS.sums(reading, "bid", wind_units)
+        totals = CASHFLOWS.totals(reading, wind_units)
+        control = {unit: CashflowSum(*amounts) for (side, unit), amounts in totals.items() if side == "bid"}
         none = CashflowSum(Decimal(), Decimal())
         wrong = []
         for unit in sorted(stack.keys() | control.keys()):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from abc import abstractmethod
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
@@ -91,6 +91,21 @@ class SaidBySide(Said, Generic[Row]):
     errors: Mapping[StackSide, str] = field(default_factory=dict)
     absent: frozenset[StackSide] = frozenset()
     late: Mapping[StackSide, set[int]] = field(default_factory=dict)
+    _totals: list[tuple[Collection[str], Totals]] = field(default_factory=list, init=False, compare=False, repr=False)
+
+    def totals_once(self, units: Collection[str], add_up: Callable[[], Totals]) -> Totals:
+        """The amounts of ``units``, which are added up when first asked for: writing, checking and telling have them.
+
+        Args:
+            units: the ones of a build; another collection is added up anew.
+            add_up: adds them up.
+        """
+        for known, totals in self._totals:
+            if known is units:
+                return totals
+        totals = add_up()
+        self._totals.append((units, totals))
+        return totals
 
     @property
     def answer_count(self) -> int:
@@ -249,8 +264,11 @@ class ControlTotal(DayDataset[SaidBySide[Row]], Generic[Row]):
                     said[slot] = at
         return said
 
-    def totals(self, reading: DayReading, units: Collection[str]) -> dict[tuple[StackSide, str], tuple[Decimal, ...]]:
+    def totals(self, reading: DayReading, units: Collection[str]) -> Totals:
         """The amounts of each of ``units`` by side, as they are stored."""
+        return reading.of(self).totals_once(units, lambda: self._add_up(reading, units))
+
+    def _add_up(self, reading: DayReading, units: Collection[str]) -> Totals:
         with localcontext(EXACT):
             return {
                 (side, unit): amounts

@@ -7,6 +7,7 @@ import io
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -139,7 +140,8 @@ class StackRow(Struct, frozen=True, gc=False, rename="camel"):
     @property
     def is_reduction(self) -> bool:
         """Whether the row asks for less generation: a negative volume, on either side."""
-        return bytes(self.volume_digits).startswith(b"-") and is_not_zero(self.volume_digits)
+        digits = bytes(self.volume_digits)
+        return digits.startswith(b"-") and (not digits.startswith(b"-0") or is_not_zero(self.volume_digits))
 
     @property
     def is_acceptance(self) -> bool:
@@ -354,12 +356,20 @@ class Stack(DayDataset[StackSaid]):
 STACK = Stack()
 
 
+_identity_on_a_side = attrgetter(
+    "settlement_date", "settlement_period", "id", "acceptance_id", "bid_offer_pair_id", "sequence_number"
+)
+
+
 def distinct_rows(rows: Iterable[StackRow]) -> tuple[list[StackRow], int]:
     """Each row once, in order, and how many repeated another one in every field.
 
     Raises:
         SchemaDriftError: two rows have the same identity and differ in anything else.
     """
+    rows = list(rows)
+    if len(set(map(_identity_on_a_side, rows))) == len(rows):
+        return rows, 0  # as a rule
     first: dict[StackIdentity, StackRow] = {}
     repeated = 0
     for row in rows:

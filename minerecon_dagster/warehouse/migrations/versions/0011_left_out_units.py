@@ -20,12 +20,17 @@ def upgrade() -> None:
         sa.Column(
             "settlement_date", sa.Date(), nullable=False, comment="Settlement date: a Europe/London calendar day."
         ),
-        sa.Column("bmu_id", sa.Text(), nullable=False, comment="BM unit as Elexon's rows have it."),
+        sa.Column(
+            "bmu_ids",
+            sa.ARRAY(sa.Text()),
+            nullable=False,
+            comment="BM units as Elexon's rows have them, in their order.",
+        ),
         sa.Column(
             "all_bids_mwh",
-            sa.Numeric(),
+            sa.ARRAY(sa.Numeric()),
             nullable=False,
-            comment="Energy of all its bids, any flag, in MWh: in no sum; 0 where EBOCF alone has it.",
+            comment="Of each, the energy of all its bids, any flag, in MWh: in no sum; 0 where EBOCF alone has it.",
         ),
         sa.ForeignKeyConstraint(
             ["settlement_date"],
@@ -33,7 +38,7 @@ def upgrade() -> None:
             name=op.f("left_out_units_settlement_date_fkey"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("settlement_date", "bmu_id", name=op.f("left_out_units_pkey")),
+        sa.PrimaryKeyConstraint("settlement_date", name=op.f("left_out_units_pkey")),
         schema="minerecon",
         comment="Units that were turned down on a stored day and are no wind farms by the register: kept to find the days "
         "that lack one which it maps as WIND later.",

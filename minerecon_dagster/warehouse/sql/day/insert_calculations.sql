@@ -22,4 +22,4 @@ FROM energy AS e
 JOIN subsidy AS s USING (settlement_period)
 JOIN minerecon.bitcoin_difficulty AS d ON d.settlement_date = e.settlement_date
 JOIN minerecon.miner_models AS m ON m.miner_model = ANY(:models)
-ORDER BY m.miner_model, e.settlement_period, e.bmu_id;
+ORDER BY e.settlement_period, e.bmu_id, m.miner_model;  -- as the primary key has them: each goes to its end

@@ -3,7 +3,9 @@
 WITH left_out AS (
     SELECT settlement_date, bmu_id, all_bids_mwh FROM minerecon.uncounted_units
     UNION ALL
-    SELECT settlement_date, bmu_id, all_bids_mwh FROM minerecon.left_out_units
+    SELECT l.settlement_date, u.bmu_id, u.all_bids_mwh
+    FROM minerecon.left_out_units AS l
+    CROSS JOIN LATERAL unnest(l.bmu_ids, l.all_bids_mwh) AS u (bmu_id, all_bids_mwh)
 )
 SELECT s.summary_date AS settlement_date, l.settlement_date IS NOT NULL AS was_compared,
        coalesce(learned.units, '{}') AS learned, coalesce(learned.mwh, '{}') AS learned_mwh
