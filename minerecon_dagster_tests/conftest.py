@@ -14,8 +14,12 @@ from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.warehouse.sample import mark_as_sample
 from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster_tests import aws_files, databases, migration_files
+from minerecon_dagster_tests.project import day_stored as day_stored
 from minerecon_dagster_tests.project import difficulty_table as difficulty_table
 from minerecon_dagster_tests.project import elexon as elexon
+from minerecon_dagster_tests.project import kept_instance as kept_instance
+from minerecon_dagster_tests.project import new_dagster_home as new_dagster_home
+from minerecon_dagster_tests.project import one_day as one_day
 from minerecon_dagster_tests.project import project as project
 
 aws_files.read_once()
