@@ -57,6 +57,12 @@ def ingest_job() -> dg.JobDefinition:
     return build_defs().resolve_job_def("ingest")
 
 
+@pytest.fixture(autouse=True)
+def no_later_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked for of the days themselves: `day/test_later_datasets.py` has what comes days after them."""
+    monkeypatch.setattr("minerecon_dagster.standing.due.days_due_later", lambda *_, **__: set())
+
+
 class Scheduler:
     """Evaluates the project's schedules as a daemon would, at any time of a stopped clock."""
 
