@@ -31,7 +31,7 @@ from minerecon_dagster.sums.rollups import (
     roll_up_years,
     years_to_update,
 )
-from minerecon_dagster.warehouse.sums import Grain
+from minerecon_dagster.warehouse.sums import ADDITIVE, Grain
 
 D = dt.date.fromisoformat
 BUILT = dt.datetime(2026, 1, 2, 6, tzinfo=dt.UTC)
@@ -55,6 +55,7 @@ def store(engine: Engine, stored: Iterable[dt.date], **changes: Any) -> None:
         for day in stored:
             n = Decimal(day.toordinal() % 97)
             row = {
+                **dict.fromkeys((a.name for a in ADDITIVE), 0),
                 "summary_date": day,
                 "curtailed_mwh": n * Decimal("1.000000000000000000001"),
                 "paid_gbp": n * 3,
