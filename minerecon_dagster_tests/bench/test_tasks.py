@@ -50,7 +50,10 @@ class Task:
 
 
 TASKS = (
-    Task("01_miner_model", 1, ("core/test_mining.py", "sums/test_rollups.py", "day/test_one_day.py", "-k", "not test_one_day or wind")),
+    Task(
+        "01_miner_model", 1,
+        ("core/test_mining.py", "sums/test_rollups.py", "day/test_one_day.py", "-k", "not test_one_day or wind"),
+    ),
     Task(
         "02_check", 3,
         ("core/test_checks.py", "test_graces.py", "faults/test_page.py",
