@@ -13,6 +13,7 @@ import datetime as dt
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from string import Template
 
 from psycopg2.extensions import cursor as PostgresCursor  # noqa: N812 - a class of that name
 from psycopg2.extras import execute_values
@@ -24,6 +25,7 @@ from minerecon_dagster.settings import Settings
 from minerecon_dagster.sums.rollups import roll_up_months, roll_up_years
 from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.warehouse.store import cursor, open_warehouse
+from minerecon_dagster.warehouse.sums import names
 
 FIRST_DAY = dt.date(2021, 1, 1)
 _SQL = Path(__file__).with_name("five_years.sql")
@@ -69,7 +71,7 @@ def _fill(engine: Engine, start: dt.date, days: int) -> None:
             sql.execute("CREATE TEMP TABLE property (family text, name text, severity text) ON COMMIT DROP")
             of_a_day = [(p.family, p.name, p.severity) for p in DAY_PROPERTIES]
             execute_values(sql, "INSERT INTO property VALUES %s", of_a_day)
-            sql.execute(_SQL.read_text("utf-8"))
+            sql.execute(Template(_SQL.read_text("utf-8")).substitute(names()))
 
 
 @contextlib.contextmanager

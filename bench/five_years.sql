@@ -153,22 +153,12 @@ CROSS JOIN minerecon.miner_models AS m
 CROSS JOIN asked AS a
 ORDER BY e.settlement_date, m.miner_model, e.settlement_period, e.bmu_id;
 
+-- The columns that add up, and how, are those of `warehouse/sums.py`.
 INSERT INTO minerecon.daily_summaries (
-    summary_date, curtailed_mwh, paid_gbp, refunded_gbp, unpriced_mwh, all_bids_mwh, all_bids_payment_gbp,
-    record_count, bmu_count, so_record_count, periods_expected, periods_due, periods_present, state,
+    summary_date, $day_columns, bmu_count, periods_expected, periods_due, periods_present, state,
     wind_onshore_mwh, wind_offshore_mwh, wind_generation_mwh, archive_uri, is_synthetic, built_from, built_at
 )
-SELECT d.day,
-       coalesce(sum(curtailed_mwh) FILTER (WHERE so_flag), 0),
-       coalesce(sum(payment_gbp) FILTER (WHERE so_flag AND payment_gbp > 0), 0),
-       coalesce(-sum(payment_gbp) FILTER (WHERE so_flag AND payment_gbp < 0), 0),
-       coalesce(sum(curtailed_mwh) FILTER (WHERE so_flag AND payment_gbp IS NULL), 0),
-       coalesce(sum(curtailed_mwh), 0),
-       coalesce(sum(payment_gbp), 0),
-       count(r.bmu_id),
-       count(DISTINCT r.bmu_id),
-       count(*) FILTER (WHERE so_flag),
-       d.periods, d.periods, d.periods, 'final',
+SELECT d.day, $r_columns_or_0, coalesce(r.bmu_count, 0), d.periods, d.periods, d.periods, 'final',
        w.onshore_mwh, w.offshore_mwh, w.onshore_mwh + w.offshore_mwh,
        'synthetic://five-years/' || d.day, true, md5(CAST(d.day AS text)), d.starts_at + interval '54 hours'
 FROM day AS d
@@ -176,46 +166,20 @@ JOIN (
     SELECT settlement_date, sum(wind_onshore_mw) * 0.5 AS onshore_mwh, sum(wind_offshore_mw) * 0.5 AS offshore_mwh
     FROM minerecon.wind_generation_data GROUP BY 1
 ) AS w ON w.settlement_date = d.day
-LEFT JOIN minerecon.curtailment_records AS r ON r.settlement_date = d.day
-GROUP BY d.day, d.starts_at, d.periods, w.onshore_mwh, w.offshore_mwh;
+LEFT JOIN (
+    SELECT settlement_date, count(DISTINCT bmu_id) AS bmu_count, $day_of_records_named
+    FROM minerecon.curtailment_records GROUP BY 1
+) AS r ON r.settlement_date = d.day;
 
 INSERT INTO minerecon.unit_daily_summaries (
-    settlement_date, bmu_id, lead_party_name, curtailed_mwh, paid_gbp, refunded_gbp, unpriced_mwh, all_bids_mwh,
-    all_bids_paid_gbp, all_bids_refunded_gbp, all_bids_unpriced_mwh, record_count, so_record_count, period_count,
-    so_period_count
+    settlement_date, bmu_id, lead_party_name, $part_columns, period_count, so_period_count
 )
-SELECT settlement_date, bmu_id, min(lead_party_name),
-       coalesce(sum(curtailed_mwh) FILTER (WHERE so_flag), 0),
-       coalesce(sum(payment_gbp) FILTER (WHERE so_flag AND payment_gbp > 0), 0),
-       coalesce(-sum(payment_gbp) FILTER (WHERE so_flag AND payment_gbp < 0), 0),
-       coalesce(sum(curtailed_mwh) FILTER (WHERE so_flag AND payment_gbp IS NULL), 0),
-       sum(curtailed_mwh),
-       coalesce(sum(payment_gbp) FILTER (WHERE payment_gbp > 0), 0),
-       coalesce(-sum(payment_gbp) FILTER (WHERE payment_gbp < 0), 0),
-       coalesce(sum(curtailed_mwh) FILTER (WHERE payment_gbp IS NULL), 0),
-       count(*),
-       count(*) FILTER (WHERE so_flag),
-       count(DISTINCT settlement_period),
+SELECT settlement_date, bmu_id, min(lead_party_name), $part_of_records, count(DISTINCT settlement_period),
        count(DISTINCT settlement_period) FILTER (WHERE so_flag)
 FROM minerecon.curtailment_records
 GROUP BY settlement_date, bmu_id;
-INSERT INTO minerecon.period_summaries (
-    settlement_date, settlement_period, curtailed_mwh, paid_gbp, refunded_gbp, unpriced_mwh, all_bids_mwh,
-    all_bids_paid_gbp, all_bids_refunded_gbp, all_bids_unpriced_mwh, record_count, so_record_count, bmu_count,
-    so_bmu_count
-)
-SELECT settlement_date, settlement_period,
-       coalesce(sum(curtailed_mwh) FILTER (WHERE so_flag), 0),
-       coalesce(sum(payment_gbp) FILTER (WHERE so_flag AND payment_gbp > 0), 0),
-       coalesce(-sum(payment_gbp) FILTER (WHERE so_flag AND payment_gbp < 0), 0),
-       coalesce(sum(curtailed_mwh) FILTER (WHERE so_flag AND payment_gbp IS NULL), 0),
-       sum(curtailed_mwh),
-       coalesce(sum(payment_gbp) FILTER (WHERE payment_gbp > 0), 0),
-       coalesce(-sum(payment_gbp) FILTER (WHERE payment_gbp < 0), 0),
-       coalesce(sum(curtailed_mwh) FILTER (WHERE payment_gbp IS NULL), 0),
-       count(*),
-       count(*) FILTER (WHERE so_flag),
-       count(DISTINCT bmu_id),
+INSERT INTO minerecon.period_summaries (settlement_date, settlement_period, $part_columns, bmu_count, so_bmu_count)
+SELECT settlement_date, settlement_period, $part_of_records, count(DISTINCT bmu_id),
        count(DISTINCT bmu_id) FILTER (WHERE so_flag)
 FROM minerecon.curtailment_records
 GROUP BY settlement_date, settlement_period;

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import pytest
 from sqlalchemy import Connection, Engine, text
 
+from minerecon_dagster.core.mining import MINER_MODELS
+
 ROOT = Path(__file__).resolve().parents[2]
 QUERIES = sorted((ROOT / "queries").glob("*.sql"))
 VARIABLES = ROOT / "queries" / "variables.psql"
@@ -215,7 +217,8 @@ ALL = {
         " WHERE settlement_date BETWEEN '2025-03-02' AND '2025-03-20' GROUP BY 1 ORDER BY 1",
         # The quiet day has sums, and no calculation.
         lambda rows: [
-            (m, sum(r.days_present for r in rows if r.miner_model == m) - 1) for m in ("M20S", "S19J_PRO", "S9")
+            (m, sum(r.days_present for r in rows if r.miner_model == m) - 1)
+            for m in sorted(m.name for m in MINER_MODELS)
         ],
     ),
     "08": (

@@ -169,8 +169,8 @@ def test_bitcoin_equals_the_tables_of_days_and_of_months(ask: Ask) -> None:
         "SELECT v.mined_btc, b.mined_btc FROM analytics.mining_potential_by_month AS v FULL JOIN"
         " minerecon.bitcoin_monthly_summaries AS b USING (year_month, miner_model)"
     )
-    assert len(days) == 39 * 3
-    assert len(months) == 2 * 3
+    assert len(days) == 39 * len(MINER_MODELS)
+    assert len(months) == 2 * len(MINER_MODELS)
     assert all(here == there is not None for here, there in (*days, *months))
 
 

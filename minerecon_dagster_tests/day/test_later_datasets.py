@@ -15,7 +15,7 @@ from sqlalchemy import text
 from minerecon_dagster.checks.properties import collected
 from minerecon_dagster.day.later import Later, days_due_later
 from minerecon_dagster.elexon.client import ElexonClient
-from minerecon_dagster.elexon.datasets import DATASETS, parse_key
+from minerecon_dagster.elexon.datasets import DATASETS, of_the_day, parse_key
 from minerecon_dagster.exports.dictionary import read_dictionary
 from minerecon_dagster.http.rate_limit import RateLimiter
 from minerecon_dagster.register.store import load_register
@@ -31,16 +31,17 @@ FIRST = dt.date(2025, 1, 1)
 
 @pytest.fixture
 def metered(project: Project) -> Iterator[Metered]:
-    """The made-up dataset, in the list and with its table."""
+    """The made-up dataset, in the list and with its table, as the only one that comes later."""
     owner = open_warehouse(project.engine.url.render_as_string(hide_password=False), as_owner=True)
     with owner.begin() as connection:
         metered_output.create(connection)
         connection.execute(text(THE_ONE_THAT_COUNTS))
     owner.dispose()
     dataset = Metered()
-    DATASETS.append(dataset)
+    all_datasets = list(DATASETS)
+    DATASETS[:] = [*of_the_day(), dataset]
     yield dataset
-    DATASETS.remove(dataset)
+    DATASETS[:] = all_datasets
 
 
 def ingest_at(project: Project, at: str, **config: object) -> list[dg.AssetMaterialization]:

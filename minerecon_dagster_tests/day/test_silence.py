@@ -16,6 +16,7 @@ from minerecon_dagster.standing.due import days_to_ingest, days_to_retry
 from minerecon_dagster.standing.inventory import take_inventory
 from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.warehouse.store import open_warehouse, statement
+from minerecon_dagster.warehouse.sums import ADDITIVE, names
 from minerecon_dagster_tests.day.test_one_day import fake_clock
 from minerecon_dagster_tests.fake_elexon import NO_ROWS, NOT_FOUND, Fault, boav_path, stack_path
 from minerecon_dagster_tests.project import DAY, Project, not_done
@@ -449,10 +450,9 @@ def test_an_upgrade_of_a_warehouse_shows_the_days_that_the_older_rule_called_com
 
 
 OLD_DAY = (
-    "INSERT INTO minerecon.daily_summaries (summary_date, curtailed_mwh, paid_gbp, refunded_gbp, unpriced_mwh,"
-    " all_bids_mwh, all_bids_payment_gbp, record_count, bmu_count, so_record_count, periods_expected, periods_due,"
-    " periods_present, state, archive_uri, is_synthetic, built_from, built_at)"
-    " VALUES (:day, 0, 0, 0, 0, 0, 0, 0, 0, 0, 48, 48, 48, 'final', 'days/' || :n, false, '', now())"
+    f"INSERT INTO minerecon.daily_summaries (summary_date, {names()['day_columns']}, bmu_count, periods_expected,"
+    " periods_due, periods_present, state, archive_uri, is_synthetic, built_from, built_at)"
+    f" VALUES (:day{', 0' * len(ADDITIVE)}, 0, 48, 48, 48, 'final', 'days/' || :n, false, '', now())"
 )
 OLD_PROGRESS = (
     "INSERT INTO minerecon.ingestion_progress (settlement_date, settlement_period, stack_side, status, row_count,"

@@ -37,6 +37,7 @@ from minerecon_dagster.defs.resources import (
 from minerecon_dagster.defs.schedules import PRESUMED_DEAD_AFTER, build_schedules
 from minerecon_dagster.settings import PROJECT_ROOT
 from minerecon_dagster.standing.due import CATCH_UP_DAYS
+from minerecon_dagster.warehouse.sums import ADDITIVE, names
 from minerecon_dagster_tests.fake_elexon import fake_elexon
 from minerecon_dagster_tests.project import DAY, Project, not_done
 
@@ -55,6 +56,12 @@ REAL_LOOKING_URL = "http://elexon.invalid/bmrs/api/v1"
 @cache
 def ingest_job() -> dg.JobDefinition:
     return build_defs().resolve_job_def("ingest")
+
+
+@pytest.fixture(autouse=True)
+def no_later_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked for of the days themselves: `day/test_later_datasets.py` has what comes days after them."""
+    monkeypatch.setattr("minerecon_dagster.standing.due.days_due_later", lambda *_, **__: set())
 
 
 class Scheduler:
@@ -135,11 +142,10 @@ def store(warehouse: Engine, monkeypatch: pytest.MonkeyPatch) -> Store:
         with warehouse.begin() as connection:
             connection.execute(
                 text(
-                    "INSERT INTO minerecon.daily_summaries (summary_date, curtailed_mwh, paid_gbp, refunded_gbp,"
-                    " unpriced_mwh, all_bids_mwh, all_bids_payment_gbp, record_count, bmu_count, so_record_count,"
+                    f"INSERT INTO minerecon.daily_summaries (summary_date, {names()['day_columns']}, bmu_count,"
                     " periods_expected, periods_due, periods_present, state, wind_generation_mwh, archive_uri,"
                     " is_synthetic, built_at)"
-                    " SELECT CAST(d AS date), 0, 0, 0, 0, 0, 0, 0, 0, 0, 48, 48, 48, :state, :wind_mwh, 'here', false,"
+                    f" SELECT CAST(d AS date){', 0' * len(ADDITIVE)}, 0, 48, 48, 48, :state, :wind_mwh, 'here', false,"
                     " now()"
                     " FROM generate_series(CAST(:first AS date), CAST(:last AS date), '1 day') AS d"
                     " ON CONFLICT (summary_date) DO UPDATE SET state = excluded.state,"

@@ -40,6 +40,7 @@ from minerecon_dagster.sample.prices import serve_sample_prices
 from minerecon_dagster.settings import PROJECT_ROOT
 from minerecon_dagster.storage import Store, open_store
 from minerecon_dagster.warehouse.store import open_warehouse
+from minerecon_dagster.warehouse.sums import ADDITIVE
 from minerecon_dagster_tests.project import DAY, Project, definitions
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
@@ -71,6 +72,7 @@ SELECT * FROM (VALUES
 def put_day(engine: Engine, day: str, **changes: Any) -> None:
     """Store a day's summary, and its Bitcoin of one model."""
     row = {
+        **dict.fromkeys((a.name for a in ADDITIVE), 0),
         "summary_date": D(day),
         "curtailed_mwh": Decimal("10.125"),
         "paid_gbp": 300,

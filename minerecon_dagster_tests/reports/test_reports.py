@@ -20,6 +20,7 @@ from minerecon_dagster.asset_keys import LATEST_REPORT, MONTHLY_REPORT
 from minerecon_dagster.cli.outcome import outcome_of
 from minerecon_dagster.cli.report_server import serve_reports
 from minerecon_dagster.core.errors import ArchiveError
+from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.defs import exports as assets_exports
@@ -121,13 +122,15 @@ def test_a_price_gives_the_value_and_a_restatement_is_listed(months: Project) ->
     months.elexon.world.revise[NEXT] = 1.5
     months.ingest(NEXT, force=True)
     page = Page(body_of(months))
+    best = max(MINER_MODELS, key=lambda model: model.hashrate_ths / model.power_w).name
     ((worth,),) = months.sql(
         "SELECT mined_btc * 65000 FROM minerecon.bitcoin_daily_summaries"
-        " WHERE summary_date = :d AND miner_model = 'S19J_PRO'",
+        " WHERE summary_date = :d AND miner_model = :best",
         d=DAY,
+        best=best,
     )
     assert "On the 1 days with a price, " in page.words
-    assert f"worth £{worth:,.0f} on S19J_PRO" in page.words
+    assert f"worth £{worth:,.0f} on {best}" in page.words
     assert "1 change of days that were over was seen at the source." in page.words
 
 

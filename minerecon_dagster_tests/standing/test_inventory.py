@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 
 from minerecon_dagster import asset_keys
 from minerecon_dagster.core import checks as c
+from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.repairs import REFRESH_REGISTER, SWEEP, parse
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.defs.inventory import CHECK_KEYS
@@ -413,6 +414,7 @@ def test_a_day_without_bitcoin_is_out_of_the_models_ratios(filled: Engine) -> No
 WINDY = "(SELECT summary_date FROM minerecon.daily_summaries ORDER BY record_count DESC LIMIT 1)"
 ARCHIVE = "minerecon reingest {day} --from-archive"
 RECALCULATE = "minerecon recalculate {day}"
+EVERY_MODEL = ", ".join(sorted(model.name for model in MINER_MODELS))
 
 
 @pytest.mark.parametrize(
@@ -421,7 +423,7 @@ RECALCULATE = "minerecon recalculate {day}"
         (
             "DELETE FROM minerecon.curtailment_records WHERE ctid IN (SELECT ctid FROM minerecon.curtailment_records"
             " WHERE settlement_date = {windy} LIMIT 10)",
-            "records, calculations of M20S, S19J_PRO, S9",
+            f"records, calculations of {EVERY_MODEL}",
             ARCHIVE,
         ),
         (
@@ -473,7 +475,7 @@ RECALCULATE = "minerecon recalculate {day}"
         ),
         (
             "UPDATE minerecon.bitcoin_difficulty SET difficulty = 109782075598905.16 WHERE settlement_date = {windy}",
-            "calculations of M20S, S19J_PRO, S9",
+            f"calculations of {EVERY_MODEL}",
             RECALCULATE,
         ),
     ],
