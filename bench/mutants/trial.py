@@ -35,7 +35,7 @@ LEAST_CPU_S, TIMES_CPU = 10, 5
 """CPU time that a mutant's tests may take: what they took as they are, so many times, and so many seconds."""
 WALL_TIMES = 6
 """Wall time, as so many times the CPU time: a machine may be busy, a test may wait for nothing for ever."""
-NOTICED, SURVIVED = 1, 0
+NOTICED, SURVIVED, BROKEN = 1, 0, 99
 ARGUMENTS = (
     "-q",
     "-x",
@@ -50,7 +50,7 @@ ARGUMENTS = (
     "not slow",
 )
 NEEDS_SERVICES = frozenset({"embedded_environ"})
-OURS = ("minerecon_dagster", "minerecon_dagster_tests", "bench")
+PACKAGE = "minerecon_dagster"
 
 
 def deterministic() -> None:
@@ -222,6 +222,8 @@ def forked(
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid in running:
             mutant, _ = running.pop(pid)
+            if os.WIFEXITED(status) and os.WEXITSTATUS(status) == BROKEN:
+                raise RuntimeError(f"could not be tried: {mutant}")
             yield mutant, SURVIVED if status == 0 else NOTICED
             continue
         for late in [p for p, (_, until) in running.items() if time.monotonic() > until]:
@@ -230,7 +232,7 @@ def forked(
 
 
 def _child(attempt: Callable[[Mutant, list[str]], int], mutant: Mutant, tests: list[str], cpu: int) -> None:
-    code = NOTICED
+    code = BROKEN
     try:
         os.setpgid(0, 0)
         resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
@@ -270,11 +272,15 @@ class _InOrder(_Chosen):
 
 
 def imported_anew(mutant: Mutant, tests: list[str], root: Path) -> int:
-    """Run tests in this process, which has imported nothing of ours yet, with the mutated file."""
-    assert not [m for m in sys.modules if m.startswith(OURS[0])]
+    """Run tests in this process with the mutated file, and everything of ours imported from the start."""
+    for ours in [m for m in sys.modules if m.partition(".")[0] in (PACKAGE, f"{PACKAGE}_tests")]:
+        del sys.modules[ours]
     sys.meta_path.insert(0, _Mutated(mutant, root))
     files = list(dict.fromkeys(t.partition("::")[0] for t in tests))
-    return SURVIVED if pytest.main([*ARGUMENTS, *files], plugins=[_InOrder(tests)]) == pytest.ExitCode.OK else NOTICED
+    os.chdir(root)
+    code = pytest.main([*ARGUMENTS, f"--rootdir={root}", *files], plugins=[_InOrder(tests)])
+    # A mutant that cannot be imported interrupts the collection; that there are no tests would be our fault.
+    return NOTICED if code in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED) else SURVIVED
 
 
 def in_a_process(what: Callable[[], Any]) -> Any:
@@ -315,10 +321,13 @@ def survivors(
 
     def warm() -> dict[str, Any]:
         plugin = Warm(root, files, mutants, longest_test_s)
-        code = pytest.main([*ARGUMENTS, *paths], plugins=[plugin])
+        os.chdir(root)
+        code = pytest.main([*ARGUMENTS, f"--rootdir={root}", *paths], plugins=[plugin])
         if code != pytest.ExitCode.OK:
             raise RuntimeError(f"pytest ended with {code}; {plugin.failed}")
-        libraries = [m for m in sys.modules if m.partition(".")[0] not in OURS and "pytest" not in m]
+        libraries = [
+            name for name, module in sys.modules.items() if "site-packages" in str(getattr(module, "__file__", ""))
+        ]
         return {
             "survived": [i for i, m in enumerate(mutants) if plugin.outcome.get(m.name, SURVIVED) == SURVIVED],
             "seconds": plugin.tests.seconds,
