@@ -41,6 +41,7 @@ def main() -> int:
     parser.add_argument("--base", help="the commit that a change is compared with")
     parser.add_argument("--file", action="append", help="only files whose path has this in it")
     parser.add_argument("--write", action="store_true", help="write survivors.toml with what survived")
+    parser.add_argument("--tests", action="append", help="only these tests, instead of all that are theirs")
     given = parser.parse_args()
     began = time.monotonic()
     if given.what == "sql":
@@ -51,7 +52,7 @@ def main() -> int:
     if given.what == "change":
         chosen = of_change(everything, given.base or base(), commit())
     sys.stdout.write(f"{len(everything)} mutants in {len(files)} files, {len(chosen)} to be tried\n")
-    survived = trial.survivors(ROOT, files, chosen, TESTS, LONGEST_TEST_S)
+    survived = trial.survivors(ROOT, files, chosen, given.tests or TESTS, LONGEST_TEST_S)
     for m in survived:
         sys.stdout.write(f"survived: {m}\n")
     sys.stdout.write(
@@ -59,7 +60,10 @@ def main() -> int:
         f" ({1 - len(survived) / max(len(chosen), 1):.1%}) in {(time.monotonic() - began) / 60:.1f} minutes\n"
     )
     if given.write:
-        sys.stdout.write(f"{listed.write([called(m) for m in survived])} of them are listed without a reason\n")
+        names = {m.name for m in chosen}
+        not_tried = [called(m) for m in everything if m.name not in names]
+        new = listed.write([called(m) for m in survived], not_tried, of_sql=False)
+        sys.stdout.write(f"{new} of them are listed without a reason\n")
     wrong = judged([called(m) for m in survived], [called(m) for m in chosen], [called(m) for m in everything])
     return max(wrong, of_properties(write=given.write)) if given.what == "all" else wrong
 
@@ -80,7 +84,7 @@ def of_properties(*, write: bool) -> int:
     for name in not_held:
         sys.stdout.write(f"no mutant of its SQL turned a fault's test red: {name}\n")
     if write:
-        sys.stdout.write(f"{listed.write(survived, of_sql=True)} of them are listed without a reason\n")
+        sys.stdout.write(f"{listed.write(survived, [], of_sql=True)} of them are listed without a reason\n")
     return max(judged(survived, everything, everything, of_sql=True), 1 if not_held else 0)
 
 

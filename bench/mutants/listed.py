@@ -40,16 +40,22 @@ def is_of_sql(called: str) -> bool:
     return called.partition(" | ")[0].endswith(".sql")
 
 
-def write(found: Iterable[str], path: Path = LIST, *, of_sql: bool = False) -> int:
-    """Write the list anew with the survivors that were found: reasons stay, what is new has none. How many are new.
+def write(found: Iterable[str], not_tried: Collection[str], path: Path = LIST, *, of_sql: bool) -> int:
+    """Write the list anew: reasons stay, what is new has none, and what is noticed by now goes. How many are new.
 
-    Those of the other kind stay as they are.
+    Args:
+        found: the survivors.
+        not_tried: mutants that may survive, or may not: those that are listed stay.
+        path: the list.
+        of_sql: whether they are of SQL; those of the other kind stay.
     """
+    found = list(found)
     known = {}
     for reason in tomllib.loads(path.read_text("utf-8")).get("reason", []) if path.exists() else []:
         known |= dict.fromkeys(reason["survivors"], reason["why"])
     by_reason: dict[str, list[str]] = {why: [] for why in known.values()}
-    for n in (*(n for n in known if is_of_sql(n) != of_sql), *found):
+    stay = [n for n in known if n not in found and (n in not_tried or is_of_sql(n) != of_sql)]
+    for n in (*stay, *found):
         by_reason.setdefault(known.get(n, ""), []).append(n)
     text = HEAD
     for why, names in by_reason.items():

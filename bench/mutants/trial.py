@@ -7,6 +7,7 @@ mutated file from the start.
 
 from __future__ import annotations
 
+import gc
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -110,6 +111,7 @@ class Warm(_Chosen):
             raise session.Failed(f"tests fail without any mutant: {', '.join(self.failed)}")
         items = {i.nodeid: i for i in session.items}
         todo = [(m, self._tests_of(m)) for m in self.mutants if m.in_body]
+        gc.freeze()  # or each child would copy all memory by looking through it
         sys.stdout.write(f"{len(items)} tests, {len(todo)} mutants in functions\n")
         sys.stdout.flush()
         shown = time.monotonic()
@@ -228,7 +230,7 @@ def forked(
             continue
         for late in [p for p, (_, until) in running.items() if time.monotonic() > until]:
             os.killpg(late, signal.SIGKILL)
-        time.sleep(0.002)
+        time.sleep(0.01)
 
 
 def _child(attempt: Callable[[Mutant, list[str]], int], mutant: Mutant, tests: list[str], cpu: int) -> None:

@@ -141,7 +141,7 @@ def test_a_line_of_the_list_without_a_reason_fails(list_of_survivors: Path) -> N
 def test_writing_the_list_keeps_reasons_and_drops_what_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "survivors.toml"
     path.write_text('[[reason]]\nwhy = "same"\nsurvivors = ["a.py | f | x => y", "a.py | g | x => y"]\n')
-    assert listed.write(["a.py | g | x => y", 'a.py | h | " => y'], path) == 1
+    assert listed.write(["a.py | g | x => y", 'a.py | h | " => y'], [], path, of_sql=False) == 1
     assert path.read_text().count("f | x") == 0
     with pytest.raises(ValueError, match="1 survivors have no reason"):
         listed.read(path)
