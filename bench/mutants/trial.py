@@ -1,8 +1,8 @@
 """Mutants tried on tests: each in a forked process that has imported everything, and gets the one function anew.
 
 The tests run once as they are, with coverage: a mutant is tried by the tests that reach its lines, the quickest first,
-until one of them fails. What only an import would see, and what survives, is tried again in a process that imports the
-mutated file from the start.
+until one of them fails. What only an import would see is tried in a process that imports the mutated file from the
+start.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LEAST_CPU_S, TIMES_CPU = 10, 5
 """CPU time that a mutant's tests may take: what they took as they are, so many times, and so many seconds."""
 WALL_TIMES = 6
 """Wall time, as so many times the CPU time: a machine may be busy, a test may wait for nothing for ever."""
-NOTICED, SURVIVED, BROKEN = 1, 0, 99
+NOTICED, SURVIVED, BROKEN, NOT_REPLACED = 1, 0, 99, 98
 ARGUMENTS = (
     "-q",
     "-x",
@@ -149,7 +149,7 @@ class Warm(_Chosen):
 
     def _try(self, mutant: Mutant, items: Sequence[pytest.Item]) -> int:
         if not replaced(mutant):
-            return SURVIVED  # and is tried again, imported anew
+            return NOT_REPLACED
         self.failed.clear()
         for i, item in enumerate(items):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=items[i + 1] if i + 1 < len(items) else None)
@@ -226,7 +226,8 @@ def forked(
             mutant, _ = running.pop(pid)
             if os.WIFEXITED(status) and os.WEXITSTATUS(status) == BROKEN:
                 raise RuntimeError(f"could not be tried: {mutant}")
-            yield mutant, SURVIVED if status == 0 else NOTICED
+            code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else NOTICED
+            yield mutant, code if code in (SURVIVED, NOT_REPLACED) else NOTICED
             continue
         for late in [p for p, (_, until) in running.items() if time.monotonic() > until]:
             os.killpg(late, signal.SIGKILL)
@@ -331,7 +332,8 @@ def survivors(
             name for name, module in sys.modules.items() if "site-packages" in str(getattr(module, "__file__", ""))
         ]
         return {
-            "survived": [i for i, m in enumerate(mutants) if plugin.outcome.get(m.name, SURVIVED) == SURVIVED],
+            "survived": [i for i, m in enumerate(mutants) if plugin.outcome.get(m.name) == SURVIVED],
+            "to_import": [i for i, m in enumerate(mutants) if plugin.outcome.get(m.name, NOT_REPLACED) == NOT_REPLACED],
             "seconds": plugin.tests.seconds,
             "reach": plugin.tests.reach,
             "libraries": libraries,
@@ -344,10 +346,9 @@ def survivors(
             importlib.import_module(library)
         except Exception:  # noqa: BLE001 - it is for speed alone; the tests import what they need
             continue
-    again = [mutants[i] for i in found["survived"]]
-    todo = [(m, _by_import(tests, m)) for m in again]
+    todo = [(mutants[i], _by_import(tests, mutants[i])) for i in found["to_import"]]
     sys.stdout.write(f"{len(todo)} mutants tried by importing them anew\n")
-    left = []
+    left = [mutants[i] for i in found["survived"]]
     for mutant, code in forked(todo, lambda m, chosen: imported_anew(m, chosen, root), tests.seconds):
         if code == SURVIVED:
             left.append(mutant)
@@ -362,5 +363,5 @@ def _by_import(tests: Tests, mutant: Mutant) -> list[str]:
     own = f"/test_{Path(mutant.file).stem}"
     mine = [t for t in tests.seconds if own in t.partition("::")[0]]
     quick = [t for t in tests.of_file(mutant.file) if tests.seconds[t] < 1]
-    others = [t for t in tests.seconds if tests.seconds[t] < 0.2]
+    others = [t for t in tests.seconds if tests.seconds[t] < 0.02]
     return list(dict.fromkeys([*mine, *quick, *others]))
