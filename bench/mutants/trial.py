@@ -282,8 +282,8 @@ def imported_anew(mutant: Mutant, tests: list[str], root: Path) -> int:
     files = list(dict.fromkeys(t.partition("::")[0] for t in tests))
     os.chdir(root)
     code = pytest.main([*ARGUMENTS, f"--rootdir={root}", *files], plugins=[_InOrder(tests)])
-    # A mutant that cannot be imported interrupts the collection; that there are no tests would be our fault.
-    return NOTICED if code in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED) else SURVIVED
+    # A mutant that cannot be imported interrupts the collection, or already the reading of a conftest.py.
+    return SURVIVED if code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) else NOTICED
 
 
 def in_a_process(what: Callable[[], Any]) -> Any:
