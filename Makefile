@@ -7,7 +7,7 @@ PYTHON ?= $(shell for v in 3 3.13 3.12 3.11; do \
 BIN := .venv/bin
 SETUP := .venv/.installed
 
-.PHONY: run test test-slow test-all docs ui bench weekend regressions pairs year-2025 setup lint types format clean
+.PHONY: run test test-slow test-all docs ui bench weekend regressions pairs year-2025 mutants mutants-of-change setup lint types format clean
 
 run: $(SETUP)
 	@$(BIN)/minerecon run $(FROM) $(TO)
@@ -43,6 +43,13 @@ pairs: $(SETUP)
 
 year-2025: $(SETUP)
 	@$(BIN)/python -m bench.year_2025 $(ARGS)
+
+# BASE: what a change is compared with; else where this line of work began, or the commit before.
+mutants: $(SETUP)
+	@$(BIN)/python -m bench.mutants all $(ARGS)
+
+mutants-of-change: $(SETUP)
+	@$(BIN)/python -m bench.mutants change $(if $(BASE),--base $(BASE)) $(ARGS)
 
 setup: $(SETUP)
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from decimal import Decimal
+from decimal import Context, Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from minerecon_dagster.core.calendar import period_start
-from minerecon_dagster.core.mining import MINER_MODELS, SUBSIDY_KNOWN_BEFORE, block_subsidy_btc, mined_btc
+from minerecon_dagster.core.mining import (
+    MINER_MODELS,
+    SUBSIDY_KNOWN_BEFORE,
+    block_subsidy_btc,
+    broken_model_ratios,
+    mined_btc,
+)
 
 MODELS = {model.name: model for model in MINER_MODELS}
 SUBSIDY = Decimal("3.125")
@@ -50,3 +56,54 @@ def test_a_subsidy_that_nobody_knows_yet_is_an_error() -> None:
     for instant in (SUBSIDY_KNOWN_BEFORE, dt.datetime(2016, 1, 1, tzinfo=dt.UTC)):
         with pytest.raises(ValueError, match="extend SUBSIDY_ERAS"):
             block_subsidy_btc(instant)
+
+
+RIGHT = {m.name: mined_btc(Decimal("1234.5"), m, Decimal(113757508810854), SUBSIDY) for m in MINER_MODELS}
+
+
+def test_totals_of_the_same_energy_are_in_the_ratios_of_the_machines() -> None:
+    assert broken_model_ratios(RIGHT) == []
+    assert broken_model_ratios(dict.fromkeys(RIGHT, Decimal())) == []
+
+
+def test_each_model_that_is_off_is_named_with_what_the_first_implies() -> None:
+    for model in MINER_MODELS[1:]:
+        off = RIGHT | {model.name: RIGHT[model.name] * 2}
+        (broken,) = broken_model_ratios(off)
+        assert (broken["miner_model"], broken["mined_btc"]) == (model.name, str(RIGHT[model.name] * 2))
+        assert broken["expected_btc"] == f"{RIGHT[model.name]:.17g}"
+        assert broken_model_ratios(RIGHT | {model.name: RIGHT[model.name] / 2}) != []
+
+
+def test_a_ratio_may_be_off_by_a_billionth_and_by_no_more() -> None:
+    btc = {"S19J_PRO": Decimal(122), "S9": Decimal("37.969387755102040816326530612244897959183673469387755"), "M20S": 0}
+    btc["M20S"] = Decimal(122) * Decimal(68) * 3050 / (3360 * Decimal(100))
+    just = btc["M20S"] * (1 + Decimal("1e-9"))
+    assert broken_model_ratios(btc | {"M20S": just - Decimal("1e-12")}) == []
+    assert [b["miner_model"] for b in broken_model_ratios(btc | {"M20S": just + Decimal("1e-12")})] == ["M20S"]
+
+
+@pytest.mark.parametrize("nothing", [None, Decimal("NaN"), Decimal("Infinity")])
+def test_a_model_without_a_total_is_broken_and_without_the_first_nothing_can_be_compared(
+    nothing: Decimal | None,
+) -> None:
+    without = {name: btc for name, btc in RIGHT.items() if name != "S9"} | ({} if nothing is None else {"S9": nothing})
+    (broken,) = broken_model_ratios(without)
+    assert (broken["miner_model"], broken["mined_btc"]) == ("S9", None if nothing is None else str(nothing))
+    first = {name: btc for name, btc in RIGHT.items() if name != "S19J_PRO"}
+    first |= {} if nothing is None else {"S19J_PRO": nothing}
+    said = {"miner_model": "S19J_PRO", "mined_btc": None if nothing is None else str(nothing), "expected_btc": None}
+    assert broken_model_ratios(first) == [said]
+
+
+def test_the_subsidy_is_known_from_the_first_era_on_to_the_next_halving() -> None:
+    assert block_subsidy_btc(dt.datetime(2016, 7, 9, 16, 46, 13, tzinfo=dt.UTC)) == Decimal("12.5")
+    assert block_subsidy_btc(dt.datetime(2020, 5, 11, 19, 23, 43, tzinfo=dt.UTC)) == Decimal("6.25")
+    assert block_subsidy_btc(SUBSIDY_KNOWN_BEFORE - dt.timedelta(seconds=1)) == SUBSIDY
+    with pytest.raises(ValueError, match="extend"):
+        block_subsidy_btc(dt.datetime(2016, 7, 9, 16, 46, 12, tzinfo=dt.UTC))
+
+
+def test_mined_btc_is_exact_to_60_digits() -> None:
+    found = mined_btc(Decimal(1), MODELS["S19J_PRO"], Decimal(1), Decimal(1))
+    assert found == Context(prec=60).divide(Decimal(36 * 10**22), Decimal(3050 * 2**32))

@@ -1,0 +1,171 @@
+"""`make mutants` and `make mutants-of-change`: docs/build/measuring.md."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.mutants import listed, trial
+from bench.mutants.generate import Mutant, mutants
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = "minerecon_dagster"
+MUTATED = (f"{PACKAGE}/core/*.py", f"{PACKAGE}/elexon/reading.py", f"{PACKAGE}/elexon/datasets/*.py")
+TESTS = tuple(
+    f"minerecon_dagster_tests/{path}"
+    for path in (
+        "core",
+        "checks/test_control_totals.py",
+        "checks/test_uncounted.py",
+        "day/test_silent_answers.py",
+        "elexon/test_client.py",
+    )
+)
+"""Of these, the tests that need no database and no embedded service."""
+LONGEST_TEST_S = 2.0
+DRAWN = 40
+MOST_OF_A_CHANGE = 300
+"""How many mutants of what a change touches are tried, so that it takes 5 minutes at most; more are drawn."""
+
+
+def main() -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench.mutants", description=__doc__)
+    parser.add_argument("what", choices=("all", "python", "sql", "change"))
+    parser.add_argument("--base", help="the commit that a change is compared with")
+    parser.add_argument("--file", action="append", help="only files whose path has this in it")
+    parser.add_argument("--write", action="store_true", help="write survivors.toml with what survived")
+    parser.add_argument("--tests", action="append", help="only these tests, instead of all that are theirs")
+    given = parser.parse_args()
+    began = time.monotonic()
+    if given.what == "sql":
+        return of_properties(write=given.write)
+    files = sorted({str(p.relative_to(ROOT)) for pattern in MUTATED for p in ROOT.glob(pattern)})
+    everything = [m for f in files for m in mutants(f, (ROOT / f).read_text("utf-8"))]
+    chosen = [m for m in everything if not given.file or any(f in m.file for f in given.file)]
+    if given.what == "change":
+        chosen = of_change(everything, given.base or base(), commit())
+    sys.stdout.write(f"{len(everything)} mutants in {len(files)} files, {len(chosen)} to be tried\n")
+    survived = trial.survivors(ROOT, files, chosen, given.tests or TESTS, LONGEST_TEST_S)
+    for m in survived:
+        sys.stdout.write(f"survived: {m}\n")
+    sys.stdout.write(
+        f"{len(chosen) - len(survived)} of {len(chosen)} mutants noticed"
+        f" ({1 - len(survived) / max(len(chosen), 1):.1%}) in {(time.monotonic() - began) / 60:.1f} minutes\n"
+    )
+    if given.write:
+        names = {m.name for m in chosen}
+        not_tried = [called(m) for m in everything if m.name not in names]
+        new = listed.write([called(m) for m in survived], not_tried, of_sql=False)
+        sys.stdout.write(f"{new} of them are listed without a reason\n")
+    wrong = judged([called(m) for m in survived], [called(m) for m in chosen], [called(m) for m in everything])
+    return max(wrong, of_properties(write=given.write)) if given.what == "all" else wrong
+
+
+def of_properties(*, write: bool) -> int:
+    """Try the mutants of the SQL of the properties; 1 if one survives that is not listed, or a property is not held."""
+    # Not before: what mutants are imported by must not have imported the package.
+    from bench.mutants import faults
+
+    began = time.monotonic()
+    survived, everything, not_held = faults.main()
+    for name in survived:
+        sys.stdout.write(f"survived: {name}\n")
+    sys.stdout.write(
+        f"{len(everything) - len(survived)} of {len(everything)} mutants of SQL noticed"
+        f" ({1 - len(survived) / len(everything):.1%}) in {(time.monotonic() - began) / 60:.1f} minutes\n"
+    )
+    for name in not_held:
+        sys.stdout.write(f"no mutant of its SQL turned a fault's test red: {name}\n")
+    if write:
+        sys.stdout.write(f"{listed.write(survived, [], of_sql=True)} of them are listed without a reason\n")
+    return max(judged(survived, everything, everything, of_sql=True), 1 if not_held else 0)
+
+
+def judged(survived: Sequence[str], tried: Sequence[str], all_there_are: Sequence[str], *, of_sql: bool = False) -> int:
+    """Print what is wrong between the list and what was found; 1 if anything is."""
+    try:
+        reasons = {n: why for n, why in listed.read().items() if listed.is_of_sql(n) == of_sql}
+        wrong = listed.wrong(reasons, survived, tried, all_there_are)
+    except ValueError as error:
+        wrong = [str(error)]
+    for line in wrong:
+        sys.stdout.write(line + "\n")
+    return 1 if wrong else 0
+
+
+def called(mutant: Mutant) -> str:
+    """Its name in the list."""
+    return listed.name(*mutant.name)
+
+
+def of_change(everything: Sequence[Mutant], since: str, drawn_by: str) -> list[Mutant]:
+    """The mutants of what differs from a commit, and `DRAWN` of all others, drawn by a commit's hash."""
+    draw = random.Random(drawn_by)
+    touched = []
+    for file in dict.fromkeys(m.file for m in everything):
+        old = subprocess.run(
+            ["git", "show", f"{since}:{file}"], cwd=ROOT, capture_output=True, text=True, check=False
+        ).stdout
+        now = (ROOT / file).read_text("utf-8")
+        if old != now:
+            touched += differing([m for m in everything if m.file == file], file, old, now)
+    if len(touched) > MOST_OF_A_CHANGE:
+        sys.stdout.write(f"{MOST_OF_A_CHANGE} drawn of {len(touched)} mutants that the change touches\n")
+        touched = draw.sample(touched, MOST_OF_A_CHANGE)
+    names = {m.name for m in touched}
+    others = [m for m in everything if m.name not in names]
+    return [*touched, *draw.sample(others, min(DRAWN, len(others)))]
+
+
+def differing(made: Sequence[Mutant], file: str, old: str, now: str) -> list[Mutant]:
+    """The mutants of functions that are not as they were, and of lines outside of functions that were not there."""
+    before, after = functions(old), functions(now)
+    lines = {m.name for m in mutants(file, old)}
+    return [m for m in made if (before.get(m.function) != after.get(m.function) if m.in_body else m.name not in lines)]
+
+
+def functions(source: str) -> dict[str, str]:
+    """The text of each outermost function, by its qualified name, without comments."""
+    found = {}
+
+    def walk(body: Sequence[ast.stmt], prefix: str) -> None:
+        for node in body:
+            if isinstance(node, ast.FunctionDef):
+                found[prefix + node.name] = ast.unparse(node)
+            elif isinstance(node, ast.ClassDef):
+                walk(node.body, f"{prefix}{node.name}.")
+
+    walk(ast.parse(source).body, "")
+    return found
+
+
+def commit() -> str:
+    """The commit that is checked out."""
+    return _git("rev-parse", "HEAD")
+
+
+def base() -> str:
+    """Where this line of work left the main one, or the commit before."""
+    for main in ("origin/main", "origin/master", "main", "master"):
+        try:
+            found = _git("merge-base", "HEAD", main)
+        except subprocess.CalledProcessError:
+            continue
+        if found != commit():
+            return found
+    return _git("rev-parse", "HEAD~1")
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+"""The mutants: what is changed, what is tried, and what makes `make mutants` fail."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.mutants import __main__ as command
+from bench.mutants import faults, listed, sql
+from bench.mutants.generate import mutants
+
+SOURCE = """
+LIMIT = 10
+
+
+class Bound:
+    @property
+    def most(self) -> int:
+        return LIMIT - 1
+
+
+def within(x: int) -> bool:
+    if x < 0:
+        return False
+    return x <= LIMIT
+"""
+
+
+def changes(source: str) -> set[tuple[str, str, str]]:
+    return {(m.function, m.before, m.after) for m in mutants("a.py", source)}
+
+
+def test_a_bound_outside_of_functions_a_property_and_a_condition_are_changed() -> None:
+    assert {
+        ("", "LIMIT = 10", "LIMIT = 11"),
+        ("Bound.most", "return LIMIT - 1", "return LIMIT + 1"),
+        ("within", "if x < 0:", "if x <= 0:"),
+        ("within", "return x <= LIMIT", "return x < LIMIT"),
+    } <= changes(SOURCE)
+
+
+def test_a_mutant_keeps_its_name_when_its_code_moves_and_gets_another_when_its_line_changes() -> None:
+    names = {m.name for m in mutants("a.py", SOURCE)}
+    moved = {m.name for m in mutants("a.py", SOURCE.replace("def within", '"""More."""\n\n\ndef within'))}
+    assert moved == names
+    assert {m.name for m in mutants("a.py", SOURCE.replace("x < 0", "x < 1"))} != names
+
+
+def test_two_mutants_that_read_the_same_are_told_apart() -> None:
+    twice = mutants("a.py", "def f(x):\n    if x > 0:\n        x = 2\n    if x > 0:\n        x = 3\n    return x\n")
+    assert [m.nth for m in twice if m.after == "if x >= 0:"] == [1, 2]
+
+
+TESTED = """
+from minerecon_dagster.core.spans import periods_text
+
+
+def test_one_in_a_row() -> None:
+    assert periods_text([1, 2, 3, 7]) == "1-3, 7"
+"""
+FILE = "minerecon_dagster/core/spans.py"
+SCRIPT = f"""
+import json, sys
+from pathlib import Path
+from bench.mutants import listed, trial
+from bench.mutants.generate import mutants
+root = Path.cwd()
+made = [m for m in mutants("{FILE}", (root / "{FILE}").read_text("utf-8")) if m.function == "periods_text"]
+left = trial.survivors(root, ["{FILE}"], made, sys.argv[1:2], 60)
+Path(sys.argv[2]).write_text(json.dumps([listed.name(*m.name) for m in left]))
+"""
+
+
+def tried(tmp_path: Path, tests: str) -> tuple[list[str], list[str]]:
+    """The survivors of a real file with tests of our own, and all its mutants, by name.
+
+    In a process of its own: a mutant is imported by one that has imported nothing of ours.
+    """
+    (tmp_path / "test_some.py").write_text(tests)
+    made = [m for m in mutants(FILE, (command.ROOT / FILE).read_text("utf-8")) if m.function == "periods_text"]
+    left = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(tmp_path / "test_some.py"), str(tmp_path / "left.json")],
+        cwd=command.ROOT, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert left.returncode == 0, left.stderr
+    return json.loads((tmp_path / "left.json").read_text()), [command.called(m) for m in made]
+
+
+@pytest.mark.slow
+def test_what_tests_would_notice_is_noticed_and_what_they_would_not_survives(tmp_path: Path) -> None:
+    before = (command.ROOT / FILE).read_bytes()
+    survived, everything = tried(tmp_path, TESTED)
+    assert len(survived) < len(everything) / 2
+    asserts_nothing, _ = tried(tmp_path, TESTED.replace(' == "1-3, 7"', ""))
+    assert set(survived) < set(asserts_nothing)
+    assert (command.ROOT / FILE).read_bytes() == before, "the tree is not touched"
+
+
+@pytest.fixture
+def list_of_survivors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "survivors.toml"
+    path.write_text('[[reason]]\nwhy = "does the same"\nsurvivors = ["a.py | f | x => y"]\n')
+    read = listed.read
+    monkeypatch.setattr(listed, "read", lambda: read(path))
+    return path
+
+
+def test_a_survivor_that_is_listed_passes(list_of_survivors: Path) -> None:
+    listed_one = "a.py | f | x => y"
+    assert command.judged([listed_one], [listed_one, "a.py | g | x => y"], [listed_one, "a.py | g | x => y"]) == 0
+
+
+def test_a_survivor_that_is_not_listed_fails(list_of_survivors: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["a.py | f | x => y", "a.py | g | x => y"]
+    assert command.judged(names, names, names) == 1
+    assert capsys.readouterr().out == "survived, and is not listed: a.py | g | x => y\n"
+
+
+def test_a_line_of_the_list_whose_mutant_is_noticed_fails(list_of_survivors: Path) -> None:
+    assert command.judged([], ["a.py | f | x => y"], ["a.py | f | x => y"]) == 1
+
+
+def test_a_line_of_the_list_whose_mutant_was_not_tried_says_nothing(list_of_survivors: Path) -> None:
+    assert command.judged([], ["a.py | g | x => y"], ["a.py | f | x => y", "a.py | g | x => y"]) == 0
+
+
+def test_a_line_of_the_list_without_a_mutant_fails(list_of_survivors: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.judged([], [], ["a.py | g | x => y"]) == 1
+    assert capsys.readouterr().out == "listed, and there is no such mutant: a.py | f | x => y\n"
+
+
+def test_a_line_of_the_list_without_a_reason_fails(list_of_survivors: Path) -> None:
+    list_of_survivors.write_text('[[reason]]\nwhy = " "\nsurvivors = ["a.py | f | x => y"]\n')
+    assert command.judged(["a.py | f | x => y"], ["a.py | f | x => y"], ["a.py | f | x => y"]) == 1
+
+
+def test_writing_the_list_keeps_reasons_and_drops_what_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "survivors.toml"
+    path.write_text('[[reason]]\nwhy = "same"\nsurvivors = ["a.py | f | x => y", "a.py | g | x => y"]\n')
+    assert listed.write(["a.py | g | x => y", 'a.py | h | " => y'], [], path, of_sql=False) == 1
+    assert path.read_text().count("f | x") == 0
+    with pytest.raises(ValueError, match="1 survivors have no reason"):
+        listed.read(path)
+    path.write_text(path.read_text().replace('why = ""', 'why = "a reason"'))
+    assert listed.read(path) == {"a.py | g | x => y": "same", 'a.py | h | " => y': "a reason"}
+
+
+def test_of_a_change_what_it_touches_is_tried_and_the_same_others_are_drawn() -> None:
+    made = mutants(FILE, SOURCE)
+    changed = command.differing(made, FILE, SOURCE.replace("x < 0", "x < 1"), SOURCE)
+    assert {m.function for m in changed} == {"within"}
+    bound_moved = command.differing(made, FILE, SOURCE.replace("LIMIT = 10", "LIMIT = 9"), SOURCE)
+    assert {(m.function, m.before) for m in bound_moved} == {("", "LIMIT = 10")}
+    larger = "minerecon_dagster/core/states.py"
+    everything = mutants(larger, (command.ROOT / larger).read_text("utf-8"))
+    drawn = command.of_change(everything, "HEAD", "abc")
+    assert drawn == command.of_change(everything, "HEAD", "abc")
+    assert {m.name for m in drawn} != {m.name for m in command.of_change(everything, "HEAD", "def")}
+
+
+def test_every_statement_of_the_checks_is_mutated() -> None:
+    """A new one gets its line in `EVALUATORS`; what `stored_by_unit` and the like return is compared by functions."""
+    there = {f"checks/{p.stem}" for p in (command.ROOT / sql.FOLDER / "checks").glob("*.sql")}
+    assert there <= {name for evaluator in faults.EVALUATORS for name in evaluator.statements}
+    for evaluator in faults.EVALUATORS:
+        faults.function_of(evaluator)
+
+
+def test_in_sql_a_comparison_is_turned_a_term_dropped_and_a_bound_moved() -> None:
+    made = {(m.before, m.after) for m in sql.mutants("checks/physics")}
+    assert ("capacity_mw > 0", "capacity_mw >= 0") in made
+    assert ("i.capacity_mw * 0.5", "i.capacity_mw * 1.5") in made
+    assert any(after.startswith("without o.total_wind_mwh IS DISTINCT FROM") for _, after in made)
+    assert all(":day" in m.source for m in sql.mutants("checks/physics"))

@@ -1,0 +1,36 @@
+"""What errors say, in one line."""
+
+from __future__ import annotations
+
+import pytest
+
+from minerecon_dagster.core.errors import TransientSourceError, one_line
+
+
+class FromDatabaseError(Exception):
+    orig = ValueError("duplicate key\n  DETAIL:  a day")
+
+
+def test_of_a_databases_error_one_line_says_what_the_server_said_and_of_others_what_they_say() -> None:
+    assert one_line(FromDatabaseError("the statement")) == "duplicate key DETAIL: a day"
+    assert one_line(ValueError("two\n  lines")) == "two lines"
+
+
+@pytest.mark.parametrize(
+    ("status", "attempts", "says"),
+    [
+        (503, 4, "GET http://elexon/x: HTTP 503 (status 503, 4 attempts); try later"),
+        (None, 1, "GET http://elexon/x: refused (status none, 1 attempt); try later"),
+        (None, 2, "GET http://elexon/x: refused (status none, 2 attempts); try later"),
+    ],
+)
+def test_an_error_of_the_source_says_what_was_asked_what_came_and_what_to_do(
+    status: int | None, attempts: int, says: str
+) -> None:
+    problem = f"HTTP {status}" if status else "refused"
+    error = TransientSourceError(
+        problem, method="GET", url="http://elexon/x", status=status, attempts=attempts, remedy="try later"
+    )
+    assert str(error) == says
+    assert (error.problem, error.method, error.url) == (problem, "GET", "http://elexon/x")
+    assert (error.status, error.attempts, error.remedy) == (status, attempts, "try later")
