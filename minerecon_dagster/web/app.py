@@ -9,6 +9,7 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 import minerecon_dagster.warehouse
-from minerecon_dagster.web import answers, openapi
+from minerecon_dagster.web import answers, earlier, openapi
 from minerecon_dagster.web.answers import Answer, problem
 from minerecon_dagster.web.database import (
     STATEMENT_TIMEOUT_S,
@@ -28,7 +29,7 @@ from minerecon_dagster.web.database import (
     OtherSchemaError,
     TooSlowError,
 )
-from minerecon_dagster.web.front import Access, Front, as_messages, key_of
+from minerecon_dagster.web.front import Access, Front, as_messages, earlier_error, key_of
 from minerecon_dagster.web.question import NotAnsweredError
 from minerecon_dagster.web.resources import RESOURCES, Resource
 from minerecon_dagster.web.service import OverloadedError, Service
@@ -76,6 +77,11 @@ def build_app(
         for suffix in ("", *(f".{s}" for s in answers.TYPES)):
             path = "/api/v1/" + resource.path.replace("}", ":path}") + suffix  # a name may hold a slash
             app.add_route(path, partial(_resource, service, access, resource, suffix[1:]), methods=["GET"])
+    for known in earlier.EARLIER:
+        endpoint = partial(_earlier, service, known)
+        app.add_route(known.path, endpoint, methods=["GET"])
+        app.add_route(known.path + "/{days}", endpoint, methods=["GET"])
+    app.add_route("/health", partial(_health, now()), methods=["GET"])
     app.add_route("/healthz", _alive, methods=["GET"])
     app.add_route("/readyz", partial(_ready, service), methods=["GET"])
     app.add_route("/openapi.json", partial(_described, service), methods=["GET"])
@@ -105,6 +111,37 @@ async def _resource(service: Service, access: Access, resource: Resource, suffix
         return service.answer(resource, request.path_params, query, chosen, access.prefix)
 
     return _Whole(await answered(service, key, made, scope))
+
+
+async def _earlier(service: Service, path: earlier.Earlier, request: Request) -> Response:
+    scope = request.scope
+    scope["minerecon"]["route"] = path.path
+    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+
+    def made() -> Answer:
+        query = scope["query_string"].decode("latin-1")
+        try:
+            asked = earlier.read(path, request.path_params.get("days"), query, service.newest_stored_day)
+            started = time.perf_counter()
+            with service.database.asking() as asking:
+                answer = earlier.answer(path, asking, asked)
+            return replace(answer, sql_ms=(time.perf_counter() - started) * 1000)
+        except earlier.BadRequestError as error:
+            return earlier_error(400, str(error))
+        except earlier.NoDataError:
+            return earlier_error(404, "No data available")
+
+    answer = await answered(service, key_of(scope, headers), made, scope)
+    if answer.media_type == answers.PROBLEM:
+        about = json.loads(answer.body)
+        answer = replace(earlier_error(answer.status, about["title"], about["detail"]), headers=answer.headers)
+    return _Whole(answer)
+
+
+async def _health(started_at: dt.datetime, request: Request) -> Response:
+    request.scope["minerecon"]["route"] = "/health"
+    body = json.dumps({"status": "ok", "startTime": f"{started_at.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"}).encode()
+    return _Whole(Answer(200, answers.media_type("json"), body))
 
 
 async def answered(

@@ -122,6 +122,11 @@ class Asking:
         self.type_codes = tuple(c.type_code for c in self._cursor.description)
         return list(self._cursor.fetchall())
 
+    def named_rows(self, statement: str, parameters: Mapping[str, Any]) -> tuple[list[tuple[Any, ...]], list[str]]:
+        """All rows of a statement, and the names of their columns."""
+        rows = self.rows(statement, parameters)
+        return rows, [c.name for c in self._cursor.description]
+
 
 class Database:
     """Connections to the warehouse, opened when they are needed and kept.

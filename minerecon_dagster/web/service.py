@@ -178,13 +178,13 @@ class Service:
             raise OtherSchemaError
         return self._columns[relation]
 
-    def newest_day(self) -> dt.date:
-        """The newest day of the calendar; today in London where there is none."""
-        if self._newest is None or self._newest_of != self.news or self.news is None:
-            news = self.news
+    def newest_stored_day(self) -> dt.date | None:
+        """The newest day with figures; None where there is none."""
+        news = self.news
+        if news is None or self._newest_of != news:
             with self.database.asking() as asking:
                 ((found,),) = asking.rows("SELECT max(summary_date) FROM minerecon.daily_summaries")
-            self._newest, self._newest_of = dt.date.fromisoformat(found) if found else self.today(), news
+            self._newest, self._newest_of = dt.date.fromisoformat(found) if found else None, news
         return self._newest
 
     def today(self) -> dt.date:
@@ -199,7 +199,7 @@ class Service:
             DatabaseDownError, TooSlowError, OtherSchemaError: as `Database.asking`.
         """
         today = self.today()
-        asked = question.read(resource, in_path, query, self.newest_day())
+        asked = question.read(resource, in_path, query, self.newest_stored_day() or today)
         all_columns = self.columns(resource.relation)
         columns = question.chosen(asked, all_columns)
         pages = suffix == "json" or asked.limit is not None
