@@ -7,7 +7,7 @@ PYTHON ?= $(shell for v in 3 3.13 3.12 3.11; do \
 BIN := .venv/bin
 SETUP := .venv/.installed
 
-.PHONY: run test test-all ui bench weekend regressions pairs year-2025 setup lint types format clean
+.PHONY: run test test-all ui dashboard bench weekend regressions pairs year-2025 setup lint types format clean
 
 run: $(SETUP)
 	@$(BIN)/minerecon run $(FROM) $(TO)
@@ -20,6 +20,10 @@ test-all: test
 
 ui: $(SETUP)
 	@$(BIN)/minerecon ui
+
+# The read API over the embedded warehouse; the pages of the dashboard come to it.
+dashboard: $(SETUP)
+	@$(BIN)/minerecon local --sample -- $(BIN)/minerecon serve
 
 bench: $(SETUP)
 	@$(BIN)/python -m bench

@@ -398,9 +398,18 @@ class Settings(BaseSettings):
             "MINERECON_API_DATABASE_URL",
             POSTGRES_URL,
             "The only address that `minerecon serve` reads: the warehouse, as a login of its own that may read and "
-            "change nothing, such as `minerecon_analyst`.",
-            default="none: `minerecon serve` refuses to start",
+            "change nothing: `minerecon_api`.",
+            default="the embedded warehouse, in `minerecon local -- minerecon serve`; none otherwise",
             example="postgresql://minerecon_api:secret@db.example.com:5432/minerecon",
+        ),
+    ] = None
+    api_password: Annotated[
+        str | None,
+        Variable(
+            "MINERECON_API_PASSWORD",
+            SECRET,
+            "With which the read API logs in as minerecon_api; set by `minerecon db upgrade`.",
+            default="none: it logs in as the server lets it otherwise",
         ),
     ] = None
     serve_token: Annotated[

@@ -22,8 +22,8 @@ def serve(host: str, port: int, root_path: str) -> None:
     settings = Settings.from_environ(only=["api_database_url", "serve_token", "serve_cors", "serve_hosts"])
     if settings.api_database_url is None:
         raise ConfigurationError(
-            "MINERECON_API_DATABASE_URL is not set: set it to the warehouse as a login that may only read, such as "
-            "minerecon_analyst"
+            "MINERECON_API_DATABASE_URL is not set: set it to the warehouse as minerecon_api, which may only read, or "
+            "serve the embedded one: minerecon local -- minerecon serve"
         )
     if find_spec("fastapi") is None:
         raise ConfigurationError('the read API is not installed: pip install "minerecon-dagster[web]"')
