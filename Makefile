@@ -7,7 +7,7 @@ PYTHON ?= $(shell for v in 3 3.13 3.12 3.11; do \
 BIN := .venv/bin
 SETUP := .venv/.installed
 
-.PHONY: run test test-slow test-all docs ui bench weekend regressions pairs year-2025 mutants mutants-of-change setup lint types format clean
+.PHONY: run test test-slow test-all docs ui dashboard bench weekend regressions pairs year-2025 mutants mutants-of-change setup lint types format clean
 
 run: $(SETUP)
 	@$(BIN)/minerecon run $(FROM) $(TO)
@@ -26,6 +26,10 @@ docs: $(SETUP)
 
 ui: $(SETUP)
 	@$(BIN)/minerecon ui
+
+# The read API over the embedded warehouse; the pages of the dashboard come to it.
+dashboard: $(SETUP)
+	@$(BIN)/minerecon local --sample -- $(BIN)/minerecon serve
 
 # One JSON object a line, and docs/build/measurements.md.
 bench: $(SETUP)

@@ -38,7 +38,7 @@ import requests
 from bench import end_in_order, page
 from bench.five_years import FIRST_DAY, make_five_years
 from bench.queries import RUNS as QUERY_RUNS
-from bench.queries import p95, time_queries
+from bench.queries import p95, time_pages, time_queries
 from bench.replay import REPLAY, RETARGETS, serve_replay
 from minerecon_dagster.core.answers import AnswerKey
 from minerecon_dagster.core.calendar import STACK_SIDES
@@ -496,6 +496,14 @@ def queries(bench: Bench) -> None:
         emit(f"query_{name}_p95", p95(seconds), "s", **about, target="< 1")
 
 
+def pages(bench: Bench) -> None:
+    """What a page of the dashboard or an answer of the API reads, over a day, a month and five years."""
+    database = five_years(bench)
+    for name, rows, seconds, target in time_pages(database.replace("+psycopg2", "")):
+        about = {"years": 5, "runs": QUERY_RUNS, "rows": rows, "median_ms": round(median(seconds) * 1000, 1)}
+        emit(f"view_{name}_p95", p95(seconds) * 1000, "ms", **about, target=f"<= {target}")
+
+
 def inventory(bench: Bench) -> None:
     """Freshness, the standing inventory and the sums of all months and years over five generated years; the status."""
     database = five_years(bench)
@@ -562,7 +570,20 @@ def month_report(bench: Bench) -> None:
     engine.dispose()
 
 
-MEASUREMENTS = (one_day, floor, checks, throughput, month, year, limit, queries, inventory, month_export, month_report)
+MEASUREMENTS = (
+    one_day,
+    floor,
+    checks,
+    throughput,
+    month,
+    year,
+    limit,
+    queries,
+    pages,
+    inventory,
+    month_export,
+    month_report,
+)
 
 
 def main() -> None:

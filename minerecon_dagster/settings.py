@@ -168,6 +168,20 @@ def _read_archive(text: str) -> str:
     return str(_read_folder(text))
 
 
+def _read_origins(text: str) -> tuple[str, ...]:
+    found = tuple(part.strip().rstrip("/") for part in text.split(",") if part.strip())
+    if not all(re.fullmatch(r"https?://[^/\s@?#]+", origin) for origin in found):
+        raise UnfitError(f"not {text!r}")
+    return found
+
+
+def _read_hosts(text: str) -> tuple[str, ...]:
+    found = tuple(part.strip().lower() for part in text.split(",") if part.strip())
+    if not all(re.fullmatch(r"[a-z0-9.-]+", host) for host in found):
+        raise UnfitError(f"not {text!r}")
+    return found
+
+
 TEXT = Kind("a text")
 SECRET = Kind("a text", is_secret=True)
 FOLDER = Kind("a folder", _read_folder, is_path=True)
@@ -178,6 +192,8 @@ SIDES = Kind("bid,offer or bid", _read_sides)
 HTTP_URL = Kind("an http or https URL", _read_http_url)
 SECRET_URL = Kind("an http or https URL", _read_secret_url, is_secret=True)
 """Kept to the letter: whoever is asked by it knows it so."""
+ORIGINS = Kind("origins as https://maps.example.com, by comma", _read_origins)
+HOSTS = Kind("names of hosts, by comma", _read_hosts)
 POSTGRES_URL = Kind("a URL that begins with postgresql://", _read_postgres_url, is_secret=True)
 """Made to name its driver: SQLAlchemy refuses ``postgres://``, and from 2.1 takes ``postgresql://`` for another."""
 
@@ -376,6 +392,55 @@ class Settings(BaseSettings):
             is_address=True,
         ),
     ] = None
+    api_database_url: Annotated[
+        str | None,
+        Variable(
+            "MINERECON_API_DATABASE_URL",
+            POSTGRES_URL,
+            "The only address that `minerecon serve` reads: the warehouse, as a login of its own that may read and "
+            "change nothing: `minerecon_api`.",
+            default="the embedded warehouse, in `minerecon local -- minerecon serve`; none otherwise",
+            example="postgresql://minerecon_api:secret@db.example.com:5432/minerecon",
+        ),
+    ] = None
+    api_password: Annotated[
+        str | None,
+        Variable(
+            "MINERECON_API_PASSWORD",
+            SECRET,
+            "With which the read API logs in as minerecon_api; set by `minerecon db upgrade`.",
+            default="none: it logs in as the server lets it otherwise",
+        ),
+    ] = None
+    serve_token: Annotated[
+        str | None,
+        Variable(
+            "MINERECON_SERVE_TOKEN",
+            SECRET,
+            "Whoever asks the read API must have it: as Bearer, or as the password of HTTP Basic.",
+            default="none: open to whoever reaches the port",
+        ),
+    ] = None
+    serve_cors: Annotated[
+        tuple[str, ...],
+        Variable(
+            "MINERECON_SERVE_CORS",
+            ORIGINS,
+            "Origins whose pages in a browser may read the API.",
+            default="none",
+            example="https://maps.example.com",
+        ),
+    ] = ()
+    serve_hosts: Annotated[
+        tuple[str, ...],
+        Variable(
+            "MINERECON_SERVE_HOSTS",
+            HOSTS,
+            "Names under which the read API is reached, beside localhost and plain addresses.",
+            default="none",
+            example="curtailment.example.com",
+        ),
+    ] = ()
     reconcile_days: Annotated[
         int,
         Variable(

@@ -25,7 +25,8 @@ def upgrade(print_superuser_sql: bool, sample: bool) -> None:
     """Migrate the warehouse of DATABASE_URL to the newest schema, and set up its roles; follow the closed days.
 
     What the role of DATABASE_URL may not enforce is a warning, with the statements that a superuser should
-    run in the warehouse's database. Analysts log in with MINERECON_ANALYST_PASSWORD, if it is set.
+    run in the warehouse's database. Analysts log in with MINERECON_ANALYST_PASSWORD, and the read API as minerecon_api
+    with MINERECON_API_PASSWORD, if they are set.
     """
     from minerecon_dagster.core.calendar import settlement_date
     from minerecon_dagster.day.closing import follow
@@ -40,7 +41,9 @@ def upgrade(print_superuser_sql: bool, sample: bool) -> None:
         now = dt.datetime.now(dt.UTC)
         decisions = read_day_decisions(settings.waivers_file, today=settlement_date(now))
         with Warehouse.open(settings.database_url) as warehouse:
-            done = migrate.upgrade(warehouse.engine, analyst_password=settings.analyst_password)
+            done = migrate.upgrade(
+                warehouse.engine, analyst_password=settings.analyst_password, api_password=settings.api_password
+            )
             followed = follow(warehouse.engine, decisions.closed, now=now)
             if sample:
                 mark_as_sample(warehouse.engine)

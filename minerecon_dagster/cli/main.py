@@ -19,6 +19,7 @@ from minerecon_dagster.cli import (
     prices,
     register,
     reports,
+    serve,
     status,
     verify,
 )
@@ -58,6 +59,7 @@ for command in (
     exports.export,
     reports.report,
     register.register,
+    serve.serve,
     status.status,
     verify.verify,
     verify.spot_fix,

@@ -82,7 +82,7 @@ def write_files(
     chunks: Iterable[Sequence[Sequence[Any]]],
     columns: Sequence[Column],
     parquet: Path,
-    csv: Path,
+    csv: Path | None,
     about: Mapping[str, str],
 ) -> Written:
     """Write rows to both files, a chunk at a time.
@@ -91,7 +91,7 @@ def write_files(
         chunks: rows with a value for each of ``columns``; a chunk is a row group of the Parquet file.
         columns: the columns, in order.
         parquet: the one file to make.
-        csv: the other.
+        csv: the other; None: only the one.
         about: what the Parquet file says of itself.
 
     Raises:
@@ -107,11 +107,13 @@ def write_files(
     written = Written(rounded={c.name: 0 for c in columns if pa.types.is_decimal(c.arrow_type)})
     with ExitStack() as stack:
         table = stack.enter_context(pq.ParquetWriter(parquet, schema, compression="zstd"))
-        text = stack.enter_context(csv.open("w", encoding="utf-8", newline=""))
-        text.write(_BOM + ",".join(_quoted(c.name) for c in columns) + "\n")
+        text = stack.enter_context(csv.open("w", encoding="utf-8", newline="")) if csv else None
+        if text:
+            text.write(_BOM + ",".join(_quoted(c.name) for c in columns) + "\n")
         for rows in chunks:
             written.rows += len(rows)
-            text.writelines(",".join(map(_csv, row)) + "\n" for row in rows)
+            if text:
+                text.writelines(",".join(map(_csv, row)) + "\n" for row in rows)
             values = list(zip(*rows, strict=True)) if rows else [() for _ in columns]
             arrays = [_array(c, v, written) for c, v in zip(columns, values, strict=True)]
             table.write_batch(pa.record_batch(arrays, schema=schema))

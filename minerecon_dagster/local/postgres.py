@@ -114,7 +114,7 @@ def running(home: Path, warehouse: str, others: Iterable[str] = (), *, port: int
     """
     with serving(home, port=port) as server:
         _make_databases(server, [warehouse, *others])
-        _secure(server, warehouse, _analyst_password_file(home))
+        _secure(server, warehouse, home)
         yield server
 
 
@@ -160,6 +160,16 @@ def analyst_password(home: Path) -> str:
 
 def _analyst_password_file(home: Path) -> Path:
     return home / "postgres" / "analyst_password"
+
+
+def api_url(home: Path, server: Server, database: str) -> str:
+    """With which the read API connects to ``database``; its password is generated, as the analysts'."""
+    password = _api_password_file(home).read_text()
+    return f"postgresql://{roles.API}:{password}@127.0.0.1:{server.port}/{database}"
+
+
+def _api_password_file(home: Path) -> Path:
+    return home / "postgres" / "api_password"
 
 
 def stop_leftovers(data: Path) -> None:
@@ -354,20 +364,23 @@ def _make_databases(server: Server, databases: Iterable[str]) -> None:
                 cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(*names))
 
 
-def _secure(server: Server, warehouse: str, password_file: Path) -> None:
+def _secure(server: Server, warehouse: str, home: Path) -> None:
     """Do what takes a superuser. Rights to functions are a database's own; new ones have them from template1."""
     for database in ("template1", warehouse):
         with contextlib.closing(psycopg2.connect(**_superuser(server, database))) as connection:
             connection.autocommit = True
             for left_over in roles.enforce(connection):
                 logger.warning("not enforced in %s: %s: %s", database, left_over.promise, left_over.statement)
-    if not password_file.exists():
-        password_file.write_text(secrets.token_urlsafe(24))
+    password_files = {roles.ANALYST: _analyst_password_file(home), roles.API: _api_password_file(home)}
+    for file in password_files.values():
+        if not file.exists():
+            file.write_text(secrets.token_urlsafe(24))
     with contextlib.closing(psycopg2.connect(**_superuser(server))) as connection, connection.cursor() as cursor:
         connection.autocommit = True
-        ours = [sql.Identifier(role) for role in (roles.ANALYST, roles.PIPELINE, OWNER)]
-        cursor.execute(sql.SQL("GRANT {}, {} TO {} WITH ADMIN OPTION").format(*ours))
-        roles.set_analyst_password(connection, password_file.read_text())
+        ours = [sql.Identifier(role) for role in (roles.ANALYST, roles.PIPELINE, roles.API, OWNER)]
+        cursor.execute(sql.SQL("GRANT {}, {}, {} TO {} WITH ADMIN OPTION").format(*ours))
+        for role, file in password_files.items():
+            roles.set_password(connection, role, file.read_text())
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

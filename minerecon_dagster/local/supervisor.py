@@ -56,6 +56,7 @@ def _serve(run: RunFolder, postgres_port: int | None) -> None:
                 {
                     "DATABASE_URL": server.url(WAREHOUSE_DATABASE),
                     "DAGSTER_POSTGRES_URL": server.url(DAGSTER_DATABASE),
+                    "MINERECON_API_DATABASE_URL": postgres.api_url(run.home, server, WAREHOUSE_DATABASE),
                     "DYNAMODB_DIFFICULTY_TABLE": dynamodb.DIFFICULTY_TABLE,
                     "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
                 }

@@ -64,6 +64,7 @@ def upgrade(
     engine: Engine,
     *,
     analyst_password: str | None = None,
+    api_password: str | None = None,
     lock_timeout_s: int = 30,
     statement_timeout_s: int = 600,
 ) -> Upgrade:
@@ -74,6 +75,7 @@ def upgrade(
     Args:
         engine: connects as the owner of the database.
         analyst_password: the one that analysts log in with from now on; None leaves it as it is.
+        api_password: the same of the read API.
         lock_timeout_s: how long to wait for a lock that somebody else holds.
         statement_timeout_s: how long one statement may take.
 
@@ -81,7 +83,7 @@ def upgrade(
         ConfigurationError: the server is too old, or the role may not do it; nothing was changed.
     """
     before, after = _migrate(engine, lock_timeout_s, statement_timeout_s)
-    left_over = _secure(engine, analyst_password)
+    left_over = _secure(engine, {roles.ANALYST: analyst_password, roles.API: api_password})
     # The connections of before the first upgrade are the owner's, who may do more than the work needs.
     engine.dispose()
     return Upgrade(before, after, left_over)
@@ -90,14 +92,15 @@ def upgrade(
 def change_analyst_password(engine: Engine, password: str) -> list[roles.NotEnforced]:
     """Let analysts log in with ``password``; what it returns is `minerecon_dagster.warehouse.roles`'s."""
     with _autocommitting_owner(engine) as connection:
-        return roles.set_analyst_password(connection, password)
+        return roles.set_password(connection, roles.ANALYST, password)
 
 
-def _secure(engine: Engine, analyst_password: str | None) -> list[roles.NotEnforced]:
+def _secure(engine: Engine, passwords: dict[str, str | None]) -> list[roles.NotEnforced]:
     with _autocommitting_owner(engine) as connection:
         left_over = roles.enforce(connection)
-        if analyst_password is not None:
-            left_over += roles.set_analyst_password(connection, analyst_password)
+        for role, password in passwords.items():
+            if password is not None:
+                left_over += roles.set_password(connection, role, password)
     return left_over
 
 

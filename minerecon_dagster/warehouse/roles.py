@@ -21,8 +21,13 @@ from psycopg2.extensions import encrypt_password
 
 ANALYST = "minerecon_analyst"
 PIPELINE = "minerecon_pipeline"
+API = "minerecon_api"
 
 _SQL = Path(__file__).parent / "sql" / "roles"
+_LOGS_IN = {
+    ANALYST: "analysts log in with MINERECON_ANALYST_PASSWORD",
+    API: "the read API logs in with MINERECON_API_PASSWORD",
+}
 _ROUNDS = 10
 _LOCK_TIMEOUT = "30s"
 _KNOWS_TRANSACTION_TIMEOUT = 170000
@@ -81,8 +86,8 @@ def enforce(connection: PostgresConnection) -> list[NotEnforced]:
     return not_enforced(connection)
 
 
-def set_analyst_password(connection: PostgresConnection, password: str) -> list[NotEnforced]:
-    """Let analysts log in with ``password``.
+def set_password(connection: PostgresConnection, role: str, password: str) -> list[NotEnforced]:
+    """Let ``role``, `ANALYST` or `API`, log in with ``password``.
 
     The server is sent what it stores, never the password: it is in no log, and in no message.
 
@@ -90,8 +95,8 @@ def set_analyst_password(connection: PostgresConnection, password: str) -> list[
         Empty if it was set; otherwise what a superuser should do.
     """
     assert connection.autocommit
-    verifier = encrypt_password(password, ANALYST, scope=connection, algorithm="scram-sha-256")
-    statement = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(ANALYST), sql.Literal(verifier))
+    verifier = encrypt_password(password, role, scope=connection, algorithm="scram-sha-256")
+    statement = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(verifier))
     with connection.cursor() as cursor:
         for attempt in range(_ROUNDS):
             try:
@@ -105,8 +110,8 @@ def set_analyst_password(connection: PostgresConnection, password: str) -> list[
                 return []
     return [
         NotEnforced(
-            "analysts log in with MINERECON_ANALYST_PASSWORD",
-            f"-- in psql, which asks for the password and sends only its hash:\n\\password {ANALYST}",
+            _LOGS_IN[role],
+            f"-- in psql, which asks for the password and sends only its hash:\n\\password {role}",
         )
     ]
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import re
+from collections.abc import Iterator
 from decimal import Decimal, localcontext
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from minerecon_dagster.core.calendar import period_count, period_starts
 from minerecon_dagster.core.errors import ConfigurationError
@@ -41,8 +44,13 @@ GRAINS = {
     "curtailment_by_lead_party_month": ("year_month", "lead_party_name"),
     "mining_potential_by_day": ("settlement_date", "miner_model"),
     "mining_potential_by_month": ("year_month", "miner_model"),
+    "settlement_years": ("year",),
+    "curtailment_by_year": ("year",),
+    "curtailment_by_farm_month": ("year_month", "farm_name"),
+    "mining_potential_by_year": ("year", "miner_model"),
+    "checks_now": ("scope", "settlement_date", "check_family", "check_name"),
 }
-BY_DAY = [view for view, grain in GRAINS.items() if "settlement_date" in grain]
+BY_DAY = [view for view, grain in GRAINS.items() if "settlement_date" in grain and view != "checks_now"]
 FIGURES = [
     *("curtailed_mwh", "paid_gbp", "refunded_gbp", "payment_gbp", "unpriced_mwh"),
     *("all_bids_mwh", "all_bids_paid_gbp", "all_bids_refunded_gbp", "all_bids_payment_gbp", "all_bids_unpriced_mwh"),
@@ -108,6 +116,8 @@ def test_every_view_and_every_column_of_one_is_described(ask: Ask) -> None:
         ("curtailment_by_lead_party_month", "unit_daily_summaries"),
         ("curtailment_by_day", "unit_daily_summaries"),
         ("curtailment_by_month", "unit_daily_summaries"),
+        ("curtailment_by_year", "unit_daily_summaries"),
+        ("curtailment_by_farm_month", "unit_daily_summaries"),
     ],
 )
 def test_totals_of_a_view_equal_the_tables_to_the_last_digit(ask: Ask, view: str, table: str) -> None:
@@ -157,6 +167,87 @@ def test_months_equal_the_tables_of_months(ask: Ask) -> None:
         " JOIN minerecon.monthly_summaries AS t USING (year_month)"
     )
     assert all(a == b is not None for a, b in shares)
+
+
+def test_years_equal_the_tables_of_years_and_say_how_much_of_them_there_is(ask: Ask) -> None:
+    figures = ["curtailed_mwh", "payment_gbp", "unpriced_mwh", "all_bids_mwh", "record_count", "wind_generation_mwh"]
+    names = ", ".join([*figures, "days_expected", "days_present", "days_final", "is_complete"])
+    here = ask(f"SELECT year, {names} FROM analytics.curtailment_by_year")
+    assert here == ask(f"SELECT year, {names} FROM minerecon.yearly_summaries")
+    assert ask("SELECT DISTINCT year, status, round(coverage, 6) FROM analytics.curtailment_by_year") == [
+        (2025, "failing", Decimal("0.106849"))
+    ]
+    bitcoin = ask(
+        "SELECT v.mined_btc, b.mined_btc FROM analytics.mining_potential_by_year AS v FULL JOIN"
+        " minerecon.bitcoin_yearly_summaries AS b USING (year, miner_model)"
+    )
+    assert len(bitcoin) == 3
+    assert all(here == there is not None for here, there in bitcoin)
+
+
+def test_a_farm_over_a_range_is_the_view_of_farms_by_day(ask: Ask) -> None:
+    farms = [name for (name,) in ask("SELECT DISTINCT farm_name FROM analytics.wind_farms ORDER BY 1")]
+    assert len(farms) == 60
+    for farm in farms[::9]:
+        asked = {"farm": farm, "first": FIRST + dt.timedelta(days=2), "last": LAST}
+        rows = ask("SELECT * FROM analytics.curtailment_of_farm(:farm, :first, :last)", **asked)
+        assert rows == ask(
+            "SELECT * FROM analytics.curtailment_by_farm_day WHERE farm_name = :farm"
+            " AND settlement_date BETWEEN :first AND :last ORDER BY settlement_date",
+            **asked,
+        )
+        assert MISSING in [row.settlement_date for row in rows]
+
+
+def test_a_farm_that_there_is_not_is_refused(ask: Ask) -> None:
+    with pytest.raises(DBAPIError, match="there is no wind farm Nowhere"):
+        ask("SELECT * FROM analytics.curtailment_of_farm('Nowhere', '2025-03-01', '2025-03-02')")
+
+
+def test_the_farms_of_a_month_are_its_days_by_farm(ask: Ask) -> None:
+    by_month = ask(
+        "SELECT year_month, farm_name, curtailed_mwh, payment_gbp, all_bids_mwh, record_count, day_count"
+        " FROM analytics.curtailment_by_farm_month ORDER BY 1, 2"
+    )
+    by_day = ask(
+        "SELECT year_month, farm_name, sum(curtailed_mwh), sum(payment_gbp), sum(all_bids_mwh), sum(record_count),"
+        " count(*) FROM analytics.curtailment_by_farm_day WHERE record_count > 0 GROUP BY 1, 2 ORDER BY 1, 2"
+    )
+    assert by_month == by_day
+    ((shares,),) = ask(
+        "SELECT sum(share_of_curtailed) FROM analytics.curtailment_by_farm_month WHERE year_month = '2025-03'"
+    )
+    assert round(shares, 12) == 1
+
+
+def test_the_checks_of_now_are_what_the_status_of_a_day_counts(ask: Ask) -> None:
+    counts = ask(
+        "SELECT r.settlement_date FROM analytics.reconciliation_status AS r LEFT JOIN (SELECT settlement_date,"
+        " count(*) AS checks, count(*) FILTER (WHERE NOT passed AND NOT is_waived AND severity = 'ERROR') AS errors"
+        " FROM analytics.checks_now WHERE scope = 'day' GROUP BY 1) AS n USING (settlement_date)"
+        " WHERE (r.check_count, r.error_count) IS DISTINCT FROM (coalesce(n.checks, 0), coalesce(n.errors, 0))"
+    )
+    assert counts == []
+    assert ask("SELECT 1 FROM analytics.checks_now WHERE scope = 'day' AND repair = '' LIMIT 1") == []
+
+
+def test_what_asks_for_one_day_reads_the_progress_of_that_day_alone(ask: Ask) -> None:
+    """Whatever the day's status is asked by: it was once made of all days, whoever asked for one."""
+    for view in ("reconciliation_status", "settlement_days", "curtailment_by_day", "curtailment_by_farm_day"):
+        ((plan,),) = ask(
+            f"EXPLAIN (ANALYZE, TIMING off, FORMAT json) SELECT * FROM analytics.{view} WHERE settlement_date = :d",
+            d=SHORT,
+        )
+        read = list(_rows_read(plan[0]["Plan"], "ingestion_progress"))
+        assert read, view
+        assert max(read) <= 2 * 46, view
+
+
+def _rows_read(plan: dict[str, Any], table: str) -> Iterator[float]:
+    if plan.get("Relation Name") == table:
+        yield (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * plan["Actual Loops"]
+    for part in plan.get("Plans", ()):
+        yield from _rows_read(part, table)
 
 
 def test_bitcoin_equals_the_tables_of_days_and_of_months(ask: Ask) -> None:

@@ -637,13 +637,36 @@ def test_an_owner_who_is_no_superuser_is_told_what_is_not_enforced_and_the_state
                 cursor.execute(refused)
 
 
+def test_the_read_api_has_a_login_of_its_own_that_reads_both_schemas_and_nothing_else(server: Server) -> None:
+    name = server.create()
+    engine = open_warehouse(server.url(name))
+    assert migrate.upgrade(engine, api_password="of the api").not_enforced == []
+    engine.dispose()
+    with (
+        contextlib.closing(connect("127.0.0.1", server.running.port, "minerecon_api", "of the api", name)) as session,
+        session.cursor() as cursor,
+    ):
+        session.autocommit = True
+        cursor.execute("SELECT count(*) FROM analytics.curtailment_by_day, minerecon.miner_models")
+        for refused in (
+            "DELETE FROM minerecon.miner_models", "CREATE TEMPORARY TABLE mine (a int)", "SELECT pg_advisory_lock(1)",
+            "SELECT pg_read_file('/etc/passwd')", "SET ROLE minerecon_pipeline", "SELECT * FROM pg_authid",
+        ):  # fmt: skip
+            with pytest.raises(errors.InsufficientPrivilege):
+                cursor.execute(refused)
+    with pytest.raises(psycopg2.OperationalError, match="permission denied"):
+        connect("127.0.0.1", server.running.port, "minerecon_api", "of the api", "postgres")
+
+
 def test_an_owner_who_may_make_no_role_migrates_all_the_same_and_works_as_before(server: Server) -> None:
     server.execute("CREATE ROLE tenant LOGIN PASSWORD 'x'")
     name = server.create(owner="tenant")
     done = upgrade_as(server, "tenant", name, PASSWORD)
     assert done.after is not None
     promises = [left_over.promise for left_over in done.not_enforced]
-    assert promises[:2] == ["there is a role for analysts", "there is a role for the pipeline"]
+    assert promises[:3] == [
+        "there is a role for analysts", "there is a role for the read API", "there is a role for the pipeline",
+    ]  # fmt: skip
     assert promises[-1] == "analysts log in with MINERECON_ANALYST_PASSWORD"
     engine = open_warehouse(server.url(name, "tenant", "x"))
     with engine.connect() as connection:
@@ -744,6 +767,7 @@ def test_a_warehouse_of_before_these_roles_is_upgraded_while_its_owner_works(ser
     [
         ("CREATE ROLE minerecon_analyst LOGIN CONNECTION LIMIT 10", False),
         ("CREATE ROLE minerecon_pipeline NOLOGIN", False),
+        ("CREATE ROLE minerecon_api LOGIN CONNECTION LIMIT 8", False),
         ("REVOKE CONNECT, TEMPORARY ON DATABASE postgres FROM PUBLIC", False),
         ("ALTER ROLE minerecon_analyst PASSWORD NULL", True),
     ],
@@ -811,13 +835,13 @@ def test_the_password_is_in_no_statement_no_log_and_no_message(
     migrate.upgrade(engine)
     with contextlib.closing(server.superuser(name)) as connection:
         connection.cursor().execute("SET client_min_messages = log; SET log_statement = 'all'; SET log_duration = on")
-        roles.set_analyst_password(connection, "hush-hush")
+        roles.set_password(connection, roles.ANALYST, "hush-hush")
         sent += connection.notices
     assert any("ALTER ROLE" in line and "SCRAM-SHA-256$4096:" in line for line in sent)
     assert not any("hush" in line for line in sent)
     server.execute(f"CREATE ROLE tenant LOGIN PASSWORD 'x'; GRANT CONNECT ON DATABASE {name} TO tenant")
     with contextlib.closing(connect("127.0.0.1", server.running.port, "tenant", "x", name)) as connection:
-        (left_over,) = roles.set_analyst_password(connection, "hush-hush")
+        (left_over,) = roles.set_password(connection, roles.ANALYST, "hush-hush")
     assert "hush" not in repr(left_over)
     engine.dispose()
 

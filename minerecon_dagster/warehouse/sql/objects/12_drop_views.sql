@@ -1,3 +1,5 @@
+-- A function whose rows are those of a view goes before it.
+DROP FUNCTION IF EXISTS analytics.curtailment_of_farm(text, date, date);
 -- Views are made anew each time, and some stand on others: all of them go at once. A view of somebody else's that
 -- stands on one of these is not dropped with them: the upgrade stops and names it.
 DO $$

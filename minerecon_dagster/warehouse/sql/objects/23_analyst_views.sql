@@ -22,7 +22,7 @@ SELECT c.settlement_date,
        CAST(coalesce(s.periods_present, 0) AS integer) AS periods_present,
        coalesce(s.periods_present, 0) / CAST(minerecon.settlement_period_count(c.settlement_date) AS numeric) AS coverage,
        r.day_state,
-       coalesce(r.status, 'missing') AS status,
+       r.status,
        coalesce(s.is_final, false) AS is_final,
        span.is_synthetic
 FROM span
@@ -30,13 +30,34 @@ CROSS JOIN LATERAL (
     SELECT span.first_day + n AS settlement_date FROM generate_series(0, span.last_day - span.first_day) AS n
 ) AS c
 LEFT JOIN minerecon.daily_summaries AS s ON s.summary_date = c.settlement_date
-LEFT JOIN analytics.reconciliation_status AS r ON r.settlement_date = c.settlement_date;
+CROSS JOIN LATERAL minerecon.day_status(c.settlement_date) AS r;
 
 COMMENT ON VIEW analytics.settlement_days IS
 'Grain: settlement_date. Every settlement day from the first stored one to yesterday (and today, once it is stored), with its state: the calendar of all other views.';
 
-CREATE VIEW analytics.settlement_months AS
-SELECT d.year_month, m.days_expected,
+-- Months and years are made alike, from the same text.
+CREATE TEMPORARY TABLE calendar_grain ON COMMIT DROP AS
+SELECT * FROM (VALUES
+    -- Its name, the column that says which one a row is of, and that column's value and the first day of it, of a day d.
+    ('month', 'year_month', $$to_char(CAST(d.settlement_date AS timestamp), 'YYYY-MM')$$,
+     $$date_trunc('month', CAST(d.settlement_date AS timestamp))$$),
+    ('year', 'year', $$CAST(extract(year FROM d.settlement_date) AS integer)$$,
+     $$date_trunc('year', CAST(d.settlement_date AS timestamp))$$)
+) AS g (grain, key, of_day, first_day);
+
+CREATE OR REPLACE FUNCTION pg_temp.make_for_each_grain(made text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    g record;
+BEGIN
+    FOR g IN SELECT * FROM calendar_grain LOOP
+        EXECUTE replace(replace(replace(replace(
+            made, '{grain}', g.grain), '{key}', g.key), '{of_day}', g.of_day), '{first_day}', g.first_day);
+    END LOOP;
+END $$;
+
+SELECT pg_temp.make_for_each_grain($views$
+CREATE VIEW analytics.settlement_{grain}s AS
+SELECT {of_day} AS {key}, m.days_expected,
        CAST(count(*) FILTER (WHERE d.is_stored) AS integer) AS days_present,
        CAST(count(*) FILTER (WHERE d.is_final) AS integer) AS days_final,
        CAST(count(*) FILTER (WHERE d.status = 'unavailable') AS integer) AS days_unavailable,
@@ -53,13 +74,14 @@ SELECT d.year_month, m.days_expected,
        bool_or(d.is_synthetic) AS is_synthetic
 FROM analytics.settlement_days AS d
 CROSS JOIN LATERAL (
-    SELECT first_day, CAST(first_day + interval '1 month' AS date) - first_day AS days_expected
-    FROM to_date(d.year_month, 'YYYY-MM') AS first_day
+    SELECT first_day, CAST(first_day + interval '1 {grain}' AS date) - first_day AS days_expected
+    FROM (SELECT CAST({first_day} AS date) AS first_day) AS f
 ) AS m
-GROUP BY d.year_month, m.first_day, m.days_expected;
+GROUP BY {of_day}, m.first_day, m.days_expected;
 
-COMMENT ON VIEW analytics.settlement_months IS
-'Grain: year_month. Every calendar month that has a day in settlement_days: how many of its days are there, and the worst state among them.';
+COMMENT ON VIEW analytics.settlement_{grain}s IS
+'Grain: {key}. Every calendar {grain} that has a day in settlement_days: how many of its days are there, and the worst state among them.';
+$views$);
 
 CREATE VIEW analytics.wind_farms AS
 WITH latest AS MATERIALIZED (
@@ -119,10 +141,15 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT minerecon.settlement_period_start(d.settlement_date, p.settlement_period) AS start_time
 ) AS t
-LEFT JOIN minerecon.period_summaries AS s
-    ON s.settlement_date = d.settlement_date AND s.settlement_period = p.settlement_period
-LEFT JOIN minerecon.wind_generation_data AS w
-    ON w.settlement_date = d.settlement_date AND w.settlement_period = p.settlement_period
+-- Day by day, so that a range of days reads the rows of these days alone: OFFSET 0 keeps the planner to it.
+LEFT JOIN LATERAL (
+    SELECT * FROM minerecon.period_summaries AS q
+    WHERE q.settlement_date = d.settlement_date AND q.settlement_period = p.settlement_period OFFSET 0
+) AS s ON true
+LEFT JOIN LATERAL (
+    SELECT q.total_wind_mwh FROM minerecon.wind_generation_data AS q
+    WHERE q.settlement_date = d.settlement_date AND q.settlement_period = p.settlement_period OFFSET 0
+) AS w ON true
 -- Only a day that lacks a period has to be looked at by period.
 LEFT JOIN (
     SELECT i.settlement_date, i.settlement_period, avg(CASE WHEN i.status IN ('rows', 'empty') THEN 1 ELSE 0 END) AS sides_there
@@ -159,18 +186,19 @@ SELECT d.settlement_date, d.year_month,
        d.periods_expected, d.periods_present, d.coverage, d.day_state, d.status, d.is_final, d.is_synthetic
 FROM analytics.settlement_days AS d
 LEFT JOIN minerecon.daily_summaries AS s ON s.summary_date = d.settlement_date
-LEFT JOIN (
-    SELECT settlement_date, sum(all_bids_paid_gbp) AS all_bids_paid_gbp,
-           sum(all_bids_refunded_gbp) AS all_bids_refunded_gbp, sum(all_bids_unpriced_mwh) AS all_bids_unpriced_mwh,
-           count(*) FILTER (WHERE so_record_count > 0) AS so_bmu_count
-    FROM minerecon.unit_daily_summaries GROUP BY settlement_date
-) AS u ON u.settlement_date = d.settlement_date;
+LEFT JOIN LATERAL (
+    SELECT sum(p.all_bids_paid_gbp) AS all_bids_paid_gbp, sum(p.all_bids_refunded_gbp) AS all_bids_refunded_gbp,
+           sum(p.all_bids_unpriced_mwh) AS all_bids_unpriced_mwh,
+           count(*) FILTER (WHERE p.so_record_count > 0) AS so_bmu_count
+    FROM minerecon.unit_daily_summaries AS p WHERE p.settlement_date = d.settlement_date
+) AS u ON true;
 
 COMMENT ON VIEW analytics.curtailment_by_day IS
 'Grain: settlement_date. Curtailment of every day in settlement_days, on both bases: daily_summaries, with the days that are missing. A day that is missing or unavailable is NULL, with coverage 0.';
 
-CREATE VIEW analytics.curtailment_by_month AS
-SELECT m.year_month,
+SELECT pg_temp.make_for_each_grain($views$
+CREATE VIEW analytics.curtailment_by_{grain} AS
+SELECT m.{key},
        sum(d.curtailed_mwh) AS curtailed_mwh, sum(d.paid_gbp) AS paid_gbp, sum(d.refunded_gbp) AS refunded_gbp,
        sum(d.payment_gbp) AS payment_gbp, sum(d.unpriced_mwh) AS unpriced_mwh,
        sum(d.payment_gbp) / nullif(sum(d.curtailed_mwh - d.unpriced_mwh), 0) AS payment_gbp_per_mwh,
@@ -179,7 +207,7 @@ SELECT m.year_month,
        sum(d.all_bids_unpriced_mwh) AS all_bids_unpriced_mwh,
        sum(d.all_bids_payment_gbp) / nullif(sum(d.all_bids_mwh - d.all_bids_unpriced_mwh), 0)
            AS all_bids_payment_gbp_per_mwh,
-       -- Of all the days that are there or not at all, as in monthly_summaries.
+       -- Of all the days that are there or not at all, as in {grain}ly_summaries.
        CASE WHEN count(d.wind_generation_mwh) = m.days_present THEN sum(d.wind_generation_mwh) END AS wind_generation_mwh,
        CASE WHEN count(d.wind_generation_mwh) = m.days_present
             THEN sum(d.curtailed_mwh) / nullif(sum(d.wind_generation_mwh + d.curtailed_mwh), 0) END AS curtailed_share,
@@ -188,18 +216,17 @@ SELECT m.year_month,
        sum(d.record_count) AS record_count, sum(d.so_record_count) AS so_record_count,
        m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.coverage, m.is_complete, m.status,
        m.is_synthetic
-FROM analytics.settlement_months AS m
-JOIN analytics.curtailment_by_day AS d USING (year_month)
-GROUP BY m.year_month, m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.coverage, m.is_complete,
+FROM analytics.settlement_{grain}s AS m
+JOIN analytics.curtailment_by_day AS d ON {of_day} = m.{key}
+GROUP BY m.{key}, m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.coverage, m.is_complete,
          m.status, m.is_synthetic;
 
-COMMENT ON VIEW analytics.curtailment_by_month IS
-'Grain: year_month. Curtailment of every month in settlement_months: the sums of the days that are there, on both bases, and how many of them there are. Made when it is read, so never older than its days.';
+COMMENT ON VIEW analytics.curtailment_by_{grain} IS
+'Grain: {key}. Curtailment of every {grain} in settlement_{grain}s: the sums of the days that are there, on both bases, and how many of them there are. Made when it is read, so never older than its days.';
+$views$);
 
 CREATE VIEW analytics.curtailment_by_unit_day AS
-WITH days AS MATERIALIZED (
-    SELECT * FROM analytics.settlement_days
-), versions AS MATERIALIZED (
+WITH versions AS MATERIALIZED (
     -- The first version covers all days before; each ends where the next begins.
     SELECT bmu_id, name, lead_party_name, fuel_type,
            CASE WHEN lag(valid_from) OVER of_unit IS NULL THEN CAST('-infinity' AS date) ELSE valid_from END AS first_day,
@@ -208,17 +235,6 @@ WITH days AS MATERIALIZED (
     FROM minerecon.bm_units
     WHERE bmu_id IN (SELECT bmu_id FROM minerecon.bm_units WHERE fuel_type = 'WIND')
     WINDOW of_unit AS (PARTITION BY bmu_id ORDER BY valid_from)
-), figures AS (
-    SELECT settlement_date, bmu_id, lead_party_name, curtailed_mwh, paid_gbp, refunded_gbp, payment_gbp, unpriced_mwh,
-           all_bids_mwh, all_bids_paid_gbp, all_bids_refunded_gbp, all_bids_payment_gbp, all_bids_unpriced_mwh,
-           record_count, so_record_count, period_count, so_period_count
-    FROM minerecon.unit_daily_summaries
-    UNION ALL
-    SELECT d.settlement_date, v.bmu_id, v.lead_party_name, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-           NULL, NULL, NULL, NULL
-    FROM days AS d
-    JOIN versions AS v ON d.settlement_date >= v.first_day AND d.settlement_date < least(v.next_day, v.gone_from)
-    WHERE NOT d.is_stored AND v.fuel_type = 'WIND'
 )
 SELECT d.settlement_date, x.bmu_id, d.year_month, v.name AS unit_name,
        coalesce(x.lead_party_name, '(not in the register)') AS lead_party_name,
@@ -231,17 +247,32 @@ SELECT d.settlement_date, x.bmu_id, d.year_month, v.name AS unit_name,
        x.all_bids_mwh / nullif(s.all_bids_mwh, 0) AS share_of_all_bids,
        x.record_count, x.so_record_count, x.period_count, x.so_period_count,
        d.coverage, d.day_state, d.status, d.is_final, d.is_synthetic
-FROM figures AS x
-JOIN days AS d USING (settlement_date)
+FROM analytics.settlement_days AS d
+-- Day by day, so that a range of days reads the rows of these days alone.
+CROSS JOIN LATERAL (
+    SELECT u.bmu_id, u.lead_party_name, u.curtailed_mwh, u.paid_gbp, u.refunded_gbp, u.payment_gbp, u.unpriced_mwh,
+           u.all_bids_mwh, u.all_bids_paid_gbp, u.all_bids_refunded_gbp, u.all_bids_payment_gbp,
+           u.all_bids_unpriced_mwh, u.record_count, u.so_record_count, u.period_count, u.so_period_count
+    FROM minerecon.unit_daily_summaries AS u WHERE u.settlement_date = d.settlement_date
+    UNION ALL
+    SELECT w.bmu_id, w.lead_party_name, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    FROM versions AS w
+    WHERE NOT d.is_stored AND w.fuel_type = 'WIND'
+      AND d.settlement_date >= w.first_day AND d.settlement_date < least(w.next_day, w.gone_from)
+) AS x
 LEFT JOIN versions AS v
-    ON v.bmu_id = x.bmu_id AND x.settlement_date >= v.first_day AND x.settlement_date < v.next_day
+    ON v.bmu_id = x.bmu_id AND d.settlement_date >= v.first_day AND d.settlement_date < v.next_day
 LEFT JOIN analytics.wind_farms AS f ON f.bmu_id = x.bmu_id
-LEFT JOIN minerecon.daily_summaries AS s ON s.summary_date = x.settlement_date;
+LEFT JOIN minerecon.daily_summaries AS s ON s.summary_date = d.settlement_date;
 
 COMMENT ON VIEW analytics.curtailment_by_unit_day IS
 'Grain: settlement_date, bmu_id. Curtailment per wind unit and day, of the units with an accepted bid; of a stored day, a unit without a row had none. Of a missing day every wind unit then in force has a row, with NULL and coverage 0.';
 
-CREATE VIEW analytics.curtailment_by_farm_day AS
+-- Units together as farms: once as a view, of all farms, and once as a function, which looks up the units of one farm
+-- before it reads a day. A view cannot: the name of a farm is known only once the rows are there.
+DO $make$
+DECLARE
+    of_units text := $of_units$
 SELECT settlement_date, farm_name, year_month,
        string_agg(DISTINCT lead_party_name, '; ' ORDER BY lead_party_name) AS lead_party_names,
        CAST(count(record_count) AS integer) AS bmu_count,
@@ -258,47 +289,102 @@ SELECT settlement_date, farm_name, year_month,
        sum(record_count) AS record_count, sum(so_record_count) AS so_record_count,
        coverage, day_state, status, is_final, is_synthetic
 FROM analytics.curtailment_by_unit_day
-GROUP BY settlement_date, farm_name, year_month, coverage, day_state, status, is_final, is_synthetic;
+WHERE {chosen}
+GROUP BY settlement_date, farm_name, year_month, coverage, day_state, status, is_final, is_synthetic
+$of_units$;
+BEGIN
+    EXECUTE 'CREATE VIEW analytics.curtailment_by_farm_day AS ' || replace(of_units, '{chosen}', 'true');
+    EXECUTE format($function$
+CREATE FUNCTION analytics.curtailment_of_farm(farm_name text, from_date date, to_date date)
+RETURNS SETOF analytics.curtailment_by_farm_day LANGUAGE plpgsql STABLE
+AS $body$
+#variable_conflict use_column
+DECLARE
+    units text[];
+BEGIN
+    SELECT array_agg(f.bmu_id) INTO units
+    FROM analytics.wind_farms AS f WHERE f.farm_name = curtailment_of_farm.farm_name;
+    IF units IS NULL THEN
+        RAISE EXCEPTION 'there is no wind farm %%', coalesce(curtailment_of_farm.farm_name, 'NULL')
+            USING HINT = 'SELECT DISTINCT farm_name FROM analytics.wind_farms lists them.', ERRCODE = '22023';
+    END IF;
+    RETURN QUERY %s ORDER BY settlement_date;
+END $body$
+    $function$, replace(of_units, '{chosen}', 'bmu_id = ANY (units)
+  AND settlement_date BETWEEN curtailment_of_farm.from_date AND curtailment_of_farm.to_date'));
+END $make$;
 
 COMMENT ON VIEW analytics.curtailment_by_farm_day IS
-'Grain: settlement_date, farm_name. Curtailment per wind farm and day: its units (wind_farms) together. Of a stored day, a farm without a row had no accepted bid; of a missing day every farm has a row, with NULL and coverage 0.';
+'Grain: settlement_date, farm_name. Curtailment per wind farm and day: its units (wind_farms) together. Of a stored day, a farm without a row had no accepted bid; of a missing day every farm has a row, with NULL and coverage 0. Of one farm over a long time, ask analytics.curtailment_of_farm.';
+COMMENT ON FUNCTION analytics.curtailment_of_farm(text, date, date) IS
+'Grain: settlement_date. The rows of analytics.curtailment_by_farm_day of one wind farm (farm_name of analytics.wind_farms) over settlement dates, oldest first: quicker than the view for a long time, since the units of the farm are looked up first.';
 
-CREATE VIEW analytics.curtailment_by_lead_party_month AS
-WITH months AS MATERIALIZED (
-    SELECT * FROM analytics.settlement_months
-), figures AS (
-    SELECT to_char(CAST(settlement_date AS timestamp), 'YYYY-MM') AS year_month,
-           coalesce(lead_party_name, '(not in the register)') AS lead_party_name,
-           count(DISTINCT bmu_id) AS bmu_count, count(DISTINCT settlement_date) AS day_count,
-           sum(curtailed_mwh) AS curtailed_mwh, sum(paid_gbp) AS paid_gbp, sum(refunded_gbp) AS refunded_gbp,
-           sum(payment_gbp) AS payment_gbp, sum(unpriced_mwh) AS unpriced_mwh, sum(all_bids_mwh) AS all_bids_mwh,
-           sum(all_bids_paid_gbp) AS all_bids_paid_gbp, sum(all_bids_refunded_gbp) AS all_bids_refunded_gbp,
-           sum(all_bids_payment_gbp) AS all_bids_payment_gbp, sum(all_bids_unpriced_mwh) AS all_bids_unpriced_mwh,
-           sum(record_count) AS record_count, sum(so_record_count) AS so_record_count
-    FROM minerecon.unit_daily_summaries
-    GROUP BY 1, 2
-    UNION ALL
-    SELECT DISTINCT m.year_month, coalesce(b.lead_party_name, '(not in the register)'),
-           CAST(NULL AS bigint), CAST(NULL AS bigint), CAST(NULL AS numeric), CAST(NULL AS numeric),
-           CAST(NULL AS numeric), CAST(NULL AS numeric), CAST(NULL AS numeric), CAST(NULL AS numeric),
-           CAST(NULL AS numeric), CAST(NULL AS numeric), CAST(NULL AS numeric), CAST(NULL AS numeric),
-           CAST(NULL AS bigint), CAST(NULL AS bigint)
-    FROM months AS m
-    JOIN minerecon.bm_units AS b ON b.fuel_type = 'WIND' AND b.valid_to IS NULL
-    WHERE m.days_present = 0
-)
-SELECT m.year_month, x.lead_party_name, x.bmu_count, x.day_count,
+-- Farms and lead parties by month are made alike: key_name is the column of their name, key what names the row u of a
+-- unit and day, with what it has to be joined, and in_force those that there are now.
+CREATE OR REPLACE FUNCTION pg_temp.make_by_month(
+    view_name text, key_name text, also text, key text, joined text, in_force text
+) RETURNS void LANGUAGE plpgsql AS $make$
+BEGIN
+    EXECUTE format($view$
+CREATE VIEW analytics.%1$I AS
+SELECT m.year_month, x.%2$I, %3$s x.bmu_count, x.day_count,
        x.curtailed_mwh, x.paid_gbp, x.refunded_gbp, x.payment_gbp, x.unpriced_mwh,
        x.payment_gbp / nullif(x.curtailed_mwh - x.unpriced_mwh, 0) AS payment_gbp_per_mwh,
-       x.curtailed_mwh / nullif(sum(x.curtailed_mwh) OVER (PARTITION BY m.year_month), 0) AS share_of_curtailed,
+       x.curtailed_mwh / nullif(x.month_curtailed_mwh, 0) AS share_of_curtailed,
        x.all_bids_mwh, x.all_bids_paid_gbp, x.all_bids_refunded_gbp, x.all_bids_payment_gbp, x.all_bids_unpriced_mwh,
        x.all_bids_payment_gbp / nullif(x.all_bids_mwh - x.all_bids_unpriced_mwh, 0) AS all_bids_payment_gbp_per_mwh,
-       x.all_bids_mwh / nullif(sum(x.all_bids_mwh) OVER (PARTITION BY m.year_month), 0) AS share_of_all_bids,
+       x.all_bids_mwh / nullif(x.month_all_bids_mwh, 0) AS share_of_all_bids,
        x.record_count, x.so_record_count,
        m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.coverage, m.is_complete, m.status,
        m.is_synthetic
-FROM figures AS x
-JOIN months AS m USING (year_month);
+FROM analytics.settlement_months AS m
+CROSS JOIN LATERAL (
+    SELECT to_date(m.year_month, 'YYYY-MM') AS first_day,
+           CAST(to_date(m.year_month, 'YYYY-MM') + interval '1 month' AS date) AS next_month
+) AS f
+CROSS JOIN LATERAL (
+    SELECT %4$s AS %2$I,
+           string_agg(DISTINCT u.party, '; ' ORDER BY u.party) AS lead_party_names,
+           count(DISTINCT u.bmu_id) AS bmu_count, count(DISTINCT u.settlement_date) AS day_count,
+           sum(u.curtailed_mwh) AS curtailed_mwh, sum(u.paid_gbp) AS paid_gbp, sum(u.refunded_gbp) AS refunded_gbp,
+           sum(u.payment_gbp) AS payment_gbp, sum(u.unpriced_mwh) AS unpriced_mwh, sum(u.all_bids_mwh) AS all_bids_mwh,
+           sum(u.all_bids_paid_gbp) AS all_bids_paid_gbp, sum(u.all_bids_refunded_gbp) AS all_bids_refunded_gbp,
+           sum(u.all_bids_payment_gbp) AS all_bids_payment_gbp,
+           sum(u.all_bids_unpriced_mwh) AS all_bids_unpriced_mwh,
+           sum(u.record_count) AS record_count, sum(u.so_record_count) AS so_record_count,
+           sum(sum(u.curtailed_mwh)) OVER () AS month_curtailed_mwh,
+           sum(sum(u.all_bids_mwh)) OVER () AS month_all_bids_mwh
+    FROM (
+        SELECT d.*, coalesce(d.lead_party_name, '(not in the register)') AS party
+        FROM minerecon.unit_daily_summaries AS d
+        WHERE d.settlement_date >= f.first_day AND d.settlement_date < f.next_month
+    ) AS u
+    %5$s
+    GROUP BY 1
+    UNION ALL
+    -- Of a month without any stored day.
+    SELECT n.name, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    FROM (%6$s) AS n (name) WHERE m.days_present = 0
+    GROUP BY n.name
+) AS x
+    $view$, view_name, key_name, also, key, joined, in_force);
+END $make$;
+
+SELECT pg_temp.make_by_month(
+    'curtailment_by_farm_month', 'farm_name', 'x.lead_party_names,',
+    'coalesce(w.farm_name, minerecon.wind_farm_stem(u.bmu_id, NULL))',
+    'LEFT JOIN analytics.wind_farms AS w ON w.bmu_id = u.bmu_id',
+    'SELECT farm_name FROM analytics.wind_farms WHERE is_in_force'
+);
+
+COMMENT ON VIEW analytics.curtailment_by_farm_month IS
+'Grain: year_month, farm_name. Curtailment per wind farm and month: its units (wind_farms) together. Of a month with some days there, a farm without a row had no accepted bid on them; of a wholly missing month every farm in force has a row, with NULL and coverage 0.';
+
+SELECT pg_temp.make_by_month(
+    'curtailment_by_lead_party_month', 'lead_party_name', '', 'u.party', '',
+    $$SELECT coalesce(lead_party_name, '(not in the register)') FROM minerecon.bm_units
+      WHERE fuel_type = 'WIND' AND valid_to IS NULL$$
+);
 
 COMMENT ON VIEW analytics.curtailment_by_lead_party_month IS
 'Grain: year_month, lead_party_name. Curtailment per lead party and month, by the party that was in force on each day. Of a month with some days there, a party without a row had no accepted bid on them; of a wholly missing month every lead party of wind has a row, with NULL and coverage 0.';
@@ -307,7 +393,7 @@ CREATE VIEW analytics.mining_potential_by_day AS
 WITH eras AS (
     SELECT block_subsidy_btc, starts_at, lead(starts_at, 1, 'infinity') OVER (ORDER BY starts_at) AS ends_at
     FROM minerecon.block_subsidies
-), days AS MATERIALIZED (
+), days AS (
     SELECT d.settlement_date, d.year_month, d.is_stored, s.curtailed_mwh, s.paid_gbp, s.refunded_gbp, s.payment_gbp,
            s.all_bids_mwh, s.all_bids_payment_gbp, x.difficulty, first_era.block_subsidy_btc,
            last_era.block_subsidy_btc AS last_subsidy_btc, p.price_gbp, p.source AS price_source,
@@ -358,8 +444,9 @@ FROM potential;
 COMMENT ON VIEW analytics.mining_potential_by_day IS
 'Grain: settlement_date, miner_model. The Bitcoin that the curtailed energy of each day in settlement_days could have mined, its value at the day''s price, and what was paid to stop instead. Energy-limited: machines are not rounded down. A missing day, and the value of a day without a price, are NULL.';
 
-CREATE VIEW analytics.mining_potential_by_month AS
-SELECT m.year_month, d.miner_model,
+SELECT pg_temp.make_for_each_grain($views$
+CREATE VIEW analytics.mining_potential_by_{grain} AS
+SELECT m.{key}, d.miner_model,
        sum(d.curtailed_mwh) AS curtailed_mwh, sum(d.mined_btc) AS mined_btc,
        sum(d.mined_btc) / nullif(sum(d.curtailed_mwh), 0) AS btc_per_mwh,
        sum(d.paid_gbp) AS paid_gbp, sum(d.refunded_gbp) AS refunded_gbp, sum(d.payment_gbp) AS payment_gbp,
@@ -380,10 +467,23 @@ SELECT m.year_month, d.miner_model,
        count(d.value_gbp) / CAST(m.days_expected AS numeric) AS priced_coverage,
        m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.coverage, m.is_complete, m.status,
        m.is_synthetic
-FROM analytics.settlement_months AS m
-JOIN analytics.mining_potential_by_day AS d USING (year_month)
-GROUP BY m.year_month, d.miner_model, m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.coverage,
+FROM analytics.settlement_{grain}s AS m
+JOIN analytics.mining_potential_by_day AS d ON {of_day} = m.{key}
+GROUP BY m.{key}, d.miner_model, m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.coverage,
          m.is_complete, m.status, m.is_synthetic;
 
-COMMENT ON VIEW analytics.mining_potential_by_month IS
-'Grain: year_month, miner_model. The sums of mining_potential_by_day over the days that are there; value_gbp and what is made of it are of the days that have a price, which days_priced counts.';
+COMMENT ON VIEW analytics.mining_potential_by_{grain} IS
+'Grain: {key}, miner_model. The sums of mining_potential_by_day over the days that are there; value_gbp and what is made of it are of the days that have a price, which days_priced counts.';
+$views$);
+
+
+CREATE VIEW analytics.checks_now AS
+SELECT l.scope, l.settlement_date, l.check_family, l.check_name, l.passed, l.severity,
+       coalesce(l.waived_until >= (now() AT TIME ZONE 'Europe/London')::date, false) AS is_waived,
+       r.expected, r.actual, r.looked_at, r.violation_count, CAST(r.violations AS text) AS violations, r.repair,
+       r.waiver, l.waived_until, l.evaluated_at
+FROM minerecon.reconciliation_latest AS l
+JOIN minerecon.reconciliation_results AS r ON r.result_id = l.result_id;
+
+COMMENT ON VIEW analytics.checks_now IS
+'Grain: scope, settlement_date, check_family, check_name. The latest evaluation of each property of each day (scope day; settlement_date of a month or year: its first day): what should be there, what is, and what mends it.';

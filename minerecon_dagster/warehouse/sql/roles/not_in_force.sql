@@ -4,6 +4,7 @@
 WITH here AS (
     SELECT CAST(to_regrole('minerecon_analyst') AS oid) AS analyst,
            CAST(to_regrole('minerecon_pipeline') AS oid) AS pipeline,
+           CAST(to_regrole('minerecon_api') AS oid) AS api,
            CAST(to_regnamespace('minerecon') AS oid) AS tables,
            CAST(to_regnamespace('analytics') AS oid) AS views,
            d.oid AS database, d.datname, d.datdba, me.oid AS me,
@@ -15,7 +16,7 @@ WITH here AS (
     -- The names become part of format strings.
     SELECT replace(string_agg(quote_ident(r.rolname), ', ' ORDER BY r.rolname), '%', '%%') AS names
     FROM pg_roles AS r CROSS JOIN here
-    WHERE NOT r.rolsuper AND r.rolname !~ '^pg_' AND r.rolname NOT IN ('minerecon_analyst', 'minerecon_pipeline')
+    WHERE NOT r.rolsuper AND r.rolname !~ '^pg_' AND r.rolname NOT IN ('minerecon_analyst', 'minerecon_api', 'minerecon_pipeline')
       AND (NOT coalesce(pg_has_role(r.oid, analyst, 'USAGE'), false)
            OR coalesce(pg_has_role(r.oid, pipeline, 'MEMBER'), false))
 ), workers AS (
@@ -79,8 +80,11 @@ WITH here AS (
     SELECT 10, 'there is a role for the pipeline', 'CREATE ROLE minerecon_pipeline NOLOGIN'
     FROM here WHERE pipeline IS NULL
     UNION ALL
+    SELECT 10, 'there is a role for the read API', 'CREATE ROLE minerecon_api LOGIN CONNECTION LIMIT 8'
+    FROM here WHERE api IS NULL
+    UNION ALL
     SELECT 11, r.rolname || ' has no right over the server', 'ALTER ROLE ' || r.rolname || x.attributes
-    FROM pg_roles AS r JOIN here ON r.oid IN (analyst, pipeline)
+    FROM pg_roles AS r JOIN here ON r.oid IN (analyst, pipeline, api)
     CROSS JOIN LATERAL concat(
         CASE WHEN rolsuper THEN ' NOSUPERUSER' END, CASE WHEN rolcreatedb THEN ' NOCREATEDB' END,
         CASE WHEN rolcreaterole THEN ' NOCREATEROLE' END, CASE WHEN rolreplication THEN ' NOREPLICATION' END,
@@ -99,6 +103,12 @@ WITH here AS (
     UNION ALL
     SELECT 13, 'the pipeline sees and ends the sessions of analysts', 'GRANT minerecon_analyst TO minerecon_pipeline'
     FROM here WHERE NOT coalesce(pg_has_role(pipeline, analyst, 'USAGE'), false)
+    UNION ALL
+    SELECT 13, 'the read API reads what analysts read', 'GRANT minerecon_analyst TO minerecon_api'
+    FROM here WHERE NOT coalesce(pg_has_role(api, analyst, 'USAGE'), false)
+    UNION ALL
+    SELECT 13, 'the pipeline sees and ends the sessions of the read API', 'GRANT minerecon_api TO minerecon_pipeline'
+    FROM here WHERE NOT coalesce(pg_has_role(pipeline, api, 'USAGE'), false)
     UNION ALL
     SELECT 14, format('%s works as the pipeline', w.rolname), format('GRANT minerecon_pipeline TO %I', w.rolname)
     FROM workers AS w CROSS JOIN here

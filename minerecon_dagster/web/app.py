@@ -1,0 +1,267 @@
+"""The application: a route for each resource and each suffix, health, and the description of all of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+import minerecon_dagster.warehouse
+from minerecon_dagster.web import answers, earlier, openapi
+from minerecon_dagster.web.answers import Answer, problem
+from minerecon_dagster.web.database import (
+    STATEMENT_TIMEOUT_S,
+    Database,
+    DatabaseDownError,
+    OtherSchemaError,
+    TooSlowError,
+)
+from minerecon_dagster.web.front import Access, Front, as_messages, earlier_error, key_of
+from minerecon_dagster.web.question import NotAnsweredError
+from minerecon_dagster.web.resources import RESOURCES, Resource
+from minerecon_dagster.web.service import OverloadedError, Service
+
+_TITLES = {404: "Not Found", 406: "Not Acceptable", 422: "Unprocessable Content"}
+_OVERLOAD_S = 2
+_DOWN_S = 5
+_log = logging.getLogger("minerecon.web")
+
+
+class _Whole(Response):
+    """An `Answer` on its way out."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self._answer = answer
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG002 - as Starlette calls it
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        for message in as_messages(self._answer, scope, headers):
+            await send(message)
+
+
+def build_app(
+    database_url: str,
+    access: Access | None = None,
+    *,
+    now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+) -> Front:
+    """The application over a warehouse; it connects when it begins to serve.
+
+    Args:
+        database_url: of a login that may read, as ``postgresql://…``.
+        access: who may ask; by default whoever reaches it by a local name.
+        now: the clock.
+    """
+    access = access or Access()
+    service = Service(Database(database_url), now)
+    app = FastAPI(
+        title="minerecon", version=version("minerecon-dagster"), openapi_url=None, docs_url=None, redoc_url=None,
+        lifespan=partial(_while_serving, service),
+    )  # fmt: skip
+    app.add_exception_handler(HTTPException, _not_found)
+    for resource in RESOURCES:
+        for suffix in ("", *(f".{s}" for s in answers.TYPES)):
+            path = "/api/v1/" + resource.path.replace("}", ":path}") + suffix  # a name may hold a slash
+            app.add_route(path, partial(_resource, service, access, resource, suffix[1:]), methods=["GET"])
+    for known in earlier.EARLIER:
+        endpoint = partial(_earlier, service, known)
+        app.add_route(known.path, endpoint, methods=["GET"])
+        app.add_route(known.path + "/{days}", endpoint, methods=["GET"])
+    app.add_route("/health", partial(_health, now()), methods=["GET"])
+    app.add_route("/healthz", _alive, methods=["GET"])
+    app.add_route("/readyz", partial(_ready, service), methods=["GET"])
+    app.add_route("/openapi.json", partial(_described, service), methods=["GET"])
+    return Front(app, service, access, _log_request)
+
+
+@contextlib.asynccontextmanager
+async def _while_serving(service: Service, _app: FastAPI) -> AsyncIterator[None]:
+    await service.look()
+    watching = asyncio.create_task(service.watch())
+    yield
+    watching.cancel()
+    service.close()
+
+
+async def _resource(service: Service, access: Access, resource: Resource, suffix: str, request: Request) -> Response:
+    scope = request.scope
+    scope["minerecon"]["route"] = f"/api/v1/{resource.path}"
+    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    key = key_of(scope, headers)
+
+    def made() -> Answer:
+        chosen = suffix or accepted(headers.get(b"accept", ""))
+        if chosen is None:
+            raise NotAnsweredError(406, f"there are {', '.join(answers.TYPES.values())}", formats=list(answers.TYPES))
+        query = scope["query_string"].decode("latin-1")
+        return service.answer(resource, request.path_params, query, chosen, access.prefix)
+
+    return _Whole(await answered(service, key, made, scope))
+
+
+async def _earlier(service: Service, path: earlier.Earlier, request: Request) -> Response:
+    scope = request.scope
+    scope["minerecon"]["route"] = path.path
+    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+
+    def made() -> Answer:
+        query = scope["query_string"].decode("latin-1")
+        try:
+            asked = earlier.read(path, request.path_params.get("days"), query, service.newest_stored_day)
+            started = time.perf_counter()
+            with service.database.asking() as asking:
+                answer = earlier.answer(path, asking, asked)
+            return replace(answer, sql_ms=(time.perf_counter() - started) * 1000)
+        except earlier.BadRequestError as error:
+            return earlier_error(400, str(error))
+        except earlier.NoDataError:
+            return earlier_error(404, "No data available")
+
+    answer = await answered(service, key_of(scope, headers), made, scope)
+    if answer.media_type == answers.PROBLEM:
+        about = json.loads(answer.body)
+        answer = replace(earlier_error(answer.status, about["title"], about["detail"]), headers=answer.headers)
+    return _Whole(answer)
+
+
+async def _health(started_at: dt.datetime, request: Request) -> Response:
+    request.scope["minerecon"]["route"] = "/health"
+    body = json.dumps({"status": "ok", "startTime": f"{started_at.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"}).encode()
+    return _Whole(Answer(200, answers.media_type("json"), body))
+
+
+async def answered(
+    service: Service, key: tuple[str, ...], make: Callable[[], Answer], scope: MutableMapping[str, Any]
+) -> Answer:
+    """What ``make`` answers, and kept; or the problem that is in the way."""
+    news = service.news
+    service.counters.misses += 1
+    scope["minerecon"]["cache"] = "miss"
+    try:
+        answer = await service.run(make)
+        service.is_up = True
+    except NotAnsweredError as error:
+        return problem(error.status, _TITLES[error.status], str(error), **error.more)
+    except OverloadedError:
+        return _later(problem(503, "Service Unavailable", "too many requests wait already; come back"), _OVERLOAD_S)
+    except DatabaseDownError:
+        service.is_up = False
+        return _later(problem(503, "Service Unavailable", "the warehouse cannot be reached; come back"), _DOWN_S)
+    except TooSlowError:
+        detail = f"the answer took longer than {STATEMENT_TIMEOUT_S} s: ask for a shorter range"
+        return problem(504, "Gateway Timeout", detail)
+    except OtherSchemaError:
+        detail = "the warehouse is not as this version needs it: `minerecon db upgrade` makes it so"
+        return _later(problem(503, "Service Unavailable", detail), _DOWN_S)
+    except Exception:  # noqa: BLE001 - the reader gets an id to ask by, and the log has the rest
+        _log.exception("request %s", scope["minerecon"]["id"])
+        return problem(500, "Internal Server Error", "something went wrong here, and was logged with the request's id")
+    if answer.status == 200 and news == service.news:
+        service.keep(key, answer, news)
+    return answer
+
+
+def _later(answer: Answer, seconds: int) -> Answer:
+    return Answer(answer.status, answer.media_type, answer.body, {"Retry-After": str(seconds)})
+
+
+def accepted(header: str) -> str | None:
+    """The suffix of the format that an Accept header wants most; None: it wants none that there is."""
+    if not header.strip():
+        return "json"
+    best: tuple[float, str | None] = (0.0, None)
+    for part in header.split(","):
+        kind, *parameters = (piece.strip() for piece in part.split(";"))
+        quality = 1.0
+        for parameter in parameters:
+            if parameter.startswith("q="):
+                with contextlib.suppress(ValueError):
+                    quality = float(parameter[2:])
+        found = next((s for s, t in answers.TYPES.items() if kind in (t, "*/*", t.partition("/")[0] + "/*")), None)
+        if found and quality > best[0]:
+            best = (quality, found)
+    return best[1]
+
+
+async def _not_found(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    paths = [f"/api/v1/{resource.path}" for resource in RESOURCES]
+    return _Whole(problem(status, _TITLES.get(status, "Error"), "there is nothing at this path", paths=paths))
+
+
+async def _alive(_request: Request) -> Response:
+    return _Whole(Answer(200, answers.media_type("json"), b'{"status":"ok"}'))
+
+
+async def _ready(service: Service, request: Request) -> Response:
+    """Whether questions can be answered: the warehouse is there, of this version, and cannot be changed from here."""
+    request.scope["minerecon"]["route"] = "/readyz"
+
+    def found() -> dict[str, str]:
+        news = service.database.news()
+        return {
+            "database": "ok",
+            "schema": "ok"
+            if news.revision == newest_revision()
+            else f"at {news.revision}, and {newest_revision()} is needed",
+            "login": "ok"
+            if not service.database.may_write()
+            else "it may change the warehouse: give it one that may not",
+        }
+
+    try:
+        said = await service.run(found)
+    except OverloadedError:
+        return _Whole(_later(problem(503, "Service Unavailable", "too many requests wait"), _OVERLOAD_S))
+    except DatabaseDownError:
+        said = {"database": "cannot be reached"}
+    except (TooSlowError, OtherSchemaError):
+        said = {"database": "ok", "schema": f"none, and {newest_revision()} is needed"}
+    is_ready = set(said.values()) == {"ok"}
+    body = json.dumps({"status": "ok" if is_ready else "not ready", **said}).encode()
+    return _Whole(Answer(200 if is_ready else 503, answers.media_type("json"), body))
+
+
+def newest_revision() -> str:
+    """The schema's revision that this version is of: the migrations are numbered."""
+    files = Path(minerecon_dagster.warehouse.__file__).parent.joinpath("migrations", "versions").glob("[0-9]*_*.py")
+    return max(file.name.partition("_")[0] for file in files)
+
+
+async def _described(service: Service, request: Request) -> Response:
+    request.scope["minerecon"]["route"] = "/openapi.json"
+    headers = {name: value.decode("latin-1") for name, value in request.scope["headers"]}
+
+    def made() -> Answer:
+        columns = {resource.relation: service.columns(resource.relation) for resource in RESOURCES}
+        body = json.dumps(openapi.describe(columns), ensure_ascii=False, indent=1).encode() + b"\n"
+        return Answer(200, answers.media_type("json"), body)
+
+    return _Whole(await answered(service, key_of(request.scope, headers), made, request.scope))
+
+
+def _log_request(scope: Mapping[str, Any]) -> None:
+    about = scope["minerecon"]
+    _log.info(
+        json.dumps(
+            {
+                "id": about["id"], "method": scope["method"], "route": about["route"], "status": about["status"],
+                "rows": about["rows"], "bytes": about["bytes"], "sql_ms": round(about["sql_ms"], 1),
+                "ms": round((time.perf_counter() - about["started"]) * 1000, 1), "cache": about["cache"],
+            }
+        )
+    )  # fmt: skip

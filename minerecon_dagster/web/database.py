@@ -1,0 +1,240 @@
+"""The warehouse as the API asks it: a few connections that cannot write, and values as text, digit for digit.
+
+A number comes from PostgreSQL as its digits and is passed on as them: no float and no `Decimal` lies between.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from psycopg2 import errorcodes, extensions
+
+from minerecon_dagster.core.units import unit_of
+from minerecon_dagster.web.resources import SECRET_COLUMNS, SECRET_ENDING
+
+POOL_SIZE = 4
+"""Connections at most, beside the one that watches for news; analysts have ten in all."""
+STATEMENT_TIMEOUT_S = 3
+_CONNECT_TIMEOUT_S = 3
+_SESSION = f"""
+SET default_transaction_read_only = on; SET statement_timeout = '{STATEMENT_TIMEOUT_S}s';
+SET idle_in_transaction_session_timeout = '30s'; SET jit = off; SET max_parallel_workers_per_gather = 0;
+SET search_path = pg_catalog; SET timezone = 'UTC'; SET datestyle = 'ISO'; SET application_name = 'minerecon-api'
+"""
+_NEWS = (Path(__file__).parent / "sql" / "news.sql").read_text("utf-8")
+_COLUMNS = (Path(__file__).parent / "sql" / "columns.sql").read_text("utf-8")
+_GONE = (
+    errorcodes.ADMIN_SHUTDOWN,
+    errorcodes.CRASH_SHUTDOWN,
+    errorcodes.CANNOT_CONNECT_NOW,
+    errorcodes.TOO_MANY_CONNECTIONS,
+)
+
+
+class DatabaseDownError(Exception):
+    """The warehouse cannot be reached."""
+
+
+class TooSlowError(Exception):
+    """A statement took longer than `STATEMENT_TIMEOUT_S`."""
+
+
+class OtherSchemaError(Exception):
+    """The warehouse lacks what this version asks for: it is empty, or of another version."""
+
+
+class RefusedError(Exception):
+    """The warehouse refuses what was asked, in words for the reader."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a resource: its name, PostgreSQL type, comment and unit (None where it has none)."""
+
+    name: str
+    sql_type: str
+    comment: str | None
+
+    @property
+    def unit(self) -> str | None:
+        """As `minerecon_dagster.core.units` has it."""
+        return unit_of(self.name, self.sql_type)
+
+
+@dataclass(frozen=True)
+class News:
+    """What tells one state of the warehouse from another.
+
+    Args:
+        schema: changes with the views and tables.
+        data: changes with the figures, and with the day in London.
+        revision: of the schema.
+    """
+
+    schema: str
+    data: str
+    revision: str
+
+
+def _as_text(kinds: Sequence[int], name: str, make: Any) -> Any:
+    return extensions.new_type(tuple(kinds), name, make)
+
+
+def _digits(text: str | None, _: object) -> str | None:
+    return text
+
+
+def _instant(text: str | None, _: object) -> str | None:
+    return None if text is None else text.replace(" ", "T", 1).removesuffix("+00") + "Z"
+
+
+def _local_time(text: str | None, _: object) -> str | None:
+    return None if text is None else text.replace(" ", "T", 1)
+
+
+NUMERIC, JSON = 1700, (114, 3802)
+_TYPES = (
+    _as_text((NUMERIC,), "DIGITS", _digits),
+    _as_text(JSON, "JSON_TEXT", _digits),
+    _as_text((1082,), "DAY", _digits),
+    _as_text((1184,), "INSTANT", _instant),
+    _as_text((1114,), "LOCAL_TIME", _local_time),
+)
+
+
+class Asking:
+    """A transaction that sees one instant and cannot write."""
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+        self.type_codes: tuple[int, ...] = ()
+
+    def rows(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """All rows of a statement; afterwards `type_codes` has the types of its columns."""
+        self._cursor.execute(statement, parameters)
+        self.type_codes = tuple(c.type_code for c in self._cursor.description)
+        return list(self._cursor.fetchall())
+
+    def named_rows(self, statement: str, parameters: Mapping[str, Any]) -> tuple[list[tuple[Any, ...]], list[str]]:
+        """All rows of a statement, and the names of their columns."""
+        rows = self.rows(statement, parameters)
+        return rows, [c.name for c in self._cursor.description]
+
+
+class Database:
+    """Connections to the warehouse, opened when they are needed and kept.
+
+    Args:
+        url: of a login that may read, as ``postgresql://…``.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url.replace("postgresql+psycopg2://", "postgresql://", 1)
+        self._idle: list[Any] = []
+        self._lock = threading.Lock()
+        self.in_use = 0
+
+    def close(self) -> None:
+        """Close what is idle."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    @contextlib.contextmanager
+    def asking(self) -> Iterator[Asking]:
+        """A read-only transaction.
+
+        Raises:
+            DatabaseDownError, TooSlowError, OtherSchemaError, RefusedError: what is in the way, without a detail that
+                is for nobody to see.
+        """
+        with _in_our_words():
+            connection = self._take()
+            keep = False
+            self.in_use += 1
+            try:
+                with connection.cursor() as cursor:
+                    yield Asking(cursor)
+                connection.rollback()
+                keep = True
+            except psycopg2.Error:
+                with contextlib.suppress(psycopg2.Error):
+                    connection.rollback()
+                    keep = not connection.closed
+                raise
+            finally:
+                self.in_use -= 1
+                if keep:
+                    with self._lock:
+                        self._idle.append(connection)
+                else:
+                    connection.close()
+
+    def _take(self) -> Any:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        connection = psycopg2.connect(self._url, connect_timeout=_CONNECT_TIMEOUT_S)
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(_SESSION)
+        connection.set_session(isolation_level="REPEATABLE READ", readonly=True, autocommit=False)
+        for kind in _TYPES:
+            extensions.register_type(kind, connection)
+        return connection
+
+    def news(self) -> News:
+        """The present state of the warehouse; raises as `asking`."""
+        with self.asking() as asking:
+            ((schema, data, revision),) = asking.rows(_NEWS)
+        return News(schema, data, revision)
+
+    def columns(self) -> dict[str, list[Column]]:
+        """The columns of every table, view and function of rows, by its full name, but for those of the machine."""
+        found: dict[str, list[Column]] = {}
+        with self.asking() as asking:
+            for relation, name, sql_type, comment in asking.rows(_COLUMNS):
+                if name not in SECRET_COLUMNS and not name.endswith(SECRET_ENDING):
+                    found.setdefault(relation, []).append(Column(name, sql_type, comment))
+        return found
+
+    def may_write(self) -> bool:
+        """Whether the login could change anything in the warehouse."""
+        with self.asking() as asking:
+            ((found,),) = asking.rows(
+                "SELECT EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+                " WHERE n.nspname IN ('minerecon', 'analytics') AND c.relkind IN ('r', 'p', 'v')"
+                " AND has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE'))"
+            )
+        return bool(found)
+
+
+@contextlib.contextmanager
+def _in_our_words() -> Iterator[None]:
+    try:
+        yield
+    except psycopg2.errors.QueryCanceled:
+        raise TooSlowError from None
+    except (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn, psycopg2.errors.UndefinedFunction):
+        raise OtherSchemaError from None
+    except (psycopg2.errors.InvalidSchemaName, psycopg2.errors.InsufficientPrivilege):
+        raise OtherSchemaError from None
+    except psycopg2.errors.InvalidParameterValue as error:
+        # Of our own functions, whose messages are for the reader.
+        raise RefusedError(re.sub(r"\s+", " ", error.diag.message_primary or "")) from None
+    except psycopg2.OperationalError:
+        raise DatabaseDownError from None
+    except psycopg2.InterfaceError:
+        raise DatabaseDownError from None
+    except psycopg2.Error as error:
+        if error.pgcode in _GONE:
+            raise DatabaseDownError from None
+        raise

@@ -1,0 +1,188 @@
+"""What the API says of itself: OpenAPI 3.1, made from the resources and from the columns of the warehouse."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from minerecon_dagster.web.answers import PROBLEM, TYPES
+from minerecon_dagster.web.database import Column
+from minerecon_dagster.web.question import FIRST_YEAR, LAST_YEAR, MOST_ROWS, MOST_SIZES, PAGE_ROWS, parameters_of
+from minerecon_dagster.web.resources import RESOURCES, Resource
+
+Json = dict[str, Any]
+
+_DATE = r"^20\d\d(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$"
+_DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
+_PARAMETERS: Mapping[str, tuple[str, Json]] = {
+    "from": ("First settlement date, or its month or year, inclusive.", {"type": "string", "pattern": _DATE}),
+    "to": ("Last settlement date, or its month or year, inclusive.", {"type": "string", "pattern": _DATE}),
+    "basis": (
+        "so: SO-flagged bids, the headline; all: all accepted bids. Never add the two.",
+        {"type": "string", "enum": ["so", "all"], "default": "so"},
+    ),
+    "fields": ("Columns, by comma, of either basis; by default those of the basis.", {"type": "string"}),
+    "after": ("Where a page begins: what `next` of the page before has.", {"type": "string"}),
+    "limit": (
+        f"Rows at most. JSON has pages of {PAGE_ROWS} by default, files are whole, up to {MOST_ROWS} rows.",
+        {"type": "integer", "minimum": 1, "maximum": MOST_ROWS},
+    ),
+    "numbers": (
+        "text: decimals are strings, exact in every reader; json: the same digits as JSON numbers.",
+        {"type": "string", "enum": ["text", "json"], "default": "text"},
+    ),
+    "source": ("1: a CSV begins with lines about itself, behind #.", {"type": "string", "enum": ["0", "1"]}),
+    "farm": ("Wind farm, as in `units`.", {"type": "string", "minLength": 1}),
+    "unit": ("BM unit, as in T_SGRWO-1.", {"type": "string", "minLength": 1}),
+    "lead_party": ("Lead party, to the letter.", {"type": "string", "minLength": 1}),
+    "model": ("Miner model, as in `models`.", {"type": "string", "minLength": 1}),
+    "machines": (f"Up to {MOST_SIZES} numbers of machines, by comma.", {"type": "string"}),
+    "power_mw": (f"Up to {MOST_SIZES} powers in MW, by comma.", {"type": "string"}),
+}
+_SCHEMAS: Mapping[str, Json] = {
+    "numeric": {"anyOf": [{"type": "string", "pattern": _DECIMAL}, {"type": "number"}]},
+    "smallint": {"type": "integer"},
+    "integer": {"type": "integer"},
+    "bigint": {"type": "integer"},
+    "boolean": {"type": "boolean"},
+    "date": {"type": "string", "format": "date"},
+    "timestamp with time zone": {"type": "string", "format": "date-time"},
+    "text[]": {"type": "array", "items": {"type": "string"}},
+    "jsonb": {},
+}
+_REFUSALS = {
+    "304": "Nothing has changed since the ETag of If-None-Match.",
+    "401": "A token is needed.",
+    "404": "There is no such farm, unit, model or party.",
+    "406": "There is no such format.",
+    "422": "A parameter is not one, or beyond a limit, which the answer names.",
+    "503": "Too many requests, or the warehouse cannot be reached: come back after Retry-After.",
+    "504": "It took too long: ask for a shorter range.",
+}
+
+
+def describe(columns: Mapping[str, Sequence[Column]]) -> Json:
+    """The description of all resources.
+
+    Args:
+        columns: of each resource's relation.
+    """
+    paths: Json = {f"/api/v1/{r.path}": {"get": _operation(r, columns[r.relation])} for r in RESOURCES}
+    for path, about in (("/healthz", "Whether the process is there."), ("/readyz", "Whether it can answer.")):
+        answers: Json = {
+            "200": {"description": "Yes.", "content": {"application/json": {"schema": {"type": "object"}}}}
+        }
+        if path == "/readyz":
+            answers["503"] = {"description": "No; each part says why.", "content": answers["200"]["content"]}
+        paths[path] = {"get": {"operationId": path[1:], "summary": about, "security": [], "responses": answers}}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "minerecon",
+            "version": "v1",
+            "description": (
+                "Great Britain's wind curtailment and the Bitcoin it could have mined, each figure with its state. "
+                "GET and HEAD only. A suffix of the path chooses the format: .json, .csv, .parquet, .zip; or Accept "
+                f"does. Dates are settlement dates in London, from {FIRST_YEAR} to {LAST_YEAR}; instants are UTC; a "
+                "figure that is not known is null. Bitcoin is of the block subsidy only, without fees."
+            ),
+        },
+        "paths": paths,
+        "components": {
+            "schemas": {"Meta": _META, "Problem": _PROBLEM},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "basic": {"type": "http", "scheme": "basic"},
+            },
+        },
+        "security": [{}, {"bearer": []}, {"basic": []}],
+    }
+
+
+def _operation(resource: Resource, columns: Sequence[Column]) -> Json:
+    in_path = re.findall(r"{(\w+)}", resource.path)
+    required = ("farm", "model") if resource.takes else ()
+    parameters = [
+        _parameter(name, "path" if name in in_path else "query", is_required=name in in_path or name in required)
+        for name in (*in_path, *parameters_of(resource))
+    ]
+    limit = f" At most {resource.most_days} days at once." if resource.span else ""
+    row = {
+        "type": "object",
+        "properties": {c.name: _column(c) for c in columns},
+        "additionalProperties": False,
+    }
+    body = {
+        "type": "object",
+        "required": ["meta", "data"],
+        "properties": {"meta": {"$ref": "#/components/schemas/Meta"}, "data": {"type": "array", "items": row}},
+    }
+    files = {media_type: {"schema": {"type": "string"}} for suffix, media_type in TYPES.items() if suffix != "json"}
+    answers: Json = {
+        "200": {"description": "The rows.", "content": {"application/json": {"schema": body}, **files}},
+    }
+    problem = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for status, about in _REFUSALS.items():
+        answers[status] = {"description": about} | ({} if status == "304" else {"content": problem})
+    return {
+        "operationId": resource.name,
+        "summary": resource.about,
+        "description": f"{resource.about}{limit} Rows by {', '.join(resource.keys)}.",
+        "parameters": parameters,
+        "responses": answers,
+    }
+
+
+def _parameter(name: str, place: str, *, is_required: bool) -> Json:
+    about, schema = _PARAMETERS[name]
+    found: Json = {"name": name, "in": place, "description": about, "schema": schema}
+    return found | ({"required": True} if is_required else {})
+
+
+def _column(column: Column) -> Json:
+    schema = _SCHEMAS.get(column.sql_type, {"type": "string"})
+    kinds = [schema] if schema and "anyOf" not in schema else schema.get("anyOf", [])
+    may_be_null: Json = {"anyOf": [*kinds, {"type": "null"}]} if kinds else {}
+    unit = f" ({column.unit})" if column.unit else ""
+    return may_be_null | {"description": f"{column.comment or column.name}{unit}"}
+
+
+_COUNT = {"type": "integer"}
+_TEXT = {"type": ["string", "null"]}
+_META: Json = {
+    "type": "object",
+    "required": ["source", "resource", "basis", "from", "to", "version", "next"],
+    "properties": {
+        "source": {"type": "string"},
+        "resource": {"type": "string"},
+        "basis": {"type": "string", "enum": ["so", "all"]},
+        "from": _TEXT,
+        "to": _TEXT,
+        "days_expected": {**_COUNT, "description": "Days of the range that have begun."},
+        "days_present": {**_COUNT, "description": "Those of them that are stored."},
+        "days_final": {**_COUNT, "description": "Those that are final."},
+        "statuses": {"type": "object", "additionalProperties": _COUNT, "description": "Days by status."},
+        "is_provisional": {"type": "boolean", "description": "Whether a day of the range may still change or come."},
+        "as_of": {**_TEXT, "description": "When the newest day of the range was built."},
+        "is_synthetic": {"type": "boolean", "description": "Whether the days are made up."},
+        "version": {"type": "object"},
+        "next": {**_TEXT, "description": "The next page; null: there is none."},
+    },
+}
+_PROBLEM: Json = {
+    "type": "object",
+    "description": "RFC 9457.",
+    "required": ["type", "title", "status", "detail", "instance", "request_id"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": _COUNT,
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "request_id": {"type": "string"},
+        "limit": {"description": "The most that is answered."},
+        "asked": {"description": "What was asked for."},
+        "try": {"type": "string", "description": "An address that works."},
+    },
+}

@@ -1,0 +1,354 @@
+"""What stands behind the routes: a question is answered by statements of one instant, or by what was answered before.
+
+At most `POOL_SIZE` questions are asked of the database at once and `MOST_WAITING` wait; whoever comes then is told to
+come back. An answer is kept with the state of the warehouse that it is of (`database.News`): as long as that is the
+present one it is given again without a statement, and while the database is down it is given with its age.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any, TypeVar
+
+import msgspec
+
+from minerecon_dagster.core.calendar import settlement_date
+from minerecon_dagster.core.mining import FORMULA_VERSION
+from minerecon_dagster.web import answers, question
+from minerecon_dagster.web.answers import Answer
+from minerecon_dagster.web.database import (
+    POOL_SIZE,
+    Asking,
+    Column,
+    Database,
+    DatabaseDownError,
+    News,
+    OtherSchemaError,
+    RefusedError,
+)
+from minerecon_dagster.web.question import NotAnsweredError, Question
+from minerecon_dagster.web.resources import Resource
+
+T = TypeVar("T")
+
+SOURCE = "Contains BMRS data © Elexon Limited copyright and database right."
+MOST_WAITING = 12
+"""Requests that wait for a connection; one more is refused at once."""
+NEWS_EVERY_S = 1.0
+"""How often the warehouse is asked for news: a change is seen so much later, and a statement."""
+MOST_CACHED_BYTES = 32_000_000
+_DIRECT_DAYS = 400
+"""Of a longer range the states of the days are kept in memory, as long as nothing changes."""
+
+
+class OverloadedError(Exception):
+    """As many requests as may are waiting already."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An answer, the state of the warehouse that it is of, and when that was so."""
+
+    answer: Answer
+    etag: str
+    news: News
+    at: float
+
+
+@dataclass
+class Counters:
+    """What `/metrics` tells."""
+
+    hits: int = 0
+    misses: int = 0
+    refused: int = 0
+
+
+class Service:
+    """Questions and their answers over one warehouse.
+
+    Args:
+        database: where answers come from.
+        now: the clock.
+    """
+
+    def __init__(self, database: Database, now: Callable[[], dt.datetime]) -> None:
+        self.database = database
+        self.now = now
+        self.news: News | None = None
+        self.is_up = False
+        self.waiting = 0
+        self.counters = Counters()
+        self.news_at = 0.0
+        self._columns: dict[str, list[Column]] = {}
+        self._columns_of = ""
+        self._newest: dt.date | None = None
+        self._newest_of: News | None = None
+        self._days: list[tuple[Any, ...]] = []
+        self._days_of: News | None = None
+        self._cache: OrderedDict[tuple[str, ...], Kept] = OrderedDict()
+        self._cached_bytes = 0
+        self._threads = ThreadPoolExecutor(POOL_SIZE, "asking")
+        self._watcher = ThreadPoolExecutor(1, "news")
+        self._running = asyncio.Semaphore(POOL_SIZE)
+
+    # The state of the warehouse.
+
+    async def watch(self) -> None:
+        """Ask for news for ever; what was asked last stands in `news`, and whether the database answered in `is_up`."""
+        while True:
+            await self.look()
+            await asyncio.sleep(NEWS_EVERY_S)
+
+    async def look(self) -> None:
+        """Ask for news once."""
+        try:
+            self.news = await asyncio.get_running_loop().run_in_executor(self._watcher, self.database.news)
+            self.is_up = True
+            self.news_at = time.monotonic()
+        except DatabaseDownError:
+            self.is_up = False
+        except Exception:  # noqa: BLE001 - an empty or half migrated warehouse; each answer says so, and the watch goes on
+            self.news = None
+            self.is_up = True
+
+    def close(self) -> None:
+        """End the threads, and close the connections."""
+        self._threads.shutdown(wait=False)
+        self._watcher.shutdown(wait=False)
+        self.database.close()
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Do what asks the database, in turn; raises `OverloadedError` where too many wait."""
+        if self._running.locked() and self.waiting >= MOST_WAITING:
+            self.counters.refused += 1
+            raise OverloadedError
+        self.waiting += 1
+        try:
+            await self._running.acquire()
+        finally:
+            self.waiting -= 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._running.release()
+
+    # What was answered before.
+
+    def kept(self, key: tuple[str, ...]) -> Kept | None:
+        """The answer to the same request, whatever state of the warehouse it is of."""
+        found = self._cache.get(key)
+        if found:
+            self._cache.move_to_end(key)
+        return found
+
+    def is_fresh(self, kept: Kept) -> bool:
+        """Whether nothing has changed since, as far as is known, and the database answers."""
+        return self.is_up and kept.news == self.news
+
+    def keep(self, key: tuple[str, ...], answer: Answer, news: News | None) -> None:
+        """Keep an answer that is of ``news``."""
+        if news is None or len(answer.body) > MOST_CACHED_BYTES // 4:
+            return
+        before = self._cache.pop(key, None)
+        if before:
+            self._cached_bytes -= len(before.answer.body)
+        self._cache[key] = Kept(answer, answer.etag, news, time.monotonic())
+        self._cached_bytes += len(answer.body)
+        while self._cached_bytes > MOST_CACHED_BYTES:
+            _, oldest = self._cache.popitem(last=False)
+            self._cached_bytes -= len(oldest.answer.body)
+
+    # Answers.
+
+    def columns(self, relation: str) -> list[Column]:
+        """The columns of a relation, as they are now; raises `OtherSchemaError` where there is none."""
+        schema = self.news.schema if self.news else ""
+        if not self._columns or self._columns_of != schema:
+            self._columns, self._columns_of = self.database.columns(), schema
+        if relation not in self._columns:
+            raise OtherSchemaError
+        return self._columns[relation]
+
+    def newest_stored_day(self) -> dt.date | None:
+        """The newest day with figures; None where there is none."""
+        news = self.news
+        if news is None or self._newest_of != news:
+            with self.database.asking() as asking:
+                ((found,),) = asking.rows("SELECT max(summary_date) FROM minerecon.daily_summaries")
+            self._newest, self._newest_of = dt.date.fromisoformat(found) if found else None, news
+        return self._newest
+
+    def today(self) -> dt.date:
+        """In London."""
+        return settlement_date(self.now())
+
+    def answer(self, resource: Resource, in_path: Mapping[str, str], query: str, suffix: str, prefix: str) -> Answer:
+        """Answer a request for a resource; for a thread of its own.
+
+        Raises:
+            NotAnsweredError: the request is refused.
+            DatabaseDownError, TooSlowError, OtherSchemaError: as `Database.asking`.
+        """
+        today = self.today()
+        asked = question.read(resource, in_path, query, self.newest_stored_day() or today)
+        all_columns = self.columns(resource.relation)
+        columns = question.chosen(asked, all_columns)
+        pages = suffix == "json" or asked.limit is not None
+        most = (asked.limit or question.PAGE_ROWS) if pages else question.MOST_ROWS
+        sql, values = question.statement(asked, columns, all_columns, today, most)
+        started = time.perf_counter()
+        try:
+            with self.database.asking() as asking:
+                if not resource.call:  # a function looks for itself
+                    _check_names(asking, asked)
+                rows = asking.rows(sql, values)
+                meta = self._meta(asking, asked)
+        except RefusedError as error:
+            raise NotAnsweredError(404 if str(error).startswith("there is no") else 422, str(error)) from None
+        sql_ms = (time.perf_counter() - started) * 1000
+        has_more = len(rows) > most
+        if has_more and not pages:
+            raise NotAnsweredError(
+                422,
+                f"the answer has more than {question.MOST_ROWS} rows, which is the most that a file has: ask for a "
+                "shorter range, or by pages with limit",
+                limit=question.MOST_ROWS,
+                **{"try": prefix + asked.address(f".{suffix}", limit=str(question.MOST_ROWS))},
+            )
+        del rows[most:]
+        links: dict[str, str] = {}
+        if has_more:
+            after = msgspec.json.encode(list(rows[-1][len(columns) :])).decode()
+            meta["next"] = prefix + asked.address("" if suffix == "json" else f".{suffix}", after=after)
+            links["Link"] = f'<{meta["next"]}>; rel="next"'
+        made = self._made(asked, meta, columns, [row[: len(columns)] for row in rows], suffix)
+        return replace(made, headers={**made.headers, **links, **_of_meta(meta)}, rows=len(rows), sql_ms=sql_ms)
+
+    def _meta(self, asking: Asking, asked: Question) -> dict[str, Any]:
+        """What is to be known of an answer: the range, how much of it is there, and what it is of."""
+        news = self.news
+        meta: dict[str, Any] = {
+            "source": SOURCE,
+            "resource": asked.resource.path,
+            "basis": asked.basis,
+            "from": asked.first and str(asked.first),
+            "to": asked.last and str(asked.last),
+        }
+        versions = {
+            "code": version("minerecon-dagster"),
+            "warehouse_revision": news.revision if news else None,
+            "formula_version": FORMULA_VERSION,
+        }
+        if asked.resource.span is None:
+            return meta | {"version": versions, "next": None}
+        today = self.today()
+        if asked.first is None or asked.last is None:
+            days, expected = self._states(asking, None, None), None
+        else:
+            days = self._states(asking, asked.first, asked.last)
+            expected = max(0, (min(asked.last, today) - asked.first).days + 1)
+        by_status: dict[str, int] = {}
+        for _, status, _, _, _, _ in days:
+            by_status[status] = by_status.get(status, 0) + 1
+        expected = len(days) if expected is None else expected
+        if expected > len(days):
+            by_status["missing"] = by_status.get("missing", 0) + expected - len(days)
+        final = sum(is_final for _, _, _, is_final, _, _ in days)
+        return meta | {
+            "days_expected": expected,
+            "days_present": sum(is_stored for _, _, is_stored, _, _, _ in days),
+            "days_final": final,
+            "statuses": dict(sorted(by_status.items())),
+            "is_provisional": final + by_status.get("unavailable", 0) < expected,
+            "as_of": max((built for *_, built in days if built), default=None),
+            "is_synthetic": any(is_synthetic for *_, is_synthetic, _ in days),
+            "version": versions,
+            "next": None,
+        }
+
+    def _states(self, asking: Asking, first: dt.date | None, last: dt.date | None) -> list[tuple[Any, ...]]:
+        """Of the days of a range: date, status, whether stored and final, whether synthetic, and when built."""
+        if first is not None and last is not None and (last - first).days < _DIRECT_DAYS:
+            return asking.rows(
+                _STATES + " WHERE d.settlement_date BETWEEN %(first)s AND %(last)s", {"first": first, "last": last}
+            )
+        news = self.news
+        if self._days_of is None or self._days_of != news:
+            self._days, self._days_of = asking.rows(_STATES), news
+        if first is None or last is None:
+            return self._days
+        return [day for day in self._days if str(first) <= day[0] <= str(last)]
+
+    def _made(
+        self, asked: Question, meta: dict[str, Any], columns: list[Column], rows: list[tuple[Any, ...]], suffix: str
+    ) -> Answer:
+        if suffix == "json":
+            body = answers.as_json(meta, columns, rows, numbers=asked.is_json_number)
+            return Answer(200, answers.media_type("json"), body)
+        name = _file_name(asked, meta)
+        headers = {"Content-Disposition": f'attachment; filename="{name}.{suffix}"'}
+        source = [f"{k}: {v}" for k, v in meta.items() if not isinstance(v, dict)] if asked.with_source else []
+        if suffix == "parquet":
+            about = {k: str(v) for k, v in meta.items()}
+            body, rounded = answers.as_parquet(columns, rows, about)
+            headers["Minerecon-Rounded"] = ", ".join(f"{k}={v}" for k, v in rounded.items()) or "none"
+            return Answer(200, answers.media_type("parquet"), body, headers)
+        csv = answers.as_csv(columns, rows, source)
+        if suffix == "zip":
+            about_columns = [
+                {"name": c.name, "type": c.sql_type, "unit": c.unit, "comment": c.comment} for c in columns
+            ]
+            csv = answers.as_zip(name, csv, {"meta": meta, "columns": about_columns})
+        return Answer(200, answers.media_type(suffix), csv, headers)
+
+
+def _check_names(asking: Asking, asked: Question) -> None:
+    """Refuse a farm, unit or model that there is not."""
+    statements = {
+        "farm": ("wind farm", "SELECT FROM analytics.wind_farms WHERE farm_name = %(name)s LIMIT 1"),
+        "unit": ("wind unit", "SELECT FROM analytics.wind_farms WHERE bmu_id = %(name)s LIMIT 1"),
+        "model": ("miner model", "SELECT FROM minerecon.miner_models WHERE miner_model = %(name)s LIMIT 1"),
+        "lead_party": (
+            "lead party of wind", "SELECT FROM minerecon.unit_daily_summaries WHERE lead_party_name = %(name)s UNION"
+            " ALL SELECT FROM minerecon.bm_units WHERE lead_party_name = %(name)s LIMIT 1",
+        ),
+    }  # fmt: skip
+    for name, (what, statement) in statements.items():
+        if name in asked.equal and not asking.rows(statement, {"name": asked.equal[name]}):
+            raise NotAnsweredError(404, f"there is no {what} {asked.equal[name][:60]!r}")
+
+
+_STATES = """
+SELECT d.settlement_date, d.status, d.is_stored, d.is_final, d.is_synthetic, s.built_at
+FROM analytics.settlement_days AS d LEFT JOIN minerecon.daily_summaries AS s ON s.summary_date = d.settlement_date
+"""
+
+
+def _of_meta(meta: Mapping[str, Any]) -> dict[str, str]:
+    """The headers that say of an answer what its meta says."""
+    headers = {"Minerecon-Basis": str(meta["basis"])}
+    if "is_provisional" in meta:
+        headers["Minerecon-State"] = "provisional" if meta["is_provisional"] else "final"
+    if meta.get("as_of"):
+        with contextlib.suppress(ValueError):
+            built = dt.datetime.fromisoformat(meta["as_of"])
+            headers["Last-Modified"] = f"{built:%a, %d %b %Y %H:%M:%S} GMT"
+    return headers
+
+
+def _file_name(asked: Question, meta: Mapping[str, Any]) -> str:
+    """What, of when, on which basis, and whether it may change; of plain letters only."""
+    names = [str(v) for k, v in asked.equal.items() if k in ("farm", "unit", "model", "lead_party")]
+    span = [str(asked.first), str(asked.last)] if asked.first else []
+    state = [] if "is_provisional" not in meta else ["provisional" if meta["is_provisional"] else "final"]
+    parts = ["minerecon", asked.resource.name, *names, *span, asked.basis, *state]
+    return "_".join("".join(c if c.isascii() and (c.isalnum() or c in "-.") else "-" for c in part) for part in parts)

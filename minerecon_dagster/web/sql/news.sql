@@ -1,0 +1,18 @@
+-- What tells one state of the warehouse from another: newest rows, which are at once there, and the counters of changes,
+-- which follow within seconds and miss nothing.
+SELECT concat_ws('/', r.version_num, (SELECT max(c.oid) FROM pg_class AS c
+                                      WHERE c.relnamespace = CAST('analytics' AS regnamespace))) AS schema_news,
+       concat_ws(
+           '/',
+           CAST(now() AT TIME ZONE 'Europe/London' AS date),
+           (SELECT concat(count(*), ' ', max(built_at)) FROM minerecon.daily_summaries),
+           (SELECT max(result_id) FROM minerecon.reconciliation_results),
+           (SELECT concat(count(*), ' ', max(fetched_at)) FROM minerecon.bitcoin_price_gbp),
+           (SELECT max(restatement_id) FROM minerecon.restatements),
+           (SELECT max(verification_id) FROM minerecon.verifications),
+           (SELECT concat(count(*), ' ', max(closed_at)) FROM minerecon.unavailable_days),
+           (SELECT concat(count(*), ' ', max(valid_from), ' ', max(valid_to)) FROM minerecon.bm_units),
+           (SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_user_tables WHERE schemaname = 'minerecon')
+       ) AS data_news,
+       r.version_num
+FROM minerecon.alembic_version AS r;

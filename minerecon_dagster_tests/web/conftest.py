@@ -1,0 +1,102 @@
+"""The API as a program meets it: a server on a free port of 127.0.0.1, over the forty days of the views' tests."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import uvicorn
+from sqlalchemy import Engine
+
+from minerecon_dagster.web.app import build_app
+from minerecon_dagster.web.front import Access, Front
+from minerecon_dagster_tests.analytics.conftest import forty_days, stored
+
+__all__ = ["forty_days", "stored"]
+
+
+@dataclass(frozen=True)
+class Got:
+    """An answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def data(self) -> list[dict[str, Any]]:
+        assert self.status == 200, self.body
+        return list(self.json["data"])
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        return dict(self.json["meta"])
+
+
+class Api:
+    """A served application."""
+
+    def __init__(self, port: int, app: Front) -> None:
+        self.port = port
+        self.app = app
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> Got:
+        """One request; underscores in the names of headers are hyphens."""
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            connection.request(
+                method, quote(path, safe="/?&=%,.:+~"), headers={k.replace("_", "-"): v for k, v in headers.items()}
+            )
+            answer = connection.getresponse()
+            return Got(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+
+    def __call__(self, path: str, **headers: str) -> Got:
+        return self.get(f"/api/v1/{path}", **headers)
+
+
+@contextlib.contextmanager
+def served(url: str, access: Access | None = None) -> Iterator[Api]:
+    """The application over a warehouse, on a free port."""
+    app = build_app(url, access)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        deadline = time.monotonic() + 30
+        while not server.started:
+            assert thread.is_alive()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        yield Api(listening.getsockname()[1], app)
+        server.should_exit = True
+        thread.join(30)
+
+
+def url_of(engine: Engine) -> str:
+    return engine.url.render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="module")
+def api(stored: Engine) -> Iterator[Api]:
+    """The API over the forty days."""
+    with served(url_of(stored)) as found:
+        yield found
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Api]]:
+    """Serve another warehouse, or with other access."""
+    with contextlib.ExitStack() as stack:
+        yield lambda url, access=None: stack.enter_context(served(url, access))
