@@ -20,8 +20,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PATCHES = ROOT / "bench" / "tasks"
 TESTS = "minerecon_dagster_tests"
-MAKERS = ("defs/test_definitions.py", "analytics/test_dictionary.py", "test_settings.py")
-"""The tests that write what is made from the code, where they are asked to."""
 RENEW = (
     "renew it: `git apply --reject` it to a clean tree, do by hand what is left in *.rej, `git add -fN` what is new,"
     " and put `git diff -U1` below its first lines, without the pages and snapshots that are made from the code"
@@ -95,13 +93,7 @@ def python(copy: Path, module: str, *arguments: str, **variables: str) -> str:
 
 def make_pages(copy: Path) -> None:
     """Write anew what is made from the code: pages, tables in them, snapshots."""
-    table = python(copy, "minerecon_dagster.checks.properties").strip()
-    for page in (copy / "docs").rglob("checks.md"):
-        written = page.read_text("utf-8")
-        page.write_text(
-            re.sub(r"\| check \| severity \|.*\n(\|.*\n)*", lambda _: f"{table}\n", written, count=1), "utf-8"
-        )
-    python(copy, "pytest", "-q", *(f"{TESTS}/{test}" for test in MAKERS), UPDATE_DOCS="1")
+    python(copy, "pytest", "-q", f"{TESTS}/docs/test_made.py", UPDATE_DOCS="1")
 
 
 def differing(copy: Path, tracked: Sequence[str]) -> set[str]:
