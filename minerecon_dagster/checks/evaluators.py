@@ -248,7 +248,7 @@ def records_match_archive(connection: Connection, reading: DayReading, bids: Seq
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class MatchRate:
     """How many of a day's calculations with a miner model are right, of how many there should be."""
 
     miner_model: str
@@ -258,7 +258,7 @@ class Rate:
 
 def calculations(
     connection: Connection, day: dt.date, *, bids: Iterable[Bid] | None = None
-) -> tuple[list[Result], list[Rate]]:
+) -> tuple[list[Result], list[MatchRate]]:
     """Compare each calculation with the records and with the formula on its own stored inputs.
 
     Args:
@@ -310,7 +310,7 @@ def calculations(
     ]
     of_archive = {(period, row.id) for _, period, row in bids or () if row.so_flag}
     expected = len(of_archive) if bids is not None else max((f.expected for f in found), default=0)
-    return results, [Rate(m, expected, min(matched.get(m, 0), expected)) for m in models]
+    return results, [MatchRate(m, expected, min(matched.get(m, 0), expected)) for m in models]
 
 
 def sums(connection: Connection, day: dt.date, coverage: Mapping[str, object] | None = None) -> list[Result]:

@@ -99,7 +99,7 @@ class ClosedRange:
 
 
 @dataclass(frozen=True)
-class Report:
+class StatusReport:
     """What is known of the days from ``first`` to ``last``.
 
     Args:
@@ -200,7 +200,7 @@ def read_report(
     *,
     narrowed: bool,
     closed: ClosedDays = NOTHING_CLOSED,
-) -> Report:
+) -> StatusReport:
     """Read how the days from ``first`` to ``last`` stand at ``now``.
 
     Args:
@@ -224,7 +224,7 @@ def read_report(
         }
         verifications = connection.execute(statement("status/verifications"), {**span, "sample_size": LATEST}).one()
         restatements = connection.execute(statement("status/restatements"), {**span, "sample_size": LATEST}).all()
-        return Report(
+        return StatusReport(
             first=first,
             last=last,
             rows=rows,
@@ -251,7 +251,7 @@ def read_report(
         )
 
 
-def print_report(report: Report, console: Console) -> None:
+def print_report(report: StatusReport, console: Console) -> None:
     """Print a report: the table by month, the rate, and what is wrong with the commands that mend it."""
 
     def say(text: str) -> None:
@@ -280,7 +280,7 @@ def percent(part: int, whole: int) -> str:
     return f"{hundredths // 100}.{hundredths % 100:02d} %"
 
 
-def _rate_lines(report: Report) -> Iterator[str]:
+def _rate_lines(report: StatusReport) -> Iterator[str]:
     if report.rate.expected:
         share = percent(report.rate.matched, report.rate.expected)
         yield f"{share} of {report.rate.expected:,} calculations reconciled."
@@ -291,7 +291,7 @@ def _rate_lines(report: Report) -> Iterator[str]:
             yield f"{month}: " + ", ".join(f"{model} {share}" for model, share in rate.differing.items())
 
 
-def _problem_lines(report: Report, width: int) -> Iterator[str]:
+def _problem_lines(report: StatusReport, width: int) -> Iterator[str]:
     for result in report.freshness:
         if not result.passed:
             name = result.checked.name
@@ -328,7 +328,7 @@ def _closed_days(rows: Sequence[DayRow], closed: ClosedDays, followed: Collectio
     return [ClosedRange(first, last, *entries[first]) for first, last in spans(entries, alike=entries.get)]
 
 
-def _history_lines(report: Report, width: int) -> Iterator[str]:
+def _history_lines(report: StatusReport, width: int) -> Iterator[str]:
     def wrapped(text: str) -> str:
         return textwrap.fill(text, max(width, 40), subsequent_indent="    ", break_on_hyphens=False)
 

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from minerecon_dagster.checks import evaluators
 from minerecon_dagster.checks.control_totals import against_control_totals
-from minerecon_dagster.checks.evaluators import ByUnit, Rate
+from minerecon_dagster.checks.evaluators import ByUnit, MatchRate
 from minerecon_dagster.checks.uncounted import NOTHING_UNCOUNTED, Uncounted, compare_with_register, store_uncounted
 from minerecon_dagster.checks.waivers import NO_WAIVERS, Waivers
 from minerecon_dagster.core import calendar
@@ -144,7 +144,7 @@ def replace_day(
     accepted_by = accepted_by or (archived.refusal.accepted_by if archived.refusal is not None else None)
     losses: list[dict[str, Any]] = []
 
-    def checked(connection: Connection, of_answers: Future[AnswerChecks]) -> tuple[list[Result], list[Rate]]:
+    def checked(connection: Connection, of_answers: Future[AnswerChecks]) -> tuple[list[Result], list[MatchRate]]:
         results, rates = check_day(connection, fetched, bids, inputs.wind_units, of_answers)
         results += evaluators.difficulty(connection, day, inputs.difficulty, inputs.difficulty_source)
         return waivers.applied(day, results, today=today), rates
@@ -180,7 +180,7 @@ def replace_day(
             )
 
         results: list[Result] = []
-        rates: list[Rate] = []
+        rates: list[MatchRate] = []
         if before is not None and before.built_from == fingerprint and not rebuild:
             connection.execute(statement("day/refresh_daily_summary"), _coverage(reading) | {"now": now})
             results, rates = checked(connection, checking_answers())
@@ -364,7 +364,7 @@ def check_day(
     bids: Sequence[Bid],
     wind_units: Mapping[str, BmUnit],
     of_answers: Future[AnswerChecks],
-) -> tuple[list[Result], list[Rate]]:
+) -> tuple[list[Result], list[MatchRate]]:
     """Evaluate every property of a day as it stands in the tables, but for the difficulty; writes nothing.
 
     Args:
@@ -591,7 +591,7 @@ def record_results(
     )
 
 
-def record_rates(connection: Connection, day: dt.date, rates: Sequence[Rate], *, now: dt.datetime) -> None:
+def record_rates(connection: Connection, day: dt.date, rates: Sequence[MatchRate], *, now: dt.datetime) -> None:
     """Record how many of a day's calculations are right in ``calculation_reconciliation``; replaces the day's."""
     statement_ = insert(calculation_reconciliation).values(
         [

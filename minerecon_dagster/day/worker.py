@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from minerecon_dagster.checks import evaluators
-from minerecon_dagster.checks.evaluators import Rate
+from minerecon_dagster.checks.evaluators import MatchRate
 from minerecon_dagster.checks.uncounted import Uncounted, find_uncounted, store_uncounted
 from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic
 from minerecon_dagster.core.calendar import StackSide, settlement_date
@@ -522,7 +522,7 @@ class Worker:
             record_rates(connection, day, rates, now=self._now())
         return results
 
-    def _look(self, day: dt.date) -> tuple[list[Result], list[Rate], Uncounted]:
+    def _look(self, day: dt.date) -> tuple[list[Result], list[MatchRate], Uncounted]:
         waived = self.is_control_total_waived(day)
         found = self._accepting(from_archive(day, self._archive, self._sides, controls_waived=waived))
         wind_units = self._register.wind_units(day)

@@ -63,7 +63,7 @@ class Restatement:
 
 
 @dataclass(frozen=True)
-class Problem:
+class FailingCheck:
     """A check that does not hold now, of a day or of days in a row, with the command that mends it."""
 
     first: dt.date
@@ -90,7 +90,7 @@ class Facts:
     periods: Mapping[tuple[dt.date, int], Decimal]
     farms: Sequence[FarmFacts]
     restatements: Sequence[Restatement]
-    problems: Sequence[Problem]
+    problems: Sequence[FailingCheck]
 
     @property
     def stored(self) -> list[StoredDay]:
@@ -161,7 +161,7 @@ def read_facts(connection: Connection, first: dt.date, last: dt.date) -> Facts:
         periods={(r.settlement_date, r.settlement_period): r.curtailed_mwh for r in rows("periods")},
         farms=[FarmFacts(**r._mapping) for r in rows("farms", most=MOST_FARMS)],
         restatements=[Restatement(**r._mapping) for r in rows("restatements")],
-        problems=[Problem(**r._mapping) for r in rows("wrong", most=MOST_PROBLEMS)],
+        problems=[FailingCheck(**r._mapping) for r in rows("wrong", most=MOST_PROBLEMS)],
     )
 
 

@@ -16,7 +16,7 @@ from minerecon_dagster.core.spans import days_text, spans
 from minerecon_dagster.core.statuses import UNAVAILABLE
 from minerecon_dagster.reports import charts
 from minerecon_dagster.reports.charts import STATES
-from minerecon_dagster.reports.data import Facts, Problem
+from minerecon_dagster.reports.data import Facts, FailingCheck
 
 if TYPE_CHECKING:  # loaded when a page is made
     from jinja2 import Template
@@ -114,12 +114,12 @@ def _render(facts: Facts, title: str, blocks: Sequence[Block], wrong_of: Facts |
     )
 
 
-def recent_first(*parts: Facts) -> list[Problem]:
+def recent_first(*parts: Facts) -> list[FailingCheck]:
     """What is wrong with the days of all parts: days without figures, then red checks, the newest first."""
     without = ("failing", UNAVAILABLE)
     missing = {d.day for part in parts for d in part.days if d.stored is None and d.status not in without}
     found = [
-        Problem(first, last, "day", "ERROR", "figures", "nothing stored", str(REINGEST.from_to.over(first, last)))
+        FailingCheck(first, last, "day", "ERROR", "figures", "nothing stored", str(REINGEST.from_to.over(first, last)))
         for first, last in spans(missing)
     ]
     red = dict.fromkeys(problem for part in parts for problem in part.problems)

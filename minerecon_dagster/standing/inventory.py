@@ -62,7 +62,7 @@ Kind = tuple[str, Severity, tuple[str, ...], Repair]
 
 
 @dataclass(frozen=True)
-class Problem:
+class FailedProperty:
     """A property of a day that did not hold when last looked at, and what mends it."""
 
     name: str
@@ -91,11 +91,11 @@ class Standing:
     is_stored: bool
     is_final: bool
     periods_due: int
-    problems: Sequence[Problem]
+    problems: Sequence[FailedProperty]
     periods_present: int = 0
 
     @property
-    def open_problems(self) -> list[Problem]:
+    def open_problems(self) -> list[FailedProperty]:
         """Those that no waiver accepts."""
         return [p for p in self.problems if p.waiver is None]
 
@@ -214,10 +214,10 @@ def _as_decided(standing: Standing, closed: ClosedDays) -> Standing:
     return Standing(standing.day, status, is_stored=False, is_final=False, periods_due=0, problems=())
 
 
-def problems_of(stored: Iterable[Mapping[str, Any]]) -> list[Problem]:
+def problems_of(stored: Iterable[Mapping[str, Any]]) -> list[FailedProperty]:
     """The problems that ``inventory/days.sql`` returns as JSON."""
     return [
-        Problem(
+        FailedProperty(
             name=p["property"],
             severity=p["severity"],
             repair=parse(p["repair"]),

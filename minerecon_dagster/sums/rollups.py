@@ -53,7 +53,7 @@ class RollUp:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SumsComparison:
     """A month or year that has a stored day or a sum.
 
     Args:
@@ -120,11 +120,12 @@ def years_to_update(connection: Connection) -> list[int]:
     return [int(y.key) for y in compare(connection, "year") if y.problem and not y.waits_for]
 
 
-def compare(connection: Connection, grain: Grain) -> list[Comparison]:
+def compare(connection: Connection, grain: Grain) -> list[SumsComparison]:
     """Compare the sums of every month (or year) that has a stored day or a sum with its days, in order."""
     found = connection.execute(statement("rollup/compare", grain))
     return [
-        Comparison(str(r.key), problem=r.problem, lagging_since=r.lagging_since, waits_for=r.waits_for) for r in found
+        SumsComparison(str(r.key), problem=r.problem, lagging_since=r.lagging_since, waits_for=r.waits_for)
+        for r in found
     ]
 
 
@@ -221,7 +222,7 @@ def record_sums(
             record_results(connection, _first_day(grain, key), news, now=now, run_id=run_id, scope=grain)
 
 
-def _sums_follow(x: Comparison, grain: Grain, now: dt.datetime) -> Result:
+def _sums_follow(x: SumsComparison, grain: Grain, now: dt.datetime) -> Result:
     """Whether the sums are there, what was summed, what the days say, and not older than a day in them for long.
 
     Sums that wait for a failing day are stale too: what they show is not what their days say.
@@ -241,7 +242,9 @@ def _sums_follow(x: Comparison, grain: Grain, now: dt.datetime) -> Result:
     )
 
 
-def _ratios_hold(x: Comparison, grain: Grain, bitcoin: Mapping[str, Decimal], broken_days: Sequence[dt.date]) -> Result:
+def _ratios_hold(
+    x: SumsComparison, grain: Grain, bitcoin: Mapping[str, Decimal], broken_days: Sequence[dt.date]
+) -> Result:
     broken = broken_model_ratios(bitcoin)
     if broken_days:
         repair = RECALCULATE.over(broken_days[0], broken_days[-1])

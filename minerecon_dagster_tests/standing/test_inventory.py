@@ -20,8 +20,8 @@ from minerecon_dagster.defs.inventory import CHECK_KEYS
 from minerecon_dagster.defs.resources import ElexonResource
 from minerecon_dagster.jobs import STANDING_INVENTORY
 from minerecon_dagster.standing.inventory import (
+    FailedProperty,
     Finding,
-    Problem,
     Standing,
     group_days,
     last_day_to_be_final,
@@ -300,7 +300,7 @@ def test_a_day_whose_attempt_failed_is_failing_although_no_check_of_it_is_on_rec
 
 
 def standing(day: str, *repairs: str, is_stored: bool = True) -> Standing:
-    problems = [Problem(f"family.p{n}", "ERROR", parse(repair), None, None) for n, repair in enumerate(repairs)]
+    problems = [FailedProperty(f"family.p{n}", "ERROR", parse(repair), None, None) for n, repair in enumerate(repairs)]
     return Standing(D(day), "failing", is_stored, is_stored, 48, problems)
 
 
@@ -354,7 +354,7 @@ def test_a_day_has_one_command_for_all_that_is_wrong_with_it(repairs: list[str],
 
 
 def test_a_register_that_changed_is_fetched_and_then_the_day_is_verified() -> None:
-    problem = Problem(c.REGISTER_UNCHANGED.full_name, "WARN", REFRESH_REGISTER, None, None)
+    problem = FailedProperty(c.REGISTER_UNCHANGED.full_name, "WARN", REFRESH_REGISTER, None, None)
     day = Standing(DAY, "warned", True, True, 48, [problem])
     (group,) = group_days([day], NOON_AFTER)
     assert str(group.repair) == f"{REFRESH_REGISTER}; minerecon verify {DAY}"
@@ -362,8 +362,8 @@ def test_a_register_that_changed_is_fetched_and_then_the_day_is_verified() -> No
 
 def test_what_a_waiver_accepts_is_in_no_command() -> None:
     problems = [
-        Problem("family.open", "ERROR", parse(f"minerecon recalculate {DAY}"), None, None),
-        Problem(
+        FailedProperty("family.open", "ERROR", parse(f"minerecon recalculate {DAY}"), None, None),
+        FailedProperty(
             "family.waived", "ERROR", parse(f"minerecon reingest {DAY} --force"), "known; A. Person", D("2099-12-31")
         ),
     ]
@@ -557,7 +557,7 @@ def test_what_is_no_evidence_of_a_first_run_does_not_turn_a_final_day_red(filled
 )
 def test_a_day_that_elexon_has_not_run_again_is_told_at_once_with_the_reason(now: str, what: str) -> None:
     name = c.ROWS_OF_THE_RERUN.full_name
-    late = Problem(name, "WARN", parse("minerecon reingest 2025-03-28"), None, None)
+    late = FailedProperty(name, "WARN", parse("minerecon reingest 2025-03-28"), None, None)
     by_the_clock = Standing(D("2025-03-29"), "provisional", True, False, 48, [])
     (group,) = group_days([Standing(DAY, "provisional", True, False, 48, [late]), by_the_clock], at(now))
     assert str(group) == f"2025-03-28 is {what} ({name}): minerecon reingest 2025-03-28"
