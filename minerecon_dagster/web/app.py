@@ -30,11 +30,13 @@ from minerecon_dagster.web.database import (
     TooSlowError,
 )
 from minerecon_dagster.web.front import Access, Front, as_messages, earlier_error, key_of
+from minerecon_dagster.web.metrics import MEDIA_TYPE, Metrics
 from minerecon_dagster.web.question import NotAnsweredError
 from minerecon_dagster.web.resources import RESOURCES, Resource
 from minerecon_dagster.web.service import OverloadedError, Service
 
 _TITLES = {404: "Not Found", 406: "Not Acceptable", 422: "Unprocessable Content"}
+_LOOPBACK = ("127.0.0.1", "::1")
 _OVERLOAD_S = 2
 _DOWN_S = 5
 _log = logging.getLogger("minerecon.web")
@@ -85,7 +87,14 @@ def build_app(
     app.add_route("/healthz", _alive, methods=["GET"])
     app.add_route("/readyz", partial(_ready, service), methods=["GET"])
     app.add_route("/openapi.json", partial(_described, service), methods=["GET"])
-    return Front(app, service, access, _log_request)
+    metrics = Metrics()
+    app.add_route("/metrics", partial(_counted, service, metrics), methods=["GET"])
+
+    def done(scope: Mapping[str, Any]) -> None:
+        metrics.count(scope["minerecon"])
+        _log_request(scope)
+
+    return Front(app, service, access, done)
 
 
 @contextlib.asynccontextmanager
@@ -252,6 +261,14 @@ async def _described(service: Service, request: Request) -> Response:
         return Answer(200, answers.media_type("json"), body)
 
     return _Whole(await answered(service, key_of(request.scope, headers), made, request.scope))
+
+
+async def _counted(service: Service, metrics: Metrics, request: Request) -> Response:
+    """For whoever asks from this machine; to others there is nothing here."""
+    request.scope["minerecon"]["route"] = "/metrics"
+    if request.client is None or request.client.host not in _LOOPBACK or "x-forwarded-for" in request.headers:
+        return await _not_found(request, HTTPException(404))
+    return _Whole(Answer(200, MEDIA_TYPE, metrics.text(service).encode()))
 
 
 def _log_request(scope: Mapping[str, Any]) -> None:

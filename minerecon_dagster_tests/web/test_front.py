@@ -303,3 +303,17 @@ def test_nothing_of_a_warehouse_is_told_to_somebody_by_a_failure(copy: str, serv
     got = api("checks")
     assert got.status == 503
     assert "checks_now" not in got.body.decode()
+
+
+def test_what_is_counted_is_told_on_this_machine_alone(copy: str, serve: Serve) -> None:
+    api = serve(copy)
+    for _ in range(2):
+        assert api(MARCH).status == 200
+    assert api("days?typo=1").status == 422
+    lines = api.get("/metrics").body.decode().splitlines()
+    assert 'minerecon_requests_total{route="/api/v1/days",status="200"} 1' in lines
+    assert 'minerecon_requests_total{route="(kept)",status="200"} 1' in lines
+    assert 'minerecon_requests_total{route="/api/v1/days",status="422"} 1' in lines
+    assert 'minerecon_request_seconds_count{route="/api/v1/days"} 2' in lines
+    assert {"minerecon_cache_hits_total 1", "minerecon_database_up 1", "minerecon_connections_in_use 0"} <= set(lines)
+    assert api.get("/metrics", X_Forwarded_For="198.51.100.7").status == 404
