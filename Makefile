@@ -7,7 +7,7 @@ PYTHON ?= $(shell for v in 3 3.13 3.12 3.11; do \
 BIN := .venv/bin
 SETUP := .venv/.installed
 
-.PHONY: run test test-slow test-all docs ui dashboard bench weekend regressions pairs year-2025 mutants mutants-of-change setup lint types format clean
+.PHONY: run test test-slow test-all docs ui api bench weekend regressions pairs year-2025 mutants mutants-of-change setup lint types format clean
 
 run: $(SETUP)
 	@$(BIN)/minerecon run $(FROM) $(TO)
@@ -22,13 +22,14 @@ test-all: test test-slow
 
 # Every page, table and file that is made from code. FAULTS=1: what the fault suite sees, too (minutes).
 docs: $(SETUP)
-	@UPDATE_DOCS=1 $(BIN)/python -m pytest -q minerecon_dagster_tests/docs/test_made.py $(if $(FAULTS),minerecon_dagster_tests/faults)
+	@UPDATE_DOCS=1 $(BIN)/python -m pytest -q minerecon_dagster_tests/docs/test_made.py \
+		minerecon_dagster_tests/web/test_front.py::test_the_description_is_the_one_that_is_committed $(if $(FAULTS),minerecon_dagster_tests/faults)
 
 ui: $(SETUP)
 	@$(BIN)/minerecon ui
 
-# The read API over the embedded warehouse; the pages of the dashboard come to it.
-dashboard: $(SETUP)
+# The read API over the bundled sample's warehouse, on 127.0.0.1.
+api: $(SETUP)
 	@$(BIN)/minerecon local --sample -- $(BIN)/minerecon serve
 
 # One JSON object a line, and docs/build/measurements.md.

@@ -254,9 +254,7 @@ def test_the_description_is_the_one_that_is_committed(api: Api) -> None:
     got = api.get("/openapi.json")
     if os.environ.get("UPDATE_DOCS"):
         COMMITTED.write_bytes(got.body)
-    assert got.body == COMMITTED.read_bytes(), (
-        "UPDATE_DOCS=1 .venv/bin/python -m pytest minerecon_dagster_tests/web -k description"
-    )
+    assert got.body == COMMITTED.read_bytes(), "it is not what the code says: make docs"
     assert set(got.json["paths"]) > {"/api/v1/days", "/api/v1/farms/{farm}/days", "/readyz"}
     assert openapi._PARAMETERS.keys() >= {
         p["name"] for o in got.json["paths"].values() for p in o["get"].get("parameters", ())
