@@ -36,7 +36,7 @@ class EventLog(PostgresEventLogStorage):
     Dagster writes an event in three transactions, and together only materializations of one asset
     (`store_event_batch` brings one asset's key up to date). Here several are inserted by one statement, and
     what Dagster keeps of them beside is written by Dagster's own methods, in one transaction. It rests on
-    private methods of the pinned version: `minerecon_dagster_tests/test_instance.py` holds it to what that
+    private methods of the pinned version: `minerecon_dagster_tests/defs/test_event_log.py` holds it to what that
     stores one by one.
     """
 
