@@ -13,10 +13,10 @@ run: $(SETUP)
 	@$(BIN)/minerecon run $(FROM) $(TO)
 
 test: $(SETUP) lint types
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: $(SETUP)
-	$(BIN)/python -m pytest -m slow -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 
 test-all: test test-slow
 

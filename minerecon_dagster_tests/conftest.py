@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from xdist.scheduler import LoadFileScheduling
 
 from bench.five_years import make_five_years
 from minerecon_dagster.local.services import local_services
@@ -27,13 +28,17 @@ aws_files.read_once()
 migration_files.read_once()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let a file run in one process, which sets up once what its tests share; all faults in one, which counts them."""
-    for item in items:
-        group = (
-            "faults" if item.path.parent.name == "faults" else item.path.relative_to(Path(__file__).parent).as_posix()
-        )
-        item.add_marker(pytest.mark.xdist_group(group))
+class ByFile(LoadFileScheduling):
+    """A file's tests in one process, which sets up once what they share; all faults in one, which counts them."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "faults" if "/faults/" in file else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

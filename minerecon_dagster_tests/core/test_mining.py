@@ -76,8 +76,7 @@ def test_each_model_that_is_off_is_named_with_what_the_first_implies() -> None:
 
 
 def test_a_ratio_may_be_off_by_a_billionth_and_by_no_more() -> None:
-    btc = {"S19J_PRO": Decimal(122), "S9": Decimal("37.969387755102040816326530612244897959183673469387755"), "M20S": 0}
-    btc["M20S"] = Decimal(122) * Decimal(68) * 3050 / (3360 * Decimal(100))
+    btc = RIGHT
     just = btc["M20S"] * (1 + Decimal("1e-9"))
     assert broken_model_ratios(btc | {"M20S": just - Decimal("1e-12")}) == []
     assert [b["miner_model"] for b in broken_model_ratios(btc | {"M20S": just + Decimal("1e-12")})] == ["M20S"]
