@@ -143,11 +143,19 @@ def build_schedules(first_day: dt.date) -> dg.Definitions:
 
 
 def in_words(cron: str | Sequence[str]) -> str:
-    """When a cron string of the kinds that are used here ticks: ``Every 30 minutes``, ``08:30 on the 3rd``."""
+    """When a cron string of the kinds that are used here ticks: ``Every 30 minutes``, ``08:30 on the 3rd``.
+
+    Raises:
+        ValueError: it is of another kind, for which there are no words yet.
+    """
     if not isinstance(cron, str):
         return " and ".join(map(in_words, cron))
-    minute, hour, day, _, weekday = cron.split()
-    if hour == "*":
+    minute, hour, day, month, weekday = cron.split()
+    numbers = {hour, minute, *({day, weekday} - {"*"})}
+    is_every = minute.startswith("*/") and {hour, day, weekday} == {"*"}
+    if month != "*" or not (is_every or all(n.isdecimal() for n in numbers)) or "*" not in (day, weekday):
+        raise ValueError(f"{cron!r}: in_words has no words for such a cron string yet: give it some")
+    if is_every:
         return f"Every {minute.removeprefix('*/')} minutes"
     time = f"{hour:0>2}:{minute:0>2}"
     if weekday != "*":

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from minerecon_dagster.defs.schedules import in_words
+
+
+@pytest.mark.parametrize("cron", ["15 * * * *", "0 6 * * 1-5", "0 */2 * * *", "0 6 1 1 *", "0 6 3 * 1"])
+def test_a_time_for_which_there_are_no_words_is_refused(cron: str) -> None:
+    with pytest.raises(ValueError, match="in_words has no words"):
+        in_words(cron)
 
 
 def test_a_time_is_written_as_a_reader_writes_it() -> None:
