@@ -25,7 +25,6 @@ from minerecon_dagster.settings import Settings
 from minerecon_dagster.sums.rollups import roll_up_months, roll_up_years
 from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.warehouse.store import cursor, open_warehouse
-from minerecon_dagster.warehouse.sums import names
 
 FIRST_DAY = dt.date(2021, 1, 1)
 _SQL = Path(__file__).with_name("five_years.sql")
@@ -71,6 +70,10 @@ def _fill(engine: Engine, start: dt.date, days: int) -> None:
             sql.execute("CREATE TEMP TABLE property (family text, name text, severity text) ON COMMIT DROP")
             of_a_day = [(p.family, p.name, p.severity) for p in DAY_PROPERTIES]
             execute_values(sql, "INSERT INTO property VALUES %s", of_a_day)
+            from minerecon_dagster.warehouse.sums import (
+                names,
+            )  # which older versions lack: `bench.pairs` measures them too
+
             sql.execute(Template(_SQL.read_text("utf-8")).substitute(names()))
 
 
