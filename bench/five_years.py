@@ -58,6 +58,9 @@ def make_five_years(database_url: str, start: dt.date = FIRST_DAY, days: int | N
 
 
 def _fill(engine: Engine, start: dt.date, days: int) -> None:
+    # Here, since older versions lack it, which `bench.pairs` measures in what needs no five years.
+    from minerecon_dagster.warehouse.sums import names
+
     with engine.begin() as connection:
         if connection.execute(text("SELECT EXISTS (SELECT FROM minerecon.daily_summaries)")).scalar():
             raise ValueError("the warehouse holds days already: five years are made in an empty one")
@@ -70,10 +73,6 @@ def _fill(engine: Engine, start: dt.date, days: int) -> None:
             sql.execute("CREATE TEMP TABLE property (family text, name text, severity text) ON COMMIT DROP")
             of_a_day = [(p.family, p.name, p.severity) for p in DAY_PROPERTIES]
             execute_values(sql, "INSERT INTO property VALUES %s", of_a_day)
-            from minerecon_dagster.warehouse.sums import (
-                names,
-            )  # which older versions lack: `bench.pairs` measures them too
-
             sql.execute(Template(_SQL.read_text("utf-8")).substitute(names()))
 
 
