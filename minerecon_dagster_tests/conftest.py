@@ -16,6 +16,10 @@ from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.warehouse.sample import mark_as_sample
 from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster_tests import aws_files, databases, migration_files
+from minerecon_dagster_tests.faults.ledger import pytest_configure as pytest_configure
+from minerecon_dagster_tests.faults.ledger import pytest_sessionfinish as pytest_sessionfinish
+from minerecon_dagster_tests.faults.ledger import pytest_terminal_summary as pytest_terminal_summary
+from minerecon_dagster_tests.faults.ledger import pytest_testnodedown as pytest_testnodedown
 from minerecon_dagster_tests.project import day_stored as day_stored
 from minerecon_dagster_tests.project import difficulty_table as difficulty_table
 from minerecon_dagster_tests.project import elexon as elexon

@@ -31,7 +31,8 @@ from minerecon_dagster.elexon.datasets.cashflows import EBOCF_WIND_CASHFLOW
 from minerecon_dagster.elexon.datasets.stack import BIDS_ARE_PRICED
 from minerecon_dagster_tests.docs.made import compare, filled
 from minerecon_dagster_tests.fake_elexon import NO_ROWS, NOT_FOUND, Fault, boav_path, stack_path
-from minerecon_dagster_tests.faults.conftest import DAY, FAULTS, LONG, NEXT, SHORT, WINDLESS, World
+from minerecon_dagster_tests.faults.conftest import DAY, LONG, NEXT, SHORT, WINDLESS, World
+from minerecon_dagster_tests.faults.ledger import FAULTS
 
 ONE_RECORD = "ctid = (SELECT min(ctid) FROM minerecon.curtailment_records WHERE settlement_date = :day AND so_flag)"
 ONE_CALCULATION = (
