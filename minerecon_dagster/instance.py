@@ -84,7 +84,9 @@ class EventLog(PostgresEventLogStorage):
         with self._connect() as connection:
             ids = connection.execute(inserted, [self._event_to_row(event) for event in events]).scalars().all()
         records = [EventLogRecord(number, event) for number, event in zip(ids, events, strict=True)]
-        of_assets = [r for r in records if r.event_log_entry.dagster_event_type in _STORED_TOGETHER[:1]]
+        of_assets, of_checks = (
+            [r for r in records if r.event_log_entry.dagster_event_type == kind] for kind in _STORED_TOGETHER
+        )
         with self.index_transaction() as connection:
             self._of_thread.connection = connection
             try:
@@ -94,9 +96,8 @@ class EventLog(PostgresEventLogStorage):
                 # In one order, whoever writes: two runs that do so never wait for each other in a ring.
                 for record in sorted(of_assets, key=lambda r: r.asset_key or AssetKey("")):
                     self._store_asset_event(connection, record.event_log_entry, record.storage_id)
-                for record in records:
-                    if record not in of_assets:
-                        self.store_asset_check_event(record.event_log_entry, record.storage_id)
+                for record in of_checks:
+                    self.store_asset_check_event(record.event_log_entry, record.storage_id)
             finally:
                 self._of_thread.connection = None
         return {r.asset_key: r for r in of_assets if r.asset_key is not None}

@@ -163,14 +163,11 @@ class Database:
             try:
                 with connection.cursor() as cursor:
                     yield Asking(cursor)
-                connection.rollback()
-                keep = True
-            except psycopg2.Error:
+            finally:
+                # Who has nothing to show, and says so by raising, gives back a connection as good as before.
                 with contextlib.suppress(psycopg2.Error):
                     connection.rollback()
                     keep = not connection.closed
-                raise
-            finally:
                 self.in_use -= 1
                 if keep:
                     with self._lock:

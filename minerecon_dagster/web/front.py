@@ -118,7 +118,7 @@ class Front:
                 return
             try:
                 await self._routes(scope, receive, self._through(scope, headers, send))
-            except Exception:
+            except Exception:  # whatever it is: the reader gets an answer with an id, and it goes on to the log
                 about["status"] = about["status"] or 500
                 if not about.get("has_begun"):
                     await self._send(_wrong(scope), scope, headers, send)

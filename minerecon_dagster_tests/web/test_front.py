@@ -250,6 +250,19 @@ def test_the_session_cannot_write_even_as_the_owner(copy: str) -> None:
     assert shown == ["3s", "off", "0"]
 
 
+def test_a_question_without_an_answer_costs_no_connection(copy: str) -> None:
+    database, pid = Database(copy), "SELECT pg_backend_pid()"
+    with database.asking() as asking:
+        before = asking.rows(pid)
+    with pytest.raises(ZeroDivisionError), database.asking() as asking:
+        asking.rows(pid)
+        raise ZeroDivisionError
+    with database.asking() as asking:
+        assert asking.rows(pid) == before
+    assert database.in_use == 0
+    database.close()
+
+
 def test_the_description_is_the_one_that_is_committed(api: Api) -> None:
     got = api.get("/openapi.json")
     if os.environ.get("UPDATE_DOCS"):
