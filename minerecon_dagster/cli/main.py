@@ -24,6 +24,7 @@ from minerecon_dagster.cli import (
     verify,
 )
 from minerecon_dagster.core.errors import ConfigurationError, MinereconError
+from minerecon_dagster.core.printable import printable_lines
 
 
 class OneLineErrors(click.Group):
@@ -34,10 +35,10 @@ class OneLineErrors(click.Group):
         try:
             return super().invoke(ctx)
         except ConfigurationError as error:
-            click.echo(f"minerecon: {error}", err=True)
+            click.echo(f"minerecon: {printable_lines(str(error))}", err=True)
             raise SystemExit(2) from None
         except MinereconError as error:
-            click.echo(f"minerecon: {error}", err=True)
+            click.echo(f"minerecon: {printable_lines(str(error))}", err=True)
             raise SystemExit(1) from None
 
 
