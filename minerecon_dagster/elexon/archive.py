@@ -41,6 +41,7 @@ _SILENT = "silent/"
 """Before the name of an answer that came without rows which the one of that name has: it displaces nothing."""
 _SETTLED = "settled/"
 """Before the name of an answer in the file of looks: the first look after the re-run that found it to say this."""
+_MOST_BYTES_OF_A_MANIFEST = 16 * 1024**2
 _ATTEMPTS = 5
 """How often to begin again when another process wrote or pruned in between."""
 
@@ -433,6 +434,8 @@ class Archive:
         settled_after = None if day is None else rerun_done_at(day)
         try:
             with zipfile.ZipFile(io.BytesIO(packed)) as pack, ThreadPoolExecutor(2, "unpack") as threads:
+                if pack.getinfo(_MANIFEST).file_size > _MOST_BYTES_OF_A_MANIFEST:
+                    raise ValueError(f"it is larger than {_MOST_BYTES_OF_A_MANIFEST // 1024**2} MB")
                 manifest = msgspec.json.decode(pack.read(_MANIFEST), type=_Manifest)
                 if manifest.settlement_date != day:
                     raise ValueError(f"holds answers of {manifest.settlement_date}")
@@ -443,6 +446,9 @@ class Archive:
                     settled_at = entry.settled_at or looks.get(_SETTLED + key)
                     if settled_at is None and settled_after is not None and entry.fetched_at > settled_after:
                         settled_at = entry.fetched_at
+                    # Before it is unpacked: a member may become a thousand times as large as it is.
+                    if (size := pack.getinfo(f"{key}.json").file_size) != entry.bytes:
+                        raise ValueError(f"it has {size} bytes, and {entry.bytes} in the manifest")
                     answer = Answer(entry.url, entry.status, seen_at, pack.read(f"{key}.json"), settled_at)
                     if answer.sha256 != entry.sha256:
                         raise ValueError("the SHA-256 is not the one in the manifest")

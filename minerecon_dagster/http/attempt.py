@@ -245,7 +245,8 @@ def _failure(error: Exception, timeouts_s: tuple[float, float]) -> Failure:
     causes = list(_causes(error))
     reason = one_line(causes[-1])
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-        return Failure(Kind.UNTRUSTED, "its certificate is not trusted", reason)
+        words = "its certificate is not trusted (REQUESTS_CA_BUNDLE names those of a proxy that opens TLS)"
+        return Failure(Kind.UNTRUSTED, words, reason)
     if isinstance(error, requests.ConnectTimeout):
         return Failure(Kind.NO_CONNECTION, f"no connection within {timeouts_s[0]:g} s")
     if isinstance(error, requests.ReadTimeout):
