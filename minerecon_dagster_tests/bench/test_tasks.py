@@ -59,7 +59,8 @@ TASKS = (
     ),
     Task(
         "03_summed_column", 5,
-        ("warehouse/test_sums.py", "warehouse/test_migrations.py", "warehouse/test_refunding_made_up.py"),
+        ("warehouse/test_sums.py", "warehouse/test_migrations.py", "warehouse/test_refunding_made_up.py",
+         "warehouse/test_finality_migration.py", "analytics/test_migration.py"),
     ),
     Task(
         "04_dataset", 5,

@@ -16,11 +16,11 @@ from minerecon_dagster.standing.due import days_to_ingest, days_to_retry
 from minerecon_dagster.standing.inventory import take_inventory
 from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.warehouse.store import open_warehouse, statement
-from minerecon_dagster.warehouse.sums import ADDITIVE, names
 from minerecon_dagster_tests.day.test_one_day import fake_clock
 from minerecon_dagster_tests.fake_elexon import NO_ROWS, NOT_FOUND, Fault, boav_path, stack_path
 from minerecon_dagster_tests.project import DAY, Project, not_done
 from minerecon_dagster_tests.verify.test_verify import Looks
+from minerecon_dagster_tests.warehouse.old_days import store_old_day
 
 ALL = set(range(1, 49))
 WINDLESS = dt.date(2025, 6, 15)
@@ -429,8 +429,9 @@ def test_an_upgrade_of_a_warehouse_shows_the_days_that_the_older_rule_called_com
         config = migrate._config()
         config.attributes["connection"] = connection
         command.upgrade(config, "0004")
-        for n, (day, gone) in enumerate(((DAY, 0), (DAY + dt.timedelta(days=1), 24), (DAY + dt.timedelta(days=2), 48))):
-            connection.execute(text(OLD_DAY), {"day": day, "n": n})
+        for n, gone in enumerate((0, 24, 48)):
+            day = DAY + dt.timedelta(days=n)
+            store_old_day(connection, day, is_synthetic=False)
             connection.execute(text(OLD_PROGRESS), {"day": day, "gone": gone})
     engine.dispose()
     migrate.upgrade(engine)
@@ -449,11 +450,6 @@ def test_an_upgrade_of_a_warehouse_shows_the_days_that_the_older_rule_called_com
     ]
 
 
-OLD_DAY = (
-    f"INSERT INTO minerecon.daily_summaries (summary_date, {names()['day_columns']}, bmu_count, periods_expected,"
-    " periods_due, periods_present, state, archive_uri, is_synthetic, built_from, built_at)"
-    f" VALUES (:day{', 0' * len(ADDITIVE)}, 0, 48, 48, 48, 'final', 'days/' || :n, false, '', now())"
-)
 OLD_PROGRESS = (
     "INSERT INTO minerecon.ingestion_progress (settlement_date, settlement_period, stack_side, status, row_count,"
     " payload_sha256, fetched_at, is_synthetic)"
