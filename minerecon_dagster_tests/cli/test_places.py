@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -120,6 +121,12 @@ def test_no_value_of_a_file_arrives_in_webserver_daemon_code_server_and_run(
     # The code server: the fingerprints that `minerecon ui` has compared, and the first partition.
     assert ui.ask(KEYS)["assetNodeOrError"]["partitionKeyConnection"]["results"] == ["2022-01-01"]
     assert f"source: {elexon.base_url}" in ui.said
+    # Dagster's web server stands behind the door.
+    foreign = urllib.request.Request(
+        ui.url, b"{}", {"Content-Type": "application/json", "Origin": "http://evil.example"}
+    )
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(foreign, timeout=60)
     other = places.seal({"DATABASE_URL": "postgresql://other"})
     with pytest.raises(places.MisplacedError, match=r"^DATABASE_URL is not"):
         compare_places(ui.url, other, lambda: True)
