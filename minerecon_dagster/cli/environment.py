@@ -20,6 +20,7 @@ import click
 
 from minerecon_dagster import places
 from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.local.permissions import own_folder
 from minerecon_dagster.local.services import local_services
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def services(*, sample: bool = False) -> Iterator[Settings]:
             os.environ["ELEXON_BASE_URL"] = stack.enter_context(serve_sample())
             os.environ.setdefault("ELEXON_MAX_REQUESTS_PER_MINUTE", "0")
         os.environ["MINERECON_HOME"] = str(home)
-        home.mkdir(parents=True, exist_ok=True)
+        own_folder(settings.home)
+        own_folder(home)
         if settings.dagster_postgres_url is not None:
             os.environ["DAGSTER_POSTGRES_URL"] = settings.dagster_postgres_url
         os.environ["DAGSTER_HOME"] = str(_dagster_home())

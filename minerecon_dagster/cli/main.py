@@ -24,6 +24,7 @@ from minerecon_dagster.cli import (
     verify,
 )
 from minerecon_dagster.core.errors import ConfigurationError, MinereconError
+from minerecon_dagster.local.permissions import keep_others_out
 
 
 class OneLineErrors(click.Group):
@@ -69,6 +70,7 @@ for command in (
 
 def main() -> None:
     """The console script."""
+    keep_others_out()
     try:
         cli()
     except KeyboardInterrupt:  # pragma: no cover - click turns most of them into Abort

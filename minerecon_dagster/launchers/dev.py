@@ -8,11 +8,14 @@ from typing import Any
 import dagster._cli.dev as its_dev
 from dagster._cli import main as its_main
 
+from minerecon_dagster.local.permissions import keep_others_out
+
 _THEIRS, _OURS = "dagster_webserver", "minerecon_dagster.launchers.webserver"
 
 
 def main() -> None:
     """Run what the command line says, as ``dagster`` does."""
+    keep_others_out()
     # Where that command starts its processes: the function is looked up there, by this name.
     names = vars(its_dev)
     opened = names["open_ipc_subprocess"]

@@ -10,6 +10,7 @@ from dagster_webserver.webserver import DagsterWebserver
 from starlette.middleware import Middleware
 
 from minerecon_dagster.launchers.door import Door
+from minerecon_dagster.local.permissions import keep_others_out
 from minerecon_dagster.settings import Settings
 
 
@@ -25,6 +26,7 @@ class GuardedWebserver(DagsterWebserver[Any, Any]):
 
 def main() -> None:
     """Serve, with the options of ``dagster-webserver``."""
+    keep_others_out()
     # Where Dagster's command makes its server: the class is looked up there, by this name.
     vars(its_app)["DagsterWebserver"] = GuardedWebserver
     its_cli.main()  # type: ignore[no-untyped-call]
