@@ -385,6 +385,7 @@ def test_a_warehouse_that_is_out_of_reach_or_not_migrated_fails_the_tick_and_say
 # Through Dagster.
 
 
+@pytest.mark.slow
 def test_what_is_requested_stores_the_days_and_they_are_not_requested_again(
     project: Project, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -459,6 +460,7 @@ def test_the_daemon_makes_good_three_missed_mornings_with_one_tick_and_asks_for_
     assert [tick.status.value for tick in daemon.ticks()] == ["SKIPPED", "SUCCESS"]
 
 
+@pytest.mark.slow
 def test_a_tick_that_met_no_warehouse_is_tried_again(
     store: Store, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -362,6 +362,7 @@ def test_the_bundled_sample_is_never_asked_on_a_schedule(
 # Through Dagster.
 
 
+@pytest.mark.slow
 def test_what_is_requested_repairs_a_failed_and_a_revised_day_until_it_is_left_to_a_person(
     project: Project, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
