@@ -13,9 +13,10 @@ from decimal import Decimal
 
 from minerecon_dagster.charts.chart import Chart, Words
 from minerecon_dagster.charts.colours import STATES, STEPS, UNSURE
-from minerecon_dagster.charts.sheet import Key, Sheet
-from minerecon_dagster.charts.slots import Point
+from minerecon_dagster.charts.sheet import NARROW_BELOW, Key, Sheet
+from minerecon_dagster.charts.slots import Point, half_hour
 from minerecon_dagster.charts.words import clean, number, short, steps, width_of
+from minerecon_dagster.core.calendar import period_count
 
 _ZERO = Decimal()
 _MODELS = ("@model-1", "@model-2", "@model-3", "@model-4", "@model-5")
@@ -65,7 +66,7 @@ def energy(name: str, points: Sequence[Point], words: Words, notes: Sequence[Not
     Args:
         name: of the chart.
         points: with the figures ``so`` (SO-flagged MWh, the headline) and, where it is to be shown, ``all`` (all
-            accepted wind bids): a grey dash.
+            accepted wind bids), grey behind it.
         words: what it says.
         notes: halvings, records and the like.
     """
@@ -74,10 +75,9 @@ def energy(name: str, points: Sequence[Point], words: Words, notes: Sequence[Not
     if any(p.status in UNSURE and p.values.get("so") is not None for p in points):
         keys.append(Key("may still change", "@accent", "hatched"))
     if has_all:
-        keys.append(Key("all accepted bids", "@other", "dash"))
-    return _columns(
-        name, points, words, keys, [_Column("so", "@accent")], [("all", "@other")] if has_all else [], notes, "MWh", 0
-    )
+        keys.append(Key("all accepted bids", "@other-soft"))
+    columns = [_Column("all", "@other-soft")] if has_all else []
+    return _columns(name, points, words, keys, [*columns, _Column("so", "@accent")], [], notes, "MWh", 0)
 
 
 def money(name: str, points: Sequence[Point], words: Words, notes: Sequence[Note] = ()) -> Chart:
@@ -272,7 +272,7 @@ def _columns(
     before, after = (unit, "") if unit == "£" else ("", f" {unit}")
 
     def tips(point: Point) -> list[str]:
-        shown = dict.fromkeys([c.figure for c in columns] + [d for d, _ in dashes])
+        shown = [f for f in names if f in {c.figure for c in columns} | {d for d, _ in dashes}]
         known = [(names.get(f, f), point.values.get(f)) for f in shown]
         return [
             f"{w}: not known" if v is None else f"{w}: {'−' if v < 0 else ''}{before}{number(abs(v), places)}{after}"
@@ -292,7 +292,7 @@ def _columns(
                 if not value:
                     continue
                 span = 1 - 2 * gap
-                unsure = point.status in UNSURE and column.figure != "other"
+                unsure = point.status in UNSURE and column.figure not in ("other", "all")
                 sheet.add(
                     "marks",
                     x0=round(place + gap + span * column.begins, 4), x1=round(place + gap + span * column.ends, 4),
@@ -315,7 +315,7 @@ def _columns(
 
 _CALLED = {
     "so": "SO-flagged", "all": "all bids", "paid": "paid to farms", "refunded": "paid back by farms", "net": "net",
-    "share": "turned down",
+    "share": "turned down", "this": "", "other": "",
 }  # fmt: skip
 
 
@@ -350,31 +350,35 @@ def _tip(label: str, text: Sequence[str], status: str, is_restated: bool) -> str
 
 def ranked(name: str, bars: Sequence[Bar], words: Words) -> Chart:
     """Bars from the largest down, named at the left and labelled at their ends."""
-    row = 26
+
+    def row(width: int) -> int:
+        return 40 if width < NARROW_BELOW else 27
 
     def lay(sheet: Sheet) -> None:
-        room = sheet.width * (0.36 if sheet.is_narrow else 0.26)
+        room = sheet.width - 4 if sheet.is_narrow else sheet.width * 0.28
         names = [sheet.name(b.name, room, 13) or "(no name)" for b in bars]
-        sheet.left = round(max((width_of(n, 13) for n in names), default=40)) + 10
+        sheet.left = 1 if sheet.is_narrow else round(max((width_of(n, 13) for n in names), default=40)) + 10
         sheet.right = round(max((width_of(clean(b.label), 12) for b in bars), default=40)) + 10
-        most = max((b.value for b in bars), default=_ZERO)
-        least = min((b.value for b in bars), default=_ZERO)
+        most, least = (end((b.value for b in bars), default=_ZERO) for end in (max, min))
         low, high = min(least, _ZERO), max(most, _ZERO) or Decimal(1)
-        sheet.x_ends, sheet.y_ends = (float(low), float(high)), (len(bars), 0)
-        sheet.y_ends = (max(len(bars), 1), 0)
+        sheet.x_ends, sheet.y_ends = (float(low), float(high)), (max(len(bars), 1), 0)
         sheet.add("grid", x=0, colour="@axis")
+        high_px = row(sheet.width)
+        top, bottom = (0.46, 0.9) if sheet.is_narrow else (0.13, 0.87)
         for place, (bar, shown) in enumerate(zip(bars, names, strict=True)):
-            middle = sheet.plot_height * (place + 0.5) / max(len(bars), 1) + 4
+            middle = high_px * (place + (top + bottom) / 2) + 4
             fill = "%hatch-accent" if bar.status in UNSURE else "@accent"
-            sheet.add("marks", x0=0, x1=float(bar.value), y0=place + 0.14, y1=place + 0.86, fill=fill, stroke="none")
-            sheet.word(shown, -8, middle, "@ink", 13, "right")
-            end = sheet.x_of(float(max(bar.value, _ZERO)))
-            sheet.word(clean(bar.label), end + 6, middle, "@soft", 12)
+            sheet.add("marks", x0=0, x1=float(bar.value), y0=place + top, y1=place + bottom, fill=fill, stroke="none")
+            if sheet.is_narrow:
+                sheet.word(shown, 0, high_px * place + 13, "@ink", 13)
+            else:
+                sheet.word(shown, -8, middle, "@ink", 13, "right")
+            sheet.word(clean(bar.label), sheet.x_of(float(max(bar.value, _ZERO))) + 6, middle, "@soft", 12)
             tip = _tip(bar.name, bar.text or (bar.label,), bar.status, False)
             sheet.add("hits", x0=float(low), x1=float(high), y0=place, y1=place + 1, tip=tip)
 
     keys = (Key("may still change", "@accent", "hatched"),) if any(b.status in UNSURE for b in bars) else ()
-    return Chart(name, words, keys, lay, "ranked", lambda _: row * max(len(bars), 1))
+    return Chart(name, words, keys, lay, "ranked", lambda width: row(width) * max(len(bars), 1))
 
 
 @dataclass(frozen=True)
@@ -400,8 +404,6 @@ def heat_map(
         words: what it says.
         unit: of the figures.
     """
-    from minerecon_dagster.charts.slots import half_hour
-
     most = max(periods.values(), default=_ZERO)
     bounds = _bounds(most)
     longest = max((period for _, period in periods), default=48)
@@ -417,10 +419,13 @@ def heat_map(
             for row in range(1, rows + 1):
                 if row < rows and shades[row] == shades[begin]:
                     continue
-                if shades[begin] is not None:
+                there = period_count(point.at.start)
+                if shades[begin] is not None or begin < there:
+                    known = shades[begin] is not None
                     sheet.add(
-                        "marks", x0=column + gap, x1=column + 1 - gap, y0=begin, y1=row, fill=f"@step-{shades[begin]}",
-                        stroke="none",
+                        "marks", x0=column + gap, x1=column + 1 - gap, y0=begin,
+                        y1=row if known else min(row, there), fill=f"@step-{shades[begin]}" if known else "none",
+                        stroke="none" if known or wide < 5 else "@line",
                     )  # fmt: skip
                 begin = row
             if wide * high >= 40:
@@ -449,7 +454,7 @@ def heat_map(
 
 def _bounds(most: Decimal) -> list[Decimal]:
     """The upper ends of the shades: round values, the last at or above the largest figure."""
-    ticks = steps(_ZERO, most or Decimal(1), STEPS)
+    ticks = steps(_ZERO, most or Decimal(1), STEPS, fine=True)
     return list(ticks[1:])
 
 

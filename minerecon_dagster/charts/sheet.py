@@ -21,7 +21,7 @@ from minerecon_dagster.charts.words import clean, cut, short, steps, width_of, w
 NARROW_BELOW = 600
 """Pixels; a picture that is narrower has smaller titles, fewer labels and less height."""
 _TITLE, _SUBTITLE, _LABEL, _SMALL = 18, 13, 12, 11
-_STRIP = 9
+_STRIP = 12
 _CONTEXT_ROW = 17
 
 
@@ -138,7 +138,7 @@ class Sheet:
         """
         ticks = steps(min(low, Decimal(0)), max(high, Decimal(0)), 4 if self.is_narrow else 5)
         step = ticks[1] - ticks[0]
-        labels = [f"{'−' if t < 0 else ''}{unit}{short(abs(t), step)}{suffix}" for t in ticks]
+        labels = [f"{'−' if t < 0 else ''}{unit}{short(abs(t), step)}{suffix}" if t else "0" for t in ticks]
         self.left = round(max(width_of(label, _LABEL) for label in labels)) + 10
         self.y_ends = (float(ticks[0]), float(ticks[-1]))
         for tick, label in zip(ticks, labels, strict=True):
@@ -163,16 +163,16 @@ class Sheet:
             if place < len(points) and points[place].status == status:
                 continue
             left, right = self.x_of(begin), self.x_of(place)
+            if status != "complete" and right - left < 2:
+                left, right = (left + right) / 2 - 1, (left + right) / 2 + 1
             top = self.plot_height + 6
             inset = 0.5 if right - left > 3 else 0
             self.add(
                 "strip", px0=round(left + inset, 2), px1=round(right - inset, 2), py0=top, py1=top + _STRIP,
-                fill="%hatch-state-provisional" if status == "provisional" else f"@state-{status}",
-                stroke="@axis" if status == "missing" else "none",
+                fill=f"@state-{status}", stroke="@axis" if status == "missing" else "none",
             )  # fmt: skip
             if (sign := STATES[status].sign) and right - left >= 8:
-                middle = (left + right) / 2
-                self.word(sign, middle, top + _STRIP - 1, f"@on-{status}", _SMALL, "center", 700)
+                self.word(sign, (left + right) / 2, top + _STRIP - 2, f"@on-{status}", _SMALL, "center", 700)
             begin = place
         for place, point in enumerate(points):
             if point.is_restated:

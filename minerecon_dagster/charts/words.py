@@ -72,17 +72,19 @@ def _places(step: Decimal) -> int:
     return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
-def steps(low: Decimal, high: Decimal, most: int) -> Sequence[Decimal]:
+def steps(low: Decimal, high: Decimal, most: int, fine: bool = False) -> Sequence[Decimal]:
     """Round values (1, 2 or 5 times a power of ten apart) from at or below ``low`` to at or above ``high``.
 
     Args:
         low: what must be within; equal ones are given room.
         high: as well.
         most: how many parts the axis has at most.
+        fine: whether 1.5, 2.5, 3, 4, 6 and 8 times will do.
     """
     span = high - low or abs(high) or Decimal(1)
     power = Decimal(1).scaleb((span / most).adjusted())
-    step = next(power * m for m in (1, 2, 5, 10, 20) if _parts(low, high, power * m) <= most)
+    among = "1 1.5 2 2.5 3 4 5 6 8 10 15 20" if fine else "1 2 5 10 20"
+    step = next(power * m for m in map(Decimal, among.split()) if _parts(low, high, power * m) <= most)
     first = (low / step).to_integral_value("ROUND_FLOOR")
     return [step * (first + n) for n in range(max(1, _parts(low, high, step)) + 1)]
 
