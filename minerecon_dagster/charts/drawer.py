@@ -46,7 +46,7 @@ class Drawer:
     """
 
     def __init__(self, grown_mb: float = GROWN_MB, time_out_s: float = TIME_OUT_S, kept_mb: float = KEPT_MB) -> None:
-        self._grown_mb, self._time_out_s, self._kept_bytes = grown_mb, time_out_s, kept_mb * 1e6
+        self.grown_mb, self.time_out_s, self._kept_bytes = grown_mb, time_out_s, kept_mb * 1e6
         self._turn = threading.Lock()
         self._worker: subprocess.Popen[bytes] | None = None
         self._kept: OrderedDict[bytes, str] = OrderedDict()
@@ -66,6 +66,11 @@ class Drawer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def worker_pid(self) -> int | None:
+        """The process that draws; None while there is none."""
+        return self._worker.pid if self._worker is not None else None
 
     def close(self) -> None:
         """End the worker; a later drawing starts another."""
@@ -107,7 +112,7 @@ class Drawer:
             prefix=prefix,
             theme=theme,
             scale=scale,
-            seconds=int(self._time_out_s) + 1,
+            seconds=int(self.time_out_s) + 1,
         )
         asked = msgspec.json.encode(request)
         key = hashlib.sha256(asked).digest()
@@ -125,13 +130,13 @@ class Drawer:
         return picture
 
     def _drawn(self, asked: bytes) -> str:
-        until = time.monotonic() + self._time_out_s
-        if not self._turn.acquire(timeout=self._time_out_s):
-            raise DrawingError(f"other drawings were before this one for {self._time_out_s:.0f} s")
+        until = time.monotonic() + self.time_out_s
+        if not self._turn.acquire(timeout=self.time_out_s):
+            raise DrawingError(f"other drawings were before this one for {self.time_out_s:g} s")
         try:
             answer = self._answer(asked, until)
             self.resident_mb = answer.resident_mb
-            if answer.resident_mb > self._grown_mb:
+            if answer.resident_mb > self.grown_mb:
                 self._end()
                 self._started()  # it gets ready while nobody waits
         finally:
@@ -147,7 +152,7 @@ class Drawer:
             return msgspec.json.decode(_exchange(worker, asked + b"\n", until), type=Answer)
         except TimeoutError:
             self._end()
-            raise DrawingError(f"the drawing was not done within {self._time_out_s:.0f} s, and given up") from None
+            raise DrawingError(f"the drawing was not done within {self.time_out_s:g} s, and given up") from None
         except (OSError, EOFError, msgspec.DecodeError) as error:
             self._end()
             status = worker.returncode

@@ -362,7 +362,8 @@ def ranked(name: str, bars: Sequence[Bar], words: Words) -> Chart:
         most, least = (end((b.value for b in bars), default=_ZERO) for end in (max, min))
         low, high = min(least, _ZERO), max(most, _ZERO) or Decimal(1)
         sheet.x_ends, sheet.y_ends = (float(low), float(high)), (max(len(bars), 1), 0)
-        sheet.add("grid", x=0, colour="@axis")
+        if not sheet.is_narrow:
+            sheet.add("grid", x=0, colour="@axis")
         high_px = row(sheet.width)
         top, bottom = (0.46, 0.9) if sheet.is_narrow else (0.13, 0.87)
         for place, (bar, shown) in enumerate(zip(bars, names, strict=True)):
@@ -465,7 +466,7 @@ def _shade(value: Decimal | None, bounds: Sequence[Decimal]) -> int | None:
     if value <= 0:
         return 0
     place = next((i for i, bound in enumerate(bounds, 1) if value <= bound), len(bounds))
-    return 1 + (place - 1) * STEPS // len(bounds) if len(bounds) < STEPS else place
+    return STEPS if len(bounds) == 1 else 1 + round((place - 1) * (STEPS - 1) / (len(bounds) - 1))
 
 
 def _shade_keys(bounds: Sequence[Decimal], unit: str) -> tuple[Key, ...]:
