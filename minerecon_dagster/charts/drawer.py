@@ -21,6 +21,7 @@ from minerecon_dagster.charts.chart import Chart
 from minerecon_dagster.charts.colours import Theme
 from minerecon_dagster.charts.words import clean
 from minerecon_dagster.charts.worker import Answer, Request
+from minerecon_dagster.core.errors import MinereconError
 
 WIDE, NARROW = 1120, 328
 """Widths in pixels of the two pictures of a chart: for a page of 1280, and for a telephone of 360."""
@@ -32,7 +33,7 @@ KEPT_MB = 24
 """Of pictures that were drawn, so much is kept: asked again with the same data, they are not drawn again."""
 
 
-class DrawingError(Exception):
+class DrawingError(MinereconError):
     """A chart could not be drawn; the message says why. The next one can."""
 
 

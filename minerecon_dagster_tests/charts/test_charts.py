@@ -44,9 +44,9 @@ def labels(chart: Chart, width: int = WIDE) -> list[str]:
     return [row["label"] for row in rows(chart, "words", width)]
 
 
-def days(*figures: tuple[Decimal | None, str]) -> list[Point]:
+def days(*figures: tuple[Decimal | None, str], first: dt.date = FIRST) -> list[Point]:
     return [
-        Point(charts.day(FIRST + dt.timedelta(days=n)), {"so": mwh}, status) for n, (mwh, status) in enumerate(figures)
+        Point(charts.day(first + dt.timedelta(days=n)), {"so": mwh}, status) for n, (mwh, status) in enumerate(figures)
     ]
 
 
@@ -170,8 +170,8 @@ def test_a_heat_map_tells_nothing_from_none_and_a_short_day_has_no_missing_half_
 
 def test_a_calendar_has_each_day_under_its_weekday_and_outlines_what_is_not_known() -> None:
     first = dt.date(2025, 1, 1)  # a Wednesday
-    known = {first + dt.timedelta(days=n): Point(charts.day(first + dt.timedelta(days=n)), {"so": mwh}, status)
-             for n, (mwh, status) in enumerate([(Decimal(0), "complete"), (None, "missing"), (Decimal(9), "provisional")])}  # fmt: skip
+    three = days((Decimal(0), "complete"), (None, "missing"), (Decimal(9), "provisional"), first=first)
+    known = {point.at.start: point for point in three}
     chart = charts.calendar("x", 2025, known, WORDS)
     marks = rows(chart, "marks")
     top = marks[0]["y0"] - 2
