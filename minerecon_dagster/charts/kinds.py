@@ -24,6 +24,8 @@ _DASHES = ([1, 0], [7, 4], [2, 3], [9, 3, 2, 3], [4, 2])
 MOST_DIRECT_LABELS = 4
 """Up to so many lines are named at their ends; more have a legend."""
 _HIGH, _LOW = 300, 220
+LEAST_FIELD_PX = 40
+"""Square pixels; a smaller field of a heat map has no tooltip, since no pointer would find it."""
 
 
 @dataclass(frozen=True)
@@ -286,12 +288,12 @@ def _columns(
         sheet.y_axis(min(values, default=_ZERO), max(values, default=_ZERO), before, "%" if unit == "%" else "")
         wide = sheet.plot_width / max(len(points), 1)
         gap = 0.12 if wide >= 4 else 0.04 if wide >= 2 else 0
-        for place, point in enumerate(points):
-            for column in columns:
+        span = 1 - 2 * gap
+        for column in columns:  # one after the other: what is drawn alike in a row is one outline
+            for place, point in enumerate(points):
                 value = point.values.get(column.figure)
                 if not value:
                     continue
-                span = 1 - 2 * gap
                 unsure = point.status in UNSURE and column.figure not in ("other", "all")
                 sheet.add(
                     "marks",
@@ -299,15 +301,11 @@ def _columns(
                     y0=0, y1=float(value) * column.sign,
                     fill=f"%hatch-{column.colour[1:]}" if unsure else column.colour, stroke="none",
                 )  # fmt: skip
-            for figure, colour in dashes:
+        for figure, colour in dashes:
+            for place, point in enumerate(points):
                 if (value := point.values.get(figure)) is not None and (value or wide >= 4):
-                    sheet.add(
-                        "dashes",
-                        x0=round(place + gap / 2, 4),
-                        x1=round(place + 1 - gap / 2, 4),
-                        y=float(value),
-                        colour=colour,
-                    )
+                    x0, x1 = round(place + gap / 2, 4), round(place + 1 - gap / 2, 4)
+                    sheet.add("dashes", x0=x0, x1=x1, y=float(value), colour=colour)
         _time(sheet, points, notes, tips)
 
     return Chart(name, words, tuple(keys), lay, "columns", _height)
@@ -398,6 +396,9 @@ def heat_map(
 ) -> Chart:
     """Half hours (down) of days (across), shaded by MWh; what is not there stays empty, and none has its own shade.
 
+    Rows are settlement periods, and the times beside them those of a day of 48: where clocks change, what is below
+    01:00 is an hour off, and the tooltip has the time.
+
     Args:
         name: of the chart.
         days: the columns, each a day.
@@ -405,46 +406,35 @@ def heat_map(
         words: what it says.
         unit: of the figures.
     """
-    most = max(periods.values(), default=_ZERO)
-    bounds = _bounds(most)
-    longest = max((period for _, period in periods), default=48)
-    rows = max(longest, 48)
+    bounds = _bounds(max(periods.values(), default=_ZERO))
+    rows = max((period_count(point.at.start) for point in days), default=48)
 
     def lay(sheet: Sheet) -> None:
         sheet.left, sheet.x_ends, sheet.y_ends = 46, (0, max(len(days), 1)), (rows, 0)
         wide, high = sheet.plot_width / max(len(days), 1), sheet.plot_height / rows
         gap = 0.04 if wide > 8 else 0
         for column, point in enumerate(days):
-            shades = [_shade(periods.get((point.at.start, period)), bounds) for period in range(1, rows + 1)]
+            day = point.at.start
+            there = period_count(day)
+            shades = [_shade(periods.get((day, period)), bounds) for period in range(1, there + 1)]
             begin = 0
-            for row in range(1, rows + 1):
-                if row < rows and shades[row] == shades[begin]:
+            for row in range(1, there + 1):
+                if row < there and shades[row] == shades[begin]:
                     continue
-                there = period_count(point.at.start)
-                if shades[begin] is not None or begin < there:
-                    known = shades[begin] is not None
-                    sheet.add(
-                        "marks", x0=column + gap, x1=column + 1 - gap, y0=begin,
-                        y1=row if known else min(row, there), fill=f"@step-{shades[begin]}" if known else "none",
-                        stroke="none" if known or wide < 5 else "@line",
-                    )  # fmt: skip
+                known = shades[begin] is not None
+                sheet.add(
+                    "marks", x0=column + gap, x1=column + 1 - gap, y0=begin, y1=row,
+                    fill=f"@step-{shades[begin]}" if known else "none",
+                    stroke="none" if known or wide < 5 else "@line",
+                )  # fmt: skip
                 begin = row
-            if wide * high >= 40:
-                for row in range(rows):
-                    value = periods.get((point.at.start, row + 1))
-                    try:
-                        at = half_hour(point.at.start, row + 1).label
-                    except ValueError:
-                        continue
+            if wide * high >= LEAST_FIELD_PX:
+                for row in range(there):
+                    value = periods.get((day, row + 1))
                     text = "not stored" if value is None else f"{number(value, 3)} {unit}"
-                    sheet.add(
-                        "hits",
-                        x0=column,
-                        x1=column + 1,
-                        y0=row,
-                        y1=row + 1,
-                        tip=_tip(f"{point.at.label}, {at}", (text,), point.status, False),
-                    )
+                    tip = _tip(f"{point.at.label}, {half_hour(day, row + 1).label}", (text,), point.status, False)
+                    sheet.add("hits", x0=column, x1=column + 1, y0=row, y1=row + 1, tip=tip)
+        sheet.rows.get("marks", []).sort(key=lambda mark: mark["fill"])  # what is alike in a row is one outline
         for hour in range(0, 24, 3):
             sheet.word(f"{hour:02}:00", -7, sheet.plot_height * hour * 2 / rows + 8, "@soft", 12, "right")
         sheet.strip(days)

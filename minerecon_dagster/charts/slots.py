@@ -6,11 +6,12 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from itertools import groupby
 from typing import Literal
 
 from minerecon_dagster.charts.colours import worst
-from minerecon_dagster.core.calendar import LONDON, period_end, period_start
+from minerecon_dagster.core.calendar import LONDON, PERIOD, period_starts
 
 Grain = Literal["half-hour", "day", "week", "month", "year"]
 MOST_DAYS_DRAWN = 800
@@ -70,9 +71,18 @@ def half_hour(day: dt.date, period: int) -> Slot:
     Raises:
         ValueError: the day has no such period.
     """
-    begins, ends = (at.astimezone(LONDON) for at in (period_start(day, period), period_end(day, period)))
-    label = f"{begins:%H:%M}–{ends:%H:%M}, period {period}"
-    return Slot("half-hour", day, label, f"{begins:%H:%M}")
+    clocks = _clocks(day)
+    if not 1 <= period < len(clocks):
+        raise ValueError(f"{day} has {len(clocks) - 1} settlement periods, and no {period}")
+    begins, ends = clocks[period - 1 : period + 1]
+    return Slot("half-hour", day, f"{begins}–{ends}, period {period}", begins)
+
+
+@lru_cache(maxsize=64)
+def _clocks(day: dt.date) -> tuple[str, ...]:
+    """What London's clocks show as each period of a day begins, and as the last one ends."""
+    begins = (*period_starts(day), period_starts(day)[-1] + PERIOD)
+    return tuple(f"{at.astimezone(LONDON):%H:%M}" for at in begins)
 
 
 def day(date: dt.date) -> Slot:

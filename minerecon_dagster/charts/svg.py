@@ -61,7 +61,7 @@ def page_ready(
             return f"url(#{prefix}-{hatch[1]})"
         return colour(value)
 
-    body = "".join(_written(child, paint) for child in root)
+    body = _all_written(root, paint, ("", ""))
     patterns = "".join(
         f'<pattern id="{prefix}-{name}" width="5" height="5" patternUnits="userSpaceOnUse"'
         f' patternTransform="rotate(45)"><rect width="5" height="5" fill="{colour(f"@{_soft(name)}")}"/>'
@@ -83,7 +83,27 @@ def _soft(name: str) -> str:
     return name if name.startswith("state-") else f"{name}-soft"
 
 
-def _written(element: Tree.Element, paint: Paint, inherited: tuple[str, ...] = ("", "")) -> str:
+def _all_written(parent: Tree.Element, paint: Paint, inherited: tuple[str, ...]) -> str:
+    """The children of an element; those in a row that differ in their outline alone are one path with all outlines."""
+    joined: list[Tree.Element] = []
+    for child in parent:
+        before = joined[-1] if joined else None
+        if before is not None and _differ_in_outline_alone(before, child):
+            before.set("d", f"{before.get('d')}{child.get('d')}")
+        else:
+            joined.append(child)
+    return "".join(_written(child, paint, inherited) for child in joined)
+
+
+def _differ_in_outline_alone(one: Tree.Element, other: Tree.Element) -> bool:
+    return (
+        one.tag == other.tag == f"{_SVG}path"
+        and not {"transform", "aria-label", "class"} & (set(one.keys()) | set(other.keys()))
+        and {n: v for n, v in one.items() if n != "d"} == {n: v for n, v in other.items() if n != "d"}
+    )
+
+
+def _written(element: Tree.Element, paint: Paint, inherited: tuple[str, ...]) -> str:
     tag = element.tag.removeprefix(_SVG)
     if tag not in _ELEMENTS or element.get("display") == "none" or element.get("class") == "background":
         return ""
@@ -93,7 +113,7 @@ def _written(element: Tree.Element, paint: Paint, inherited: tuple[str, ...] = (
     own = {n: v for n, v in own.items() if not (n in _INHERITED and v == inherited[_INHERITED.index(n)])}
     passed = tuple(own.get(name, inherited[place]) for place, name in enumerate(_INHERITED))
     inner = escape(element.text) if element.text and tag in ("text", "tspan") else ""
-    inner += "".join(_written(child, paint, passed) for child in element)
+    inner += _all_written(element, paint, passed)
     if tag == "g":
         if not inner:
             return ""

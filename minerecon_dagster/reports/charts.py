@@ -178,8 +178,8 @@ def heat_map(facts: Facts, drawer: Drawer) -> Chart:
         summary = f"The most in one half hour: {mwh:,.0f} MWh, in period {period} of {_date(day)}."
     said = _Said(
         "heat-map", "When it happened: settlement period by day", summary,
-        "SO-flagged MWh per half hour, by London time from 00:00; on the days when clocks change there are 46 or 50. "
-        "An outline is not stored.",
+        "SO-flagged MWh per half hour; period 1 begins at 00:00 London time, and where clocks change those after 01:00 "
+        "are an hour off the axis. An outline is not stored.",
     )  # fmt: skip
     rows = []
     for day_facts in facts.stored:

@@ -163,9 +163,12 @@ def test_a_heat_map_tells_nothing_from_none_and_a_short_day_has_no_missing_half_
     short_day = dt.date(2025, 3, 30)
     periods = {(short_day, p): Decimal(0 if p < 10 else 100) for p in range(1, 47) if p != 20}
     chart = charts.heat_map("x", [Point(charts.day(short_day), {})], periods, WORDS)
-    assert [(m["y0"], m["y1"], m["fill"]) for m in rows(chart, "marks")] == [
+    assert sorted((m["y0"], m["y1"], m["fill"]) for m in rows(chart, "marks")) == [
         (0, 9, "@step-0"), (9, 19, "@step-6"), (19, 20, "none"), (20, 46, "@step-6"),
     ]  # fmt: skip
+    tips = {hit["y0"]: hit["tip"].splitlines() for hit in rows(chart, "hits")}
+    assert tips[2][0] == "Sun 30 March 2025, 02:00–02:30, period 3"
+    assert tips[19][1] == "not stored"
 
 
 def test_a_calendar_has_each_day_under_its_weekday_and_outlines_what_is_not_known() -> None:
@@ -291,3 +294,18 @@ def test_the_style_sheet_has_every_colour_in_light_and_dark_and_prints_light() -
         assert f"--chart-{name}: {dark};" in sheet
     assert "prefers-color-scheme: dark" in sheet
     assert sheet.count("@media screen") == 2
+
+
+def test_marks_that_are_drawn_alike_in_a_row_are_one_outline(drawer: Drawer) -> None:
+    points = days(*[(Decimal(n + 1), "complete") for n in range(200)])
+    svg = drawer.svg(charts.energy("x", points, WORDS))
+    bars = [p for p in ElementTree.fromstring(svg).iter(f"{SVG}path") if "accent" in (p.get("fill") or "")]
+    outlines = [(p.get("d") or "").count("Z") for p in bars]
+    assert sorted(outlines) == [1, 200], "the legend's, and all bars"
+
+
+def test_a_half_hour_that_a_day_does_not_have_is_refused() -> None:
+    with pytest.raises(ValueError, match="2025-03-30 has 46 settlement periods, and no 47"):
+        charts.half_hour(dt.date(2025, 3, 30), 47)
+    with pytest.raises(ValueError, match="and no 0"):
+        charts.half_hour(dt.date(2025, 3, 30), 0)
