@@ -75,7 +75,7 @@ def energy(name: str, points: Sequence[Point], words: Words, notes: Sequence[Not
     has_all = any(p.values.get("all") is not None for p in points)
     keys = [Key("SO-flagged bids", "@accent")]
     if any(p.status in UNSURE and p.values.get("so") is not None for p in points):
-        keys.append(Key("may still change", "@accent", "hatched"))
+        keys.append(Key("not final", "@accent", "hatched"))
     if has_all:
         keys.append(Key("all accepted bids", "@other-soft"))
     columns = [_Column("all", "@other-soft")] if has_all else []
@@ -88,7 +88,7 @@ def money(name: str, points: Sequence[Point], words: Words, notes: Sequence[Note
     if any(p.values.get("refunded") for p in points):
         keys += [Key("paid back by farms", "@back"), Key("net", "@ink", "dash")]
     if any(p.status in UNSURE and p.values.get("paid") is not None for p in points):
-        keys.append(Key("may still change", "@accent", "hatched"))
+        keys.append(Key("not final", "@accent", "hatched"))
     dashes = [("net", "@ink")] if any(p.values.get("refunded") for p in points) else []
     columns = [_Column("paid", "@accent"), _Column("refunded", "@back", -1)]
     return _columns(name, points, words, keys, columns, dashes, notes, "£", 2)
@@ -104,7 +104,7 @@ def share(name: str, points: Sequence[Point], words: Words, notes: Sequence[Note
     ]
     keys: list[Key] = []
     if any(p.status in UNSURE and p.values.get("share") is not None for p in points):
-        keys = [Key("share turned down", "@accent"), Key("may still change", "@accent", "hatched")]
+        keys = [Key("share turned down", "@accent"), Key("not final", "@accent", "hatched")]
     return _columns(name, percent, words, keys, [_Column("share", "@accent")], [], notes, "%", 1)
 
 
@@ -125,7 +125,7 @@ def compare(
     columns = [_Column("other", "@other", 1, 0.0, 0.5), _Column("this", "@accent", 1, 0.5, 1.0)]
     keys = [Key(clean(other_is), "@other"), Key(clean(this_is), "@accent")]
     if any(p.status in UNSURE and p.values.get("this") is not None for p in points):
-        keys.append(Key("may still change", "@accent", "hatched"))
+        keys.append(Key("not final", "@accent", "hatched"))
     return _columns(
         name, points, words, keys, columns, [], (), unit, places, {"this": clean(this_is), "other": clean(other_is)}
     )
@@ -322,18 +322,20 @@ def _time(sheet: Sheet, points: Sequence[Point], notes: Sequence[Note], tips: Ca
     sheet.strip(points)
     sheet.x_axis(points)
     low, high = sheet.y_ends
+    taken: list[tuple[float, float, float]] = []
     for note in notes:
         x = sheet.x_of(note.at + 0.5)
         sheet.add("notes", x=note.at + 0.5, colour="@soft")
-        align = "right" if x > sheet.plot_width * 0.7 else "left"
-        sheet.word(
-            sheet.name(note.label, sheet.plot_width * 0.6, 11),
-            x + (4 if align == "left" else -4),
-            10,
-            "@soft",
-            11,
-            align,
-        )
+        label = sheet.name(note.label, sheet.plot_width * 0.6, 11)
+        if label:
+            is_left = x <= sheet.plot_width * 0.7
+            begins = x + 4 if is_left else x - 4 - width_of(label, 11)
+            ends = begins + width_of(label, 11)
+            y = 10.0
+            while any(y == row and begins < right and left < ends for left, right, row in taken):
+                y += 14
+            taken.append((begins, ends, y))
+            sheet.word(label, x + (4 if is_left else -4), y, "@soft", 11, "left" if is_left else "right")
     for place, point in enumerate(points):
         tip = _tip(point.at.label, point.text or tips(point), point.status, point.is_restated)
         sheet.add("hits", x0=place, x1=place + 1, y0=low, y1=high, tip=tip)
@@ -376,7 +378,7 @@ def ranked(name: str, bars: Sequence[Bar], words: Words) -> Chart:
             tip = _tip(bar.name, bar.text or (bar.label,), bar.status, False)
             sheet.add("hits", x0=float(low), x1=float(high), y0=place, y1=place + 1, tip=tip)
 
-    keys = (Key("may still change", "@accent", "hatched"),) if any(b.status in UNSURE for b in bars) else ()
+    keys = (Key("not final", "@accent", "hatched"),) if any(b.status in UNSURE for b in bars) else ()
     return Chart(name, words, keys, lay, "ranked", lambda width: row(width) * max(len(bars), 1))
 
 

@@ -200,11 +200,13 @@ class Sheet:
 
     def _hours(self, points: Sequence[Point], wide: float, y: float) -> None:
         every = next((h for h in (1, 2, 3, 4, 6) if wide * 2 * h >= 44), 12)
+        free_from = float("-inf")
         for place, point in enumerate(points):
             hour, minute = point.at.clock.split(":")
-            twice = place and point.at.clock in {p.at.clock for p in points[:place]}
-            if minute == "00" and int(hour) % every == 0 and not twice:
-                self._tick(point.at.clock, self.x_of(place), y, "left" if place == 0 else "center")
+            x = self.x_of(place)
+            if minute == "00" and int(hour) % every == 0 and x >= free_from:
+                self._tick(point.at.clock, x, y, "left" if place == 0 else "center")
+                free_from = x + (56 if place == 0 else 40)
 
     def _days(self, points: Sequence[Point], wide: float, y: float) -> None:
         every = next((k for k in (1, 2, 5, 10) if wide * k >= (21 if k < 5 else 26)), 10)
@@ -232,19 +234,12 @@ class Sheet:
             if place == 0 or (seen and seen[0] != start.year):
                 years.append((place, str(start.year)))
             seen = (start.year, start.month)
-            if not is_begin:
+            if not is_begin or (start.month - 1) % every:
                 continue
             x = self.x_of(place)
-            self.add(
-                "strip",
-                px0=x - 0.5,
-                px1=x + 0.5,
-                py0=self.plot_height,
-                py1=self.plot_height + 5,
-                fill="@axis",
-                stroke="none",
-            )
-            if (start.month - 1) % every == 0 and x + 24 < self.plot_width + self.right:
+            high = self.plot_height
+            self.add("strip", px0=x - 0.5, px1=x + 0.5, py0=high, py1=high + 5, fill="@axis", stroke="none")
+            if every < 12 and x + 24 < self.plot_width + self.right:
                 self._tick(f"{start:%b}", x, y, "left")
         self._context(years, y + (_CONTEXT_ROW if every < 12 else 0))
 

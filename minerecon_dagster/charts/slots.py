@@ -110,8 +110,9 @@ def year(date: dt.date) -> Slot:
 def regrouped(points: Sequence[Point], grain: Grain) -> list[Point]:
     """Days summed into weeks, months or years; as they are for any other grain.
 
-    A sum is of the days that have the figure, and None where none has; its status is the worst of its days, so that a
-    sum over a missing day is marked. Text is left to be made anew.
+    A sum is of the days that have the figure, and None where none has. Its status is the worst of its days; where some
+    are known and others missing it is ``incomplete``, and beside days that a person has closed at best ``waived``. Text
+    is left to be made anew.
     """
     makers = {"week": week, "month": month, "year": year}
     if grain not in makers:
@@ -125,8 +126,16 @@ def regrouped(points: Sequence[Point], grain: Grain) -> list[Point]:
             Point(
                 slot,
                 {name: sum(known, Decimal()) if known else None for name, known in sums.items()},
-                worst([p.status for p in days]),
+                _status_of_a_sum(days),
                 is_restated=any(p.is_restated for p in days),
             )
         )
     return made
+
+
+def _status_of_a_sum(days: Sequence[Point]) -> str:
+    statuses = [p.status for p in days]
+    if any(value is not None for p in days for value in p.values.values()):
+        part = {"missing": "incomplete", "unavailable": "waived"}
+        statuses = [part.get(status, status) for status in statuses]
+    return worst(statuses)

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
@@ -73,7 +74,7 @@ def test_a_figure_that_may_still_change_is_hatched_and_says_so_in_strip_and_tool
     chart = charts.energy("x", days((Decimal(5), "complete"), (Decimal(6), status)), WORDS)
     unsure = status in ("provisional", "incomplete", "failing", "missing", "unavailable")
     assert rows(chart, "marks")[1]["fill"] == ("%hatch-accent" if unsure else "@accent")
-    assert ("may still change" in labels(chart)) is unsure
+    assert ("not final" in labels(chart)) is unsure
     assert rows(chart, "hits")[1]["tip"].endswith(STATES[status].meaning)
     assert (STATES[status].sign in labels(chart)) is (status != "complete")
 
@@ -113,9 +114,10 @@ def test_a_day_has_the_half_hours_that_london_had(day: dt.date, count: int, thir
     assert points[4].at.label == third_hour
     chart = charts.energy("x", points, WORDS)
     assert chart.specification(WIDE)["params"][1] == {"name": "x_high", "value": count}
-    hours = [label for label in labels(chart) if re.fullmatch(r"\d\d:00", label)]
-    assert len(hours) == len(set(hours)) >= 11
-    assert len([label for label in labels(chart, NARROW) if re.fullmatch(r"\d\d:00", label)]) in (5, 6)
+    for width, most in ((WIDE, 24), (NARROW, 6)):
+        hours = [row for row in rows(chart, "words", width) if re.fullmatch(r"\d\d:00", row["label"])]
+        assert 5 <= len(hours) <= most
+        assert all(after["px"] - before["px"] >= 40 for before, after in pairwise(hours)), "no label is on another"
 
 
 def test_a_long_range_is_drawn_by_weeks_and_a_longer_one_by_months() -> None:
@@ -134,10 +136,14 @@ def test_a_sum_over_days_is_of_those_that_are_known_and_has_the_worst_of_their_s
     )  # fmt: skip
     weeks = charts.regrouped(points, "week")
     assert [(p.at.label, p.values["so"], p.status) for p in weeks] == [
-        ("week from Mon 24 March 2025", Decimal(5), "missing"),
+        ("week from Mon 24 March 2025", Decimal(5), "incomplete"),
         ("week from Mon 31 March 2025", None, "unavailable"),
     ]
     assert [p.values["so"] for p in charts.regrouped(points, "month")] == [Decimal(5)]
+    closed = days((Decimal(1), "complete"), (None, "unavailable"))
+    assert [p.status for p in charts.regrouped(closed, "month")] == ["waived"]
+    red = days((Decimal(1), "failing"), (None, "missing"))
+    assert [p.status for p in charts.regrouped(red, "month")] == ["failing"]
     assert charts.regrouped(points, "day") == points
 
 
@@ -155,7 +161,7 @@ def test_lines_break_where_nothing_is_known_and_are_named_at_their_ends_up_to_fo
     assert chart(4).keys == ()
     ends = [row["py"] for row in rows(chart(4), "words") if re.fullmatch(r"M\d", row["label"])]
     assert len(ends) == 4
-    assert all(below - above >= 15 for above, below in zip(sorted(ends), sorted(ends)[1:], strict=False))
+    assert all(below - above >= 15 for above, below in pairwise(sorted(ends)))
     assert [key.label for key in chart(5).keys] == ["M0", "M1", "M2", "M3", "M4"]
 
 
@@ -309,3 +315,12 @@ def test_a_half_hour_that_a_day_does_not_have_is_refused() -> None:
         charts.half_hour(dt.date(2025, 3, 30), 47)
     with pytest.raises(ValueError, match="and no 0"):
         charts.half_hour(dt.date(2025, 3, 30), 0)
+
+
+def test_labels_of_notes_are_not_on_one_another() -> None:
+    points = days(*[(Decimal(1), "complete")] * 60)
+    notes = [charts.Note(10, "halving"), charts.Note(11, "retarget"), charts.Note(12, "")]
+    chart = charts.energy("x", points, WORDS, notes)
+    assert len(rows(chart, "notes")) == 3
+    placed = {row["label"]: row["py"] for row in rows(chart, "words") if row["label"] in ("halving", "retarget")}
+    assert placed["retarget"] - placed["halving"] == 14
