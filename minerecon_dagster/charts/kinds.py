@@ -49,13 +49,14 @@ class Bar:
 
 @dataclass(frozen=True)
 class _Column:
-    """A bar of each slot: from zero to a figure, or on top of nothing else."""
+    """A bar of each slot, from zero to a figure; one that stands beside what the states are of is never hatched."""
 
     figure: str
     colour: str
     sign: int = 1
     begins: float = 0.0
     ends: float = 1.0
+    is_beside: bool = False
 
 
 def _height(width: int) -> int:
@@ -67,19 +68,22 @@ def energy(name: str, points: Sequence[Point], words: Words, notes: Sequence[Not
 
     Args:
         name: of the chart.
-        points: with the figures ``so`` (SO-flagged MWh, the headline) and, where it is to be shown, ``all`` (all
-            accepted wind bids), grey behind it.
+        points: with the figures ``so`` (SO-flagged MWh, the headline, in the accent's colour) and ``all`` (all accepted
+            wind bids, grey behind it, or alone where no point has ``so``).
         words: what it says.
         notes: halvings, records and the like.
     """
     has_all = any(p.values.get("all") is not None for p in points)
-    keys = [Key("SO-flagged bids", "@accent")]
-    if any(p.status in UNSURE and p.values.get("so") is not None for p in points):
-        keys.append(Key("not final", "@accent", "hatched"))
-    if has_all:
+    has_so = any("so" in p.values for p in points) or not has_all
+    figure, colour = ("so", "@accent") if has_so else ("all", "@other")
+    keys = [Key("SO-flagged bids" if has_so else "all accepted bids", colour)]
+    if any(p.status in UNSURE and p.values.get(figure) is not None for p in points):
+        keys.append(Key("not final", colour, "hatched"))
+    columns = [_Column(figure, colour)]
+    if has_all and has_so:
         keys.append(Key("all accepted bids", "@other-soft"))
-    columns = [_Column("all", "@other-soft")] if has_all else []
-    return _columns(name, points, words, keys, [*columns, _Column("so", "@accent")], [], notes, "MWh", 0)
+        columns.insert(0, _Column("all", "@other-soft", is_beside=True))
+    return _columns(name, points, words, keys, columns, [], notes, "MWh", 0)
 
 
 def money(name: str, points: Sequence[Point], words: Words, notes: Sequence[Note] = ()) -> Chart:
@@ -122,7 +126,7 @@ def compare(
         unit: ``MWh`` or ``£``.
         places: decimals in a tooltip.
     """
-    columns = [_Column("other", "@other", 1, 0.0, 0.5), _Column("this", "@accent", 1, 0.5, 1.0)]
+    columns = [_Column("other", "@other", 1, 0.0, 0.5, is_beside=True), _Column("this", "@accent", 1, 0.5, 1.0)]
     keys = [Key(clean(other_is), "@other"), Key(clean(this_is), "@accent")]
     if any(p.status in UNSURE and p.values.get("this") is not None for p in points):
         keys.append(Key("not final", "@accent", "hatched"))
@@ -294,7 +298,7 @@ def _columns(
                 value = point.values.get(column.figure)
                 if not value:
                     continue
-                unsure = point.status in UNSURE and column.figure not in ("other", "all")
+                unsure = point.status in UNSURE and not column.is_beside
                 sheet.add(
                     "marks",
                     x0=round(place + gap + span * column.begins, 4), x1=round(place + gap + span * column.ends, 4),
@@ -409,6 +413,7 @@ def heat_map(
         unit: of the figures.
     """
     bounds = _bounds(max(periods.values(), default=_ZERO))
+    keys = _shade_keys(bounds, unit) if periods else (Key("not stored", "@state-missing"),)
     rows = max((period_count(point.at.start) for point in days), default=48)
 
     def lay(sheet: Sheet) -> None:
@@ -442,7 +447,7 @@ def heat_map(
         sheet.strip(days)
         sheet.x_axis(days)
 
-    return Chart(name, words, _shade_keys(bounds, unit), lay, "cells", lambda width: 340 if width >= 600 else 300)
+    return Chart(name, words, keys, lay, "cells", lambda width: 340 if width >= 600 else 300)
 
 
 def _bounds(most: Decimal) -> list[Decimal]:

@@ -92,19 +92,25 @@ def day(date: dt.date) -> Slot:
 
 def week(date: dt.date) -> Slot:
     """The week from the Monday at or before ``date``."""
-    monday = date - dt.timedelta(days=date.weekday())
+    monday = _first_day(date, "week")
     return Slot("week", monday, f"week from {monday:%a} {monday.day} {monday:%B %Y}")
 
 
 def month(date: dt.date) -> Slot:
     """The calendar month of ``date``."""
-    first = date.replace(day=1)
+    first = _first_day(date, "month")
     return Slot("month", first, f"{first:%B %Y}")
 
 
 def year(date: dt.date) -> Slot:
     """The calendar year of ``date``."""
-    return Slot("year", date.replace(month=1, day=1), str(date.year))
+    return Slot("year", _first_day(date, "year"), str(date.year))
+
+
+def _first_day(date: dt.date, grain: Grain) -> dt.date:
+    if grain == "week":
+        return date - dt.timedelta(days=date.weekday())
+    return date.replace(day=1) if grain == "month" else date.replace(month=1, day=1)
 
 
 def regrouped(points: Sequence[Point], grain: Grain) -> list[Point]:
@@ -118,13 +124,13 @@ def regrouped(points: Sequence[Point], grain: Grain) -> list[Point]:
     if grain not in makers:
         return list(points)
     made = []
-    for slot, group in groupby(points, key=lambda p: makers[grain](p.at.start)):
+    for first, group in groupby(points, key=lambda p: _first_day(p.at.start, grain)):
         days = list(group)
         names = dict.fromkeys(name for p in days for name in p.values)
         sums = {n: [v for p in days if (v := p.values.get(n)) is not None] for n in names}
         made.append(
             Point(
-                slot,
+                makers[grain](first),
                 {name: sum(known, Decimal()) if known else None for name, known in sums.items()},
                 _status_of_a_sum(days),
                 is_restated=any(p.is_restated for p in days),

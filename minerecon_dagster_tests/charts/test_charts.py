@@ -324,3 +324,39 @@ def test_labels_of_notes_are_not_on_one_another() -> None:
     assert len(rows(chart, "notes")) == 3
     placed = {row["label"]: row["py"] for row in rows(chart, "words") if row["label"] in ("halving", "retarget")}
     assert placed["retarget"] - placed["halving"] == 14
+
+
+def test_all_bids_alone_are_grey_and_named_so() -> None:
+    points = [Point(charts.day(FIRST), {"all": Decimal(4)}, "provisional")]
+    chart = charts.energy("x", points, WORDS)
+    assert [m["fill"] for m in rows(chart, "marks")] == ["%hatch-other"]
+    assert [key.label for key in chart.keys] == ["all accepted bids", "not final"]
+
+
+ZERO, ODD = Decimal(0), (Decimal(-5), Decimal("1e9"), Decimal("1E-9"))
+EMPTY = {
+    "energy": charts.energy("x", [], WORDS),
+    "money": charts.money("x", [], WORDS),
+    "share": charts.share("x", [], WORDS),
+    "bitcoin": charts.bitcoin("x", [], WORDS),
+    "heat map": charts.heat_map("x", [], {}, WORDS),
+    "calendar": charts.calendar("x", 2024, {}, WORDS),
+    "states": charts.state_calendar("x", 2024, {}, WORDS),
+    "ranked": charts.ranked("x", [], WORDS),
+    "compare": charts.compare("x", [], WORDS, "a", "b"),
+    "sizing": charts.sizing("x", [], WORDS, x_unit="MW"),
+    "sizing of nothing": charts.sizing("x", [(ZERO, ZERO)], WORDS, x_unit="MW", marked=Decimal(5), tips=["a"]),
+    "nothing known": charts.energy("x", days((None, "missing"), (None, "missing")), WORDS),
+    "nothing turned down": charts.energy("x", days((ZERO, "complete")), WORDS),
+    "odd figures": charts.energy("x", days(*((v, "complete") for v in ODD)), WORDS),
+    "odd farms": charts.ranked("x", [Bar(f"farm {n}", v, str(v)) for n, v in enumerate(ODD)], WORDS),
+    "odd Bitcoin": charts.bitcoin("x", days(*((v, "complete") for v in ODD)), WORDS),
+}
+
+
+@pytest.mark.parametrize("case", EMPTY)
+@pytest.mark.parametrize("width", [WIDE, NARROW, 200])
+def test_where_there_is_little_or_nothing_there_is_still_a_picture(drawer: Drawer, case: str, width: int) -> None:
+    svg = drawer.svg(EMPTY[case], width)
+    assert not re.search("NaN|Infinity|undefined", svg)
+    assert ElementTree.fromstring(svg).get("width") == str(width)
