@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psutil
+
 from minerecon_dagster import charts
 from minerecon_dagster.charts import Chart, Drawer, Words
 from minerecon_dagster.charts.worker import resident_mb
@@ -16,6 +18,12 @@ from minerecon_dagster_tests.charts.examples import examples, made_days
 
 DRAWINGS = 1000
 Line = tuple[str, float, str, dict[str, Any]]
+
+
+def _cpu_seconds(drawer: Drawer) -> float:
+    """Of processor, this process and the worker together."""
+    worker = psutil.Process(drawer.worker_pid).cpu_times()
+    return time.process_time() + worker.user + worker.system
 
 
 def measure_drawing(runs: int) -> Iterator[Line]:
@@ -34,12 +42,18 @@ def measure_drawing(runs: int) -> Iterator[Line]:
         drawer.svg(cases["chart_of_a_year_of_days"]())
         yield "chart_first_of_a_worker", time.perf_counter() - started, "s", {"with": "the start of the worker"}
         for name, make in cases.items():
-            seconds = []
+            seconds, cpu = [], []
             for _ in range(runs):
-                started = time.perf_counter()
+                started, before = time.perf_counter(), _cpu_seconds(drawer)
                 picture = drawer.svg(make()).encode()
                 seconds.append(time.perf_counter() - started)
-            about = {"runs": runs, "bytes": len(picture), "gzip": len(gzip.compress(picture))}
+                cpu.append(_cpu_seconds(drawer) - before)
+            about = {
+                "cpu_s": round(statistics.median(cpu), 3),
+                "runs": runs,
+                "bytes": len(picture),
+                "gzip": len(gzip.compress(picture)),
+            }
             yield name, statistics.median(seconds), "s", about
     with Drawer() as drawer:
         drawer.svg(cases["chart_of_a_year_of_days"]())

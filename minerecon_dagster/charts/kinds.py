@@ -362,7 +362,8 @@ def ranked(name: str, bars: Sequence[Bar], words: Words) -> Chart:
         room = sheet.width - 4 if sheet.is_narrow else sheet.width * 0.28
         names = [sheet.name(b.name, room, 13) or "(no name)" for b in bars]
         sheet.left = 1 if sheet.is_narrow else round(max((width_of(n, 13) for n in names), default=40)) + 10
-        sheet.right = round(max((width_of(clean(b.label), 12) for b in bars), default=40)) + 10
+        labels = [sheet.name(b.label, sheet.width * 0.45) for b in bars]
+        sheet.right = round(max((width_of(label, 12) for label in labels), default=40)) + 10
         most, least = (end((b.value for b in bars), default=_ZERO) for end in (max, min))
         low, high = min(least, _ZERO), max(most, _ZERO) or Decimal(1)
         sheet.x_ends, sheet.y_ends = (float(low), float(high)), (max(len(bars), 1), 0)
@@ -370,7 +371,7 @@ def ranked(name: str, bars: Sequence[Bar], words: Words) -> Chart:
             sheet.add("grid", x=0, colour="@axis")
         high_px = row(sheet.width)
         top, bottom = (0.46, 0.9) if sheet.is_narrow else (0.13, 0.87)
-        for place, (bar, shown) in enumerate(zip(bars, names, strict=True)):
+        for place, (bar, shown, label) in enumerate(zip(bars, names, labels, strict=True)):
             middle = high_px * (place + (top + bottom) / 2) + 4
             fill = "%hatch-accent" if bar.status in UNSURE else "@accent"
             sheet.add("marks", x0=0, x1=float(bar.value), y0=place + top, y1=place + bottom, fill=fill, stroke="none")
@@ -378,7 +379,7 @@ def ranked(name: str, bars: Sequence[Bar], words: Words) -> Chart:
                 sheet.word(shown, 0, high_px * place + 13, "@ink", 13)
             else:
                 sheet.word(shown, -8, middle, "@ink", 13, "right")
-            sheet.word(clean(bar.label), sheet.x_of(float(max(bar.value, _ZERO))) + 6, middle, "@soft", 12)
+            sheet.word(label, sheet.x_of(float(max(bar.value, _ZERO))) + 6, middle, "@soft", 12)
             tip = _tip(bar.name, bar.text or (bar.label,), bar.status, False)
             sheet.add("hits", x0=float(low), x1=float(high), y0=place, y1=place + 1, tip=tip)
 

@@ -67,11 +67,6 @@ class Sheet:
         """Pixels between the left and the right end of the x axis."""
         return self.width - self.left - self.right
 
-    @property
-    def height(self) -> int:
-        """Pixels of the whole picture."""
-        return round(self.above) + self.plot_height + self.below
-
     def add(self, rows: str, **values: Any) -> None:
         """One more row of data."""
         self.rows.setdefault(rows, []).append(values)
@@ -86,7 +81,7 @@ class Sheet:
         )
 
     def head(self, title: str, subtitle: str, keys: Sequence[Key]) -> None:
-        """Title, subtitle and legend above the plot; each may be empty. Called first, since it moves the plot down."""
+        """Title, subtitle and legend above the plot; each may be empty. Called when the plot is laid."""
         size = _TITLE - 2 if self.is_narrow else _TITLE
         lines = [(line, size, 600, "@ink", size + 5) for line in wrap(title, size, self.width - 4)]
         lines += [(line, _SUBTITLE, 400, "@soft", _SUBTITLE + 5) for line in wrap(subtitle, _SUBTITLE, self.width - 4)]
@@ -95,7 +90,7 @@ class Sheet:
         for line, font, weight, colour, height in lines:
             y += height
             placed.append((line, y - 4, font, weight, colour))
-        rows = self._key_rows(keys)
+        rows = self._key_rows([Key(self.name(k.label, self.width - 24), k.colour, k.mark) for k in keys])
         top_of_keys = y + (10 if lines else 2)
         y = top_of_keys + 20 * len(rows) if rows else y
         self.above = round(y + 16)

@@ -269,6 +269,7 @@ def test_a_hostile_name_is_a_text_and_nothing_else(drawer: Drawer, name: str) ->
             "svg", "title", "desc", "defs", "pattern", "rect", "g", "path", "text", "line",
         }  # fmt: skip
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\ufeff\ud800-\udfff]", svg)
+        assert all(width_of(text, 12) <= WIDE + 40 for text in texts(svg)), "what is too long is cut"
         shown = clean(name)
         if shown and len(shown) < 60:
             assert [text for text in texts(svg) if shown in text]
