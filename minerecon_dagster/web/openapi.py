@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from minerecon_dagster.web import feed
 from minerecon_dagster.web.answers import PROBLEM, TYPES
 from minerecon_dagster.web.database import Column
 from minerecon_dagster.web.question import FIRST_YEAR, LAST_YEAR, MOST_ROWS, MOST_SIZES, PAGE_ROWS, parameters_of
@@ -80,6 +81,7 @@ def describe(columns: Mapping[str, Sequence[Column]]) -> Json:
         columns: of each resource's relation.
     """
     paths: Json = {f"/api/v1/{r.path}": {"get": _operation(r, _columns(r, columns[r.relation]))} for r in RESOURCES}
+    paths["/api/v1/feed"] = {"get": _feed()}
     for path, about in (("/healthz", "Whether the process is there."), ("/readyz", "Whether it can answer.")):
         answers: Json = {
             "200": {"description": "Yes.", "content": {"application/json": {"schema": {"type": "object"}}}}
@@ -109,6 +111,52 @@ def describe(columns: Mapping[str, Sequence[Column]]) -> Json:
         },
         "security": [{}, {"bearer": []}, {"basic": []}],
     }
+
+
+def _feed() -> Json:
+    problem = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    item = {
+        "type": "object",
+        "required": ["id", "url", "title", "content_text", "date_modified", "tags"],
+        "properties": {
+            **{name: {"type": "string"} for name in ("id", "url", "title", "content_text")},
+            "date_modified": {"type": "string", "format": "date-time"},
+            "tags": {"type": "array", "items": {"enum": list(feed.KINDS)}},
+        },
+    }
+    of_json = {
+        "type": "object",
+        "required": ["version", "title", "feed_url", "items"],
+        "properties": {"items": {"type": "array", "items": item}},
+    }
+    answers: Json = {
+        "200": {
+            "description": "The feed, newest first.",
+            "content": {
+                feed.TYPES["atom"]: {"schema": {"type": "string"}},
+                feed.TYPES["json"]: {"schema": of_json},
+            },
+        }
+    }
+    for status in ("304", "401", "406", "422", "503", "504"):
+        answers[status] = {"description": _REFUSALS[status]} | ({} if status == "304" else {"content": problem})
+    about = "News: days that became final, restatements, and gaps of the last three months."
+    return {
+        "operationId": "feed",
+        "summary": about,
+        "description": f"{about} As Atom (.atom, .xml) or JSON Feed (.json).",
+        "parameters": [
+            {
+                "name": "kind", "in": "query", "description": "One kind of news alone.",
+                "schema": {"type": "string", "enum": list(feed.KINDS)},
+            },
+            {
+                "name": "limit", "in": "query", "description": "Entries at most.",
+                "schema": {"type": "integer", "minimum": 1, "maximum": feed.MOST_ENTRIES},
+            },
+        ],
+        "responses": answers,
+    }  # fmt: skip
 
 
 def _columns(resource: Resource, columns: Sequence[Column]) -> list[Column]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import http.client
 import json
 import socket
@@ -67,9 +68,11 @@ class Api:
 
 
 @contextlib.contextmanager
-def served(url: str, access: Access | None = None) -> Iterator[Api]:
+def served(
+    url: str, access: Access | None = None, now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
+) -> Iterator[Api]:
     """The application over a warehouse, on a free port."""
-    app = build_app(url, access)
+    app = build_app(url, access, now=now)
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
