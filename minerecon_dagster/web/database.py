@@ -260,6 +260,8 @@ def _in_our_words() -> Iterator[None]:
     except psycopg2.errors.InvalidParameterValue as error:
         # Of our own functions, whose messages are for the reader.
         raise RefusedError(re.sub(r"\s+", " ", error.diag.message_primary or "")) from None
+    except psycopg2.DataError:
+        raise RefusedError("a value is not of the kind that its column has") from None
     except psycopg2.OperationalError:
         raise DatabaseDownError from None
     except psycopg2.InterfaceError:

@@ -189,6 +189,7 @@ def test_what_was_published_at_an_instant_is_given_where_it_is_on_record_and_nev
 def test_months_and_years_as_of_an_instant_are_sums_only_where_all_their_days_are_known(restated: Api) -> None:
     got = restated("months?from=2025-03&to=2025-04&as_of=2025-03-26")
     assert got.meta["published_as_of"] == "2025-03-26T00:00:00Z"
+    assert not {"is_provisional", "statuses", "days_final"} & got.meta.keys(), "how the days stand now is not of then"
     march, april = got.data
     assert (march["known_as"], march["curtailed_mwh"], march["days_not_known"]) == ("sum of what was known", "100", 0)
     assert (march["days_begun"], march["days_missing"]) == (26, 22)
