@@ -72,6 +72,7 @@ def build_app(
     service = Service(Database(database_url), now)
     app = FastAPI(
         title="minerecon", version=version("minerecon-dagster"), openapi_url=None, docs_url=None, redoc_url=None,
+        redirect_slashes=False,  # a redirection would name the host that was asked for
         lifespan=partial(_while_serving, service),
     )  # fmt: skip
     app.add_exception_handler(HTTPException, _not_found)

@@ -56,10 +56,12 @@ class Api:
 
     def get(self, path: str, method: str = "GET", **headers: str) -> Got:
         """One request; underscores in the names of headers are hyphens."""
+        return self.get_raw(quote(path, safe="/?&=%,.:+~"), method, **headers)
+
+    def get_raw(self, path: str, method: str = "GET", **headers: str) -> Got:
+        """One request of a path that is quoted already."""
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
-            connection.request(
-                method, quote(path, safe="/?&=%,.:+~"), headers={k.replace("_", "-"): v for k, v in headers.items()}
-            )
+            connection.request(method, path, headers={k.replace("_", "-"): v for k, v in headers.items()})
             answer = connection.getresponse()
             return Got(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
 
