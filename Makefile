@@ -8,7 +8,7 @@ BIN := .venv/bin
 SETUP := .venv/.installed
 CHARTS := .venv/.charts
 
-.PHONY: run test test-slow test-all docs ui api bench weekend regressions pairs year-2025 mutants mutants-of-change setup lint types format clean
+.PHONY: run test test-slow test-all docs ui api web-check bench weekend regressions pairs year-2025 mutants mutants-of-change setup lint types format clean
 
 run: $(SETUP)
 	@$(BIN)/minerecon run $(FROM) $(TO)
@@ -23,8 +23,9 @@ test-all: test test-slow
 
 # Every page, table and file that is made from code. FAULTS=1: what the fault suite sees, too (minutes).
 docs: $(SETUP)
-	@UPDATE_DOCS=1 $(BIN)/python -m pytest -q minerecon_dagster_tests/docs/test_made.py \
-		minerecon_dagster_tests/web/test_front.py::test_the_description_is_the_one_that_is_committed $(if $(FAULTS),minerecon_dagster_tests/faults)
+	@UPDATE_DOCS=1 $(BIN)/python -m pytest -q \
+		minerecon_dagster_tests/web/test_front.py::test_the_description_is_the_one_that_is_committed \
+		minerecon_dagster_tests/docs/test_made.py $(if $(FAULTS),minerecon_dagster_tests/faults)
 
 ui: $(SETUP) $(CHARTS)
 	@$(BIN)/minerecon ui
@@ -36,6 +37,10 @@ api: $(SETUP) $(CHARTS)
 # One JSON object a line, and docs/build/measurements.md.
 bench: $(SETUP)
 	@$(BIN)/python -m bench --write
+
+# Every operation of the read API against its own description: 200 questions each, right ones and wrong ones.
+web-check: $(SETUP)
+	@WEB_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest -q minerecon_dagster_tests/web/test_contract.py
 
 # Measuring: docs/build/measuring.md. HOURS, BASE, ONLY, PAIRS and ARGS are optional.
 weekend: $(SETUP)

@@ -24,6 +24,7 @@ from minerecon_dagster.defs import tables
 from minerecon_dagster.settings import PROJECT_ROOT
 from minerecon_dagster_tests.charts import described
 from minerecon_dagster_tests.defs.snapshot import SNAPSHOT, snapshot
+from minerecon_dagster_tests.docs import of_api
 
 PAGES = {
     str(path.relative_to(PROJECT_ROOT)): path
@@ -63,9 +64,11 @@ OF_CODE: Mapping[str, Callable[[str], str]] = {
     "commands": lambda _: _commands(),
     "statuses": lambda _: statuses.table(),
     "settings": lambda _: settings.table(),
+    "api_resources": lambda _: of_api.resources(),
+    "api_parameters": lambda _: of_api.parameters(),
 }
 """What makes a block, given the folder of its page, which links go out from."""
-OF_WAREHOUSE = ("dictionary", "queries")
+OF_WAREHOUSE = ("dictionary", "queries", "api_examples")
 OF_SUITE = ("faults",)
 """Written by the suite that sees it happen: ``make docs FAULTS=1``."""
 FILES: Mapping[str, Callable[[], str]] = {
