@@ -83,8 +83,9 @@ class EventLog(PostgresEventLogStorage):
         try:
             yield
         finally:
-            self._store_plans()
-            self._of_thread.planned = None
+            planned, self._of_thread.planned = self._of_thread.planned, None
+            if planned:  # of a run that did not begin
+                self._store_together(planned)
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event, or hold it back."""
