@@ -20,8 +20,7 @@ RERUN_NOT_BEFORE = dt.timedelta(hours=24, minutes=44) - dt.timedelta(minutes=30)
 
 def newest(made_at: Iterable[dt.datetime | None]) -> dt.datetime | None:
     """When the newest of some rows was made; None where none says so."""
-    # A run makes thousands of rows at a few times.
-    return max(set(made_at) - {None}, default=None)  # type: ignore[type-var]
+    return max(filter(None, made_at), default=None)
 
 
 def slots_of_the_first_run(

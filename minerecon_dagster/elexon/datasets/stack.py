@@ -489,19 +489,20 @@ def _copy_lines(day: dt.date, bids: Iterable[Bid], wind_units: Mapping[str, BmUn
         for bmu_id, unit in wind_units.items()
     }
     ids = {bmu_id: bmu_id.translate(_COPY_ESCAPES) for bmu_id in wind_units}
-    instants: dict[dt.datetime | None, str] = {None: _NULL}
     of: tuple[StackSide, int] | None = None
+    made_at, made = None, _NULL
     for side, period, row in bids:
         if of != (side, period):
             of = side, period
             begin = f"{day}\t{period}\t{starts[period - 1]}\t{side}\t"
-        bmu_id, made_at = row.id, row.created_date_time
+        if row.created_date_time != made_at:
+            made_at = row.created_date_time
+            made = _field(made_at)
+        bmu_id = row.id
         assert bmu_id is not None
-        if made_at not in instants:
-            instants[made_at] = str(made_at)
         yield (
             f"{begin}{ids[bmu_id]}\t{_field(row.acceptance_id)}\t{_field(row.bid_offer_pair_id)}\t"
             f"{row.sequence_number}\t{parties[bmu_id]}\t{_digits(row.volume_digits)}\t"
             f"{_digits(row.original_price_digits)}\t{_digits(row.final_price_digits)}\t"
-            f"{_FLAGS[row.so_flag]}\t{_FLAGS[row.cadl_flag]}\t{instants[made_at]}\n"
+            f"{_FLAGS[row.so_flag]}\t{_FLAGS[row.cadl_flag]}\t{made}\n"
         )
