@@ -26,7 +26,7 @@ from rich.progress import (
 from rich.text import Text
 
 from minerecon_dagster.definitions import build_defs
-from minerecon_dagster.instance import hold_connections
+from minerecon_dagster.instance import hold_connections, planning_together
 
 _QUIET_DAGSTER = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Dagster's own events are in the UI; a terminal shows what the project's code says."""
@@ -58,13 +58,14 @@ def execute(
     with dg.DagsterInstance.get() as instance, _our_lines():
         hold_connections(instance)
         _close_runs_of_killed_commands(instance)
-        return definition.execute_in_process(
-            instance=instance,
-            run_config=run_config | _QUIET_DAGSTER,
-            asset_selection=asset_selection,
-            tags=tags,
-            raise_on_error=False,
-        )
+        with planning_together(instance):
+            return definition.execute_in_process(
+                instance=instance,
+                run_config=run_config | _QUIET_DAGSTER,
+                asset_selection=asset_selection,
+                tags=tags,
+                raise_on_error=False,
+            )
 
 
 @cache

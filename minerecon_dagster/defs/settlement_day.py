@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -128,8 +129,8 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
             for number, (day, outcome) in enumerate(work, 1):
                 progress = {"days_done": number, "days_total": len(days)}
                 if isinstance(outcome, DayReport):
-                    log_day(context, outcome)
-                    _log.info("%s [%d of %d]", _line(outcome), number, len(days), extra=progress)
+                    line = f"{_line(outcome)} [{number} of {len(days)}]"
+                    log_day(context, outcome, partial(_log.info, "%s", line, extra=progress))
                     continue
                 if isinstance(outcome, DayClosedError):
                     log_closed(context, [(day, outcome.entry)])
