@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +21,7 @@ from dagster._config import UserConfigSchema
 from dagster._core.errors import DagsterInvariantViolationError
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus as _Status
 from dagster._core.storage.base_storage import DagsterStorage
+from dagster._core.storage.compute_log_manager import CapturedLogContext
 from dagster._core.storage.event_log.migration import ASSET_KEY_INDEX_COLS
 from dagster._core.storage.event_log.schema import AssetKeyTable, SqlEventLogStorageTable
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
@@ -322,6 +324,32 @@ class ComputeLogs(LocalComputeLogManager):
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Self:  # noqa: ARG003
         """The log manager; its folder is made when something is written."""
         return cls(str(Settings.from_environ().home / "dagster" / "logs"), inst_data=inst_data)
+
+    @contextmanager
+    def capture_logs(self, log_key: Sequence[str]) -> Generator[CapturedLogContext, None, None]:
+        """Keep what a step prints; under `streams_left_alone`, leave it where it goes."""
+        if _left_alone.get():
+            yield CapturedLogContext(log_key)
+        else:
+            with super().capture_logs(log_key) as context:
+                yield context
+
+
+_left_alone: ContextVar[bool] = ContextVar("left_alone", default=False)
+
+
+@contextmanager
+def streams_left_alone() -> Iterator[None]:
+    """Let runs of this process print where they are, instead of into a file that other processes read out again.
+
+    On a command line such a file makes a terminal none: a bar is drawn at the end, and the processes that read it out
+    are ended by the same Ctrl-C, each with a traceback. What the project's code logs is with the run's events anyway.
+    """
+    token = _left_alone.set(True)
+    try:
+        yield
+    finally:
+        _left_alone.reset(token)
 
 
 def hold_connections(instance: DagsterInstance) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, text
 
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Result, result
-from minerecon_dagster.core.exact import EXACT
+from minerecon_dagster.core.exact import EXACT, pounds
 from minerecon_dagster.core.register import Register, Suspect
 from minerecon_dagster.decisions.reviewed_units import reviewed_units
 from minerecon_dagster.elexon.datasets import control_totals
@@ -90,7 +90,7 @@ class UncountedUnit:
         """As in ``T_SGRWO-1 (unknown) 1,234.5 MWh, £56,789``."""
         likely = f", likely {self.suspect.likely_bmu_id}" if self.suspect.likely_bmu_id else ""
         bmu_id = self.bmu_id if self.suspect.reason != "spelt otherwise" else repr(self.bmu_id)
-        return f"{bmu_id} ({self.suspect.reason}{likely}) {self.mwh:,.3f} MWh, £{self.gbp:,.2f}"
+        return f"{bmu_id} ({self.suspect.reason}{likely}) {self.mwh:,.3f} MWh, {pounds(self.gbp)}"
 
 
 @dataclass(frozen=True)

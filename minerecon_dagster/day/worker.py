@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -229,7 +229,7 @@ class Worker:
         force: bool = False,
         periods: Collection[int] | None = None,
         accept_restatement: str | None = None,
-    ) -> Iterator[tuple[dt.date, DayReport | MinereconError | SQLAlchemyError]]:
+    ) -> Generator[tuple[dt.date, DayReport | MinereconError | SQLAlchemyError], None, None]:
         """Fetch days where that is needed, and rebuild each and all that is derived from it, in their order.
 
         The next day is fetched while one is built: the source and the database wait for each other no
@@ -265,14 +265,18 @@ class Worker:
                         )
                     if not ahead:
                         return
-                    day, future = ahead.popleft()
+                    day, future = ahead[0]
                     try:
+                        # It stays among those ahead until it is had: an interruption here leaves no lock behind.
                         with future.result() as fetched:
+                            ahead.popleft()
                             report = self._build(day, fetched, rebuild=not fetch, accept_restatement=accept_restatement)
                     except ConfigurationError:
                         raise
                     except (MinereconError, SQLAlchemyError) as error:
                         # One day's failure is its own: it is handed to the caller, and the others go on.
+                        if ahead and ahead[0][1] is future:
+                            ahead.popleft()
                         yield day, error
                     else:
                         yield day, report
@@ -443,7 +447,7 @@ class Worker:
 
     def recalculate(
         self, days: Sequence[dt.date], models: Sequence[str]
-    ) -> Iterator[tuple[dt.date, DayReport | MinereconError | SQLAlchemyError]]:
+    ) -> Generator[tuple[dt.date, DayReport | MinereconError | SQLAlchemyError], None, None]:
         """Rebuild the calculations of ``models`` and their sums from the stored records, day by day.
 
         Of a day whose difficulty has changed, all models are rebuilt: they never differ in their inputs.

@@ -88,7 +88,7 @@ def test_a_warning_exits_1_and_names_the_check_although_the_day_is_complete(mine
 @pytest.mark.parametrize(
     ("arguments", "environment", "says"),
     [
-        (["reingest", "yesterday"], {}, "does not match the format"),
+        (["reingest", "yesterday"], {}, "write YYYY-MM-DD, as in 2025-03-28"),
         (["reingest", "2025-03-29", "2025-03-28"], {}, "is after TO"),
         (["reingest", "2099-01-01"], {}, "has not begun"),
         (["reingest", "2021-12-31"], {}, "MINERECON_START_DATE"),

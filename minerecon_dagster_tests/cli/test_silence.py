@@ -53,8 +53,5 @@ def test_the_figures_of_a_day_of_which_nothing_is_known_are_not_shown_as_0(miner
     elexon.faults = lambda path: None if "bmunits" in path else NO_ROWS
     ran = minerecon("reingest", str(DAY))
     assert ran.code == 1
-    (shown,) = [
-        line for line in ran.out.splitlines() if line.startswith(f"│ {DAY}") or (str(DAY) in line and "0/48" in line)
-    ]
-    cells = [cell.strip() for cell in shown.strip("│ \n").split("│")]
-    assert cells[2:8] == ["0/48", *"-----"], shown
+    (shown,) = [line for line in ran.out.splitlines() if str(DAY) in line and "0/48" in line]
+    assert shown.split()[3:10] == ["0/48", *"------"], shown

@@ -90,8 +90,9 @@ def test_a_missing_day_of_a_range_is_named_and_mended(minerecon: Run) -> None:
     ran = minerecon("verify", str(DAY))
     assert ran.code == 1
     assert f"{DAY}: missing (ERROR): expected a stored day; found nothing is stored" in ran.err
-    told = [line for line in ran.err.splitlines() if line.startswith(str(DAY))]
-    assert {line.partition("repair: ")[2].partition(" [")[0] for line in told} == {f"minerecon reingest {DAY}"}
+    of_the_day = [line for line in ran.err.splitlines() if line.startswith((str(DAY), "repair: "))]
+    told = [line.partition("repair: ")[2].partition(" [")[0] for line in of_the_day if "repair: " in line]
+    assert told == [f"minerecon reingest {DAY}"] * 2
     assert "--action fix" not in ran.err, "one fault, one repair"
     listed = minerecon("status", "--from", str(DAY), "--to", str(DAY), "--json").json["days"]
     assert [day["status"] for day in listed] == ["missing"]
