@@ -189,6 +189,18 @@ def test_a_worker_that_is_stuck_ends_itself_though_nobody_is_there_to_end_it() -
         assert stuck.wait(ENDS_WITHIN_S) == -signal.SIGALRM
 
 
+def test_who_asks_never_loads_what_draws() -> None:
+    code = (
+        "import sys\n"
+        "from minerecon_dagster_tests.charts.examples import charts, examples\n"
+        "with charts.Drawer() as drawer:\n"
+        "    drawer.svg(examples()[0])\n"
+        "print(sorted({m.partition('.')[0] for m in sys.modules} & {'vl_convert', 'altair', 'dagster', 'sqlalchemy'}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 def test_a_picture_that_was_drawn_is_kept_and_no_more_of_them_than_there_is_room_for(chart: Chart) -> None:
     with Drawer() as drawer:
         first = drawer.svg(chart)
