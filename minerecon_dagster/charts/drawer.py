@@ -148,16 +148,19 @@ class Drawer:
         return answer.picture
 
     def _answer(self, asked: bytes, until: float) -> Answer:
-        worker = self._started()
+        worker, answer = self._started(), None
         try:
-            return msgspec.json.decode(_exchange(worker, asked + b"\n", until), type=Answer)
+            answer = msgspec.json.decode(_exchange(worker, asked + b"\n", until), type=Answer)
         except TimeoutError:
-            self._end()
             raise DrawingError(f"the drawing was not done within {self.time_out_s:g} s, and given up") from None
         except (OSError, EOFError, msgspec.DecodeError) as error:
             self._end()
             status = worker.returncode
             raise DrawingError(f"the process that draws ended in the midst of it (exit status {status})") from error
+        finally:
+            if answer is None:  # whatever it was, Ctrl-C too: its answer must not be taken for the next one's
+                self._end()
+        return answer
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._worker is not None and self._worker.poll() is not None:

@@ -24,7 +24,7 @@ _DASHES = ([1, 0], [7, 4], [2, 3], [9, 3, 2, 3], [4, 2])
 MOST_DIRECT_LABELS = 4
 """Up to so many lines are named at their ends; more have a legend."""
 _HIGH, _LOW = 300, 220
-LEAST_FIELD_PX = 40
+LEAST_FIELD_PX = 100
 """Square pixels; a smaller field of a heat map has no tooltip, since no pointer would find it."""
 
 
@@ -186,7 +186,7 @@ def lines(
         values = [v for p in points for v in p.values.values() if v is not None]
         sheet.x_ends = (0, max(len(points), 1))
         if is_direct:
-            sheet.right = round(max((min(width_of(clean(s), 12), 120) for s in series), default=0)) + 16
+            sheet.right = round(max((width_of(sheet.name(s, 130), 12, bold=True) for s in series), default=0)) + 8
         sheet.y_axis(min(values, default=_ZERO), max(values, default=_ZERO), unit)
         ends: list[tuple[float, str, str]] = []
         for s in series:
@@ -206,7 +206,7 @@ def lines(
                     sheet.add("dots", x=place + 0.5, y=float(value), colour=colour, fill=fill)
                 last = float(value)
             if last is not None and is_direct:
-                ends.append((sheet.y_of(last), sheet.name(s, 120), colour))
+                ends.append((sheet.y_of(last), sheet.name(s, 130), colour))
         for y, label, colour in _apart(ends, sheet.plot_height):
             sheet.word(label, sheet.plot_width + 6, y + 4, colour, 12, weight=600)
         _time(sheet, points, notes, tips)

@@ -9,7 +9,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Categories of Unicode: control, format (the direction of text among it), surrogates, private, unassigned, breaks."""
 _THIN, _WIDE = frozenset("iljtfrI.,:;'|!()[] "), frozenset("mwMW@%—")
-_THIN_EM, _WIDE_EM, _LARGE_EM, _EM = 0.32, 0.92, 0.7, 0.56
+_BOLD = 1.12
+_THIN_EM, _WIDE_EM, _LARGE_EM, _EM = 0.36, 0.95, 0.72, 0.6
 
 
 def clean(text: str) -> str:
@@ -21,12 +22,13 @@ def clean(text: str) -> str:
     return " ".join("".join(shown).split())
 
 
-def width_of(text: str, size: float) -> float:
+def width_of(text: str, size: float, bold: bool = False) -> float:
     """About how many pixels a line is wide in a system font of ``size`` pixels; rather too many than too few."""
-    return size * sum(
+    wide = sum(
         _THIN_EM if c in _THIN else _WIDE_EM if c in _WIDE else _LARGE_EM if c.isupper() or ord(c) > 0x2E80 else _EM
         for c in text
     )
+    return size * wide * (_BOLD if bold else 1)
 
 
 def cut(text: str, size: float, pixels: float) -> str:

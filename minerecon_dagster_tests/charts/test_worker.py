@@ -135,6 +135,21 @@ def test_a_drawing_that_takes_too_long_is_given_up_and_its_worker_ended(drawer: 
     assert drawer.svg(chart) == first
 
 
+def test_the_answer_to_a_drawing_that_was_broken_off_is_not_taken_for_the_next_ones(
+    drawer: Drawer, chart: Chart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = next(c for c in examples() if c.name == "sizing")
+    expected = drawer.svg(other)
+
+    def ctrl_c(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(os, "read", ctrl_c)
+        drawer.svg(chart)
+    assert drawer.svg(other) == expected
+
+
 def test_who_waits_too_long_for_others_is_told_so_and_ends_nobodys_worker(drawer: Drawer, chart: Chart) -> None:
     drawer.svg(chart)
     pid = pid_of(drawer)
@@ -187,6 +202,19 @@ def test_a_worker_that_is_stuck_ends_itself_though_nobody_is_there_to_end_it() -
         stuck.stdin.write(asked)
         stuck.stdin.flush()
         assert stuck.wait(ENDS_WITHIN_S) == -signal.SIGALRM
+
+
+def test_who_asks_never_loads_what_draws() -> None:
+    code = (
+        "import sys\n"
+        "from minerecon_dagster_tests.charts.examples import charts, examples\n"
+        "with charts.Drawer() as drawer:\n"
+        "    drawer.svg(examples()[0])\n"
+        "loaded = {module.partition('.')[0] for module in sys.modules}\n"
+        "print(sorted(loaded & {'vl_convert', 'altair', 'dagster', 'sqlalchemy'}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_a_picture_that_was_drawn_is_kept_and_no_more_of_them_than_there_is_room_for(chart: Chart) -> None:
