@@ -36,6 +36,7 @@ import psycopg2
 import requests
 
 from bench import end_in_order, page, served
+from bench.drawing import measure_drawing
 from bench.five_years import FIRST_DAY, make_five_years
 from bench.queries import RUNS as QUERY_RUNS
 from bench.queries import p95, time_pages, time_queries
@@ -609,7 +610,7 @@ def month_report(bench: Bench) -> None:
     store = open_store(str(bench.scratch / "reports"))
     now = dt.datetime.combine(FIRST_DAY + dt.timedelta(days=1_800), dt.time(12), dt.UTC)
     month = f"{now - dt.timedelta(days=60):%Y-%m}"
-    publish_month(engine, store, month, now)  # loads the plotting library
+    publish_month(engine, store, month, now)  # opens the connections
     for name, publish in (
         ("month_report_five_years", lambda: publish_month(engine, store, month, now)),
         ("latest_report_five_years", lambda: publish_latest(engine, store, now)),
@@ -617,6 +618,13 @@ def month_report(bench: Bench) -> None:
         made = [publish() for _ in range(RUNS)]
         emit(name, median([report.seconds for report in made]), "s", bytes=len(made[0].body), runs=RUNS)
     engine.dispose()
+
+
+def drawing(bench: Bench) -> None:
+    """Charts: how long, how large, and the memory of the process that asks and of the one that draws."""
+    del bench
+    for name, value, unit, about in measure_drawing(RUNS):
+        emit(name, round(value, 4), unit, **about)
 
 
 MEASUREMENTS = (
@@ -634,6 +642,7 @@ MEASUREMENTS = (
     inventory,
     month_export,
     month_report,
+    drawing,
 )
 
 

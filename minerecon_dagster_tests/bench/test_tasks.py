@@ -60,7 +60,7 @@ TASKS = (
     Task(
         "03_summed_column", 5,
         ("warehouse/test_sums.py", "warehouse/test_migrations.py", "warehouse/test_refunding_made_up.py",
-         "web/test_refunding_made_up_web.py"),
+         "warehouse/test_finality_migration.py", "analytics/test_migration.py", "web/test_refunding_made_up_web.py"),
         spares=("web/resources.py", "web/question.py", "web/service.py", "web/answers.py", "web/openapi.py"),
     ),
     Task(
