@@ -30,7 +30,7 @@ docs: $(SETUP)
 ui: $(SETUP) $(CHARTS)
 	@$(BIN)/minerecon ui
 
-# The read API over the bundled sample's warehouse, on 127.0.0.1.
+# The read API over the bundled sample's warehouse, which `make run` fills, on 127.0.0.1.
 api: $(SETUP) $(CHARTS)
 	@$(BIN)/minerecon local --sample -- $(BIN)/minerecon serve
 

@@ -140,8 +140,8 @@ def change(engine: Engine, sql: str, **values: object) -> None:
 
 @pytest.fixture
 def restated(warehouse: Engine, serve: Serve) -> Api:
-    """Five days of March 2025: one as it was first built, one restated twice, one built anew without a restatement, one
-    restated once, and one closed."""
+    """Five days of March 2025: one as it was first built, one restated twice, one restated and then built anew without
+    a restatement, one restated once, and one closed."""
     days = [dt.date(2025, 3, n) for n in range(1, 5)]
     with warehouse.begin() as connection:
         for n, day in enumerate(days, 1):
@@ -153,6 +153,7 @@ def restated(warehouse: Engine, serve: Serve) -> Api:
     for day, at, old, new in (
         (days[1], "2025-03-10", 15, 18),
         (days[1], "2025-03-20", 18, 20),
+        (days[2], "2025-03-10", 25, 28),  # and built once more since, for a fault of ours
         (days[3], "2025-03-12", 35, 40),
     ):
         change(
