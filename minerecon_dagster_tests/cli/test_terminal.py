@@ -71,6 +71,7 @@ class Terminal:
         return os.waitstatus_to_exitcode(status)
 
 
+@pytest.mark.slow
 def test_in_a_terminal_a_day_is_told_as_it_comes_and_the_table_at_the_end_is_whole(
     environ: dict[str, str], elexon: FakeElexon
 ) -> None:
@@ -100,6 +101,7 @@ def test_in_a_terminal_a_day_is_told_as_it_comes_and_the_table_at_the_end_is_who
     assert not any("Traceback" in line for line in terminal.lines)
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_with_which_day_the_same_command_goes_on_and_nobody_is_alarmed(
     environ: dict[str, str], minerecon: Run, elexon: FakeElexon, warehouse: Engine, dagster_database: str
 ) -> None:
