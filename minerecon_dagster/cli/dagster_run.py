@@ -31,7 +31,7 @@ from rich.text import Text
 
 from minerecon_dagster.cli.outcome import Interrupted, is_of_the_command
 from minerecon_dagster.definitions import build_defs
-from minerecon_dagster.instance import hold_connections, streams_left_alone
+from minerecon_dagster.instance import hold_connections, planning_together, streams_left_alone
 
 _QUIET_DAGSTER = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Dagster's own events are in the UI; a terminal shows what the project's code says."""
@@ -70,14 +70,15 @@ def execute(
         _close_runs_of_killed_commands(instance)
         ending = _Ending(instance, run_id)
         try:
-            result = definition.execute_in_process(
-                instance=instance,
-                run_config=run_config | _QUIET_DAGSTER,
-                asset_selection=asset_selection,
-                tags=tags,
-                raise_on_error=False,
-                run_id=run_id,
-            )
+            with planning_together(instance):
+                result = definition.execute_in_process(
+                    instance=instance,
+                    run_config=run_config | _QUIET_DAGSTER,
+                    asset_selection=asset_selection,
+                    tags=tags,
+                    raise_on_error=False,
+                    run_id=run_id,
+                )
         except (KeyboardInterrupt, DagsterExecutionInterruptedError):
             # Before or after the step: what Dagster tells of the run then is a failure, or nothing.
             ending.cancel()

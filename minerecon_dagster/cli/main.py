@@ -26,6 +26,7 @@ from minerecon_dagster.cli import (
 from minerecon_dagster.cli.options import Commands
 from minerecon_dagster.cli.outcome import Interrupted
 from minerecon_dagster.core.errors import ConfigurationError, MinereconError
+from minerecon_dagster.local.permissions import keep_others_out
 
 INTERRUPTED = 130
 """The exit code of what Ctrl-C ends, as shells have it."""
@@ -80,6 +81,7 @@ for command in (
 
 def main() -> None:
     """The console script."""
+    keep_others_out()
     try:
         cli()
     except KeyboardInterrupt:  # pragma: no cover - before or after the commands

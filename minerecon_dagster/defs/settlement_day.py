@@ -133,8 +133,8 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
             for number, (day, outcome) in enumerate(work, 1):
                 progress = {"days_done": number, "days_total": len(days)}
                 if isinstance(outcome, DayReport):
-                    log_day(context, outcome)
-                    _log.info("%s [%d of %d]", _line(outcome), number, len(days), extra=progress)
+                    line = f"{_line(outcome)} [{number} of {len(days)}]"
+                    log_day(context, outcome, partial(_log.info, "%s", line, extra=progress))
                     continue
                 if isinstance(outcome, DayClosedError):
                     log_closed(context, [(day, outcome.entry)])

@@ -739,6 +739,7 @@ def test_a_failed_day_is_told_by_its_checks_and_not_again_by_its_run(
     assert cleared.startswith(f"[SYNTHETIC] CLEARED: completeness.control_total_present (ERROR), {DAY};")
 
 
+@pytest.mark.slow
 def test_a_failed_day_that_no_check_tells_of_is_told_by_its_run(
     project: Project, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from minerecon_dagster.core.calendar import STACK_SIDES
 from minerecon_dagster_tests.cli.conftest import Ran
 from minerecon_dagster_tests.fake_elexon import NO_ROWS, FakeElexon
@@ -12,6 +14,7 @@ from minerecon_dagster_tests.project import DAY
 Run = Callable[..., Ran]
 
 
+@pytest.mark.slow
 def test_silence_exits_1_and_is_told_by_every_command_and_what_is_taken_exits_0(
     minerecon: Run, elexon: FakeElexon
 ) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import click
@@ -21,7 +22,9 @@ from minerecon_dagster.core import statuses
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.defs import tables
 from minerecon_dagster.settings import PROJECT_ROOT
+from minerecon_dagster_tests.charts import described
 from minerecon_dagster_tests.defs.snapshot import SNAPSHOT, snapshot
+from minerecon_dagster_tests.docs import of_api
 
 PAGES = {
     str(path.relative_to(PROJECT_ROOT)): path
@@ -91,15 +94,21 @@ OF_CODE: Mapping[str, Callable[[str], str]] = {
     "commands": lambda _: _commands(),
     "statuses": lambda _: statuses.table(),
     "settings": lambda _: settings.table(),
+    "api_resources": lambda _: of_api.resources(),
+    "api_parameters": lambda _: of_api.parameters(),
 }
 """What makes a block, given the folder of its page, which links go out from."""
-OF_WAREHOUSE = ("dictionary", "queries")
+OF_WAREHOUSE = ("dictionary", "queries", "api_examples")
 OF_SUITE = ("faults",)
 """Written by the suite that sees it happen: ``make docs FAULTS=1``."""
 FILES: Mapping[str, Callable[[], str]] = {
     ".env.example": settings.env_example,
     str(SNAPSHOT.relative_to(PROJECT_ROOT)): lambda: snapshot(build_defs()),
     "minerecon_dagster/warehouse/sql/objects/26_questions.sql": questions_sql,
+    **{
+        f"minerecon_dagster/charts/specifications/{name}.json": partial(described.specification, name)
+        for name in described.LAYERS
+    },
 }
 """What is made as a whole."""
 
