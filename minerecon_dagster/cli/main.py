@@ -26,6 +26,7 @@ from minerecon_dagster.cli import (
 from minerecon_dagster.cli.options import Commands
 from minerecon_dagster.cli.outcome import Interrupted
 from minerecon_dagster.core.errors import ConfigurationError, MinereconError
+from minerecon_dagster.core.printable import printable_lines
 from minerecon_dagster.local.permissions import keep_others_out
 
 INTERRUPTED = 130
@@ -46,10 +47,10 @@ class OneLineErrors(Commands):
             click.echo("minerecon: interrupted; the same command can be given again", err=True)
             raise SystemExit(INTERRUPTED) from None
         except ConfigurationError as error:
-            click.echo(f"minerecon: {error}", err=True)
+            click.echo(f"minerecon: {printable_lines(str(error))}", err=True)
             raise SystemExit(2) from None
         except MinereconError as error:
-            click.echo(f"minerecon: {error}", err=True)
+            click.echo(f"minerecon: {printable_lines(str(error))}", err=True)
             raise SystemExit(1) from None
 
 

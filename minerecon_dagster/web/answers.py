@@ -18,6 +18,7 @@ from typing import IO, Any
 
 import msgspec
 
+from minerecon_dagster.core.printable import for_a_spreadsheet
 from minerecon_dagster.web.database import Column
 
 Row = Sequence[Any]
@@ -252,7 +253,7 @@ def _csv(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, list):
         return _quoted(json.dumps(value, ensure_ascii=False))
-    return _quoted(value) if isinstance(value, str) else str(value)
+    return _quoted(for_a_spreadsheet(value)) if isinstance(value, str) else str(value)
 
 
 def _quoted(text: str) -> str:

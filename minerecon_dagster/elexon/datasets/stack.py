@@ -38,6 +38,7 @@ from minerecon_dagster.core.schema import (
     NUMBERS_OR_NULLS,
     Int32,
     Int64,
+    Name,
     Shape,
     decimal_of,
     decimal_or_none,
@@ -103,7 +104,7 @@ class StackRow(Struct, frozen=True, gc=False, rename="camel"):
     start_time: str
     created_date_time: ElexonInstant | None
     sequence_number: Int32
-    id: str | None
+    id: Name | None
     acceptance_id: Int64 | None
     bid_offer_pair_id: Int32 | None
     cadl_flag: bool | None
