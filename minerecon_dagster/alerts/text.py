@@ -12,6 +12,7 @@ from minerecon_dagster.alerts.state import INSTANT, Check, FailedRuns, Keys, Mes
 from minerecon_dagster.checks.properties import PROPERTIES
 from minerecon_dagster.core import repairs
 from minerecon_dagster.core.checks import Scope
+from minerecon_dagster.core.exact import pounds
 from minerecon_dagster.core.printable import printable, printable_lines
 from minerecon_dagster.core.repairs import Repair
 from minerecon_dagster.core.spans import span_text, spans
@@ -109,7 +110,7 @@ def restated(changes: Sequence[Restatement], ui_url: str) -> str:
     lines = [f"{where('day', places)}, final before, changed at the source; what is stored follows it"]
     lines += [
         f"{c.settlement_date}: SO-flagged {c.old_curtailed_mwh:,.2f} → {c.new_curtailed_mwh:,.2f} MWh, "
-        f"£{c.old_payment_gbp:,.2f} → £{c.new_payment_gbp:,.2f}; all bids {c.old_all_bids_mwh:,.2f} → "
+        f"{pounds(c.old_payment_gbp)} → {pounds(c.new_payment_gbp)}; all bids {c.old_all_bids_mwh:,.2f} → "
         f"{c.new_all_bids_mwh:,.2f} MWh"
         for c in changes[:_MOST_RANGES]
     ]

@@ -7,9 +7,10 @@ import datetime as dt
 import click
 
 from minerecon_dagster.cli.environment import services
+from minerecon_dagster.cli.options import Commands
 
 
-@click.group()
+@click.group(cls=Commands)
 def db() -> None:
     """The warehouse."""
 

@@ -20,12 +20,15 @@ import click
 
 from minerecon_dagster import places
 from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.local.permissions import own_folder
 from minerecon_dagster.local.services import local_services
 
 if TYPE_CHECKING:
     from minerecon_dagster.settings import Settings
 
 _GROUP_SECONDS = 5.0
+SAMPLE_HOME = "sample"
+"""The folder of the sample's own stack, in ``MINERECON_HOME``."""
 _SAMPLES_OWN = ("DAGSTER_POSTGRES_URL", "DYNAMODB_DIFFICULTY_TABLE", "MINERECON_ARCHIVE_URL")
 """What the sample, in its embedded warehouse, has of its own too; the address of another's must not reach it."""
 _PATHS_OF_OTHERS = (
@@ -70,13 +73,14 @@ def services(*, sample: bool = False) -> Iterator[Settings]:
             if settings.database_url is None:
                 _keep_the_sample_apart(before)
             _ping_nobody()
-            home = home / "sample"
+            home = home / SAMPLE_HOME
             # Whatever the variable says: a real price could only be refused beside synthetic days.
             os.environ["BITCOIN_PRICE_BASE_URL"] = stack.enter_context(serve_sample_prices())
             os.environ["ELEXON_BASE_URL"] = stack.enter_context(serve_sample())
             os.environ.setdefault("ELEXON_MAX_REQUESTS_PER_MINUTE", "0")
         os.environ["MINERECON_HOME"] = str(home)
-        home.mkdir(parents=True, exist_ok=True)
+        own_folder(settings.home)
+        own_folder(home)
         if settings.dagster_postgres_url is not None:
             os.environ["DAGSTER_POSTGRES_URL"] = settings.dagster_postgres_url
         os.environ["DAGSTER_HOME"] = str(_dagster_home())
@@ -229,20 +233,20 @@ def ui() -> None:
     _require_free_port(given.port)
     with services(sample=True) as settings:
         _say_how_analysts_connect(settings, embedded=given.database_url is None)
-        dagster = Path(sys.executable).with_name("dagster")
         workspace = PROJECT_ROOT / "workspace.yaml"
         # It recommends `dg dev`, of a package that this project does without.
         ignored = [os.environ.get("PYTHONWARNINGS", ""), "ignore:Function `dev_command` is superseded"]
         os.environ["PYTHONWARNINGS"] = ",".join(filter(None, ignored))
         # At its own level the daemon tells of every look at every sensor; the lines of runs are shown all the same.
         options = ["-h", "127.0.0.1", "-p", str(settings.port), "--log-level", "warning"]
-        command = [str(dagster), "dev", "-w", str(workspace), *options]
+        command = [sys.executable, "-m", "minerecon_dagster.launchers.dev", "dev", "-w", str(workspace), *options]
 
         def compare(is_running: Callable[[], bool]) -> None:
-            from minerecon_dagster.cli.served import compare_places
+            from minerecon_dagster.cli.served import compare_places, require_door
 
-            if compare_places(f"http://127.0.0.1:{settings.port}/graphql", os.environ[places.SEAL], is_running):
-                url = f"http://127.0.0.1:{settings.port}"
+            url = f"http://127.0.0.1:{settings.port}"
+            if compare_places(f"{url}/graphql", os.environ[places.SEAL], is_running):
+                require_door(url)
                 click.echo(f"Dagster UI: {url} (Ctrl-C ends it); source: {settings.elexon_base_url}")
 
         # In a folder of its own, where Dagster's processes find no `.env`: they would take its values for ours.

@@ -6,10 +6,12 @@ A number comes from PostgreSQL as its digits and is passed on as them: no float 
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +19,19 @@ import psycopg2
 from psycopg2 import errorcodes, extensions
 
 from minerecon_dagster.core.units import unit_of
-from minerecon_dagster.web.resources import SECRET_COLUMNS, SECRET_ENDING
 
+SECRET_COLUMNS = ("run_id", "error")
+"""What says more of the machine than of the figures; so does every column that ends as `SECRET_ENDING`."""
+SECRET_ENDING = "_uri"  # noqa: S105 - the end of a column's name
 POOL_SIZE = 4
 """Connections at most, beside the one that watches for news; analysts have ten in all."""
 STATEMENT_TIMEOUT_S = 3
+CHUNK_ROWS = 2_000
 _CONNECT_TIMEOUT_S = 3
 _SESSION = f"""
 SET default_transaction_read_only = on; SET statement_timeout = '{STATEMENT_TIMEOUT_S}s';
-SET idle_in_transaction_session_timeout = '30s'; SET jit = off; SET max_parallel_workers_per_gather = 0;
+SET idle_in_transaction_session_timeout = '30s'; SET jit = off; SET cursor_tuple_fraction = 1;
+SET max_parallel_workers_per_gather = 0;
 SET search_path = pg_catalog; SET timezone = 'UTC'; SET datestyle = 'ISO'; SET application_name = 'minerecon-api'
 """
 _NEWS = (Path(__file__).parent / "sql" / "news.sql").read_text("utf-8")
@@ -76,11 +82,15 @@ class News:
         schema: changes with the views and tables.
         data: changes with the figures, and with the day in London.
         revision: of the schema.
+        built_at: when a day was last built, in seconds since 1970; None: none is stored.
+        newest_final_day: None: there is none.
     """
 
     schema: str
     data: str
     revision: str
+    built_at: float | None = field(default=None, compare=False)
+    newest_final_day: dt.date | None = field(default=None, compare=False)
 
 
 def _as_text(kinds: Sequence[int], name: str, make: Any) -> Any:
@@ -121,6 +131,23 @@ class Asking:
         self._cursor.execute(statement, parameters)
         self.type_codes = tuple(c.type_code for c in self._cursor.description)
         return list(self._cursor.fetchall())
+
+    def chunks(self, statement: str, parameters: Mapping[str, Any]) -> Iterator[list[tuple[Any, ...]]]:
+        """All rows of a statement, `CHUNK_ROWS` at a time, of which no more are in memory at once.
+
+        Raises:
+            TooSlowError: the database takes longer for all of them together than one statement may.
+        """
+        cursor = self._cursor.connection.cursor("rows")  # the end of the transaction closes it
+        started = time.monotonic()
+        cursor.execute(statement, parameters)
+        waited = 0.0
+        while rows := cursor.fetchmany(CHUNK_ROWS):
+            waited += time.monotonic() - started
+            if waited > STATEMENT_TIMEOUT_S:
+                raise TooSlowError
+            yield rows
+            started = time.monotonic()
 
     def named_rows(self, statement: str, parameters: Mapping[str, Any]) -> tuple[list[tuple[Any, ...]], list[str]]:
         """All rows of a statement, and the names of their columns."""
@@ -191,8 +218,14 @@ class Database:
     def news(self) -> News:
         """The present state of the warehouse; raises as `asking`."""
         with self.asking() as asking:
-            ((schema, data, revision),) = asking.rows(_NEWS)
-        return News(schema, data, revision)
+            ((schema, data, revision, built_at, final_day),) = asking.rows(_NEWS)
+        return News(
+            schema,
+            data,
+            revision,
+            None if built_at is None else float(built_at),
+            None if final_day is None else dt.date.fromisoformat(final_day),
+        )
 
     def columns(self) -> dict[str, list[Column]]:
         """The columns of every table, view and function of rows, by its full name, but for those of the machine."""
@@ -227,6 +260,8 @@ def _in_our_words() -> Iterator[None]:
     except psycopg2.errors.InvalidParameterValue as error:
         # Of our own functions, whose messages are for the reader.
         raise RefusedError(re.sub(r"\s+", " ", error.diag.message_primary or "")) from None
+    except psycopg2.DataError:
+        raise RefusedError("a value is not of the kind that its column has") from None
     except psycopg2.OperationalError:
         raise DatabaseDownError from None
     except psycopg2.InterfaceError:

@@ -262,6 +262,7 @@ def test_files_of_all_kinds_of_values_read_back_by_pandas_and_duckdb_equal_the_v
     assert assert_files_equal_the_view(stored, place, "odd", MONTH) == 4
 
 
+@pytest.mark.slow
 def test_every_view_of_ingested_days_reads_back_equal(
     project: Project, place: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
