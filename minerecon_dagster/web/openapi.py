@@ -244,7 +244,7 @@ def _column(column: Column) -> Json:
     kinds = [schema] if schema and "anyOf" not in schema else schema.get("anyOf", [])
     may_be_null: Json = {"anyOf": [*kinds, {"type": "null"}]} if kinds else {}
     unit = f" ({column.unit})" if column.unit else ""
-    subsidy = f" Of the {SUBSIDY_ONLY}." if is_bitcoin(column) else ""
+    subsidy = f" Bitcoin: {SUBSIDY_ONLY}." if is_bitcoin(column) else ""
     return may_be_null | {"description": f"{column.comment or column.name}{unit}{subsidy}"}
 
 

@@ -253,7 +253,8 @@ def _range(resource: Resource, given: Mapping[str, str], newest: dt.date) -> tup
     for name, which in (("from", 0), ("to", 1)):
         if name in given:
             ends[name] = _day(name, given[name])[which]
-    if not resource.span or (not ends and resource.default_days is None):
+    everything = resource.default_days is None and "as_of" not in given
+    if not resource.span or (not ends and everything):
         return None, None
     width = dt.timedelta(days=(resource.default_days or 366) - 1)
     last = ends.get("to") or (max(newest, ends["from"]) if "from" in ends else newest)
@@ -349,6 +350,7 @@ def statement(
     of_row = [known.get(c.name) or (_ABSENT.get(c.name) if filled else None) or f"v.{_quoted(c.name)}" for c in columns]
     wheres = [resource.where] if resource.where else []
     joined = []
+    # What is called takes the range itself, but by months it may have more of them than were asked for.
     if question.first is not None and (not resource.call or resource.span == "month"):
         joined.append(_within(resource))
     for name, column in resource.filters.items():

@@ -409,7 +409,7 @@ def _totals(
 
 
 def is_bitcoin(column: Column) -> bool:
-    """Whether a column's figures are of Bitcoin that could have been mined, or were published as such."""
+    """Whether a column's figures are, or may be, of Bitcoin that could have been mined, or of its value."""
     return (column.unit or "").startswith("BTC") or "value" in column.name
 
 

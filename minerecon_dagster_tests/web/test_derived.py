@@ -203,3 +203,13 @@ def test_months_and_years_as_of_an_instant_are_sums_only_where_all_their_days_ar
 def test_an_instant_that_is_none_or_not_yet_is_refused(api: Api, text_: str) -> None:
     got = api(f"days?as_of={text_}")
     assert (got.status, "as_of" in got.json["detail"]) == (422, True)
+
+
+def test_as_of_without_a_range_is_of_the_year_up_to_the_newest_day(restated: Api) -> None:
+    months = restated("months?as_of=2025-03-26").data
+    assert [row["year_month"] for row in months][:1] + [row["year_month"] for row in months][-1:] == [
+        "2024-03",
+        "2025-03",
+    ]
+    assert (months[-1]["known_as"], months[-1]["curtailed_mwh"]) == ("sum of what was known", "100")
+    assert [row["year"] for row in restated("years?as_of=2025-03-26").data] == [2024, 2025]
