@@ -289,9 +289,11 @@ def _columns(
     names = dict(_CALLED, **(called or {}))
     before, after = (unit, "") if unit == "£" else ("", f" {unit}")
 
+    drawn = {c.figure for c in columns} | {d for d, _ in dashes}
+    shown = {f: w for f, w in names.items() if f in drawn}
+
     def tips(point: Point) -> list[str]:
-        shown = [f for f in names if f in {c.figure for c in columns} | {d for d, _ in dashes}]
-        known = [(names.get(f, f), point.values.get(f)) for f in shown]
+        known = [(w, point.values.get(f)) for f, w in shown.items()]
         return [
             f"{w}: not known" if v is None else f"{w}: {'−' if v < 0 else ''}{before}{number(abs(v), places)}{after}"
             for w, v in known
