@@ -31,6 +31,7 @@ from minerecon_dagster.web.database import (
 )
 from minerecon_dagster.web.front import Access, Front, as_messages, earlier_error, key_of
 from minerecon_dagster.web.metrics import MEDIA_TYPE, Metrics
+from minerecon_dagster.web.pages import routes
 from minerecon_dagster.web.question import NotAnsweredError
 from minerecon_dagster.web.resources import RESOURCES, Resource
 from minerecon_dagster.web.service import OverloadedError, Service
@@ -89,6 +90,7 @@ def build_app(
     app.add_route("/openapi.json", partial(_described, service), methods=["GET"])
     metrics = Metrics()
     app.add_route("/metrics", partial(_counted, service, metrics), methods=["GET"])
+    routes.register(app, service, access, answered, _Whole)
 
     def done(scope: Mapping[str, Any]) -> None:
         metrics.count(scope["minerecon"])

@@ -105,6 +105,11 @@ RESOURCES = (
         "Curtailment of one wind farm in each month with a bid.", span="month", span_column="year_month", filters=_FARM,
     ),
     Resource(
+        "farms/months", "analytics.curtailment_by_farm_month", ("year_month", "farm_name"),
+        "Curtailment of every wind farm with a bid in each month.", span="month", span_column="year_month",
+        filters=_FARM, default_days=31, most_days=3_660,
+    ),
+    Resource(
         "units", "analytics.wind_farms", ("bmu_id",),
         "The BM units that the register ever had as wind, each with its farm.",
         filters=_FARM | _UNIT | _PARTY,

@@ -1,0 +1,218 @@
+"""The routes of the pages: each is answered like a resource of the API, in its turn, within its limits, and is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from minerecon_dagster.web import answers
+from minerecon_dagster.web.answers import Answer
+from minerecon_dagster.web.front import Access, key_of
+from minerecon_dagster.web.pages import words
+from minerecon_dagster.web.pages.asked import Asked, address, read
+from minerecon_dagster.web.pages.figures import FIGURES
+from minerecon_dagster.web.pages.reader import Reader
+from minerecon_dagster.web.pages.views import PAGES, Page
+from minerecon_dagster.web.question import NotAnsweredError
+from minerecon_dagster.web.service import SOURCE, Service
+
+Answered = Callable[[Service, tuple[str, ...], Callable[[], Answer], Any], Any]
+Whole = Callable[[Answer], Response]
+
+_HTML = "text/html; charset=utf-8"
+_SVG = "image/svg+xml; charset=utf-8"
+_STATIC = Path(__file__).parent / "static"
+_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": _SVG}
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors {}"
+)
+_FOR_GOOD = "public, max-age=31536000, immutable"
+_ASK_AGAIN_S = 120
+"""How often a page of today asks whether something is new."""
+_BACK = {"series": "/explore", "farms": "/farms", "calendar": "/quality", "sizing": "/miners"}
+"""The page that each chart is from, with the same parameters."""
+NAV = (
+    ("/", "Overview"), ("/explore", "Explore"), ("/farms", "Farms"), ("/days", "Days"), ("/compare", "Compare"),
+    ("/miners", "Miners"), ("/quality", "Quality"), ("/data", "Data"), ("/api", "API"),
+)  # fmt: skip
+
+
+def register(app: FastAPI, service: Service, access: Access, answered: Answered, whole: Whole) -> None:
+    """Add the pages to the application, after everything else: what no route has gets the page that helps.
+
+    Args:
+        app: of the API.
+        service: that answers.
+        access: with the prefix of a proxy.
+        answered: what runs a question and keeps its answer.
+        whole: makes an answer a response.
+    """
+    site = _Site(service, access, answered, whole)
+    app.add_route("/days", site.to_a_day, methods=["GET"])
+    for page in PAGES:
+        app.add_route(page.path.replace("}", ":path}"), partial(site.page, page), methods=["GET"])
+    app.add_route("/chart/{name}.svg", site.chart, methods=["GET"])
+    app.add_route("/embed/{name}", site.embed, methods=["GET"])
+    app.add_route("/static/{digest}/{file}", site.static, methods=["GET"])
+    app.add_route("/favicon.ico", site.icon, methods=["GET"])
+    app.add_route("/{path:path}", site.nothing, methods=["GET"])
+
+
+class _Site:
+    def __init__(self, service: Service, access: Access, answered: Answered, whole: Whole) -> None:
+        self.service, self.access, self.answered, self.whole = service, access, answered, whole
+
+    async def page(self, page: Page, request: Request) -> Response:
+        """A page."""
+
+        def made(reader: Reader) -> Answer:
+            asked = self._asked(request, page.path, page.parameters)
+            return self._html(page.template, asked, reader=reader, nav=page.nav, **page.make(reader, asked))
+
+        return await self._answer(request, page.path, made)
+
+    async def to_a_day(self, request: Request) -> Response:
+        """Where the form with a date leads: the page of that day, or of the newest."""
+        request.scope["minerecon"]["route"] = "/days"
+        day = request.query_params.get("date") or str(self.service.newest_stored_day() or self.service.today())
+        return self.whole(Answer(303, _HTML, b"", {"Location": f"{self.access.prefix}/days/{quote(day, safe='')}"}))
+
+    async def chart(self, request: Request) -> Response:
+        """A chart alone, as SVG."""
+
+        def made(reader: Reader) -> Answer:
+            figure = self._figure(request, "/chart/{name}.svg", reader)
+            if figure.empty:
+                body = self._template("empty.svg").render(text=figure.empty, subtitle=figure.subtitle)
+            else:
+                body = str(figure.svg)
+            headers = {"Cross-Origin-Resource-Policy": "cross-origin"} if self.access.token is None else {}
+            return Answer(200, _SVG, body.encode(), headers)
+
+        return await self._answer(request, "/chart", made)
+
+    async def embed(self, request: Request) -> Response:
+        """A chart for another page: with its state, its source and the way back."""
+
+        def made(reader: Reader) -> Answer:
+            figure = self._figure(request, "/embed/{name}", reader)
+            asked = self._asked(request, "/embed/{name}", FIGURES[request.path_params["name"]][0])
+            return self._html("embed", asked, reader=reader, figure=figure, title=figure.title, state=figure.state, framed=True, back=_BACK[figure.name])
+
+        return await self._answer(request, "/embed", made)
+
+    def _figure(self, request: Request, path: str, reader: Reader) -> Any:
+        name = request.path_params["name"]
+        if name not in FIGURES:
+            raise NotAnsweredError(404, f"there is no chart {name[:40]!r}; there are {', '.join(FIGURES)}")
+        parameters, make = FIGURES[name]
+        return make(reader, self._asked(request, path, parameters))
+
+    def _asked(self, request: Request, path: str, parameters: Any) -> Asked:
+        query = request.scope["query_string"].decode("latin-1")
+        return read(path, request.path_params, query, parameters, self.access.prefix)
+
+    async def _answer(self, request: Request, route: str, make: Callable[[Reader], Answer]) -> Response:
+        scope = request.scope
+        scope["minerecon"]["route"] = route
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+
+        def made() -> Answer:
+            self.service.columns("analytics.settlement_days")  # read before a connection is taken
+            newest = self.service.newest_stored_day()
+            started = time.perf_counter()
+            with self.service.database.asking() as asking:
+                answer = make(Reader(self.service, asking, newest))
+            return Answer(answer.status, answer.media_type, answer.body, answer.headers, sql_ms=(time.perf_counter() - started) * 1000)
+
+        answer = await self.answered(self.service, key_of(scope, headers), made, scope)
+        if answer.media_type == answers.PROBLEM:
+            answer = self._in_words(answer, scope["minerecon"]["id"])
+        return self.whole(answer)
+
+    def _in_words(self, answer: Answer, request_id: str) -> Answer:
+        about = json.loads(answer.body)
+        page = self._html(
+            "error", Asked("/", {}, {}, self.access.prefix), title=about["title"], about=about, request_id=request_id,
+            status=answer.status,
+        )  # fmt: skip
+        return Answer(answer.status, page.media_type, page.body, {**page.headers, **answer.headers})
+
+    async def static(self, request: Request) -> Response:
+        """The style sheet, the script and the mark: their address changes with them, so they are kept for good."""
+        request.scope["minerecon"]["route"] = "/static"
+        file = _STATIC / request.path_params["file"]
+        if file.name not in _files() or file.suffix not in _TYPES:
+            return await self.nothing(request)
+        is_current = request.path_params["digest"] == _files()[file.name][0]
+        caching = _FOR_GOOD if is_current else "no-cache"
+        return self.whole(Answer(200, _TYPES[file.suffix], _files()[file.name][1], {"Cache-Control": caching}))
+
+    async def icon(self, request: Request) -> Response:
+        """The mark, where browsers look for it."""
+        request.scope["minerecon"]["route"] = "/favicon.ico"
+        return self.whole(Answer(200, _SVG, _files()["mark.svg"][1], {"Cache-Control": "public, max-age=86400"}))
+
+    async def nothing(self, request: Request) -> Response:
+        """What is said where there is no page: where to go instead; to a program, what the API says."""
+        path = request.scope["path"]
+        if path.startswith(("/api/", "/metrics")):
+            raise HTTPException(404)
+        asked = Asked("/", {}, {}, self.access.prefix)
+        about = {"detail": f"There is no page at {path[:80]}.", "status": 404}
+        page = self._html("error", asked, title="No page here", about=about, request_id=request.scope["minerecon"]["id"], status=404)
+        return self.whole(Answer(404, page.media_type, page.body, page.headers))
+
+    def _html(self, template: str, asked: Asked, reader: Reader | None = None, *, framed: bool = False, **context: Any) -> Answer:
+        newest = reader.newest if reader else None
+        state = context.get("state")
+        body = self._template(f"{template}.html").render(
+            asked=asked, prefix=self.access.prefix, link=partial(_link, self.access.prefix), nav_entries=NAV,
+            newest=newest, source=SOURCE, words=words, is_synthetic=bool(state and state.is_synthetic),
+            ask_again_s=_ASK_AGAIN_S, file_address=partial(_file_address, self.access.prefix), address=address,
+            **{"nav": "", "is_live": False, "state": None, "ui_url": None, **context},
+        )  # fmt: skip
+        who = "*" if framed and self.access.token is None else "'none'"
+        return Answer(200, _HTML, body.encode(), {"Content-Security-Policy": _POLICY.format(who)})
+
+    def _template(self, name: str) -> Any:
+        return _environment().get_template(f"{name}.j2")
+
+
+def _link(prefix: str, path: str, **parameters: str | None) -> str:
+    return prefix + address(path, **parameters)
+
+
+def _file_address(prefix: str, name: str) -> str:
+    return f"{prefix}/static/{_files()[name][0]}/{name}"
+
+
+@cache
+def _files() -> Mapping[str, tuple[str, bytes]]:
+    """The files that are served as they are, each with what tells one version of it from another."""
+    found = {path.name: path.read_bytes() for path in _STATIC.iterdir() if path.suffix in _TYPES}
+    return {name: (hashlib.sha256(body).hexdigest()[:12], body) for name, body in found.items()}
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("minerecon_dagster.web.pages", "templates"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    made.filters["urlencode_whole"] = lambda text: quote(str(text), safe="")
+    made.globals["status_mark"] = words.status_mark
+    made.globals["glyph"] = lambda word: words.GLYPHS.get(word, "?")
+    return made
