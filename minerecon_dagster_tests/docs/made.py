@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import click
@@ -21,6 +22,7 @@ from minerecon_dagster.core import statuses
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.defs import tables
 from minerecon_dagster.settings import PROJECT_ROOT
+from minerecon_dagster_tests.charts import described
 from minerecon_dagster_tests.defs.snapshot import SNAPSHOT, snapshot
 
 PAGES = {
@@ -69,6 +71,10 @@ OF_SUITE = ("faults",)
 FILES: Mapping[str, Callable[[], str]] = {
     ".env.example": settings.env_example,
     str(SNAPSHOT.relative_to(PROJECT_ROOT)): lambda: snapshot(build_defs()),
+    **{
+        f"minerecon_dagster/charts/specifications/{name}.json": partial(described.specification, name)
+        for name in described.LAYERS
+    },
 }
 """What is made as a whole."""
 

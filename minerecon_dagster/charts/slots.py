@@ -1,0 +1,122 @@
+"""Places on the time axis (half hours, days, weeks, months, years), what is known of each, and which to draw."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import groupby
+from typing import Literal
+
+from minerecon_dagster.charts.colours import worst
+from minerecon_dagster.core.calendar import LONDON, period_end, period_start
+
+Grain = Literal["half-hour", "day", "week", "month", "year"]
+MOST_DAYS_DRAWN = 800
+"""A longer range is drawn by week or month: a bar would be under a pixel wide."""
+MOST_WEEKS_DRAWN = 320
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One place on the time axis.
+
+    Args:
+        grain: what it is.
+        start: its (first) settlement date.
+        label: the whole of it in words: ``Fri 28 March 2025``, ``07:30–08:00, period 16``.
+        clock: the London time at which a half hour begins (``07:30``); empty for the others.
+    """
+
+    grain: Grain
+    start: dt.date
+    label: str
+    clock: str = ""
+
+
+@dataclass(frozen=True)
+class Point:
+    """What is known of one slot.
+
+    Args:
+        at: the place.
+        values: figures by name, as the chart's function names them; None, or left out, where nothing is known.
+        status: the word for how it stands; of several days the worst.
+        text: what a tooltip says, a line each; made from the values where it is empty.
+        is_restated: whether the source changed it afterwards.
+    """
+
+    at: Slot
+    values: Mapping[str, Decimal | None]
+    status: str = "complete"
+    text: Sequence[str] = ()
+    is_restated: bool = field(default=False)
+
+
+def grain_of(first: dt.date, last: dt.date) -> Grain:
+    """What a range of settlement days, both included, is drawn by: days; over 800, weeks; over 320 weeks, months."""
+    days = (last - first).days + 1
+    if days <= 1:
+        return "half-hour"
+    if days <= MOST_DAYS_DRAWN:
+        return "day"
+    return "week" if days / 7 <= MOST_WEEKS_DRAWN else "month"
+
+
+def half_hour(day: dt.date, period: int) -> Slot:
+    """A settlement period (from 1) of a day, by London's clocks.
+
+    Raises:
+        ValueError: the day has no such period.
+    """
+    begins, ends = (at.astimezone(LONDON) for at in (period_start(day, period), period_end(day, period)))
+    label = f"{begins:%H:%M}–{ends:%H:%M}, period {period}"
+    return Slot("half-hour", day, label, f"{begins:%H:%M}")
+
+
+def day(date: dt.date) -> Slot:
+    """A settlement day."""
+    return Slot("day", date, f"{date:%a} {date.day} {date:%B %Y}")
+
+
+def week(date: dt.date) -> Slot:
+    """The week from the Monday at or before ``date``."""
+    monday = date - dt.timedelta(days=date.weekday())
+    return Slot("week", monday, f"week from {monday:%a} {monday.day} {monday:%B %Y}")
+
+
+def month(date: dt.date) -> Slot:
+    """The calendar month of ``date``."""
+    first = date.replace(day=1)
+    return Slot("month", first, f"{first:%B %Y}")
+
+
+def year(date: dt.date) -> Slot:
+    """The calendar year of ``date``."""
+    return Slot("year", date.replace(month=1, day=1), str(date.year))
+
+
+def regrouped(points: Sequence[Point], grain: Grain) -> list[Point]:
+    """Days summed into weeks, months or years; as they are for any other grain.
+
+    A sum is of the days that have the figure, and None where none has; its status is the worst of its days, so that a
+    sum over a missing day is marked. Text is left to be made anew.
+    """
+    makers = {"week": week, "month": month, "year": year}
+    if grain not in makers:
+        return list(points)
+    made = []
+    for slot, group in groupby(points, key=lambda p: makers[grain](p.at.start)):
+        days = list(group)
+        names = dict.fromkeys(name for p in days for name in p.values)
+        sums = {n: [v for p in days if (v := p.values.get(n)) is not None] for n in names}
+        made.append(
+            Point(
+                slot,
+                {name: sum(known, Decimal()) if known else None for name, known in sums.items()},
+                worst([p.status for p in days]),
+                is_restated=any(p.is_restated for p in days),
+            )
+        )
+    return made
