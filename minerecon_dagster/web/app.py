@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 import minerecon_dagster.warehouse
+from minerecon_dagster.charts import Drawer
 from minerecon_dagster.web import answers, earlier, openapi
 from minerecon_dagster.web.answers import Answer, problem
 from minerecon_dagster.web.database import (
@@ -71,9 +72,10 @@ def build_app(
     """
     access = access or Access()
     service = Service(Database(database_url), now)
+    drawer = Drawer()
     app = FastAPI(
         title="minerecon", version=version("minerecon-dagster"), openapi_url=None, docs_url=None, redoc_url=None,
-        lifespan=partial(_while_serving, service),
+        lifespan=partial(_while_serving, service, drawer),
     )  # fmt: skip
     app.add_exception_handler(HTTPException, _not_found)
     for resource in RESOURCES:
@@ -90,7 +92,7 @@ def build_app(
     app.add_route("/openapi.json", partial(_described, service), methods=["GET"])
     metrics = Metrics()
     app.add_route("/metrics", partial(_counted, service, metrics), methods=["GET"])
-    routes.register(app, service, access, answered, _Whole)
+    routes.register(app, service, access, answered, _Whole, drawer)
 
     def done(scope: Mapping[str, Any]) -> None:
         metrics.count(scope["minerecon"])
@@ -100,12 +102,13 @@ def build_app(
 
 
 @contextlib.asynccontextmanager
-async def _while_serving(service: Service, _app: FastAPI) -> AsyncIterator[None]:
+async def _while_serving(service: Service, drawer: Drawer, _app: FastAPI) -> AsyncIterator[None]:
     await service.look()
     watching = asyncio.create_task(service.watch())
     yield
     watching.cancel()
     service.close()
+    drawer.close()
 
 
 async def _resource(service: Service, access: Access, resource: Resource, suffix: str, request: Request) -> Response:

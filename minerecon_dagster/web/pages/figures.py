@@ -6,20 +6,21 @@ A chart and its table are made of the same rows, and the CSV's address is that o
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from markupsafe import Markup
+from minerecon_dagster.charts import Chart, Words
 
 from minerecon_dagster.web.pages import draw, words
 from minerecon_dagster.web.pages.asked import Asked
 from minerecon_dagster.web.pages.reader import Reader, Row, Rows
 from minerecon_dagster.web.pages.state import BASES, NO_ROW, NOBODY, NOT_STORED, State, state_of
 from minerecon_dagster.web.pages.tables import Column
+from minerecon_dagster.web.service import SOURCE
 
-Shows = Mapping[str, "Measure"]
+SYNTHETIC = "Synthetic data, made up by a generator; not Elexon's."
 
 MOST_DAYS = 2_922
 """Days of a page's range: eight years."""
@@ -57,7 +58,7 @@ class Figure:
     Args:
         name: of its kind, in addresses.
         title: a statement; subtitle: what is shown, its unit, basis and period.
-        svg: the drawing; empty where there is nothing to draw.
+        charts: the drawings; none where there is nothing to draw.
         empty: one of the three texts, where there is nothing to draw.
         columns, rows, key: of its table.
         csv: the address of the rows.
@@ -70,7 +71,7 @@ class Figure:
     name: str
     title: str
     subtitle: str
-    svg: Markup
+    charts: Sequence[Chart]
     empty: str
     columns: Sequence[Column]
     rows: Sequence[Row]
@@ -111,7 +112,8 @@ def emptiness(meta: Mapping[str, Any], rows: Sequence[Row], name: str, *, is_fil
         return NO_ROW
     if sum_ is None:
         return NOT_STORED
-    if not sum_ and not any(Decimal(r[name]) for r in rows if r[name] is not None):
+    shown = [n for n in (name, "curtailed_mwh", "all_bids_mwh") if n in rows[0]]
+    if not any(Decimal(r[n]) for r in rows for n in shown if r[n] is not None):
         if is_filtered:
             return ""
         return NOBODY if meta["days_present"] >= meta["days_expected"] else f"{NOBODY} on the days that are stored"
@@ -124,7 +126,9 @@ SERIES = ("from", "to", "grain", "show", "basis", "farm", "lead_party", "model")
 def series(reader: Reader, asked: Asked, default: tuple[dt.date, dt.date] | None = None) -> Figure:
     """Energy, money or Bitcoin over time: of all farms, of one, or of a lead party."""
     rows, key = series_rows(reader, asked, default)
-    return _series_figure(asked, rows, key)
+    first, last = rows.question.first, rows.question.last
+    changed = reader.ask("restatements", from_=first, to=last, fields=["settlement_date"]) if key == "settlement_date" else None
+    return _series_figure(asked, rows, key, {row["settlement_date"] for row in changed.rows} if changed else ())
 
 
 def series_rows(reader: Reader, asked: Asked, default: tuple[dt.date, dt.date] | None = None) -> tuple[Rows, str]:
@@ -190,17 +194,29 @@ def series_columns(grain: str, show: str, basis: str, *, is_part: bool) -> list[
     part = ("share_of_curtailed" if so else "share_of_all_bids", "Of all farms")
     whole = ("curtailed_share" if so else "all_bids_share", "Of what the wind offered")
     name, heading = part if is_part else whole
+    other = "all" if so else "so"
+    money = [Column(field_of("payment", basis), "Net payment", "gbp", "£")]
+    if show == "payment":
+        prefix = "" if so else "all_bids_"
+        money = [Column(f"{prefix}paid_gbp", "Paid to farms", "gbp", "£"), Column(f"{prefix}refunded_gbp", "Paid back", "gbp", "£"), *money]
     return [
         *spans,
-        Column(field_of("energy", basis), "Energy", "mwh", "MWh"),
-        Column(field_of("payment", basis), "Net payment", "gbp", "£"),
+        Column(field_of("energy", basis), "Energy" if so else "Energy, all bids", "mwh", "MWh"),
+        *([Column(field_of("energy", other), "All bids" if so else "SO-flagged", "mwh", "MWh")] if show == "energy" else []),
+        *money,
         Column("payment_gbp_per_mwh" if so else "all_bids_payment_gbp_per_mwh", "Price", "price", "£/MWh"),
         Column(name, heading, "share", "%"),
         status,
     ]
 
 
-def _series_figure(asked: Asked, rows: Rows, key: str) -> Figure:
+def says(title: str, subtitle: str, state: State) -> Words:
+    """What a chart says beside its marks; its source is on the page, and on the picture that stands alone."""
+    source = SYNTHETIC if state.is_synthetic else SOURCE
+    return Words(title, f"{subtitle}{f' ({state.short})' if state.short else ''}", f"{title}. {subtitle}. {state.line}", f"{source} {state.as_of}")
+
+
+def _series_figure(asked: Asked, rows: Rows, key: str, restated: Collection[str]) -> Figure:
     basis, show = asked.basis, asked.one_of("show", tuple(MEASURES))
     measure, name = MEASURES[show], field_of(show, asked.basis)
     grain = asked.get("grain") or ("months" if asked.get("lead_party") else "days")
@@ -210,8 +226,11 @@ def _series_figure(asked: Asked, rows: Rows, key: str) -> Figure:
     known = [row for row in rows.rows if row[name] is not None]
     top = max(known, key=lambda row: Decimal(row[name]), default=None)
     empty = emptiness(rows.meta, rows.rows, name, is_filtered=of is not None)
+    state = state_of(rows.meta)
     title = empty
-    if top is not None and not empty:
+    if top is not None and not empty and not Decimal(top[name]):
+        title = "Nothing was flagged as for system reasons"
+    elif top is not None and not empty:
         title = f"{_at(top, grain)} had the most: {words.spoken(top[name], measure.what)}"
         title = title[0].upper() + title[1:]
     by = {"days": "a day", "half-hours": "a half hour", "months": "a month", "years": "a year"}[grain]
@@ -224,10 +243,12 @@ def _series_figure(asked: Asked, rows: Rows, key: str) -> Figure:
     given = {n: asked.given[n] for n in SERIES if n in asked.given}
     return Figure(
         "series", title, subtitle,
-        Markup("") if empty else draw.series(rows.rows, grain=grain, name=name, what=measure.what, title=title, subtitle=subtitle, is_part=of is not None),
+        [] if empty else draw.series(
+            rows.rows, grain=grain, show=show, basis=basis, model=asked.get("model") or DEFAULT_MODEL, restated=restated,
+            says=says(title, subtitle, state),
+        ),
         empty, series_columns(grain, show, basis, is_part=of is not None), rows.rows, key, rows.address(),
-        {**given, "from": str(first), "to": str(last)}, state_of(rows.meta),
-        sort="settlement_date" if key == "at" else key,
+        {**given, "from": str(first), "to": str(last)}, state, sort="settlement_date" if key == "at" else key,
     )  # fmt: skip
 
 
@@ -269,6 +290,7 @@ def farms(reader: Reader, asked: Asked) -> Figure:
     if not rows.rows and rows.meta["days_present"]:
         empty = NOBODY
     ranked = sorted((r for r in rows.rows if r[name] is not None), key=lambda r: Decimal(r[name]), reverse=True)
+    state = state_of(rows.meta)
     title = empty
     if ranked and not empty:
         share = ranked[0]["share_of_curtailed" if so else "share_of_all_bids"]
@@ -281,8 +303,10 @@ def farms(reader: Reader, asked: Asked) -> Figure:
     period = str(first) if first == last else f"{first:%Y-%m}"
     return Figure(
         "farms", title, subtitle,
-        Markup("") if empty else draw.ranking(ranked[:RANKED], name=name, what="mwh", title=title, subtitle=subtitle),
-        empty, columns, rows.rows, "farm_name", rows.address(), {**given, "period": period}, state_of(rows.meta),
+        [] if empty else draw.ranking(
+            ranked[:RANKED], name=name, share="share_of_curtailed" if so else "share_of_all_bids", says=says(title, subtitle, state)
+        ),
+        empty, columns, rows.rows, "farm_name", rows.address(), {**given, "period": period}, state,
         sort=f"-{name}",
     )  # fmt: skip
 
@@ -305,13 +329,14 @@ def calendar(reader: Reader, asked: Asked) -> Figure:
     good = sum(by.get(word, 0) for word in ("complete", "warned", "waived"))
     days = rows.meta["days_expected"]
     empty = NOT_STORED if not rows.meta["days_present"] else ""
+    state = state_of(rows.meta)
     title = empty or f"{good:,} of {words.counted(days, 'day')} are final and checked"
     subtitle = f"The state of every settlement day; {words.span_text(first, last)}"
     return Figure(
         "calendar", title, subtitle,
-        Markup("") if empty else draw.calendar(rows.rows, title=title, subtitle=subtitle),
+        [] if empty else draw.calendar(rows.rows, says=says(title, subtitle, state)),
         empty, columns, rows.rows, "settlement_date", rows.address(),
-        {"from": str(first), "to": str(last)}, state_of(rows.meta), sort="-settlement_date",
+        {"from": str(first), "to": str(last)}, state, sort="-settlement_date",
     )  # fmt: skip
 
 
@@ -354,6 +379,7 @@ def sizing(reader: Reader, asked: Asked) -> Figure:
     empty = emptiness(rows.meta, rows.rows, "mined_btc", is_filtered=True)
     span = words.span_text(first, last)
     subtitle = f"Bitcoin by the size of the fleet: BTC, block subsidy only, no fees; {model} at {farm}; SO-flagged bids; {span}"
+    state = state_of(rows.meta)
     ends = [r for r in rows.rows if r["mined_btc"] is not None]
     title = empty or (
         f"{words.spoken(ends[0]['fleet_mw'], 'mwh')[:-1]} would have made {words.spoken(ends[0]['mined_btc'], 'btc')}, "
@@ -362,11 +388,21 @@ def sizing(reader: Reader, asked: Asked) -> Figure:
     kept = {n: asked.given[n] for n in SIZING if n in asked.given}
     return Figure(
         "sizing", title, subtitle,
-        Markup("") if empty else draw.curve(rows.rows, x="fleet_mw", y="mined_btc", title=title, subtitle=subtitle),
+        [] if empty else draw.curve(rows.rows, marked=own_size(rows.rows, machines, power), says=says(title, subtitle, state)),
         empty, columns, rows.rows, "machine_count", rows.address(),
-        {**kept, "from": str(first), "to": str(last)}, state_of(rows.meta),
+        {**kept, "from": str(first), "to": str(last)}, state,
         note="The size of the fleet is yours: an assumption, and no figure of the source.", sort="machine_count",
     )  # fmt: skip
+
+
+def own_size(rows: Sequence[Row], machines: Decimal | None, power_mw: Decimal | None) -> Decimal | None:
+    """The power of the fleet that was asked for: as many whole machines as it feeds."""
+    fitting = [
+        row for row in rows
+        if (machines is not None and Decimal(row["machine_count"]) == machines)
+        or (power_mw is not None and Decimal(row["fleet_mw"]) <= power_mw)
+    ]  # fmt: skip
+    return max((Decimal(row["fleet_mw"]) for row in fitting), default=None)
 
 
 FIGURES: Mapping[str, tuple[Sequence[str], Callable[[Reader, Asked], Figure]]] = {

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
+import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -13,15 +16,17 @@ from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from minerecon_dagster.charts import NARROW, WIDE, Drawer, DrawingError, Theme, css
 from minerecon_dagster.web import answers
 from minerecon_dagster.web.answers import Answer
 from minerecon_dagster.web.front import Access, key_of
 from minerecon_dagster.web.pages import words
 from minerecon_dagster.web.pages.asked import Asked, address, read
-from minerecon_dagster.web.pages.figures import FIGURES
+from minerecon_dagster.web.pages.figures import FIGURES, Figure
 from minerecon_dagster.web.pages.reader import Reader
 from minerecon_dagster.web.pages.views import PAGES, Page
 from minerecon_dagster.web.question import NotAnsweredError
@@ -29,7 +34,10 @@ from minerecon_dagster.web.service import SOURCE, Service
 
 Answered = Callable[[Service, tuple[str, ...], Callable[[], Answer], Any], Any]
 Whole = Callable[[Answer], Response]
+Rest = Callable[[], Answer]
+"""What is to be done with what was read, without the database."""
 
+_log = logging.getLogger("minerecon.web")
 _HTML = "text/html; charset=utf-8"
 _SVG = "image/svg+xml; charset=utf-8"
 _STATIC = Path(__file__).parent / "static"
@@ -49,7 +57,7 @@ NAV = (
 )  # fmt: skip
 
 
-def register(app: FastAPI, service: Service, access: Access, answered: Answered, whole: Whole) -> None:
+def register(app: FastAPI, service: Service, access: Access, answered: Answered, whole: Whole, drawer: Drawer) -> None:
     """Add the pages to the application, after everything else: what no route has gets the page that helps.
 
     Args:
@@ -58,8 +66,9 @@ def register(app: FastAPI, service: Service, access: Access, answered: Answered,
         access: with the prefix of a proxy.
         answered: what runs a question and keeps its answer.
         whole: makes an answer a response.
+        drawer: of the charts.
     """
-    site = _Site(service, access, answered, whole)
+    site = _Site(service, access, answered, whole, drawer)
     app.add_route("/days", site.to_a_day, methods=["GET"])
     for page in PAGES:
         app.add_route(page.path.replace("}", ":path}"), partial(site.page, page), methods=["GET"])
@@ -71,15 +80,29 @@ def register(app: FastAPI, service: Service, access: Access, answered: Answered,
 
 
 class _Site:
-    def __init__(self, service: Service, access: Access, answered: Answered, whole: Whole) -> None:
-        self.service, self.access, self.answered, self.whole = service, access, answered, whole
+    def __init__(self, service: Service, access: Access, answered: Answered, whole: Whole, drawer: Drawer) -> None:
+        self.service, self.access, self.answered, self.whole, self.drawer = service, access, answered, whole, drawer
+
+    def drawing(self, figure: Figure) -> Markup:
+        """The pictures of a chart, for wide and for narrow screens: in one that only shrinks the words are illegible."""
+        try:
+            pictures = [
+                (kind, self.drawer.svg(chart, width, titled=False))
+                for chart in figure.charts
+                for kind, width in (("wide", WIDE), ("narrow", NARROW))
+            ]
+        except DrawingError as error:
+            _log.warning("chart %s: %s", figure.name, error)
+            return Markup('<p class="empty">The chart could not be drawn just now; its figures are in the table.</p>')
+        return Markup("").join(Markup('<div class="{}">{}</div>').format(k, Markup(svg)) for k, svg in pictures)  # noqa: S704 - of known elements only
 
     async def page(self, page: Page, request: Request) -> Response:
         """A page."""
 
-        def made(reader: Reader) -> Answer:
+        def made(reader: Reader) -> Rest:
             asked = self._asked(request, page.path, page.parameters)
-            return self._html(page.template, asked, reader=reader, nav=page.nav, **page.make(reader, asked))
+            context = page.make(reader, asked)
+            return lambda: self._html(page.template, asked, newest=reader.newest, nav=page.nav, **context)
 
         return await self._answer(request, page.path, made)
 
@@ -92,39 +115,46 @@ class _Site:
     async def chart(self, request: Request) -> Response:
         """A chart alone, as SVG."""
 
-        def made(reader: Reader) -> Answer:
-            figure = self._figure(request, "/chart/{name}.svg", reader)
-            if figure.empty:
-                body = self._template("empty.svg").render(text=figure.empty, subtitle=figure.subtitle)
-            else:
-                body = str(figure.svg)
-            headers = {"Cross-Origin-Resource-Policy": "cross-origin"} if self.access.token is None else {}
-            return Answer(200, _SVG, body.encode(), headers)
+        def made(reader: Reader) -> Rest:
+            figure = self._figure(request, "/chart/{name}.svg", reader, ("theme",))
+            theme = self._asked(request, "", (*FIGURES[figure.name][0], "theme")).one_of("theme", ("light", "dark"))
+            return lambda: self._picture(figure, theme)
 
         return await self._answer(request, "/chart", made)
+
+    def _picture(self, figure: Figure, theme: Theme) -> Answer:
+        headers = {"Cross-Origin-Resource-Policy": "cross-origin"} if self.access.token is None else {}
+        if figure.empty:
+            body = self._template("empty.svg").render(text=figure.empty, subtitle=figure.subtitle)
+        else:
+            body = self.drawer.svg(figure.charts[-1], theme=theme)
+        return Answer(200, _SVG, body.encode(), headers)
 
     async def embed(self, request: Request) -> Response:
         """A chart for another page: with its state, its source and the way back."""
 
-        def made(reader: Reader) -> Answer:
+        def made(reader: Reader) -> Rest:
             figure = self._figure(request, "/embed/{name}", reader)
-            asked = self._asked(request, "/embed/{name}", FIGURES[request.path_params["name"]][0])
-            return self._html("embed", asked, reader=reader, figure=figure, title=figure.title, state=figure.state, framed=True, back=_BACK[figure.name])
+            asked = self._asked(request, "/embed/{name}", FIGURES[figure.name][0])
+            return lambda: self._html(
+                "embed", asked, newest=reader.newest, figure=figure, title=figure.title, state=figure.state, framed=True,
+                back=_BACK[figure.name],
+            )
 
         return await self._answer(request, "/embed", made)
 
-    def _figure(self, request: Request, path: str, reader: Reader) -> Any:
+    def _figure(self, request: Request, path: str, reader: Reader, more: Sequence[str] = ()) -> Figure:
         name = request.path_params["name"]
         if name not in FIGURES:
             raise NotAnsweredError(404, f"there is no chart {name[:40]!r}; there are {', '.join(FIGURES)}")
         parameters, make = FIGURES[name]
-        return make(reader, self._asked(request, path, parameters))
+        return make(reader, self._asked(request, path, (*parameters, *more)))
 
     def _asked(self, request: Request, path: str, parameters: Any) -> Asked:
         query = request.scope["query_string"].decode("latin-1")
         return read(path, request.path_params, query, parameters, self.access.prefix)
 
-    async def _answer(self, request: Request, route: str, make: Callable[[Reader], Answer]) -> Response:
+    async def _answer(self, request: Request, route: str, make: Callable[[Reader], Rest]) -> Response:
         scope = request.scope
         scope["minerecon"]["route"] = route
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
@@ -134,8 +164,9 @@ class _Site:
             newest = self.service.newest_stored_day()
             started = time.perf_counter()
             with self.service.database.asking() as asking:
-                answer = make(Reader(self.service, asking, newest))
-            return Answer(answer.status, answer.media_type, answer.body, answer.headers, sql_ms=(time.perf_counter() - started) * 1000)
+                rest = make(Reader(self.service, asking, newest))
+            sql_ms = (time.perf_counter() - started) * 1000
+            return replace(rest(), sql_ms=sql_ms)  # what is drawn and written needs no connection
 
         answer = await self.answered(self.service, key_of(scope, headers), made, scope)
         if answer.media_type == answers.PROBLEM:
@@ -175,11 +206,12 @@ class _Site:
         page = self._html("error", asked, title="No page here", about=about, request_id=request.scope["minerecon"]["id"], status=404)
         return self.whole(Answer(404, page.media_type, page.body, page.headers))
 
-    def _html(self, template: str, asked: Asked, reader: Reader | None = None, *, framed: bool = False, **context: Any) -> Answer:
-        newest = reader.newest if reader else None
+    def _html(
+        self, template: str, asked: Asked, newest: dt.date | None = None, *, framed: bool = False, **context: Any
+    ) -> Answer:
         state = context.get("state")
         body = self._template(f"{template}.html").render(
-            asked=asked, prefix=self.access.prefix, link=partial(_link, self.access.prefix), nav_entries=NAV,
+            asked=asked, prefix=self.access.prefix, drawing=self.drawing, link=partial(_link, self.access.prefix), nav_entries=NAV,
             newest=newest, source=SOURCE, words=words, is_synthetic=bool(state and state.is_synthetic),
             ask_again_s=_ASK_AGAIN_S, file_address=partial(_file_address, self.access.prefix), address=address,
             **{"nav": "", "is_live": False, "state": None, "ui_url": None, **context},
@@ -203,6 +235,7 @@ def _file_address(prefix: str, name: str) -> str:
 def _files() -> Mapping[str, tuple[str, bytes]]:
     """The files that are served as they are, each with what tells one version of it from another."""
     found = {path.name: path.read_bytes() for path in _STATIC.iterdir() if path.suffix in _TYPES}
+    found["site.css"] = css().encode() + found["site.css"]
     return {name: (hashlib.sha256(body).hexdigest()[:12], body) for name, body in found.items()}
 
 

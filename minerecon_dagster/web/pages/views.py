@@ -354,7 +354,10 @@ def _day_sentence(date: dt.date, row: Row, found: Sum, top: Row | None, basis: s
             )
         return Markup("{}. No figure stands in for {}.").format(NOT_STORED, words.day_text(date))
     status = row["status"]
-    if not found.mwh:
+    every = Decimal(row["all_bids_mwh"] or 0)
+    if not found.mwh and every:
+        text = Markup("No wind was turned down for system reasons; all accepted bids come to {}.").format(_fig(every, "mwh"))
+    elif not found.mwh:
         text = Markup("{} on {}.").format(NOBODY, words.day_text(date))
     else:
         paid = found.gbp or Decimal()
@@ -689,7 +692,7 @@ def compare(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     empty = NOT_STORED if this is None else ""
     figure = Figure(
         "compare", empty or title, subtitle,
-        Markup("") if empty else figures.draw.compare(pairs, spans[0], spans[1], title=title, subtitle=subtitle),
+        [] if empty else figures.draw.compare(pairs, *spans, says=figures.says(title, subtitle, states[0])),
         empty, columns, pairs, "settlement_date", rows[0].address(),
         {**({"basis": basis} if basis != "so" else {}), "from": str(first), "to": str(last), "with": str(other)},
         states[0], sort="settlement_date",
