@@ -30,7 +30,7 @@ from minerecon_dagster.web.database import (
     OtherSchemaError,
     TooSlowError,
 )
-from minerecon_dagster.web.front import Access, Front, as_messages, earlier_error, key_of
+from minerecon_dagster.web.front import Access, Front, as_messages, deliver, earlier_error, key_of
 from minerecon_dagster.web.metrics import MEDIA_TYPE, Metrics
 from minerecon_dagster.web.pages import routes
 from minerecon_dagster.web.question import NotAnsweredError
@@ -53,8 +53,8 @@ class _Whole(Response):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG002 - as Starlette calls it
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        for message in as_messages(self._answer, scope, headers):
-            await send(message)
+        start, body = as_messages(self._answer, scope, headers)
+        await deliver(start, body, send)
 
 
 def build_app(
@@ -166,7 +166,7 @@ async def answered(
     service.counters.misses += 1
     scope["minerecon"]["cache"] = "miss"
     try:
-        answer = await service.run(make)
+        answer = await service.run(lambda: answers.compressed(make()) if "gzip" in key[3:] else make())
         service.is_up = True
     except NotAnsweredError as error:
         return problem(error.status, _TITLES[error.status], str(error), **error.more)

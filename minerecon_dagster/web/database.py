@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +18,19 @@ import psycopg2
 from psycopg2 import errorcodes, extensions
 
 from minerecon_dagster.core.units import unit_of
-from minerecon_dagster.web.resources import SECRET_COLUMNS, SECRET_ENDING
 
+SECRET_COLUMNS = ("run_id", "error")
+"""What says more of the machine than of the figures; so does every column that ends as `SECRET_ENDING`."""
+SECRET_ENDING = "_uri"  # noqa: S105 - the end of a column's name
 POOL_SIZE = 4
 """Connections at most, beside the one that watches for news; analysts have ten in all."""
 STATEMENT_TIMEOUT_S = 3
+CHUNK_ROWS = 2_000
 _CONNECT_TIMEOUT_S = 3
 _SESSION = f"""
 SET default_transaction_read_only = on; SET statement_timeout = '{STATEMENT_TIMEOUT_S}s';
-SET idle_in_transaction_session_timeout = '30s'; SET jit = off; SET max_parallel_workers_per_gather = 0;
+SET idle_in_transaction_session_timeout = '30s'; SET jit = off; SET cursor_tuple_fraction = 1;
+SET max_parallel_workers_per_gather = 0;
 SET search_path = pg_catalog; SET timezone = 'UTC'; SET datestyle = 'ISO'; SET application_name = 'minerecon-api'
 """
 _NEWS = (Path(__file__).parent / "sql" / "news.sql").read_text("utf-8")
@@ -121,6 +126,23 @@ class Asking:
         self._cursor.execute(statement, parameters)
         self.type_codes = tuple(c.type_code for c in self._cursor.description)
         return list(self._cursor.fetchall())
+
+    def chunks(self, statement: str, parameters: Mapping[str, Any]) -> Iterator[list[tuple[Any, ...]]]:
+        """All rows of a statement, `CHUNK_ROWS` at a time, of which no more are in memory at once.
+
+        Raises:
+            TooSlowError: the database takes longer for all of them together than one statement may.
+        """
+        cursor = self._cursor.connection.cursor("rows")  # the end of the transaction closes it
+        started = time.monotonic()
+        cursor.execute(statement, parameters)
+        waited = 0.0
+        while rows := cursor.fetchmany(CHUNK_ROWS):
+            waited += time.monotonic() - started
+            if waited > STATEMENT_TIMEOUT_S:
+                raise TooSlowError
+            yield rows
+            started = time.monotonic()
 
     def named_rows(self, statement: str, parameters: Mapping[str, Any]) -> tuple[list[tuple[Any, ...]], list[str]]:
         """All rows of a statement, and the names of their columns."""

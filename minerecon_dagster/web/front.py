@@ -13,13 +13,13 @@ import ipaddress
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
-from minerecon_dagster.web.answers import PROBLEM, Answer, problem
+from minerecon_dagster.web.answers import PIECE_BYTES, PROBLEM, Answer, Long, problem
 from minerecon_dagster.web.service import Service
 
 Scope = MutableMapping[str, Any]
@@ -173,8 +173,7 @@ class Front:
         scope["minerecon"]["status"] = start["status"]
         scope["minerecon"]["has_begun"] = True
         start["headers"] = self._with_common(start["headers"], scope, headers)
-        await send(start)
-        await send(body)
+        await deliver(start, body, send)
 
     def _with_common(
         self, own: Iterable[tuple[bytes, bytes]], scope: Scope, headers: dict[bytes, str]
@@ -195,7 +194,7 @@ class Front:
         )
         private = b"private, no-cache" if self._access.token else b"no-cache"
         yield b"cache-control", private
-        vary = b"Accept, Authorization" if self._access.token else b"Accept"
+        vary = b"Accept, Accept-Encoding" + (b", Authorization" if self._access.token else b"")
         if self._access.origins:
             vary += b", Origin"
             if headers.get(b"origin") in self._access.origins:
@@ -210,36 +209,60 @@ class Front:
 
 
 def key_of(scope: Scope, headers: dict[bytes, str]) -> tuple[str, ...]:
-    """By what an answer is kept: the path, the query and the formats that are accepted, each as it came."""
-    return scope["path"], scope["query_string"].decode("latin-1"), headers.get(b"accept", "")
+    """By what an answer is kept: the path, the query and the formats that are accepted, as they came; the encoding."""
+    encoding = "gzip" if takes_gzip(headers) else ""
+    return scope["path"], scope["query_string"].decode("latin-1"), headers.get(b"accept", ""), encoding
 
 
-def as_messages(answer: Answer, scope: Scope, headers: dict[bytes, str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The two messages of an answer: without a body for HEAD, and where whoever asks has it already."""
-    body, status = answer.body, answer.status
+def takes_gzip(headers: Mapping[bytes, str]) -> bool:
+    """Whether Accept-Encoding has gzip, or anything, and not with the weight 0."""
+    weights: dict[str, bool] = {}
+    for part in headers.get(b"accept-encoding", "").lower().split(","):
+        name, *parameters = (piece.strip() for piece in part.split(";"))
+        weights[name] = not any(re.fullmatch(r"q=0(\.0*)?", p) for p in parameters)
+    return weights.get("gzip", weights.get("*", False))
+
+
+async def deliver(start: MutableMapping[str, Any], body: bytes | Long, send: Send) -> None:
+    """Send an answer that is whole; a long one by pieces, however slow whoever takes them is."""
+    await send(start)
+    if isinstance(body, bytes):
+        await send({"type": "http.response.body", "body": body})
+        return
+    with body.file as file:
+        file.seek(0)
+        while piece := file.read(PIECE_BYTES):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def as_messages(answer: Answer, scope: Scope, headers: dict[bytes, str]) -> tuple[dict[str, Any], bytes | Long]:
+    """How an answer begins, and its body: none for HEAD, nor where whoever asks has it already."""
+    size, status = answer.size, answer.status
+    body: bytes | Long = answer.long or answer.body
     if answer.media_type == PROBLEM:
-        body = msgspec.json.encode(
-            {**msgspec.json.decode(body), "instance": scope["path"], "request_id": scope["minerecon"]["id"]}
-        )
+        about = {**msgspec.json.decode(answer.body), "instance": scope["path"], "request_id": scope["minerecon"]["id"]}
+        body = msgspec.json.encode(about)
+        size = len(body)
     fields = dict(answer.headers)
     if status == 200:
         etag = fields.setdefault("ETag", answer.etag)
         wanted = [tag.strip().removeprefix("W/") for tag in headers.get(b"if-none-match", "").split(",")]
         if etag in wanted or "*" in wanted:
-            status, body = 304, b""
-            fields.pop("Content-Disposition", None)
+            status, size = 304, 0
+            for name in ("Content-Disposition", "Content-Encoding"):
+                fields.pop(name, None)
     out = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in fields.items()]
     if status not in (204, 304):
-        out += [(b"content-type", answer.media_type.encode()), (b"content-length", str(len(body)).encode())]
-    scope["minerecon"]["bytes"] = len(body)
+        out += [(b"content-type", answer.media_type.encode()), (b"content-length", str(size).encode())]
+    scope["minerecon"]["bytes"] = size
     scope["minerecon"]["rows"] = answer.rows
     scope["minerecon"]["sql_ms"] = answer.sql_ms
-    if scope["method"] == "HEAD":
+    if scope["method"] == "HEAD" or status == 304:
+        if isinstance(body, Long):
+            body.file.close()
         body = b""
-    return {"type": "http.response.start", "status": status, "headers": out}, {
-        "type": "http.response.body",
-        "body": body,
-    }
+    return {"type": "http.response.start", "status": status, "headers": out}, body
 
 
 def _refused(path: str, status: int, title: str, detail: str, headers: dict[str, str]) -> Answer:

@@ -10,10 +10,12 @@ from minerecon_dagster.web.answers import PROBLEM, TYPES
 from minerecon_dagster.web.database import Column
 from minerecon_dagster.web.question import FIRST_YEAR, LAST_YEAR, MOST_ROWS, MOST_SIZES, PAGE_ROWS, parameters_of
 from minerecon_dagster.web.resources import RESOURCES, Resource
+from minerecon_dagster.web.service import SUBSIDY_ONLY, is_bitcoin
 
 Json = dict[str, Any]
 
 _DATE = r"^20\d\d(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$"
+_INSTANT = r"^20\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ)?$"
 _DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
 _PARAMETERS: Mapping[str, tuple[str, Json]] = {
     "from": ("First settlement date, or its month or year, inclusive.", {"type": "string", "pattern": _DATE}),
@@ -37,6 +39,15 @@ _PARAMETERS: Mapping[str, tuple[str, Json]] = {
     "unit": ("BM unit, as in T_SGRWO-1.", {"type": "string", "minLength": 1}),
     "lead_party": ("Lead party, to the letter.", {"type": "string", "minLength": 1}),
     "model": ("Miner model, as in `models`.", {"type": "string", "minLength": 1}),
+    "with": (
+        "The first day of the other period, or its month or year; by default each day a year before.",
+        {"type": "string", "pattern": _DATE},
+    ),
+    "as_of": (
+        "An instant as in 2025-04-01T06:00:00Z, or a date: what was published then, with other columns, where it is on "
+        "record; else known_as says so, and no figure is guessed.",
+        {"type": "string", "pattern": _INSTANT},
+    ),
     "machines": (f"Up to {MOST_SIZES} numbers of machines, by comma.", {"type": "string"}),
     "power_mw": (f"Up to {MOST_SIZES} powers in MW, by comma.", {"type": "string"}),
 }
@@ -68,7 +79,7 @@ def describe(columns: Mapping[str, Sequence[Column]]) -> Json:
     Args:
         columns: of each resource's relation.
     """
-    paths: Json = {f"/api/v1/{r.path}": {"get": _operation(r, columns[r.relation])} for r in RESOURCES}
+    paths: Json = {f"/api/v1/{r.path}": {"get": _operation(r, _columns(r, columns[r.relation]))} for r in RESOURCES}
     for path, about in (("/healthz", "Whether the process is there."), ("/readyz", "Whether it can answer.")):
         answers: Json = {
             "200": {"description": "Yes.", "content": {"application/json": {"schema": {"type": "object"}}}}
@@ -100,9 +111,17 @@ def describe(columns: Mapping[str, Sequence[Column]]) -> Json:
     }
 
 
+def _columns(resource: Resource, columns: Sequence[Column]) -> list[Column]:
+    found = list(resource.derive(columns).columns if resource.derive else columns)
+    if resource.as_of:
+        names = {c.name for c in found}
+        found += [c for c in resource.as_of(columns).columns if c.name not in names]
+    return found
+
+
 def _operation(resource: Resource, columns: Sequence[Column]) -> Json:
     in_path = re.findall(r"{(\w+)}", resource.path)
-    required = ("farm", "model") if resource.takes else ()
+    required = ("farm", "model") if "machines" in resource.takes else ()
     parameters = [
         _parameter(name, "path" if name in in_path else "query", is_required=name in in_path or name in required)
         for name in (*in_path, *parameters_of(resource))
@@ -128,7 +147,9 @@ def _operation(resource: Resource, columns: Sequence[Column]) -> Json:
     return {
         "operationId": resource.name,
         "summary": resource.about,
-        "description": f"{resource.about}{limit} Rows by {', '.join(resource.keys)}.",
+        "description": " ".join(
+            text for text in (f"{resource.about}{limit} Rows by {', '.join(resource.keys)}.", resource.note) if text
+        ),
         "parameters": parameters,
         "responses": answers,
     }
@@ -145,7 +166,8 @@ def _column(column: Column) -> Json:
     kinds = [schema] if schema and "anyOf" not in schema else schema.get("anyOf", [])
     may_be_null: Json = {"anyOf": [*kinds, {"type": "null"}]} if kinds else {}
     unit = f" ({column.unit})" if column.unit else ""
-    return may_be_null | {"description": f"{column.comment or column.name}{unit}"}
+    subsidy = f" Of the {SUBSIDY_ONLY}." if is_bitcoin(column) else ""
+    return may_be_null | {"description": f"{column.comment or column.name}{unit}{subsidy}"}
 
 
 _COUNT = {"type": "integer"}
@@ -159,6 +181,10 @@ _META: Json = {
         "basis": {"type": "string", "enum": ["so", "all"]},
         "from": _TEXT,
         "to": _TEXT,
+        "note": {"type": "string", "description": "What a reader of the rows must know."},
+        "bitcoin": {"type": "string", "description": "What every figure of Bitcoin in the rows is of."},
+        "published_as_of": {"type": "string", "description": "The instant of as_of."},
+        "totals": {"type": "object", "description": "The sums over the pairs of days that are there on both sides."},
         "days_expected": {**_COUNT, "description": "Days of the range that have begun."},
         "days_present": {**_COUNT, "description": "Those of them that are stored."},
         "days_final": {**_COUNT, "description": "Those that are final."},

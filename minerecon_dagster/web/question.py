@@ -6,6 +6,7 @@ What cannot be answered is refused in words: which parameter, what it may be, an
 from __future__ import annotations
 
 import calendar
+import contextlib
 import datetime as dt
 import json
 import re
@@ -15,6 +16,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urlencode
 
 from minerecon_dagster.web.database import Column
+from minerecon_dagster.web.derived import DIFFERENCE, OTHER
 from minerecon_dagster.web.resources import Resource
 
 Basis = Literal["so", "all"]
@@ -27,6 +29,7 @@ MOST_SIZES = 50
 """Sizes of fleets that are asked for at once."""
 FIRST_YEAR = 2000
 LAST_YEAR = 2100
+_HAS_ZONE = re.compile(r"T.*(Z|[+ -]\d\d(:?\d\d)?)$")
 _SHARED = ("basis", "fields", "after", "limit", "numbers", "source")
 _SO_FLAGGED = ("curtailed_mwh", "curtailed_share", "share_of_curtailed", "so_record_count", "so_bmu_count",
                "so_period_count")  # fmt: skip
@@ -69,6 +72,7 @@ class Question:
         given: the parameters as they were given, by name.
         first, last: the range of days; None: all that there is.
         equal: the values of the resource's filters and of what it takes, by parameter.
+        as_of: the instant at which what is answered was published; None: the present.
     """
 
     resource: Resource
@@ -82,6 +86,7 @@ class Question:
     limit: int | None = None
     is_json_number: bool = False
     with_source: bool = False
+    as_of: dt.datetime | None = None
 
     def address(self, suffix: str = "", **changed: str | None) -> str:
         """The path and query of this question, with some parameters changed, or left out (None)."""
@@ -97,12 +102,12 @@ class Question:
 def parameters_of(resource: Resource) -> tuple[str, ...]:
     """The parameters of a resource's query, in the order of the documentation."""
     ranged = ("from", "to") if resource.span else ()
-    own = [*resource.filters, *resource.conditions, *resource.takes]
+    own = [*resource.filters, *resource.conditions, *resource.takes, *(("as_of",) if resource.as_of else ())]
     in_path = re.findall(r"{(\w+)}", resource.path)
     return (*ranged, *(n for n in dict.fromkeys(own) if n not in in_path), *_SHARED)
 
 
-def read(resource: Resource, in_path: Mapping[str, str], query: str, newest: dt.date) -> Question:
+def read(resource: Resource, in_path: Mapping[str, str], query: str, newest: dt.date, now: dt.datetime) -> Question:
     """The question that a request asks.
 
     Args:
@@ -110,6 +115,7 @@ def read(resource: Resource, in_path: Mapping[str, str], query: str, newest: dt.
         in_path: what stands in the path, by name.
         query: the query string, as it came.
         newest: the newest day that there is, where ranges that are not given end.
+        now: the present instant.
 
     Raises:
         NotAnsweredError: a parameter is not one, or not as it should be.
@@ -136,6 +142,8 @@ def read(resource: Resource, in_path: Mapping[str, str], query: str, newest: dt.
     equal |= {name: given[name] for name in in_path}
     if "machines" in resource.takes:
         equal |= _sizes(resource, given)
+    if "with" in resource.takes:
+        equal["with"] = _day("with", given["with"])[0] if "with" in given else None
     limit = None
     if "limit" in given:
         limit = _whole(given["limit"])
@@ -159,6 +167,7 @@ def read(resource: Resource, in_path: Mapping[str, str], query: str, newest: dt.
         limit=limit,
         is_json_number=_one_of("numbers", given, ("text", "json")) == "json",
         with_source=_one_of("source", given, ("0", "1")) == "1",
+        as_of=_instant(given["as_of"], now) if "as_of" in given else None,
     )
 
 
@@ -210,18 +219,40 @@ def days_of(text: str) -> tuple[dt.date, dt.date] | None:
     return first, dt.date(year, 12, 31)
 
 
+def _day(name: str, text: str) -> tuple[dt.date, dt.date]:
+    days = days_of(text)
+    if days is None:
+        raise NotAnsweredError(
+            422,
+            f"{name} must be a settlement date as in 2025-03-28, a month as in 2025-03 or a year as in 2025, "
+            f"from {FIRST_YEAR} to {LAST_YEAR}, not {text[:40]!r}",
+        )
+    return days
+
+
+def _instant(text: str, now: dt.datetime) -> dt.datetime:
+    """An instant as in 2025-04-01T06:00:00Z, or the beginning of a day in UTC."""
+    found = None
+    if text.isascii():
+        with contextlib.suppress(ValueError, OverflowError):
+            found = dt.datetime.fromisoformat(text.replace(" ", "+"))
+            found = (found.replace(tzinfo=dt.UTC) if len(text) == len("2025-04-01") else found).astimezone(dt.UTC)
+    if found is None or not (len(text) == len("2025-04-01") or _HAS_ZONE.search(text)):
+        raise NotAnsweredError(
+            422,
+            "as_of must be an instant as in 2025-04-01T06:00:00Z, or a date, which is its beginning in UTC, not "
+            f"{text[:40]!r}",
+        )
+    if not dt.datetime(FIRST_YEAR, 1, 1, tzinfo=dt.UTC) <= found <= now:
+        raise NotAnsweredError(422, f"as_of must be from {FIRST_YEAR} to the present, not {text[:40]!r}")
+    return found
+
+
 def _range(resource: Resource, given: Mapping[str, str], newest: dt.date) -> tuple[dt.date | None, dt.date | None]:
     ends: dict[str, dt.date] = {}
     for name, which in (("from", 0), ("to", 1)):
         if name in given:
-            days = days_of(given[name])
-            if days is None:
-                raise NotAnsweredError(
-                    422,
-                    f"{name} must be a settlement date as in 2025-03-28, a month as in 2025-03 or a year as in 2025, "
-                    f"from {FIRST_YEAR} to {LAST_YEAR}, not {given[name][:40]!r}",
-                )
-            ends[name] = days[which]
+            ends[name] = _day(name, given[name])[which]
     if not resource.span or (not ends and resource.default_days is None):
         return None, None
     width = dt.timedelta(days=(resource.default_days or 366) - 1)
@@ -288,6 +319,7 @@ def chosen(question: Question, columns: Sequence[Column]) -> list[Column]:
 
 def _is_of(basis: Basis, name: str, all_names: Iterable[str]) -> bool:
     """Whether a column is of a basis; what is on neither, as a state, is of both."""
+    name = name.removeprefix(OTHER).removeprefix(DIFFERENCE)
     if name.startswith("all_bids_") or name in _ALL_BIDS:
         return basis == "all" or (name == "bmu_count" and "so_bmu_count" not in all_names)
     if f"all_bids_{name}" in all_names or name in _SO_FLAGGED:
@@ -308,14 +340,16 @@ def statement(
         most: rows at most.
     """
     resource = question.resource
-    values: dict[str, Any] = {"first": question.first, "last": question.last, "most": most + 1, **question.equal}
+    values: dict[str, Any] = {
+        "first": question.first, "last": question.last, "today": today, "most": most + 1, **question.equal,
+    }  # fmt: skip
     types = {c.name: c.sql_type for c in all_columns}
     filled = resource.is_filled and question.first is not None
     known = _known(resource) if filled else {}
     of_row = [known.get(c.name) or (_ABSENT.get(c.name) if filled else None) or f"v.{_quoted(c.name)}" for c in columns]
     wheres = [resource.where] if resource.where else []
     joined = []
-    if question.first is not None and not resource.call:
+    if question.first is not None and (not resource.call or resource.span == "month"):
         joined.append(_within(resource))
     for name, column in resource.filters.items():
         if name in question.equal:

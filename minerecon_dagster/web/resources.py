@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Span = Literal["day", "month", "year"]
+from minerecon_dagster.web import derived
+from minerecon_dagster.web.derived import Derive
 
-SECRET_COLUMNS = ("run_id", "error")
-"""What says more of the machine than of the figures; so does every column that ends as `SECRET_ENDING`."""
-SECRET_ENDING = "_uri"  # noqa: S105 - the end of a column's name
+Span = Literal["day", "month", "year"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,9 @@ class Resource:
         conditions: the SQL of parameters that are no column's.
         where: a condition that always holds.
         null_keys: those of ``keys`` that may be NULL, and are whole numbers.
+        derive: makes of the columns of ``relation`` what is asked instead of it.
+        as_of: the same, where what was published at an instant is asked for; None: that is no question here.
+        note: what a reader of every answer must know.
     """
 
     path: str
@@ -57,6 +59,9 @@ class Resource:
     conditions: Mapping[str, str] = field(default_factory=dict)
     where: str = ""
     null_keys: tuple[str, ...] = ()
+    derive: Derive | None = None
+    as_of: Derive | None = None
+    note: str = ""
 
     @property
     def name(self) -> str:
@@ -70,12 +75,28 @@ _UNIT = {"unit": "bmu_id"}
 _PARTY = {"lead_party": "lead_party_name"}
 _OF_FARM = "analytics.curtailment_of_farm(%(farm)s, %(first)s, %(last)s)"
 _UNITS_OF_FARM = "v.bmu_id IN (SELECT f.bmu_id FROM analytics.wind_farms AS f WHERE f.farm_name = %(farm)s)"
+_ALIKE = (
+    "Figures that sum days, the totals too, are of the pairs of days that have them on both sides: days_compared says"
+    " how many do."
+)
+_ROWS_OF_FILES = {
+    "analytics.curtailment_by_day": "days",
+    "analytics.curtailment_by_period": "half-hours",
+    "analytics.curtailment_by_month": "months",
+    "analytics.curtailment_by_farm_day": "farms",
+    "analytics.curtailment_by_lead_party_month": "lead-parties/months",
+    "analytics.mining_potential_by_day": "mining/days",
+    "analytics.mining_potential_by_month": "mining/months",
+    "analytics.settlement_days": "calendar",
+}
+"""The resources that have all rows of a month's file of a view."""
 _SIZING = "analytics.sizing_curve(%(farm)s, %(model)s, %(first)s, %(last)s, %(machines)s, %(power_mw)s)"
 
 RESOURCES = (
     Resource(
         "days", "analytics.curtailment_by_day", ("settlement_date",),
         "Curtailment of each settlement day.", span="day", is_filled=True, default_days=31,
+        as_of=derived.as_of_days,
     ),
     Resource(
         "half-hours", "analytics.curtailment_by_period", ("settlement_date", "settlement_period"),
@@ -85,10 +106,12 @@ RESOURCES = (
     Resource(
         "months", "analytics.curtailment_by_month", ("year_month",),
         "Curtailment of each calendar month.", span="month", span_column="year_month", is_filled=True,
+        as_of=derived.as_of_months,
     ),
     Resource(
         "years", "analytics.curtailment_by_year", ("year",),
         "Curtailment of each calendar year.", span="year", span_column="year", is_filled=True,
+        as_of=derived.as_of_years,
     ),
     Resource(
         "farms", "analytics.curtailment_by_farm_day", ("settlement_date", "farm_name"),
@@ -144,6 +167,23 @@ RESOURCES = (
         span="day", call=_SIZING, default_days=31, takes=("farm", "model", "machines", "power_mw"),
     ),
     Resource(
+        "compare", "analytics.curtailment_by_day", ("settlement_date",),
+        "Days beside the same days of another period: by default of the year before, else from the day with= on. 29"
+        " February has no counterpart a year before.",
+        span="day", default_days=31, most_days=1_100, takes=("with",), derive=derived.compare_days, note=_ALIKE,
+    ),
+    Resource(
+        "compare/months", "analytics.curtailment_by_day", ("year_month",),
+        "Months beside the same days of another period, as in `compare`.",
+        span="day", default_days=366, most_days=1_100, takes=("with",), derive=derived.compare_months, note=_ALIKE,
+    ),
+    Resource(
+        "compare/farms", "analytics.curtailment_by_farm_day", ("farm_name",),
+        "Wind farms over days beside the same days of another period, as in `compare`.",
+        span="day", default_days=31, most_days=366, filters=_FARM, takes=("with",), derive=derived.compare_farms,
+        note=_ALIKE,
+    ),
+    Resource(
         "acceptances", "minerecon.curtailment_records",
         ("settlement_date", "settlement_period", "bmu_id", "acceptance_id", "bid_offer_pair_id", "sequence_number"),
         "Accepted wind bids, row by row as Elexon has them.", span="day", filters=_UNIT, default_days=1, most_days=31,
@@ -169,7 +209,17 @@ RESOURCES = (
     ),
     Resource(
         "published", "minerecon.published_figures", ("figure_id",),
-        "Totals that others have published, each with its source and what is known of it.", filters=_MODEL,
+        "Totals that others have published, each with its source and what is known of it; ours beside it, and the"
+        " difference.",
+        filters=_MODEL, derive=derived.published,
+        note="A difference is given where all days of a figure are stored here and none of them is made up.",
+    ),
+    Resource(
+        "exports", "analytics.curtailment_by_month", ("year_month", "view_name"),
+        "The files that the export of each month has, and the same rows by this API.", span="month",
+        span_column="year_month", derive=derived.exports_of(_ROWS_OF_FILES),
+        note="This login cannot read the archive: which of the files are written there, with their bytes and SHA-256,"
+        " stands in the month's manifest_file beside them. What is here is what the views make them of.",
     ),
     Resource(
         "status", "analytics.reconciliation_status", ("settlement_date",),

@@ -12,7 +12,7 @@ import contextlib
 import datetime as dt
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -34,11 +34,14 @@ from minerecon_dagster.web.database import (
     OtherSchemaError,
     RefusedError,
 )
+from minerecon_dagster.web.derived import Derived
 from minerecon_dagster.web.question import NotAnsweredError, Question
 from minerecon_dagster.web.resources import Resource
 
 T = TypeVar("T")
 
+SUBSIDY_ONLY = "block subsidy only, no fees"
+"""What is said beside every figure of Bitcoin."""
 SOURCE = "Contains BMRS data © Elexon Limited copyright and database right."
 MOST_WAITING = 12
 """Requests that wait for a connection; one more is refused at once."""
@@ -156,7 +159,7 @@ class Service:
 
     def keep(self, key: tuple[str, ...], answer: Answer, news: News | None) -> None:
         """Keep an answer that is of ``news``."""
-        if news is None or len(answer.body) > MOST_CACHED_BYTES // 4:
+        if news is None or answer.long or len(answer.body) > MOST_CACHED_BYTES // 4:
             return
         before = self._cache.pop(key, None)
         if before:
@@ -199,41 +202,46 @@ class Service:
             DatabaseDownError, TooSlowError, OtherSchemaError: as `Database.asking`.
         """
         today = self.today()
-        asked = question.read(resource, in_path, query, self.newest_stored_day() or today)
-        all_columns = self.columns(resource.relation)
+        asked, all_columns, derived = self.understood(resource, in_path, query)
         columns = question.chosen(asked, all_columns)
         pages = suffix == "json" or asked.limit is not None
         most = (asked.limit or question.PAGE_ROWS) if pages else question.MOST_ROWS
         sql, values = question.statement(asked, columns, all_columns, today, most)
-        started = time.perf_counter()
+        values |= {**(derived.values if derived else {}), "as_of": asked.as_of}
+        clock = _Clock()
         try:
             with self.database.asking() as asking:
-                if not resource.call:  # a function looks for itself
-                    _check_names(asking, asked)
-                rows = asking.rows(sql, values)
-                meta = self._meta(asking, asked)
+                with clock:
+                    if not resource.call:  # a function looks for itself
+                        check_names(asking, asked)
+                    meta = self.meta(asking, asked, columns)
+                    if derived and derived.totals:
+                        meta["totals"] = _totals(asking, derived, asked, all_columns, values)
+                whole = most <= question.PAGE_ROWS
+                found = _Found(clock, iter([asking.rows(sql, values)]) if whole else asking.chunks(sql, values), most)
+                answer = self._made(asked, meta, columns, found, suffix, prefix, pages=pages)
         except RefusedError as error:
             raise NotAnsweredError(404 if str(error).startswith("there is no") else 422, str(error)) from None
-        sql_ms = (time.perf_counter() - started) * 1000
-        has_more = len(rows) > most
-        if has_more and not pages:
-            raise NotAnsweredError(
-                422,
-                f"the answer has more than {question.MOST_ROWS} rows, which is the most that a file has: ask for a "
-                "shorter range, or by pages with limit",
-                limit=question.MOST_ROWS,
-                **{"try": prefix + asked.address(f".{suffix}", limit=str(question.MOST_ROWS))},
-            )
-        del rows[most:]
-        links: dict[str, str] = {}
-        if has_more:
-            after = msgspec.json.encode(list(rows[-1][len(columns) :])).decode()
-            meta["next"] = prefix + asked.address("" if suffix == "json" else f".{suffix}", after=after)
-            links["Link"] = f'<{meta["next"]}>; rel="next"'
-        made = self._made(asked, meta, columns, [row[: len(columns)] for row in rows], suffix)
-        return replace(made, headers={**made.headers, **links, **_of_meta(meta)}, rows=len(rows), sql_ms=sql_ms)
+        return replace(answer, rows=found.count, sql_ms=clock.ms)
 
-    def _meta(self, asking: Asking, asked: Question) -> dict[str, Any]:
+    def understood(
+        self, resource: Resource, in_path: Mapping[str, str], query: str
+    ) -> tuple[Question, list[Column], Derived | None]:
+        """What is asked for of a resource, the columns that there are, and what is asked instead of its relation.
+
+        Raises:
+            NotAnsweredError: the request is refused.
+        """
+        asked = question.read(resource, in_path, query, self.newest_stored_day() or self.today(), self.now())
+        all_columns = self.columns(resource.relation)
+        derive = resource.as_of if asked.as_of else resource.derive
+        if derive is None:
+            return asked, all_columns, None
+        derived = derive(all_columns)
+        instead = replace(resource, call=derived.sql, is_filled=False, where="")
+        return replace(asked, resource=instead), list(derived.columns), derived
+
+    def meta(self, asking: Asking, asked: Question, columns: Sequence[Column]) -> dict[str, Any]:
         """What is to be known of an answer: the range, how much of it is there, and what it is of."""
         news = self.news
         meta: dict[str, Any] = {
@@ -243,6 +251,12 @@ class Service:
             "from": asked.first and str(asked.first),
             "to": asked.last and str(asked.last),
         }
+        if asked.resource.note:
+            meta["note"] = asked.resource.note
+        if asked.as_of:
+            meta["published_as_of"] = f"{asked.as_of:%Y-%m-%dT%H:%M:%SZ}"
+        if any(is_bitcoin(column) for column in columns):
+            meta["bitcoin"] = SUBSIDY_ONLY
         versions = {
             "code": version("minerecon-dagster"),
             "warehouse_revision": news.revision if news else None,
@@ -289,29 +303,116 @@ class Service:
         return [day for day in self._days if str(first) <= day[0] <= str(last)]
 
     def _made(
-        self, asked: Question, meta: dict[str, Any], columns: list[Column], rows: list[tuple[Any, ...]], suffix: str
+        self,
+        asked: Question,
+        meta: dict[str, Any],
+        columns: list[Column],
+        found: _Found,
+        suffix: str,
+        prefix: str,
+        *,
+        pages: bool,
     ) -> Answer:
-        if suffix == "json":
-            body = answers.as_json(meta, columns, rows, numbers=asked.is_json_number)
-            return Answer(200, answers.media_type("json"), body)
+        """The answer, made whole: its rows are read as they are written, and how it goes on is known after the last."""
+        chunks, links = found.chunks(len(columns)), {}
         name = _file_name(asked, meta)
         headers = {"Content-Disposition": f'attachment; filename="{name}.{suffix}"'}
-        source = [f"{k}: {v}" for k, v in meta.items() if not isinstance(v, dict)] if asked.with_source else []
         if suffix == "parquet":
             about = {k: str(v) for k, v in meta.items()}
-            body, rounded = answers.as_parquet(columns, rows, about)
+            out, rounded = answers.as_parquet(columns, chunks, about)
             headers["Minerecon-Rounded"] = ", ".join(f"{k}={v}" for k, v in rounded.items()) or "none"
-            return Answer(200, answers.media_type("parquet"), body, headers)
-        csv = answers.as_csv(columns, rows, source)
-        if suffix == "zip":
-            about_columns = [
-                {"name": c.name, "type": c.sql_type, "unit": c.unit, "comment": c.comment} for c in columns
-            ]
-            csv = answers.as_zip(name, csv, {"meta": meta, "columns": about_columns})
-        return Answer(200, answers.media_type(suffix), csv, headers)
+        elif suffix == "json":
+            rows, headers = answers.json_rows(columns, chunks, numbers=asked.is_json_number), {}
+        else:
+            rows = answers.csv_rows(chunks)
+        if found.has_more and not pages:
+            raise NotAnsweredError(
+                422,
+                f"the answer has more than {question.MOST_ROWS} rows, which is the most that a file has: ask for a "
+                "shorter range, or by pages with limit",
+                limit=question.MOST_ROWS,
+                **{"try": prefix + asked.address(f".{suffix}", limit=str(question.MOST_ROWS))},
+            )
+        if found.has_more:
+            after = msgspec.json.encode(list(found.last[len(columns) :])).decode()
+            meta["next"] = prefix + asked.address("" if suffix == "json" else f".{suffix}", after=after)
+            links["Link"] = f'<{meta["next"]}>; rel="next"'
+        if suffix == "json":
+            out = answers.as_json(meta, rows)
+        elif suffix != "parquet":
+            source = [f"{k}: {v}" for k, v in meta.items() if not isinstance(v, dict)] if asked.with_source else []
+            out = answers.as_csv(columns, rows, source)
+            if suffix == "zip":
+                about_columns = [
+                    {"name": c.name, "type": c.sql_type, "unit": c.unit, "comment": c.comment} for c in columns
+                ]
+                out = answers.as_zip(name, out, {"meta": meta, "columns": about_columns})
+        return out.answer(answers.media_type(suffix), {**headers, **links, **_of_meta(meta)})
 
 
-def _check_names(asking: Asking, asked: Question) -> None:
+class _Clock:
+    """The time in which the database was waited for."""
+
+    def __init__(self) -> None:
+        self.ms = 0.0
+        self._started = 0.0
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.ms += (time.perf_counter() - self._started) * 1000
+
+
+class _Found:
+    """Rows as they come: at most so many, and whether there are more.
+
+    Args:
+        clock: counts the time of waiting for them.
+        found: lists of rows.
+        most: rows at most.
+    """
+
+    def __init__(self, clock: _Clock, found: Iterator[list[tuple[Any, ...]]], most: int) -> None:
+        self._clock = clock
+        self._found = found
+        self._most = most
+        self.count = 0
+        self.has_more = False
+        self.last: tuple[Any, ...] = ()
+
+    def chunks(self, width: int) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows without what stands behind the first ``width`` values: their keys, which `last` has."""
+        while True:
+            with self._clock:
+                rows = next(self._found, None)
+            if rows is None:
+                return
+            self.has_more = self.count + len(rows) > self._most
+            del rows[self._most - self.count :]
+            self.count += len(rows)
+            self.last = rows[-1] if rows else self.last
+            yield [row[:width] for row in rows]
+            if self.has_more:
+                return
+
+
+def _totals(
+    asking: Asking, derived: Derived, asked: Question, columns: Sequence[Column], values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The row of totals, by name: of the basis that is asked for."""
+    ((row), *_), names = asking.named_rows(derived.totals, values)
+    shown = {c.name for c in question.chosen(replace(asked, fields=None), columns)}
+    own = {c.name for c in columns} - shown
+    return {name: value for name, value in zip(names, row, strict=True) if name not in own}
+
+
+def is_bitcoin(column: Column) -> bool:
+    """Whether a column's figures are of Bitcoin that could have been mined, or were published as such."""
+    return (column.unit or "").startswith("BTC") or "value" in column.name
+
+
+def check_names(asking: Asking, asked: Question) -> None:
     """Refuse a farm, unit or model that there is not."""
     statements = {
         "farm": ("wind farm", "SELECT FROM analytics.wind_farms WHERE farm_name = %(name)s LIMIT 1"),

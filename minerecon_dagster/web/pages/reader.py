@@ -15,7 +15,7 @@ from minerecon_dagster.web import question
 from minerecon_dagster.web.database import Asking, RefusedError
 from minerecon_dagster.web.question import NotAnsweredError, Question
 from minerecon_dagster.web.resources import RESOURCES
-from minerecon_dagster.web.service import Service, _check_names
+from minerecon_dagster.web.service import Service, check_names
 
 Row = dict[str, Any]
 
@@ -75,15 +75,15 @@ class Reader:
             if value is not None
         }
         in_path = {name: texts.pop(name) for name in list(texts) if f"{{{name}}}" in path}
-        asked = question.read(resource, in_path, urlencode(texts), self.newest or self.today)
-        all_columns = self._service.columns(resource.relation)
+        asked, all_columns, derived = self._service.understood(resource, in_path, urlencode(texts))
         columns = question.chosen(asked, all_columns)
         sql, values = question.statement(asked, columns, all_columns, self.today, question.MOST_ROWS)
+        values |= {**(derived.values if derived else {}), "as_of": asked.as_of}
         try:
             if not resource.call:
-                _check_names(self._asking, asked)
+                check_names(self._asking, asked)
             found = self._asking.rows(sql, values)
-            meta = self._service._meta(self._asking, asked)
+            meta = self._service.meta(self._asking, asked, columns)
         except RefusedError as error:
             raise NotAnsweredError(404 if str(error).startswith("there is no") else 422, str(error)) from None
         if len(found) > question.MOST_ROWS:
