@@ -178,7 +178,7 @@ class Front:
     def _with_common(
         self, own: Iterable[tuple[bytes, bytes]], scope: Scope, headers: dict[bytes, str]
     ) -> list[tuple[bytes, bytes]]:
-        """An answer's headers and those that all have; of two of a name its own counts: a page's policy, as an example."""
+        """An answer's headers and those that all have; of two of a name its own counts, as a page's policy."""
         own = list(own)
         names = {name for name, _ in own}
         return own + [(name, value) for name, value in self._common(scope, headers) if name not in names]

@@ -32,7 +32,7 @@ class Asked:
     prefix: str = ""
 
     def address(self, **changed: str | None) -> str:
-        """This page with some parameters changed, or left out (None)."""
+        """The page with some parameters changed, or left out (None)."""
         return self.prefix + address(self.path, **{**self.given, **changed})
 
     def get(self, name: str) -> str | None:
@@ -58,13 +58,15 @@ class Asked:
         days = days_of(self.given[name])
         if days is None:
             raise self.refused(
-                f"{name} must be a day as in 2025-03-28, a month as in 2025-03 or a year as in 2025, from {FIRST_YEAR} to "
-                f"{LAST_YEAR}, not {self.given[name][:_SHOWN]!r}",
+                f"{name} must be a day as in 2025-03-28, a month as in 2025-03 or a year as in 2025, from "
+                f"{FIRST_YEAR} to {LAST_YEAR}, not {self.given[name][:_SHOWN]!r}",
                 name,
             )
         return days
 
-    def span(self, default: tuple[dt.date, dt.date], most_days: int, first: str = "from", last: str = "to") -> tuple[dt.date, dt.date]:
+    def span(
+        self, default: tuple[dt.date, dt.date], most_days: int, first: str = "from", last: str = "to"
+    ) -> tuple[dt.date, dt.date]:
         """The range of two parameters, no longer than ``most_days``."""
         width = default[1] - default[0]
         end = self.days(last, default)[1]
@@ -77,7 +79,8 @@ class Asked:
         if days > most_days:
             shorter = {first: str(start), last: str(start + dt.timedelta(days=most_days - 1))}
             raise NotAnsweredError(
-                422, f"this shows at most {most_days:,} days at once, and {days:,} were asked for",
+                422,
+                f"this shows at most {most_days:,} days at once, and {days:,} were asked for",
                 **{"try": self.address(**shorter, after=None)},
             )
         return start, end
@@ -120,7 +123,9 @@ def place(asked: Asked, columns: Sequence[str], default: str) -> Place:
     sort = asked.get("sort") or default
     column = sort.removeprefix("-")
     if column not in columns:
-        raise asked.refused(f"the table can be sorted by {', '.join(columns)}, not by {column[:_SHOWN]!r}", "sort", "after")
+        raise asked.refused(
+            f"the table can be sorted by {', '.join(columns)}, not by {column[:_SHOWN]!r}", "sort", "after"
+        )
     after = None
     if "after" in asked.given:
         try:

@@ -12,7 +12,7 @@ from minerecon_dagster.web.pages import words
 from minerecon_dagster.web.pages.reader import Row
 
 _FIGURES: Mapping[str, Mapping[str, Mapping[str, str]]] = {
-    "energy": dict.fromkeys(("so", "all"), {"so": "curtailed_mwh", "all": "all_bids_mwh"}),
+    "energy": {basis: {"so": "curtailed_mwh", "all": "all_bids_mwh"} for basis in ("so", "all")},
     "payment": {
         "so": {"paid": "paid_gbp", "refunded": "refunded_gbp", "net": "payment_gbp"},
         "all": {"paid": "all_bids_paid_gbp", "refunded": "all_bids_refunded_gbp", "net": "all_bids_payment_gbp"},
@@ -20,11 +20,17 @@ _FIGURES: Mapping[str, Mapping[str, Mapping[str, str]]] = {
 }
 """The field of each figure of a chart, by measure and basis."""
 _CALLED = {
-    "curtailed_mwh": ("SO-flagged", "mwh"), "all_bids_mwh": ("all bids", "mwh"), "payment_gbp": ("net", "gbp"),
-    "all_bids_payment_gbp": ("net", "gbp"), "paid_gbp": ("paid", "gbp"), "all_bids_paid_gbp": ("paid", "gbp"),
-    "refunded_gbp": ("paid back", "gbp"), "all_bids_refunded_gbp": ("paid back", "gbp"),
-    "mined_btc": ("subsidy only, no fees", "btc"), "all_bids_mined_btc": ("subsidy only, no fees", "btc"),
-}  # fmt: skip
+    "curtailed_mwh": ("SO-flagged", "mwh"),
+    "all_bids_mwh": ("all bids", "mwh"),
+    "payment_gbp": ("net", "gbp"),
+    "all_bids_payment_gbp": ("net", "gbp"),
+    "paid_gbp": ("paid", "gbp"),
+    "all_bids_paid_gbp": ("paid", "gbp"),
+    "refunded_gbp": ("paid back", "gbp"),
+    "all_bids_refunded_gbp": ("paid back", "gbp"),
+    "mined_btc": ("subsidy only, no fees", "btc"),
+    "all_bids_mined_btc": ("subsidy only, no fees", "btc"),
+}
 _SIGNS = {"mwh": ("", " MWh"), "gbp": ("£", ""), "btc": ("", " BTC")}
 
 
@@ -94,9 +100,7 @@ def _heat_map(rows: Sequence[Row], name: str, restated: Collection[str], says: W
     days: dict[str, Point] = {}
     for row in rows:
         date = row["settlement_date"]
-        days.setdefault(
-            date, Point(charts.day(dt.date.fromisoformat(date)), {}, row["status"], (), date in restated)
-        )
+        days.setdefault(date, Point(charts.day(dt.date.fromisoformat(date)), {}, row["status"], (), date in restated))
     periods = {
         (dt.date.fromisoformat(row["settlement_date"]), int(row["settlement_period"])): Decimal(row[name])
         for row in rows
@@ -109,11 +113,14 @@ def ranking(rows: Sequence[Row], *, name: str, share: str, says: Words) -> list[
     """Farms or lead parties, the largest first."""
     bars = [
         Bar(
-            row["farm_name"], Decimal(row[name]), words.spoken(row[name], "mwh"), row["status"] or "missing",
+            row["farm_name"],
+            Decimal(row[name]),
+            words.spoken(row[name], "mwh"),
+            row["status"] or "missing",
             (said(row[name], "mwh"), f"{words.plain(row[share], 'share')} % of all"),
         )
         for row in rows
-    ]  # fmt: skip
+    ]
     return [charts.ranked("farms", bars, says)]
 
 
@@ -124,21 +131,27 @@ def calendar(rows: Sequence[Row], *, says: Words) -> list[Chart]:
         date = dt.date.fromisoformat(row["settlement_date"])
         years.setdefault(date.year, {})[date] = Point(charts.day(date), {}, row["status"])
     return [
-        charts.state_calendar(f"calendar-{year}", year, days, Words(f"{says.title}, {year}", says.subtitle, says.description, says.source))
+        charts.state_calendar(
+            f"calendar-{year}", year, days, Words(f"{says.title}, {year}", says.subtitle, says.description, says.source)
+        )
         for year, days in sorted(years.items())
     ]
 
 
-def compare(rows: Sequence[Row], this: str, other: str, *, says: Words) -> list[Chart]:
+def compare(rows: Sequence[Row], name: str, this: str, other: str, *, says: Words) -> list[Chart]:
     """Two periods side by side."""
-    points = [
-        Point(
-            charts.day(dt.date.fromisoformat(row["settlement_date"])),
-            {n: Decimal(row[n]) if row[n] is not None else None for n in ("this", "other")}, row["status"],
-            (f"{said(row['this'], 'mwh')}", f"{words.day_text(row['other_date'])}: {said(row['other'], 'mwh')}"),
-        )
-        for row in rows
-    ]  # fmt: skip
+    points = []
+    for row in rows:
+        beside = row["other_settlement_date"]
+        values = {
+            n: Decimal(v) if (v := row[f]) is not None else None
+            for n, f in (("this", name), ("other", f"other_{name}"))
+        }
+        text = [said(row[name], "mwh")]
+        if beside:
+            text.append(f"{words.day_text(beside)}: {said(row[f'other_{name}'], 'mwh')} ({row['other_status']})")
+        day = charts.day(dt.date.fromisoformat(row["settlement_date"]))
+        points.append(Point(day, values, row["status"], text))
     if points:
         points = charts.regrouped(points, charts.grain_of(points[0].at.start, points[-1].at.start))
     return [charts.compare("compare", points, says, this, other)]
@@ -154,4 +167,3 @@ def curve(rows: Sequence[Row], *, marked: Decimal | None, says: Words) -> list[C
         for row in known
     ]
     return [charts.sizing("sizing", pairs, says, x_unit="MW", marked=marked, tips=tips)]
-

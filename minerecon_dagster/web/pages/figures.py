@@ -12,7 +12,6 @@ from decimal import Decimal
 from typing import Any
 
 from minerecon_dagster.charts import Chart, Words
-
 from minerecon_dagster.web.pages import draw, words
 from minerecon_dagster.web.pages.asked import Asked
 from minerecon_dagster.web.pages.reader import Reader, Row, Rows
@@ -127,7 +126,11 @@ def series(reader: Reader, asked: Asked, default: tuple[dt.date, dt.date] | None
     """Energy, money or Bitcoin over time: of all farms, of one, or of a lead party."""
     rows, key = series_rows(reader, asked, default)
     first, last = rows.question.first, rows.question.last
-    changed = reader.ask("restatements", from_=first, to=last, fields=["settlement_date"]) if key == "settlement_date" else None
+    changed = (
+        reader.ask("restatements", from_=first, to=last, fields=["settlement_date"])
+        if key == "settlement_date"
+        else None
+    )
     return _series_figure(asked, rows, key, {row["settlement_date"] for row in changed.rows} if changed else ())
 
 
@@ -143,7 +146,9 @@ def series_rows(reader: Reader, asked: Asked, default: tuple[dt.date, dt.date] |
             "Bitcoin is shown of all farms by day, month or year; of one farm, /miners has it", "show", "model"
         )
     most = MOST_HALF_HOUR_DAYS if grain == "half-hours" else MOST_DAYS
-    span = default or recent(reader, 1 if grain == "half-hours" else 366 if grain in ("months", "years") else DEFAULT_DAYS)
+    span = default or recent(
+        reader, 1 if grain == "half-hours" else 366 if grain in ("months", "years") else DEFAULT_DAYS
+    )
     first, last = asked.span(span, most)
     if default is None and grain in ("months", "years"):  # a bar is of a whole one, and so is the state
         first, last = whole(first, last, grain)
@@ -198,11 +203,19 @@ def series_columns(grain: str, show: str, basis: str, *, is_part: bool) -> list[
     money = [Column(field_of("payment", basis), "Net payment", "gbp", "£")]
     if show == "payment":
         prefix = "" if so else "all_bids_"
-        money = [Column(f"{prefix}paid_gbp", "Paid to farms", "gbp", "£"), Column(f"{prefix}refunded_gbp", "Paid back", "gbp", "£"), *money]
+        money = [
+            Column(f"{prefix}paid_gbp", "Paid to farms", "gbp", "£"),
+            Column(f"{prefix}refunded_gbp", "Paid back", "gbp", "£"),
+            *money,
+        ]
     return [
         *spans,
         Column(field_of("energy", basis), "Energy" if so else "Energy, all bids", "mwh", "MWh"),
-        *([Column(field_of("energy", other), "All bids" if so else "SO-flagged", "mwh", "MWh")] if show == "energy" else []),
+        *(
+            [Column(field_of("energy", other), "All bids" if so else "SO-flagged", "mwh", "MWh")]
+            if show == "energy"
+            else []
+        ),
         *money,
         Column("payment_gbp_per_mwh" if so else "all_bids_payment_gbp_per_mwh", "Price", "price", "£/MWh"),
         Column(name, heading, "share", "%"),
@@ -213,7 +226,12 @@ def series_columns(grain: str, show: str, basis: str, *, is_part: bool) -> list[
 def says(title: str, subtitle: str, state: State) -> Words:
     """What a chart says beside its marks; its source is on the page, and on the picture that stands alone."""
     source = SYNTHETIC if state.is_synthetic else SOURCE
-    return Words(title, f"{subtitle}{f' ({state.short})' if state.short else ''}", f"{title}. {subtitle}. {state.line}", f"{source} {state.as_of}")
+    return Words(
+        title,
+        f"{subtitle}{f' ({state.short})' if state.short else ''}",
+        f"{title}. {subtitle}. {state.line}",
+        f"{source} {state.as_of}",
+    )
 
 
 def _series_figure(asked: Asked, rows: Rows, key: str, restated: Collection[str]) -> Figure:
@@ -242,14 +260,29 @@ def _series_figure(asked: Asked, rows: Rows, key: str, restated: Collection[str]
     )
     given = {n: asked.given[n] for n in SERIES if n in asked.given}
     return Figure(
-        "series", title, subtitle,
-        [] if empty else draw.series(
-            rows.rows, grain=grain, show=show, basis=basis, model=asked.get("model") or DEFAULT_MODEL, restated=restated,
+        "series",
+        title,
+        subtitle,
+        []
+        if empty
+        else draw.series(
+            rows.rows,
+            grain=grain,
+            show=show,
+            basis=basis,
+            model=asked.get("model") or DEFAULT_MODEL,
+            restated=restated,
             says=says(title, subtitle, state),
         ),
-        empty, series_columns(grain, show, basis, is_part=of is not None), rows.rows, key, rows.address(),
-        {**given, "from": str(first), "to": str(last)}, state, sort="settlement_date" if key == "at" else key,
-    )  # fmt: skip
+        empty,
+        series_columns(grain, show, basis, is_part=of is not None),
+        rows.rows,
+        key,
+        rows.address(),
+        {**given, "from": str(first), "to": str(last)},
+        state,
+        sort="settlement_date" if key == "at" else key,
+    )
 
 
 def _at(row: Row, grain: str) -> str:
@@ -270,7 +303,10 @@ def farms(reader: Reader, asked: Asked) -> Figure:
     """The farms of a day or a month, by what was turned down."""
     basis, so = asked.basis, asked.basis == "so"
     newest = reader.newest or reader.today
-    month = (newest.replace(day=1), (newest.replace(day=1) + dt.timedelta(days=31)).replace(day=1) - dt.timedelta(days=1))
+    month = (
+        newest.replace(day=1),
+        (newest.replace(day=1) + dt.timedelta(days=31)).replace(day=1) - dt.timedelta(days=1),
+    )
     first, last = asked.days("period", month)
     if (last - first).days > DEFAULT_DAYS:
         raise asked.refused("farms are ranked of a day or of a month, as in 2025-03-28 or 2025-03", "period")
@@ -295,20 +331,87 @@ def farms(reader: Reader, asked: Asked) -> Figure:
     if ranked and not empty:
         share = ranked[0]["share_of_curtailed" if so else "share_of_all_bids"]
         title = f"{ranked[0]['farm_name']} was turned down most: {words.spoken(ranked[0][name], 'mwh')}"
-        title += f", {words.spoken(share, 'share')} of all farms'" if share is not None else ""
+        title += f", {words.spoken(share, 'share')} of all" if share is not None else ""
     subtitle = f"Curtailed energy by wind farm: MWh; {BASES[basis]}; {words.span_text(first, last)}"
     if len(ranked) > RANKED and not empty:
         subtitle += f"; the first {RANKED} of {len(ranked)} farms, the table has all"
     given = {n: asked.given[n] for n in FARMS if n in asked.given}
     period = str(first) if first == last else f"{first:%Y-%m}"
     return Figure(
-        "farms", title, subtitle,
-        [] if empty else draw.ranking(
-            ranked[:RANKED], name=name, share="share_of_curtailed" if so else "share_of_all_bids", says=says(title, subtitle, state)
+        "farms",
+        title,
+        subtitle,
+        []
+        if empty
+        else draw.ranking(
+            ranked[:RANKED],
+            name=name,
+            share="share_of_curtailed" if so else "share_of_all_bids",
+            says=says(title, subtitle, state),
         ),
-        empty, columns, rows.rows, "farm_name", rows.address(), {**given, "period": period}, state,
+        empty,
+        columns,
+        rows.rows,
+        "farm_name",
+        rows.address(),
+        {**given, "period": period},
+        state,
         sort=f"-{name}",
-    )  # fmt: skip
+    )
+
+
+COMPARE = ("from", "to", "with", "basis")
+MOST_COMPARED_DAYS = 1_100
+
+
+def compare(reader: Reader, asked: Asked) -> Figure:
+    """The days of a period beside those of another; of the year before, if none is named."""
+    basis, newest = asked.basis, reader.newest or reader.today
+    first, last = asked.span((newest.replace(day=1), newest), MOST_COMPARED_DAYS)
+    other = asked.days("with", (first, first))[0] if "with" in asked.given else None
+    mwh, gbp = field_of("energy", basis), field_of("payment", basis)
+    columns = [
+        Column("settlement_date", "Day", "day"),
+        Column(mwh, "Energy", "mwh", "MWh"),
+        Column(gbp, "Net payment", "gbp", "£"),
+        Column("status", "State", "status"),
+        Column("other_settlement_date", "Beside", "day"),
+        Column(f"other_{mwh}", "Energy then", "mwh", "MWh"),
+        Column(f"other_{gbp}", "Net payment then", "gbp", "£"),
+        Column("other_status", "State then", "status"),
+        Column(f"difference_{mwh}", "Difference", "mwh", "MWh"),
+    ]
+    fields = [column.name for column in columns]
+    rows = reader.ask("compare", from_=first, to=last, with_=other, basis=basis, fields=fields)
+    state = state_of(rows.meta)
+    both = [r for r in rows.rows if r[f"difference_{mwh}"] is not None]
+    empty = "" if both else NOT_STORED
+    spans = compared_spans(rows.rows, first, last)
+    title = empty or f"{words.span_text(*spans[0])} beside {words.span_text(*spans[1])}"
+    subtitle = f"Curtailed energy: MWh a day; {BASES[basis]}"
+    given = {n: asked.given[n] for n in COMPARE if n in asked.given}
+    return Figure(
+        "compare",
+        title,
+        subtitle,
+        []
+        if empty
+        else draw.compare(rows.rows, mwh, *(words.span_text(*s) for s in spans), says=says(title, subtitle, state)),
+        empty,
+        columns,
+        rows.rows,
+        "settlement_date",
+        rows.address(),
+        {**given, "from": str(first), "to": str(last)},
+        state,
+        sort="settlement_date",
+    )
+
+
+def compared_spans(rows: Sequence[Row], first: dt.date, last: dt.date) -> list[tuple[dt.date, dt.date]]:
+    """The period that is asked for, and the one that it is compared with."""
+    others = [dt.date.fromisoformat(r["other_settlement_date"]) for r in rows if r["other_settlement_date"]]
+    return [(first, last), (others[0], others[-1])] if others else [(first, last), (first, last)]
 
 
 CALENDAR = ("from", "to")
@@ -333,11 +436,19 @@ def calendar(reader: Reader, asked: Asked) -> Figure:
     title = empty or f"{good:,} of {words.counted(days, 'day')} are final and checked"
     subtitle = f"The state of every settlement day; {words.span_text(first, last)}"
     return Figure(
-        "calendar", title, subtitle,
+        "calendar",
+        title,
+        subtitle,
         [] if empty else draw.calendar(rows.rows, says=says(title, subtitle, state)),
-        empty, columns, rows.rows, "settlement_date", rows.address(),
-        {"from": str(first), "to": str(last)}, state, sort="-settlement_date",
-    )  # fmt: skip
+        empty,
+        columns,
+        rows.rows,
+        "settlement_date",
+        rows.address(),
+        {"from": str(first), "to": str(last)},
+        state,
+        sort="-settlement_date",
+    )
 
 
 SIZING = ("farm", "model", "from", "to", "power_mw", "machines")
@@ -378,7 +489,10 @@ def sizing(reader: Reader, asked: Asked) -> Figure:
     rows = reader.ask("sizing", farm=farm, model=model, from_=first, to=last, fields=fields, **given)
     empty = emptiness(rows.meta, rows.rows, "mined_btc", is_filtered=True)
     span = words.span_text(first, last)
-    subtitle = f"Bitcoin by the size of the fleet: BTC, block subsidy only, no fees; {model} at {farm}; SO-flagged bids; {span}"
+    subtitle = (
+        f"Bitcoin by the size of the fleet: BTC, block subsidy only, no fees; {model} at {farm}; SO-flagged bids; "
+    )
+    subtitle += span
     state = state_of(rows.meta)
     ends = [r for r in rows.rows if r["mined_btc"] is not None]
     title = empty or (
@@ -387,27 +501,39 @@ def sizing(reader: Reader, asked: Asked) -> Figure:
     )
     kept = {n: asked.given[n] for n in SIZING if n in asked.given}
     return Figure(
-        "sizing", title, subtitle,
-        [] if empty else draw.curve(rows.rows, marked=own_size(rows.rows, machines, power), says=says(title, subtitle, state)),
-        empty, columns, rows.rows, "machine_count", rows.address(),
-        {**kept, "from": str(first), "to": str(last)}, state,
-        note="The size of the fleet is yours: an assumption, and no figure of the source.", sort="machine_count",
-    )  # fmt: skip
+        "sizing",
+        title,
+        subtitle,
+        []
+        if empty
+        else draw.curve(rows.rows, marked=own_size(rows.rows, machines, power), says=says(title, subtitle, state)),
+        empty,
+        columns,
+        rows.rows,
+        "machine_count",
+        rows.address(),
+        {**kept, "from": str(first), "to": str(last)},
+        state,
+        note="The size of the fleet is yours: an assumption, and no figure of the source.",
+        sort="machine_count",
+    )
 
 
 def own_size(rows: Sequence[Row], machines: Decimal | None, power_mw: Decimal | None) -> Decimal | None:
     """The power of the fleet that was asked for: as many whole machines as it feeds."""
     fitting = [
-        row for row in rows
+        row
+        for row in rows
         if (machines is not None and Decimal(row["machine_count"]) == machines)
         or (power_mw is not None and Decimal(row["fleet_mw"]) <= power_mw)
-    ]  # fmt: skip
+    ]
     return max((Decimal(row["fleet_mw"]) for row in fitting), default=None)
 
 
 FIGURES: Mapping[str, tuple[Sequence[str], Callable[[Reader, Asked], Figure]]] = {
     "series": (SERIES, series),
     "farms": (FARMS, farms),
+    "compare": (COMPARE, compare),
     "calendar": (CALENDAR, calendar),
     "sizing": (SIZING, sizing),
 }

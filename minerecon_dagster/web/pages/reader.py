@@ -70,7 +70,11 @@ class Reader:
         """
         resource = _BY_PATH[path]
         texts = {
-            name.rstrip("_"): value if isinstance(value, str) else ",".join(value) if isinstance(value, Sequence) else str(value)
+            name.rstrip("_"): value
+            if isinstance(value, str)
+            else ",".join(value)
+            if isinstance(value, Sequence)
+            else str(value)
             for name, value in given.items()
             if value is not None
         }

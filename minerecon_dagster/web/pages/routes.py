@@ -49,12 +49,19 @@ _POLICY = (
 _FOR_GOOD = "public, max-age=31536000, immutable"
 _ASK_AGAIN_S = 120
 """How often a page of today asks whether something is new."""
-_BACK = {"series": "/explore", "farms": "/farms", "calendar": "/quality", "sizing": "/miners"}
+_BACK = {"series": "/explore", "compare": "/compare", "farms": "/farms", "calendar": "/quality", "sizing": "/miners"}
 """The page that each chart is from, with the same parameters."""
 NAV = (
-    ("/", "Overview"), ("/explore", "Explore"), ("/farms", "Farms"), ("/days", "Days"), ("/compare", "Compare"),
-    ("/miners", "Miners"), ("/quality", "Quality"), ("/data", "Data"), ("/api", "API"),
-)  # fmt: skip
+    ("/", "Overview"),
+    ("/explore", "Explore"),
+    ("/farms", "Farms"),
+    ("/days", "Days"),
+    ("/compare", "Compare"),
+    ("/miners", "Miners"),
+    ("/quality", "Quality"),
+    ("/data", "Data"),
+    ("/api", "API"),
+)
 
 
 def register(app: FastAPI, service: Service, access: Access, answered: Answered, whole: Whole, drawer: Drawer) -> None:
@@ -84,7 +91,7 @@ class _Site:
         self.service, self.access, self.answered, self.whole, self.drawer = service, access, answered, whole, drawer
 
     def drawing(self, figure: Figure) -> Markup:
-        """The pictures of a chart, for wide and for narrow screens: in one that only shrinks the words are illegible."""
+        """The pictures of a chart, for wide and for narrow screens: in one that shrinks, words are illegible."""
         try:
             pictures = [
                 (kind, self.drawer.svg(chart, width, titled=False))
@@ -117,7 +124,8 @@ class _Site:
 
         def made(reader: Reader) -> Rest:
             figure = self._figure(request, "/chart/{name}.svg", reader, ("theme",))
-            theme = self._asked(request, "", (*FIGURES[figure.name][0], "theme")).one_of("theme", ("light", "dark"))
+            asked = self._asked(request, "", (*FIGURES[figure.name][0], "theme"))
+            theme: Theme = "dark" if asked.one_of("theme", ("light", "dark")) == "dark" else "light"
             return lambda: self._picture(figure, theme)
 
         return await self._answer(request, "/chart", made)
@@ -137,7 +145,13 @@ class _Site:
             figure = self._figure(request, "/embed/{name}", reader)
             asked = self._asked(request, "/embed/{name}", FIGURES[figure.name][0])
             return lambda: self._html(
-                "embed", asked, newest=reader.newest, figure=figure, title=figure.title, state=figure.state, framed=True,
+                "embed",
+                asked,
+                newest=reader.newest,
+                figure=figure,
+                title=figure.title,
+                state=figure.state,
+                framed=True,
                 back=_BACK[figure.name],
             )
 
@@ -176,9 +190,13 @@ class _Site:
     def _in_words(self, answer: Answer, request_id: str) -> Answer:
         about = json.loads(answer.body)
         page = self._html(
-            "error", Asked("/", {}, {}, self.access.prefix), title=about["title"], about=about, request_id=request_id,
+            "error",
+            Asked("/", {}, {}, self.access.prefix),
+            title=about["title"],
+            about=about,
+            request_id=request_id,
             status=answer.status,
-        )  # fmt: skip
+        )
         return Answer(answer.status, page.media_type, page.body, {**page.headers, **answer.headers})
 
     async def static(self, request: Request) -> Response:
@@ -203,7 +221,9 @@ class _Site:
             raise HTTPException(404)
         asked = Asked("/", {}, {}, self.access.prefix)
         about = {"detail": f"There is no page at {path[:80]}.", "status": 404}
-        page = self._html("error", asked, title="No page here", about=about, request_id=request.scope["minerecon"]["id"], status=404)
+        page = self._html(
+            "error", asked, title="No page here", about=about, request_id=request.scope["minerecon"]["id"], status=404
+        )
         return self.whole(Answer(404, page.media_type, page.body, page.headers))
 
     def _html(
@@ -211,11 +231,20 @@ class _Site:
     ) -> Answer:
         state = context.get("state")
         body = self._template(f"{template}.html").render(
-            asked=asked, prefix=self.access.prefix, drawing=self.drawing, link=partial(_link, self.access.prefix), nav_entries=NAV,
-            newest=newest, source=SOURCE, words=words, is_synthetic=bool(state and state.is_synthetic),
-            ask_again_s=_ASK_AGAIN_S, file_address=partial(_file_address, self.access.prefix), address=address,
+            asked=asked,
+            prefix=self.access.prefix,
+            drawing=self.drawing,
+            link=partial(_link, self.access.prefix),
+            nav_entries=NAV,
+            newest=newest,
+            source=SOURCE,
+            words=words,
+            is_synthetic=bool(state and state.is_synthetic),
+            ask_again_s=_ASK_AGAIN_S,
+            file_address=partial(_file_address, self.access.prefix),
+            address=address,
             **{"nav": "", "is_live": False, "state": None, "ui_url": None, **context},
-        )  # fmt: skip
+        )
         who = "*" if framed and self.access.token is None else "'none'"
         return Answer(200, _HTML, body.encode(), {"Content-Security-Policy": _POLICY.format(who)})
 
@@ -242,9 +271,12 @@ def _files() -> Mapping[str, tuple[str, bytes]]:
 @cache
 def _environment() -> Environment:
     made = Environment(
-        loader=PackageLoader("minerecon_dagster.web.pages", "templates"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=PackageLoader("minerecon_dagster.web.pages", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     made.filters["urlencode_whole"] = lambda text: quote(str(text), safe="")
     made.globals["status_mark"] = words.status_mark
     made.globals["glyph"] = lambda word: words.GLYPHS.get(word, "?")

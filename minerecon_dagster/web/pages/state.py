@@ -18,6 +18,9 @@ BASIS_MEANINGS: Mapping[str, str] = {
     "so": "turned down for system reasons",
     "all": "turned down in all accepted bids",
 }
+_WORST = ("failing", "incomplete", "missing", "provisional", UNAVAILABLE, "warned", "waived", "complete")
+"""In the order in which a reader of several days must know them."""
+assert set(_WORST) == set(STATUSES)
 _UNSURE = ("provisional", "incomplete", "failing", "missing")
 
 
@@ -44,8 +47,7 @@ def state_of(meta: Mapping[str, Any]) -> State:
     """The state of the range of an answer, by its meta."""
     by_status: Mapping[str, int] = meta["statuses"]
     days = meta["days_expected"]
-    present = [word for word in STATUSES if by_status.get(word)]
-    worst = present[-1] if present else "missing"
+    worst = next((word for word in _WORST if by_status.get(word)), "missing")
     as_of = f"As of {words.instant_text(meta['as_of'])}." if meta["as_of"] else "Nothing of it is stored."
     line = f"{_sentence(by_status, days)} {as_of} {BASES[meta['basis']][0].upper()}{BASES[meta['basis']][1:]}."
     return State(worst, line, _short(by_status, days), bool(meta["is_synthetic"]), as_of)
@@ -91,10 +93,16 @@ def _one(lead: str) -> str:
 
 
 def _short(by_status: Mapping[str, int], days: int) -> str:
-    unsure = [word for word in STATUSES if word in _UNSURE and by_status.get(word)]
-    if not unsure or not days:
+    if not days:
         return ""
     if days == 1:
-        return unsure[-1]
-    worst = unsure[-1]
-    return f"{by_status[worst]:,} of {days:,} days {worst}"
+        return next((word for word in _WORST if word in _UNSURE and by_status.get(word)), "")
+    may_change = sum(by_status.get(word, 0) for word in ("provisional", "incomplete", "failing"))
+    missing = by_status.get("missing", 0)
+    parts = []
+    if may_change:
+        kinds = [word for word in ("provisional", "incomplete", "failing") if by_status.get(word)]
+        parts.append(f"{may_change:,} {kinds[0] if len(kinds) == 1 else 'not sure yet'}")
+    if missing:
+        parts.append(f"{missing:,} missing")
+    return f"of {days:,} days {' and '.join(parts)}" if parts else ""

@@ -43,9 +43,18 @@ class Sum:
 
 
 SUMMED = (
-    "settlement_date", "status", "is_final", "curtailed_mwh", "payment_gbp", "all_bids_mwh", "all_bids_payment_gbp",
-    "wind_generation_mwh", "is_synthetic", "unpriced_mwh", "all_bids_unpriced_mwh",
-)  # fmt: skip
+    "settlement_date",
+    "status",
+    "is_final",
+    "curtailed_mwh",
+    "payment_gbp",
+    "all_bids_mwh",
+    "all_bids_payment_gbp",
+    "wind_generation_mwh",
+    "is_synthetic",
+    "unpriced_mwh",
+    "all_bids_unpriced_mwh",
+)
 """The fields of days that a sum needs."""
 
 
@@ -54,7 +63,8 @@ def of_days(rows: Sequence[Row], first: dt.date, last: dt.date, basis: str, meta
 
     Args:
         rows: of the API's days, with `SUMMED`.
-        first, last: the range.
+        first: of the range.
+        last: of the range.
         basis: so or all.
         meta: of the answer that the rows are of: `as_of` is taken from it.
     """
@@ -64,17 +74,28 @@ def of_days(rows: Sequence[Row], first: dt.date, last: dt.date, basis: str, meta
     lost, output = total(windy, mwh) or Decimal(), total(windy, "wind_generation_mwh") or Decimal()
     statuses = Counter(row["status"] for row in days)
     about = {
-        "statuses": statuses, "days_expected": len(days), "as_of": meta["as_of"], "basis": basis,
+        "statuses": statuses,
+        "days_expected": len(days),
+        "as_of": meta["as_of"],
+        "basis": basis,
         "is_synthetic": any(row["is_synthetic"] for row in days),
-    }  # fmt: skip
+    }
     return Sum(
-        first, last, total(days, mwh), total(days, gbp), lost / (lost + output) if lost + output else None,
-        state_of(about), sum(row[mwh] is not None for row in days), len(days),
-    )  # fmt: skip
+        first,
+        last,
+        total(days, mwh),
+        total(days, gbp),
+        lost / (lost + output) if lost + output else None,
+        state_of(about),
+        sum(row[mwh] is not None for row in days),
+        len(days),
+    )
 
 
-def same_days(rows: Sequence[Row], first: dt.date, last: dt.date, basis: str, meta: Mapping[str, Any]) -> tuple[Sum, Sum] | None:
-    """A range and the same days of the year before, both over the days that are stored in both; None: there are none."""
+def same_days(
+    rows: Sequence[Row], first: dt.date, last: dt.date, basis: str, meta: Mapping[str, Any]
+) -> tuple[Sum, Sum] | None:
+    """A range and the same days of the year before, over the days that are stored in both; None: there are none."""
     name = field_of("energy", basis)
     by_day = {row["settlement_date"]: row for row in rows if row[name] is not None}
     pairs = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -42,7 +42,7 @@ class Column:
         return self.what in _NUMBERS
 
 
-_NUMBERS = ("mwh", "gbp", "price", "btc", "share", "count", "ratio")
+_NUMBERS = ("mwh", "gbp", "price", "btc", "share", "count", "ratio", "own")
 
 
 @dataclass(frozen=True)
@@ -172,15 +172,17 @@ def _class(row: Row) -> str:
 def cell(column: Column, row: Row, prefix: str) -> Markup:
     """One value, as it is shown."""
     value = row.get(column.name)
+    if column.what == "own":  # a figure with the decimals of its own unit
+        return words.figure(value, {"MWh": "mwh", "GBP": "gbp"}.get(row["unit"], "btc"), in_cell=True)
     if column.what in _NUMBERS:
         return words.figure(value, column.what, in_cell=True)
     if column.what == "status":
         return words.status_mark(value)
     if value is None or value == "":
         return Markup('<span class="none" title="not known">–</span>')
-    make = _CELLS.get(column.what)
-    if make is not None:
-        return make(value, row, prefix)
+    shown = _CELLS.get(column.what)
+    if shown is not None:
+        return shown(value, row, prefix)
     return Markup("{}").format(value)
 
 
@@ -199,13 +201,15 @@ def _half_hour(value: Any, row: Row, _prefix: str) -> Markup:
     return Markup('{} <small class="period">{}</small>').format(text, value)
 
 
-_CELLS: Mapping[str, Any] = {
+_CELLS: Mapping[str, Callable[[Any, Row, str], Markup]] = {
     "day": lambda v, _r, p: _link(p, f"/days/{v}", words.day_text(v)),
     "month": lambda v, _r, p: _link(p, f"/explore?from={v}&to={v}", words.month_text(v)),
     "year": lambda v, _r, p: _link(p, f"/explore?from={v}&to={v}&grain=months", str(v)),
     "farm": lambda v, _r, p: _link(p, f"/farms/{quote(v, safe='')}", v),
     "party": lambda v, _r, p: _link(p, f"/lead-parties/{quote(v, safe='')}", v),
-    "parties": lambda v, _r, p: Markup("; ").join(_link(p, f"/lead-parties/{quote(n, safe='')}", n) for n in v.split("; ")),
+    "parties": lambda v, _r, p: Markup("; ").join(
+        _link(p, f"/lead-parties/{quote(n, safe='')}", n) for n in v.split("; ")
+    ),
     "period": _half_hour,
     "instant": lambda v, _r, _p: Markup("{}").format(words.instant_text(v)),
     "yes": _yes,

@@ -118,10 +118,23 @@ def span_text(first: dt.date, last: dt.date) -> str:
         return str(first.year) if first.year == last.year else f"{first.year} to {last.year}"
     if first.year == last.year:
         start = str(first.day) if first.month == last.month else f"{first.day} {first:%B}"
-        return f"{start}–{last.day} {last:%B} {last.year}" if first.month == last.month else (
-            f"{start} – {last.day} {last:%B} {last.year}"
+        return (
+            f"{start}–{last.day} {last:%B} {last.year}"
+            if first.month == last.month
+            else (f"{start} – {last.day} {last:%B} {last.year}")
         )
     return f"{day_text(first, weekday=False)} – {day_text(last, weekday=False)}"
+
+
+def within_text(first: dt.date, last: dt.date) -> str:
+    """A range of days at the beginning of a sentence: In March 2025, On Fri 28 March 2025, From 3 to 9 April 2025."""
+    span = span_text(first, last)
+    if first == last:
+        return f"On {span}"
+    if "–" not in span:
+        return f"From {span}" if " to " in span else f"In {span}"
+    start, _, end = span.partition("–")
+    return f"From {start.strip()} to {end.strip()}"
 
 
 def period_text(day: dt.date, period: int) -> str:
@@ -145,6 +158,6 @@ def counted(count: int, what: str, many: str = "") -> str:
 def status_mark(status: str | None) -> Markup:
     """A status by its glyph and its word."""
     word = status or "missing"
-    return Markup('<span class="status is-{0}" title="{2}"><span class="glyph" aria-hidden="true">{1}</span> {0}</span>').format(
-        word, GLYPHS.get(word, "?"), MEANINGS.get(word, word)
-    )
+    return Markup(
+        '<span class="status is-{0}" title="{2}"><span class="glyph" aria-hidden="true">{1}</span> {0}</span>'
+    ).format(word, GLYPHS.get(word, "?"), MEANINGS.get(word, word))
