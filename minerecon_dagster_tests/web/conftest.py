@@ -62,6 +62,13 @@ class Api:
             answer = connection.getresponse()
             return Got(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
 
+    def get_raw(self, path: str) -> Got:
+        """One request whose path and query are quoted already."""
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return Got(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+
     def __call__(self, path: str, **headers: str) -> Got:
         return self.get(f"/api/v1/{path}", **headers)
 

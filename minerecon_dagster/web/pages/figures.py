@@ -14,6 +14,7 @@ from typing import Any
 from minerecon_dagster.charts import Chart, Words
 from minerecon_dagster.web.pages import draw, words
 from minerecon_dagster.web.pages.asked import Asked
+from minerecon_dagster.web.pages.names import require
 from minerecon_dagster.web.pages.reader import Reader, Row, Rows
 from minerecon_dagster.web.pages.state import BASES, NO_ROW, NOBODY, NOT_STORED, State, state_of
 from minerecon_dagster.web.pages.tables import Column
@@ -140,6 +141,7 @@ def series_rows(reader: Reader, asked: Asked, default: tuple[dt.date, dt.date] |
     farm, party = asked.get("farm"), asked.get("lead_party")
     if farm and party:
         raise asked.refused("choose a farm or a lead party, not both", "lead_party")
+    require(reader, asked, farm=farm, party=party)
     grain = asked.one_of("grain", ("months",) if party else FARM_GRAINS if farm else GRAINS)
     if show == "bitcoin" and (farm or party or grain == "half-hours"):
         raise asked.refused(
@@ -250,7 +252,7 @@ def _series_figure(asked: Asked, rows: Rows, key: str, restated: Collection[str]
         title = "Nothing was flagged as for system reasons"
     elif top is not None and not empty:
         title = f"{_at(top, grain)} had the most: {words.spoken(top[name], measure.what)}"
-        title = title[0].upper() + title[1:]
+        title += " (subsidy only, no fees)" if show == "bitcoin" else ""
     by = {"days": "a day", "half-hours": "a half hour", "months": "a month", "years": "a year"}[grain]
     fees = ", block subsidy only, no fees" if show == "bitcoin" else ""
     model = f" on {asked.get('model') or DEFAULT_MODEL}" if show == "bitcoin" else ""
@@ -462,6 +464,7 @@ def sizing(reader: Reader, asked: Asked) -> Figure:
     farm, model = asked.get("farm"), asked.get("model") or DEFAULT_MODEL
     if farm is None:
         raise asked.refused("choose a farm")
+    require(reader, asked, farm=farm)
     machines, power = asked.number("machines", "1", "1000000"), asked.number("power_mw", "0.01", "5000")
     if machines is not None and power is not None:
         raise asked.refused("give the size as machines or in MW, not both", "machines")
@@ -490,14 +493,15 @@ def sizing(reader: Reader, asked: Asked) -> Figure:
     empty = emptiness(rows.meta, rows.rows, "mined_btc", is_filtered=True)
     span = words.span_text(first, last)
     subtitle = (
-        f"Bitcoin by the size of the fleet: BTC, block subsidy only, no fees; {model} at {farm}; SO-flagged bids; "
+        f"Bitcoin by the size of the fleet: BTC, block subsidy only, no fees; {model.replace('_PRO', ' Pro')} at {farm}"
     )
-    subtitle += span
+    subtitle += f"; SO-flagged bids; {span}"
     state = state_of(rows.meta)
     ends = [r for r in rows.rows if r["mined_btc"] is not None]
     title = empty or (
-        f"{words.spoken(ends[0]['fleet_mw'], 'mwh')[:-1]} would have made {words.spoken(ends[0]['mined_btc'], 'btc')}, "
-        f"{words.spoken(ends[-1]['fleet_mw'], 'mwh')[:-1]} {words.spoken(ends[-1]['mined_btc'], 'btc')}"
+        f"{words.rounded(ends[0]['fleet_mw'], 0)} MW would have made {words.spoken(ends[0]['mined_btc'], 'btc')}, "
+        f"{words.rounded(ends[-1]['fleet_mw'], 0)} MW {words.spoken(ends[-1]['mined_btc'], 'btc')}"
+        " (subsidy only, no fees)"
     )
     kept = {n: asked.given[n] for n in SIZING if n in asked.given}
     return Figure(

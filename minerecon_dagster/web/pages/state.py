@@ -99,10 +99,9 @@ def _short(by_status: Mapping[str, int], days: int) -> str:
         return next((word for word in _WORST if word in _UNSURE and by_status.get(word)), "")
     may_change = sum(by_status.get(word, 0) for word in ("provisional", "incomplete", "failing"))
     missing = by_status.get("missing", 0)
-    parts = []
-    if may_change:
-        kinds = [word for word in ("provisional", "incomplete", "failing") if by_status.get(word)]
-        parts.append(f"{may_change:,} {kinds[0] if len(kinds) == 1 else 'not sure yet'}")
+    of = f" of {days:,} days"
+    kinds = [word for word in ("provisional", "incomplete", "failing") if by_status.get(word)]
+    parts = [f"{may_change:,}{of} {kinds[0] if len(kinds) == 1 else 'not sure yet'}"] if may_change else []
     if missing:
-        parts.append(f"{missing:,} missing")
-    return f"of {days:,} days {' and '.join(parts)}" if parts else ""
+        parts.append(f"{missing:,}{'' if may_change else of} missing")
+    return ", ".join(parts)

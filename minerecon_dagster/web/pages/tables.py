@@ -109,10 +109,11 @@ def make(
     """
     ordered, first, next_ = list(rows), 0, None
     if at is not None:
-        ordered.sort(key=lambda row: _order(row[at.column], str(row[key]), is_descending=at.is_descending))
+        places = sorted(((_order(row[at.column], str(row[key]), at.is_descending), row) for row in ordered), key=_first)
+        ordered = [row for _, row in places]
         if at.after is not None:
-            border = _order(at.after[0], at.after[1], is_descending=at.is_descending)
-            first = sum(_order(r[at.column], str(r[key]), is_descending=at.is_descending) <= border for r in ordered)
+            border = _order(*at.after, at.is_descending)
+            first = sum(not border < place for place, _ in places)
     shown = ordered[first : first + most]
     if at is not None and first + most < len(ordered):
         last = shown[-1]
@@ -132,7 +133,11 @@ def make(
     )
 
 
-def _order(value: Any, key: str, *, is_descending: bool) -> tuple[Any, ...]:
+def _first(pair: tuple[tuple[Any, ...], Row]) -> tuple[Any, ...]:
+    return pair[0]
+
+
+def _order(value: Any, key: str, is_descending: bool) -> tuple[Any, ...]:
     """What rows are sorted by: what is not known comes last either way, equals by their key."""
     if value is None:
         return (1, _Turned(0, is_turned=False), key)

@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from markupsafe import Markup
 
-from minerecon_dagster.core.calendar import LONDON, period_end, period_start
+from minerecon_dagster.core.calendar import LONDON, PERIOD, period_start
 from minerecon_dagster.core.statuses import MEANINGS, UNAVAILABLE
 
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
@@ -139,7 +139,15 @@ def within_text(first: dt.date, last: dt.date) -> str:
 
 def period_text(day: dt.date, period: int) -> str:
     """A half hour by a clock in London: 07:30–08:00."""
-    return f"{period_start(day, period).astimezone(LONDON):%H:%M}–{period_end(day, period).astimezone(LONDON):%H:%M}"
+    begins = period_start(day, period).astimezone(LONDON).replace(tzinfo=None)
+    return (
+        f"{begins:%H:%M}–{begins + PERIOD:%H:%M}"  # the clock that it began by, also where the clocks change at its end
+    )
+
+
+def model_text(model: str) -> str:
+    """A miner model as people write it: S19J Pro."""
+    return model.replace("_PRO", " Pro").replace("_", " ")
 
 
 def instant_text(instant: str | None) -> str:

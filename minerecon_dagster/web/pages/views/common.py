@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from urllib.parse import quote
 
 from markupsafe import Markup
 
@@ -18,14 +16,12 @@ from minerecon_dagster.web.pages.figures import Figure, field_of, total
 from minerecon_dagster.web.pages.reader import Reader
 from minerecon_dagster.web.pages.state import BASIS_MEANINGS, NO_ROW, NOT_STORED
 from minerecon_dagster.web.pages.tables import Column, Table
-from minerecon_dagster.web.question import NotAnsweredError
 
 FEW = 8
 """Rows of a short table."""
 TABLE = ("sort", "after")
 """The parameters of a page's table."""
 PAGE_OF_FARMS = 100
-_LIKELY = 3
 
 
 @dataclass(frozen=True)
@@ -98,7 +94,7 @@ def published(reader: Reader, asked: Asked, first: dt.date | None, last: dt.date
     for row in wanted:
         basis = "SO-flagged" if row["basis"] == "so_flagged" else "all bids"
         what = {"curtailed_mwh": "energy, MWh", "payment_gbp": "net payment, £"}.get(
-            row["figure"], f"Bitcoin on {model_text(row['miner_model'] or '')}, BTC, subsidy only, no fees"
+            row["figure"], f"Bitcoin on {words.model_text(row['miner_model'] or '')}, BTC, subsidy only, no fees"
         )
         row["figure"] = f"{what} ({basis})"
         notes = [
@@ -186,7 +182,7 @@ def series_sentence(
     if show == "bitcoin":
         btc = total(figure.rows, field_of("bitcoin", basis))
         return Markup("{}, {} that was {} could have mined {} on {} (block subsidy only, no fees){}.").format(
-            within, fig(mwh, "mwh"), BASIS_MEANINGS[basis], fig(btc, "btc"), model_text(model), doubt
+            within, fig(mwh, "mwh"), BASIS_MEANINGS[basis], fig(btc, "btc"), words.model_text(model), doubt
         )
     price = gbp / mwh if mwh and gbp is not None else None
     paid = "were paid" if gbp is None or gbp >= 0 else "paid"
@@ -207,40 +203,3 @@ def series_sentence(
         each,
         doubt,
     )
-
-
-def model_text(model: str) -> str:
-    """A miner model as people write it: S19J Pro."""
-    return model.replace("_PRO", " Pro").replace("_", " ")
-
-
-def farm_names(reader: Reader) -> list[str]:
-    """Every wind farm that there ever was, by name."""
-    return [r["farm_name"] for r in reader.rows("SELECT DISTINCT farm_name FROM analytics.wind_farms ORDER BY 1")]
-
-
-def party_names(reader: Reader) -> list[str]:
-    """Every lead party with a stored bid or a unit of wind."""
-    return [
-        r["name"]
-        for r in reader.rows(
-            "SELECT DISTINCT lead_party_name AS name FROM analytics.wind_farms WHERE lead_party_name IS NOT NULL"
-            " ORDER BY 1"
-        )
-    ]
-
-
-def model_names(reader: Reader) -> list[str]:
-    """The miner models."""
-    return [r["miner_model"] for r in reader.ask("models", fields=["miner_model"]).rows]
-
-
-def unknown(asked: Asked, name: str, names: Sequence[str], kind: str) -> NotAnsweredError:
-    """The refusal of a farm or lead party that there is not, with those that it may be."""
-    folded = {n.casefold(): n for n in names}
-    close = [folded[n] for n in difflib.get_close_matches(name.casefold(), list(folded), _LIKELY, 0.4)]
-    close += [n for n in names if name.casefold() in n.casefold() and n not in close][:_LIKELY]
-    what, folder = ("wind farm", "farms") if kind == "farm" else ("lead party of wind", "lead-parties")
-    more = f"; did you mean {' or '.join(close)}?" if close else ""
-    target = f"/{folder}/{quote(close[0], safe='')}" if close else "/farms"
-    return NotAnsweredError(404, f"there is no {what} {name[:60]!r}{more}", **{"try": asked.prefix + target})

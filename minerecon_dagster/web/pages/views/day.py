@@ -192,8 +192,8 @@ def _day_sentence(date: dt.date, row: Row, found: Sum, top: Row | None, basis: s
     more = {
         "provisional": " It is provisional: the figures may still change.",
         "incomplete": f" Only {row['periods_present']} of {row['periods_expected']} half hours are there.",
-        "failing": " Do not rely on it yet: a check is red or the newest look at the source failed. The half hours below"
-        " are what was stored before.",
+        "failing": " Do not rely on it yet: a check is red or the newest look at the source failed. The half hours"
+        " below are what was stored before.",
         "warned": " It is final; a person should look at what a check found.",
     }.get(status, "")
     return text + Markup("{}").format(more)

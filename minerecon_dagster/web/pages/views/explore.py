@@ -9,12 +9,10 @@ from typing import Any
 from minerecon_dagster.web.pages import figures, words
 from minerecon_dagster.web.pages.asked import Asked, address
 from minerecon_dagster.web.pages.figures import DEFAULT_MODEL
+from minerecon_dagster.web.pages.names import farm_names, model_names, party_names
 from minerecon_dagster.web.pages.reader import Reader
 from minerecon_dagster.web.pages.views.common import (
     basis_links,
-    farm_names,
-    model_names,
-    party_names,
     periods,
     series_sentence,
     table_of,

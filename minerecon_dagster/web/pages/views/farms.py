@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -12,21 +12,18 @@ from markupsafe import Markup
 from minerecon_dagster.web.pages import figures, tables, words
 from minerecon_dagster.web.pages.asked import Asked
 from minerecon_dagster.web.pages.figures import DEFAULT_MODEL, field_of, total
+from minerecon_dagster.web.pages.names import farm_names
 from minerecon_dagster.web.pages.reader import Reader
 from minerecon_dagster.web.pages.state import NOBODY, NOT_STORED
 from minerecon_dagster.web.pages.tables import Column
 from minerecon_dagster.web.pages.views.common import (
     PAGE_OF_FARMS,
     basis_links,
-    farm_names,
     fig,
-    party_names,
     periods,
     series_sentence,
     table_of,
-    unknown,
 )
-from minerecon_dagster.web.question import NotAnsweredError
 
 
 def farm_list(reader: Reader, asked: Asked) -> Mapping[str, Any]:
@@ -103,26 +100,19 @@ def farm_list(reader: Reader, asked: Asked) -> Mapping[str, Any]:
 def farm(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     """What of one farm."""
     name = asked.in_path["name"]
-    return _part(reader, asked, "farm", name, farm_names)
+    return _part(reader, asked, "farm", name)
 
 
 def party(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     """What of one lead party."""
     name = asked.in_path["name"]
-    return _part(reader, asked, "lead_party", name, party_names)
+    return _part(reader, asked, "lead_party", name)
 
 
-def _part(
-    reader: Reader, asked: Asked, kind: str, name: str, names: Callable[[Reader], list[str]]
-) -> Mapping[str, Any]:
+def _part(reader: Reader, asked: Asked, kind: str, name: str) -> Mapping[str, Any]:
     given = {n: asked.given[n] for n in ("from", "to", "basis", "grain", "show") if n in asked.given}
     inner = Asked(asked.path, {}, {"grain": "months", **given, kind: name}, asked.prefix)
-    try:
-        figure = figures.series(reader, inner)
-    except NotAnsweredError as error:
-        if error.status != 404:
-            raise
-        raise unknown(asked, name, names(reader), kind) from None
+    figure = figures.series(reader, inner)
     first, last = (dt.date.fromisoformat(figure.parameters[n]) for n in ("from", "to"))
     basis = asked.basis
     unit_columns = [

@@ -14,18 +14,15 @@ from minerecon_dagster.core.mining import HASHES_PER_DIFFICULTY, HASHES_PER_TH
 from minerecon_dagster.web.pages import figures, tables, words
 from minerecon_dagster.web.pages.asked import Asked
 from minerecon_dagster.web.pages.figures import DEFAULT_MODEL
+from minerecon_dagster.web.pages.names import farm_names
 from minerecon_dagster.web.pages.reader import Reader, Row
 from minerecon_dagster.web.pages.state import NO_ROW, NOT_STORED, state_of
 from minerecon_dagster.web.pages.tables import Column
 from minerecon_dagster.web.pages.views.common import (
-    farm_names,
     fig,
-    model_text,
     periods,
     table_of,
-    unknown,
 )
-from minerecon_dagster.web.question import NotAnsweredError
 
 SECONDS_PER_DAY = 86_400
 
@@ -81,7 +78,7 @@ def miners(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         "table": None,
         "earnings": tables.make(
             asked,
-            f"What a day earned on {model_text(model)}: block subsidy only, no fees",
+            f"What a day earned on {words.model_text(model)}: block subsidy only, no fees",
             columns,
             of_model,
             "key",
@@ -101,7 +98,7 @@ def miners(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             ).format(
                 words.day_text(known["settlement_date"]),
                 _pence(known["gbp_per_ths_day"]),
-                model_text(model),
+                words.model_text(model),
                 fig(known["value_gbp_per_mwh"], "price"),
             )
         first, last = figures.recent(reader, 31)
@@ -113,12 +110,7 @@ def miners(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             "last": given.get("to", str(last)),
         }
     inner = Asked(asked.path, {}, {n: v for n, v in given.items() if n in figures.SIZING}, asked.prefix)
-    try:
-        figure = figures.sizing(reader, inner)
-    except NotAnsweredError as error:
-        if error.status != 404 or "farm" not in str(error):
-            raise
-        raise unknown(asked, asked.get("farm") or "", names, "farm") from None
+    figure = figures.sizing(reader, inner)
     first, last = (dt.date.fromisoformat(figure.parameters[n]) for n in ("from", "to"))
     own = _own_size(figure.rows, given)
     span = words.span_text(first, last)
@@ -138,7 +130,7 @@ def miners(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         ).format(
             words.within_text(first, last),
             words.counted(int(own["machine_count"]), "machine"),
-            model_text(model),
+            words.model_text(model),
             asked.get("farm"),
             fig(own["mined_btc"], "btc"),
             value,
