@@ -7,7 +7,7 @@ PYTHON ?= $(shell for v in 3 3.13 3.12 3.11; do \
 BIN := .venv/bin
 SETUP := .venv/.installed
 
-.PHONY: run test test-slow test-all docs ui api bench weekend regressions pairs year-2025 mutants mutants-of-change setup lint types format clean
+.PHONY: run test test-slow test-all docs ui dashboard api bench weekend regressions pairs year-2025 mutants mutants-of-change setup lint types format clean
 
 run: $(SETUP)
 	@$(BIN)/minerecon run $(FROM) $(TO)
@@ -27,6 +27,10 @@ docs: $(SETUP)
 
 ui: $(SETUP)
 	@$(BIN)/minerecon ui
+
+# The dashboard and the read API over what MINERECON_HOME holds, or the bundled sample, on 127.0.0.1:3001.
+dashboard: $(SETUP)
+	@$(BIN)/minerecon dashboard
 
 # The read API over the bundled sample's warehouse, on 127.0.0.1.
 api: $(SETUP)

@@ -62,6 +62,7 @@ def build_app(
     access: Access | None = None,
     *,
     now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+    beside: routes.Beside | None = None,
 ) -> Front:
     """The application over a warehouse; it connects when it begins to serve.
 
@@ -69,6 +70,7 @@ def build_app(
         database_url: of a login that may read, as ``postgresql://…``.
         access: who may ask; by default whoever reaches it by a local name.
         now: the clock.
+        beside: what the pages serve and link to beside the warehouse.
     """
     access = access or Access()
     service = Service(Database(database_url), now)
@@ -92,7 +94,7 @@ def build_app(
     app.add_route("/openapi.json", partial(_described, service), methods=["GET"])
     metrics = Metrics()
     app.add_route("/metrics", partial(_counted, service, metrics), methods=["GET"])
-    routes.register(app, service, access, answered, _Whole, drawer)
+    routes.register(app, service, access, answered, _Whole, drawer, beside or routes.Beside())
 
     def done(scope: Mapping[str, Any]) -> None:
         metrics.count(scope["minerecon"])

@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable
 from decimal import ROUND_HALF_EVEN, Decimal
+from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
@@ -18,12 +19,13 @@ from sqlalchemy import Engine, text
 from minerecon_dagster.core.statuses import MEANINGS
 from minerecon_dagster.web.front import Access
 from minerecon_dagster.web.pages.figures import FIGURES
+from minerecon_dagster.web.pages.routes import Beside
 from minerecon_dagster.web.pages.state import NO_ROW, NOBODY, NOT_STORED
 from minerecon_dagster.web.pages.views import PAGES
 from minerecon_dagster.web.pages.words import GLYPHS
 from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.analytics.conftest import FAILING, INCOMPLETE, LAST, MISSING, PROVISIONAL, QUIET, SHORT
-from minerecon_dagster_tests.web.conftest import Api, Got, url_of
+from minerecon_dagster_tests.web.conftest import Api, Got, served, url_of
 from minerecon_dagster_tests.web.pages_of import Node, exact, page_of, sentence
 
 Serve = Callable[..., Api]
@@ -437,3 +439,20 @@ def test_bitcoin_is_said_to_be_of_the_subsidy_only_wherever_it_stands(api: Api, 
             for node in page.all(kind):
                 if "BTC" in node.text and kind in ("h1", "article", "figcaption"):
                     assert "subsidy only, no fees" in node.text, (path, node.text)
+
+
+def test_the_reports_of_a_folder_are_served_and_nothing_else_of_it(stored: Engine, tmp_path: Path) -> None:
+    (tmp_path / "2025-03.html").write_text("<p>March</p>")
+    (tmp_path / "notes.txt").write_text("not a report")
+    with served(url_of(stored), beside=Beside(tmp_path, "https://dagster.example.com")) as api:
+        got = api.get_raw("/reports/2025-03.html")
+        assert (got.status, got.body) == (200, b"<p>March</p>")
+        assert "script" not in got.headers["content-security-policy"]
+        assert api.get_raw("/reports/2025-03.html").headers["etag"] == got.headers["etag"]
+        for path in ("/reports/notes.txt", "/reports/..%2Fsecret.html", "/reports/", "/reports/none.html"):
+            assert api.get_raw(path).status == 404, path
+        page = shown(api, "/data")
+        assert {"/reports/latest.html", "https://dagster.example.com"} <= {a.attributes["href"] for a in page.all("a")}
+    with served(url_of(stored)) as api:
+        assert api.get_raw("/reports/2025-03.html").status == 404
+        assert "dagster" not in shown(api, "/data").one("footer").text.lower()

@@ -6,9 +6,10 @@ import datetime as dt
 import hashlib
 import json
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,11 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors {}"
 )
+_REPORT = re.compile(r"[A-Za-z0-9-]+\.html")
+_POLICY_OF_REPORTS = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
 _FOR_GOOD = "public, max-age=31536000, immutable"
 _ASK_AGAIN_S = 120
 """How often a page of today asks whether something is new."""
@@ -64,7 +70,22 @@ NAV = (
 )
 
 
-def register(app: FastAPI, service: Service, access: Access, answered: Answered, whole: Whole, drawer: Drawer) -> None:
+@dataclass(frozen=True)
+class Beside:
+    """What there is beside the warehouse.
+
+    Args:
+        reports: the folder of the reports, which are served under ``/reports/``; None: they are not.
+        ui_url: where people reach Dagster's UI; None: no page links there.
+    """
+
+    reports: Path | None = None
+    ui_url: str | None = None
+
+
+def register(
+    app: FastAPI, service: Service, access: Access, answered: Answered, whole: Whole, drawer: Drawer, beside: Beside
+) -> None:
     """Add the pages to the application, after everything else: what no route has gets the page that helps.
 
     Args:
@@ -74,21 +95,26 @@ def register(app: FastAPI, service: Service, access: Access, answered: Answered,
         answered: what runs a question and keeps its answer.
         whole: makes an answer a response.
         drawer: of the charts.
+        beside: what else is served and linked to.
     """
-    site = _Site(service, access, answered, whole, drawer)
+    site = _Site(service, access, answered, whole, drawer, beside)
     app.add_route("/days", site.to_a_day, methods=["GET"])
     for page in PAGES:
         app.add_route(page.path.replace("}", ":path}"), partial(site.page, page), methods=["GET"])
     app.add_route("/chart/{name}.svg", site.chart, methods=["GET"])
     app.add_route("/embed/{name}", site.embed, methods=["GET"])
     app.add_route("/static/{digest}/{file}", site.static, methods=["GET"])
+    app.add_route("/reports/{name}", site.report, methods=["GET"])
     app.add_route("/favicon.ico", site.icon, methods=["GET"])
     app.add_route("/{path:path}", site.nothing, methods=["GET"])
 
 
 class _Site:
-    def __init__(self, service: Service, access: Access, answered: Answered, whole: Whole, drawer: Drawer) -> None:
-        self.service, self.access, self.answered, self.whole, self.drawer = service, access, answered, whole, drawer
+    def __init__(
+        self, service: Service, access: Access, answered: Answered, whole: Whole, drawer: Drawer, beside: Beside
+    ) -> None:
+        self.service, self.access, self.answered, self.whole = service, access, answered, whole
+        self.drawer, self.beside = drawer, beside
 
     def drawing(self, figure: Figure) -> Markup:
         """The pictures of a chart, for wide and for narrow screens: in one that shrinks, words are illegible."""
@@ -209,6 +235,18 @@ class _Site:
         caching = _FOR_GOOD if is_current else "no-cache"
         return self.whole(Answer(200, _TYPES[file.suffix], _files()[file.name][1], {"Cache-Control": caching}))
 
+    async def report(self, request: Request) -> Response:
+        """A report, as it lies in its folder: a page without a script, with a style sheet of its own."""
+        request.scope["minerecon"]["route"] = "/reports"
+        name, folder = request.path_params["name"], self.beside.reports
+        if folder is None or not _REPORT.fullmatch(name):
+            return await self.nothing(request)
+        try:
+            body = (folder / name).read_bytes()
+        except OSError:
+            return await self.nothing(request)
+        return self.whole(Answer(200, _HTML, body, {"Content-Security-Policy": _POLICY_OF_REPORTS}))
+
     async def icon(self, request: Request) -> Response:
         """The mark, where browsers look for it."""
         request.scope["minerecon"]["route"] = "/favicon.ico"
@@ -237,13 +275,15 @@ class _Site:
             link=partial(_link, self.access.prefix),
             nav_entries=NAV,
             newest=newest,
+            ui_url=self.beside.ui_url,
+            has_reports=self.beside.reports is not None,
             source=SOURCE,
             words=words,
             is_synthetic=bool(state and state.is_synthetic),
             ask_again_s=_ASK_AGAIN_S,
             file_address=partial(_file_address, self.access.prefix),
             address=address,
-            **{"nav": "", "is_live": False, "state": None, "ui_url": None, **context},
+            **{"nav": "", "is_live": False, "state": None, **context},
         )
         who = "*" if framed and self.access.token is None else "'none'"
         return Answer(200, _HTML, body.encode(), {"Content-Security-Policy": _POLICY.format(who)})
