@@ -187,7 +187,7 @@ RESOURCES = (
         "acceptances", "minerecon.curtailment_records",
         ("settlement_date", "settlement_period", "bmu_id", "acceptance_id", "bid_offer_pair_id", "sequence_number"),
         "Accepted wind bids, row by row as Elexon has them.", span="day", filters=_UNIT, default_days=1, most_days=31,
-        conditions={"farm": _UNITS_OF_FARM},
+        conditions={"farm": _UNITS_OF_FARM, "period": "CAST(v.settlement_period AS text) = %(period)s"},
         null_keys=("acceptance_id", "bid_offer_pair_id"),
     ),
     Resource(

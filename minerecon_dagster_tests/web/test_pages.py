@@ -149,6 +149,19 @@ def test_a_day_of_46_half_hours_shows_46_and_they_add_up_to_the_day(api: Api) ->
     assert day["curtailed_mwh"] in page.one("section", id="source").text
 
 
+def test_the_acceptances_of_a_half_hour_add_up_to_its_figure(api: Api) -> None:
+    halves = api(f"half-hours?from={SHORT}&to={SHORT}").data
+    period = next(h["settlement_period"] for h in halves if Decimal(h["curtailed_mwh"]))
+    page = shown(api, f"/days/{SHORT}?period={period}")
+    rows = page.one("section", id="acceptances").rows()
+    flagged = sum(Decimal(exact(row[3])) for row in rows if row[6].text == "yes")
+    assert flagged == Decimal(halves[period - 1]["curtailed_mwh"])
+    assert f"add up to {flagged} MWh; the half hour has {flagged} MWh" in page.text
+    address = page.one("section", id="acceptances").one("a", class_="csv").attributes["href"]
+    assert len(csv_rows(api.get(address))) == len(rows)
+    assert shown(api, f"/days/{SHORT}?period=47", 422).one("main").text.count("from 1 to 46")
+
+
 def test_an_incomplete_day_says_at_least_and_shows_a_gap_and_never_zero_where_nothing_is_known(api: Api) -> None:
     page = shown(api, f"/days/{INCOMPLETE}")
     assert sentence(page).startswith("At least")

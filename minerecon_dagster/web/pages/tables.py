@@ -199,11 +199,12 @@ def _yes(value: Any, _row: Row, _prefix: str) -> Markup:
     return Markup("yes") if value in (True, "true") else Markup("no")
 
 
-def _half_hour(value: Any, row: Row, _prefix: str) -> Markup:
+def _half_hour(value: Any, row: Row, prefix: str) -> Markup:
     import datetime as dt
 
     text = words.period_text(dt.date.fromisoformat(row["settlement_date"]), int(value))
-    return Markup('{} <small class="period">{}</small>').format(text, value)
+    link = _link(prefix, f"/days/{row['settlement_date']}?period={value}#acceptances", text)
+    return Markup('{} <small class="period">{}</small>').format(link, value)
 
 
 _CELLS: Mapping[str, Callable[[Any, Row, str], Markup]] = {

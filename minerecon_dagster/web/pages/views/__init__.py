@@ -27,7 +27,7 @@ PAGES: Sequence[Page] = (
     Page("/farms", "farms", ("period", "basis", *TABLE), farm_list, "/farms"),
     Page("/farms/{name}", "part", (*_PART, *TABLE), farm, "/farms"),
     Page("/lead-parties/{name}", "part", ("from", "to", "basis", *TABLE), party, "/farms"),
-    Page("/days/{date}", "day", ("basis", *TABLE), day, "/days"),
+    Page("/days/{date}", "day", ("basis", "period", *TABLE), day, "/days"),
     Page("/compare", "compare", ("from", "to", "with", "basis", *TABLE), compare, "/compare"),
     Page("/miners", "miners", (*figures.SIZING, *TABLE), miners, "/miners"),
     Page("/quality", "quality", ("from", "to", *TABLE), quality, "/quality"),

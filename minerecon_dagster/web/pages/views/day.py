@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -26,6 +26,15 @@ from minerecon_dagster.web.pages.views.common import (
 )
 from minerecon_dagster.web.question import NotAnsweredError
 
+_CHECKS = (
+    Column("check_name", "Property", "text"),
+    Column("passed", "Holds", "yes"),
+    Column("severity", "If not", "text"),
+    Column("expected", "Expected", "text"),
+    Column("actual", "Found", "text"),
+    Column("evaluated_at", "When", "instant"),
+)
+
 
 def day(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     """What happened on a day, and where each figure comes from."""
@@ -43,6 +52,7 @@ def day(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     halves = figures.series(
         reader, Asked(asked.path, {}, {"basis": basis, "grain": "half-hours"}, asked.prefix), (date, date)
     )
+    checks = reader.ask("checks", from_=date, to=date, fields=[column.name for column in _CHECKS])
     is_stored = found.mwh is not None
     top = max((r for r in halves.rows if r[mwh] is not None), key=lambda r: Decimal(r[mwh]), default=None)
     ranked = figures.farms(reader, Asked("/farms", {}, {"basis": basis, "period": str(date)}, asked.prefix))
@@ -96,23 +106,15 @@ def day(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             to=date,
         ),
         "proofs": _proofs(row, halves, found, mwh) if is_stored else [],
-        "checks": listed(
+        "checks": tables.make(asked, "All checks of the day", _CHECKS, checks.rows, "check_name", checks.address()),
+        "failing": tables.make(
             asked,
-            reader,
-            "checks",
-            "Checks of the day",
-            [
-                Column("check_name", "Property", "text"),
-                Column("passed", "Holds", "yes"),
-                Column("severity", "If not", "text"),
-                Column("expected", "Expected", "text"),
-                Column("actual", "Found", "text"),
-                Column("evaluated_at", "When", "instant"),
-            ],
+            "Checks that do not hold",
+            _CHECKS,
+            [row for row in checks.rows if not row["passed"]],
             "check_name",
-            "No check has looked at this day.",
-            from_=date,
-            to=date,
+            checks.address(),
+            empty=f"All {len(checks.rows)} checks hold." if checks.rows else "No check has looked at this day.",
         ),
         "verifications": listed(
             asked,
@@ -132,6 +134,7 @@ def day(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             to=date,
         ),
         "restatements": restatements(reader, asked, date, date),
+        "of_period": _of_period(reader, asked, date, halves.rows),
         "answers": _answers(reader, date),
         "before": f"/days/{date - dt.timedelta(days=1)}" if date > earliest else None,
         "next": f"/days/{date + dt.timedelta(days=1)}" if date < reader.today else None,
@@ -217,6 +220,49 @@ def _proofs(row: Row, halves: Figure, found: Sum, mwh: str) -> list[tuple[bool, 
             f"{there} have a figure.",
         ),
     ]
+
+
+def _of_period(reader: Reader, asked: Asked, date: dt.date, halves: Sequence[Row]) -> Mapping[str, Any] | None:
+    """The acceptances of a half hour, and whether they add up to its figure; None where none is asked for."""
+    given = asked.get("period")
+    if given is None:
+        return None
+    if not given.isascii() or not given.isdigit() or not 1 <= int(given) <= period_count(date):
+        raise asked.refused(
+            f"period must be a whole number from 1 to {period_count(date)}, not {given[:40]!r}", "period"
+        )
+    period = str(int(given))
+    columns = (
+        Column("bmu_id", "BM unit", "text"),
+        Column("lead_party_name", "Lead party", "party"),
+        Column("acceptance_id", "Acceptance", "text"),
+        Column("curtailed_mwh", "Energy", "mwh", "MWh"),
+        Column("original_price_gbp_per_mwh", "Price of the bid", "price", "£/MWh"),
+        Column("payment_gbp", "Payment", "gbp", "£"),
+        Column("so_flag", "SO-flagged", "yes"),
+    )
+    rows = reader.ask("acceptances", from_=date, to=date, period=period, fields=[c.name for c in columns])
+    flagged = total([row for row in rows.rows if row["so_flag"]], "curtailed_mwh") or Decimal()
+    half = next(row for row in halves if int(row["settlement_period"]) == int(period))
+    text = words.period_text(date, int(period))
+    figure = half["curtailed_mwh"]
+    says = "This half hour is not stored: nothing stands in for it."
+    if figure is not None:
+        says = f"The SO-flagged rows add up to {words.exact(flagged)} MWh; the half hour has {words.exact(figure)} MWh."
+    return {
+        "holds": figure is not None and Decimal(figure) == flagged,
+        "says": says,
+        "table": tables.make(
+            asked,
+            f"Accepted bids of {text}, period {period}",
+            columns,
+            rows.rows,
+            "bmu_id",
+            rows.address(),
+            empty=f"{NOT_STORED}." if figure is None else f"{NOBODY} in this half hour.",
+            most=len(rows.rows) or 1,
+        ),
+    }
 
 
 def _answers(reader: Reader, date: dt.date) -> list[Row]:
