@@ -469,3 +469,55 @@ def test_the_reports_of_a_folder_are_served_and_nothing_else_of_it(stored: Engin
     with served(url_of(stored)) as api:
         assert api.get_raw("/reports/2025-03.html").status == 404
         assert "dagster" not in shown(api, "/data").one("footer").text.lower()
+
+
+WARNED, WAIVED, CLOSED = "2025-03-22", "2025-03-23", "2025-03-24"
+EIGHT = {
+    "2025-03-27": "complete", WARNED: "warned", WAIVED: "waived", CLOSED: "unavailable",
+    str(PROVISIONAL): "provisional", str(INCOMPLETE): "incomplete", str(FAILING): "failing", str(MISSING): "missing",
+}  # fmt: skip
+"""A day of each status."""
+
+
+def test_each_kind_of_day_is_told_by_word_and_sign_wherever_it_stands(
+    forty_days: str, embedded_environ: dict[str, str], serve: Serve
+) -> None:
+    with databases.database(embedded_environ["DATABASE_URL"], forty_days) as url:
+        with contextlib.closing(databases.connect(url)) as connection, connection.cursor() as cursor:
+            for day, until in ((WARNED, None), (WAIVED, "2099-12-31")):
+                cursor.execute(
+                    "UPDATE minerecon.reconciliation_latest SET passed = false, waived_until = %s, severity = 'WARN'"
+                    " WHERE settlement_date = %s AND check_name = 'wind_output_known'",
+                    (until, day),
+                )
+                assert cursor.rowcount == 1
+            for table, column in (
+                ("daily_summaries", "summary_date"),
+                ("reconciliation_latest", "settlement_date"),
+                ("ingestion_progress", "settlement_date"),
+            ):
+                cursor.execute(f"DELETE FROM minerecon.{table} WHERE {column} = %s", (CLOSED,))
+            cursor.execute(
+                "INSERT INTO minerecon.unavailable_days (settlement_date, reason, accepted_by, closed_at)"
+                " VALUES (%s, 'the source has nothing', 'A. Person', now())",
+                (CLOSED,),
+            )
+        api = serve(url)
+        in_table, csv_address = all_rows(api, "/explore?from=2025-03-01&to=2025-03-31")
+        words = {row[0].one("a").attributes["href"].removeprefix("/days/"): row[-1].text for row in in_table}
+        from_csv = {row["settlement_date"]: row for row in csv_rows(api.get(csv_address))}
+        drawn = api.get("/embed/calendar?from=2025-03-01&to=2025-03-31").body.decode()
+        for day, word in EIGHT.items():
+            assert words[day] == f"{GLYPHS[word]} {word}", day
+            assert from_csv[day]["status"] == word
+            assert (from_csv[day]["curtailed_mwh"] == "") == (word in ("missing", "unavailable")), day
+            page = shown(api, f"/days/{day}")
+            assert f"is-{word}" in page.one("p", class_="state").attributes["class"], day
+            assert NOBODY not in page.one("h1").text or word == "provisional", day
+            alone = api.get(f"/chart/series.svg?from={day}&to={day}")
+            assert alone.status == 200
+            assert (NOT_STORED in alone.body.decode()) == (word == "missing"), day
+            assert ("a person has closed it" in alone.body.decode()) == (word == "unavailable"), day
+            assert word in drawn
+        assert "a person has closed the day" in shown(api, f"/days/{CLOSED}").one("h1").text
+        assert "provisional" in api.get(csv_address).headers["content-disposition"]

@@ -12,11 +12,12 @@ from decimal import Decimal
 from typing import Any
 
 from minerecon_dagster.charts import Chart, Words
+from minerecon_dagster.core.statuses import UNAVAILABLE
 from minerecon_dagster.web.pages import draw, words
 from minerecon_dagster.web.pages.asked import Asked
 from minerecon_dagster.web.pages.names import require
 from minerecon_dagster.web.pages.reader import Reader, Row, Rows
-from minerecon_dagster.web.pages.state import BASES, NO_ROW, NOBODY, NOT_STORED, State, state_of
+from minerecon_dagster.web.pages.state import BASES, CLOSED, NO_ROW, NOBODY, NOT_STORED, State, state_of
 from minerecon_dagster.web.pages.tables import Column
 from minerecon_dagster.web.service import SOURCE
 
@@ -107,7 +108,7 @@ def emptiness(meta: Mapping[str, Any], rows: Sequence[Row], name: str, *, is_fil
     """Which of the three texts a chart has instead of a drawing; empty where there is something to draw."""
     sum_ = total(rows, name)
     if not meta.get("days_present", 1):
-        return NOT_STORED
+        return CLOSED if set(meta["statuses"]) == {UNAVAILABLE} else NOT_STORED
     if not rows or (sum_ is None and is_filtered):
         return NO_ROW
     if sum_ is None:

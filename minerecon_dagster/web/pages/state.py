@@ -11,6 +11,7 @@ from minerecon_dagster.web.pages import words
 
 NOBODY = "No wind farm was curtailed"
 NOT_STORED = "Not stored yet: missing"
+CLOSED = "Unavailable: a person has closed it"
 NO_ROW = "No row matches this filter"
 
 BASES: Mapping[str, str] = {"so": "SO-flagged bids", "all": "all accepted bids"}
@@ -60,6 +61,8 @@ def _sentence(by_status: Mapping[str, int], days: int) -> str:
     may_change = sum(by_status.get(word, 0) for word in ("provisional", "incomplete", "failing"))
     missing, closed = by_status.get("missing", 0), by_status.get(UNAVAILABLE, 0)
     parts: list[str] = []
+    if closed == days:
+        return f"{CLOSED}, since the source has nothing."
     if missing == days:
         return f"{NOT_STORED}." if days == 1 else f"{NOT_STORED}, all {days:,} days."
     if by_status.get("provisional", 0) + by_status.get("incomplete", 0) + by_status.get("failing", 0):

@@ -14,7 +14,7 @@ from minerecon_dagster.web.pages import tables, words
 from minerecon_dagster.web.pages.asked import Asked, place
 from minerecon_dagster.web.pages.figures import Figure, field_of, total
 from minerecon_dagster.web.pages.reader import Reader
-from minerecon_dagster.web.pages.state import BASIS_MEANINGS, NO_ROW, NOT_STORED
+from minerecon_dagster.web.pages.state import BASIS_MEANINGS, CLOSED, NO_ROW, NOT_STORED
 from minerecon_dagster.web.pages.tables import Column, Table
 
 FEW = 8
@@ -168,8 +168,8 @@ def series_sentence(
     span, within = words.span_text(first, last), words.within_text(first, last)
     mwh, gbp = (total(figure.rows, field_of(name, basis)) for name in ("energy", "payment"))
     where = Markup(" of {}").format(of) if of else Markup("")
-    if figure.empty == NOT_STORED:
-        return Markup("{}. No figure stands in for {}.").format(NOT_STORED, span)
+    if figure.empty in (NOT_STORED, CLOSED):
+        return Markup("{}. No figure stands in for {}.").format(figure.empty, span)
     if figure.empty == NO_ROW or mwh is None:
         return (
             Markup("{}: {} has no bid in {}.").format(NO_ROW, of, span)

@@ -259,7 +259,7 @@ def _of_period(reader: Reader, asked: Asked, date: dt.date, halves: Sequence[Row
             rows.rows,
             "bmu_id",
             rows.address(),
-            empty=f"{NOT_STORED}." if figure is None else f"{NOBODY} in this half hour.",
+            empty="Nothing of it is stored." if figure is None else f"{NOBODY} in this half hour.",
             most=len(rows.rows) or 1,
         ),
     }

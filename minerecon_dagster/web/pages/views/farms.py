@@ -14,7 +14,7 @@ from minerecon_dagster.web.pages.asked import Asked
 from minerecon_dagster.web.pages.figures import DEFAULT_MODEL, field_of, total
 from minerecon_dagster.web.pages.names import farm_names
 from minerecon_dagster.web.pages.reader import Reader
-from minerecon_dagster.web.pages.state import NOBODY, NOT_STORED
+from minerecon_dagster.web.pages.state import CLOSED, NOBODY, NOT_STORED
 from minerecon_dagster.web.pages.tables import Column
 from minerecon_dagster.web.pages.views.common import (
     PAGE_OF_FARMS,
@@ -44,8 +44,8 @@ def farm_list(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     share = "share_of_curtailed" if basis == "so" else "share_of_all_bids"
     if figure.empty or not mwh:
         sentence = Markup("{} {} {}.").format(figure.empty or NOBODY, "on" if first == last else "in", span)
-        if figure.empty == NOT_STORED:
-            sentence = Markup("{}. No figure stands in for {}.").format(NOT_STORED, span)
+        if figure.empty in (NOT_STORED, CLOSED):
+            sentence = Markup("{}. No figure stands in for {}.").format(figure.empty, span)
     else:
         top = ranked[0]
         sentence = Markup("{}, {} was turned down most: {}, {} of all {} from {}{}.").format(
