@@ -28,7 +28,9 @@ def serve(host: str, port: int, root_path: str, reports: Path | None, quiet: boo
     from minerecon_dagster.core.errors import ConfigurationError
     from minerecon_dagster.settings import Settings
 
-    settings = Settings.from_environ(only=["api_database_url", "serve_token", "serve_cors", "serve_hosts", "ui_url"])
+    settings = Settings.from_environ(
+        only=["api_database_url", "serve_token", "serve_cors", "serve_hosts", "ui_url", "dashboard_url"]
+    )
     if settings.api_database_url is None:
         raise ConfigurationError(
             "MINERECON_API_DATABASE_URL is not set: set it to the warehouse as minerecon_api, which may only read, or "
@@ -49,4 +51,4 @@ def serve(host: str, port: int, root_path: str, reports: Path | None, quiet: boo
         prefix=root_path.rstrip("/"),
     )
     ui_url = settings.ui_url if "ui_url" in settings.model_fields_set else None
-    run(settings.api_database_url, access, host, port, Beside(reports, ui_url), quiet=quiet)
+    run(settings.api_database_url, access, host, port, Beside(reports, ui_url, settings.dashboard_url), quiet=quiet)

@@ -378,6 +378,18 @@ def test_a_chart_alone_is_an_svg_with_its_words_and_an_empty_one_says_why(api: A
     assert NOBODY.encode() in api.get(f"/chart/series.svg?from={QUIET}&to={QUIET}").body
 
 
+def test_a_link_shows_the_chart_of_its_page_where_the_site_s_address_is_known(stored: Engine) -> None:
+    with served(url_of(stored), beside=Beside(own_url="https://wind.example.com")) as api:
+        page = shown(api, "/explore?from=2025-03&to=2025-03")
+        (image,) = [m.attributes["content"] for m in page.all("meta") if m.attributes.get("property") == "og:image"]
+        assert image.startswith("https://wind.example.com/chart/series.png?")
+        got = api.get(image.removeprefix("https://wind.example.com"))
+        assert (got.status, got.headers["content-type"], got.body[:4]) == (200, "image/png", b"\x89PNG")
+        assert api.get(f"/chart/series.png?from={MISSING}&to={MISSING}").status == 404
+    with served(url_of(stored)) as api:
+        assert b"og:image" not in api.get("/explore").body
+
+
 def test_an_embedded_chart_has_its_state_its_source_and_the_way_back(api: Api) -> None:
     page = shown(api, "/embed/series?from=2025-03&to=2025-03")
     assert "may still change" in page.one("p", class_="state").text

@@ -53,6 +53,8 @@ _POLICY_OF_REPORTS = (
     "frame-ancestors 'none'"
 )
 _FOR_GOOD = "public, max-age=31536000, immutable"
+PREVIEW_WIDTH = 1200
+"""Pixels of the picture that other sites show of a link."""
 _ASK_AGAIN_S = 120
 """How often a page of today asks whether something is new."""
 _BACK = {"series": "/explore", "compare": "/compare", "farms": "/farms", "calendar": "/quality", "sizing": "/miners"}
@@ -77,10 +79,12 @@ class Beside:
     Args:
         reports: the folder of the reports, which are served under ``/reports/``; None: they are not.
         ui_url: where people reach Dagster's UI; None: no page links there.
+        own_url: where people reach the dashboard, for the pictures that others show of a link; None: none is shown.
     """
 
     reports: Path | None = None
     ui_url: str | None = None
+    own_url: str | None = None
 
 
 def register(
@@ -102,6 +106,7 @@ def register(
     for page in PAGES:
         app.add_route(page.path.replace("}", ":path}"), partial(site.page, page), methods=["GET"])
     app.add_route("/chart/{name}.svg", site.chart, methods=["GET"])
+    app.add_route("/chart/{name}.png", site.preview, methods=["GET"])
     app.add_route("/embed/{name}", site.embed, methods=["GET"])
     app.add_route("/static/{digest}/{file}", site.static, methods=["GET"])
     app.add_route("/reports/{name}", site.report, methods=["GET"])
@@ -153,6 +158,17 @@ class _Site:
             asked = self._asked(request, "", (*FIGURES[figure.name][0], "theme"))
             theme: Theme = "dark" if asked.one_of("theme", ("light", "dark")) == "dark" else "light"
             return lambda: self._picture(figure, theme)
+
+        return await self._answer(request, "/chart", made)
+
+    async def preview(self, request: Request) -> Response:
+        """A chart alone, as the picture that another site shows of a link."""
+
+        def made(reader: Reader) -> Rest:
+            figure = self._figure(request, "/chart/{name}.png", reader)
+            if figure.empty:
+                raise NotAnsweredError(404, f"there is nothing to draw: {figure.empty}")
+            return lambda: Answer(200, "image/png", self.drawer.png(figure.charts[-1], PREVIEW_WIDTH))
 
         return await self._answer(request, "/chart", made)
 
@@ -276,6 +292,7 @@ class _Site:
             nav_entries=NAV,
             newest=newest,
             ui_url=self.beside.ui_url,
+            own_url=self.beside.own_url,
             has_reports=self.beside.reports is not None,
             source=SOURCE,
             words=words,
@@ -283,7 +300,7 @@ class _Site:
             ask_again_s=_ASK_AGAIN_S,
             file_address=partial(_file_address, self.access.prefix),
             address=address,
-            **{"nav": "", "is_live": False, "state": None, **context},
+            **{"nav": "", "is_live": False, "state": None, "figure": None, **context},
         )
         who = "*" if framed and self.access.token is None else "'none'"
         return Answer(200, _HTML, body.encode(), {"Content-Security-Policy": _POLICY.format(who)})
