@@ -6,8 +6,9 @@ PYTHON ?= $(shell for v in 3 3.13 3.12 3.11; do \
 	python$$v -c '$(SUITABLE)' >/dev/null 2>&1 && echo python$$v && break; done)
 BIN := .venv/bin
 SETUP := .venv/.installed
+CHARTS := .venv/.charts
 
-.PHONY: run test test-slow test-all docs ui dashboard api bench weekend regressions pairs year-2025 mutants mutants-of-change setup lint types format clean
+.PHONY: run test test-slow test-all docs ui dashboard api web-check bench weekend regressions pairs year-2025 mutants mutants-of-change setup lint types format clean
 
 run: $(SETUP)
 	@$(BIN)/minerecon run $(FROM) $(TO)
@@ -16,29 +17,34 @@ test: $(SETUP) lint types
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: $(SETUP)
-	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m slow -n 3 --dist loadfile --no-loadscope-reorder
 
 test-all: test test-slow
 
 # Every page, table and file that is made from code. FAULTS=1: what the fault suite sees, too (minutes).
 docs: $(SETUP)
-	@UPDATE_DOCS=1 $(BIN)/python -m pytest -q minerecon_dagster_tests/docs/test_made.py \
-		minerecon_dagster_tests/web/test_front.py::test_the_description_is_the_one_that_is_committed $(if $(FAULTS),minerecon_dagster_tests/faults)
+	@UPDATE_DOCS=1 $(BIN)/python -m pytest -q \
+		minerecon_dagster_tests/web/test_front.py::test_the_description_is_the_one_that_is_committed \
+		minerecon_dagster_tests/docs/test_made.py $(if $(FAULTS),minerecon_dagster_tests/faults)
 
-ui: $(SETUP)
+ui: $(SETUP) $(CHARTS)
 	@$(BIN)/minerecon ui
 
 # The dashboard and the read API over what MINERECON_HOME holds, or the bundled sample, on 127.0.0.1:3001.
-dashboard: $(SETUP)
+dashboard: $(SETUP) $(CHARTS)
 	@$(BIN)/minerecon dashboard
 
-# The read API over the bundled sample's warehouse, on 127.0.0.1.
-api: $(SETUP)
+# The read API over the bundled sample's warehouse, which `make run` fills, on 127.0.0.1.
+api: $(SETUP) $(CHARTS)
 	@$(BIN)/minerecon local --sample -- $(BIN)/minerecon serve
 
 # One JSON object a line, and docs/build/measurements.md.
 bench: $(SETUP)
 	@$(BIN)/python -m bench --write
+
+# Every operation of the read API against its own description: 200 questions each, right ones and wrong ones.
+web-check: $(SETUP)
+	@WEB_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest -q minerecon_dagster_tests/web/test_contract.py
 
 # Measuring: docs/build/measuring.md. HOURS, BASE, ONLY, PAIRS and ARGS are optional.
 weekend: $(SETUP)
@@ -60,7 +66,7 @@ mutants: $(SETUP)
 mutants-of-change: $(SETUP)
 	@$(BIN)/python -m bench.mutants change $(if $(BASE),--base $(BASE)) $(ARGS)
 
-setup: $(SETUP)
+setup: $(SETUP) $(CHARTS)
 
 lint: $(SETUP)
 	$(BIN)/ruff check .
@@ -84,5 +90,9 @@ $(SETUP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt --no-build-isolation -e '.[local,dev]'
 	@touch $(SETUP)
 
+# The script that makes charts alive in a browser; a server only reads it.
+$(CHARTS): $(SETUP) minerecon_dagster/charts/live.js minerecon_dagster/charts/bundle.py
+	@$(BIN)/python -m minerecon_dagster.charts.bundle >$@
+
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build *.egg-info
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build *.egg-info minerecon_dagster/charts/made

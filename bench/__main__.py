@@ -35,7 +35,8 @@ import msgspec
 import psycopg2
 import requests
 
-from bench import end_in_order, page
+from bench import end_in_order, page, served
+from bench.drawing import measure_drawing
 from bench.five_years import FIRST_DAY, make_five_years
 from bench.queries import RUNS as QUERY_RUNS
 from bench.queries import p95, time_pages, time_queries
@@ -504,6 +505,55 @@ def pages(bench: Bench) -> None:
         emit(f"view_{name}_p95", p95(seconds) * 1000, "ms", **about, target=f"<= {target}")
 
 
+def read_api(bench: Bench) -> None:
+    """The read API over five generated years: cold answers beside the bare statement, warm ones, memory, news."""
+    database = five_years(bench)
+    ready = []
+    for _ in range(RUNS):
+        with served.serve(database) as server:
+            ready.append(server.ready_s)
+    emit("read_api_ready", median(ready), "s", runs=RUNS, target="<= 1.5")
+    with served.serve(database) as server:
+        for name, seconds, bare in served.cold(server, database):
+            about = {"years": 5, "runs": served.RUNS, "bare_ms": round(median(bare) * 1000, 2)}
+            about["times_bare"] = round(median(seconds) / median(bare), 2)
+            target = f"<= {median(bare) * 1500 + 5:.1f}: 1.5 times the bare statement and 5 ms"
+            emit(f"read_api_{name}_cold", median(seconds) * 1000, "ms", **about, target=target)
+        month = "/api/v1/days?from=2024-04-08&to=2024-05-31"  # of 30 kB
+        _, headers, body = server.get(month)
+        asked = {
+            "read_api_unchanged": ("304", [f"If-None-Match: {headers['etag']}"], 1_500),
+            "read_api_warm": (f"{len(body)} B", [], 800),
+        }
+        for name, (what, given, target) in asked.items():
+            rate = served.per_second(server, month, *given)
+            if rate is None:
+                print("bench: wrk is not installed: answers a second are not measured", file=sys.stderr)
+            else:
+                emit(name, rate, "answers/s", answer=what, connections=16, target=f">= {target}")
+        emit("read_api_seen_after_commit", served.seen_after(server, database), "s", target="<= 3")
+        emit("read_api_peak", server.peak_mb, "MB", target="<= 120")
+
+
+def read_api_beside(bench: Bench) -> None:
+    """How much longer `reingest` of a day takes while 50 questions a second are answered."""
+    database = bench.fresh_database("bench_read_api_beside")
+    paths = [f"/api/v1/{path}" for path in ("days", "half-hours", "farms", "mining/days", "checks", "status", "months")]
+    alone, beside = [], []
+    with source() as (url, name), served.serve(database) as server:
+        changed = {"DATABASE_URL": database, "ELEXON_BASE_URL": url}
+        given = ("reingest", DAY, "--force", "--json")
+        bench.command(*given, **changed)
+        for _ in range(RUNS):
+            alone.append(bench.command(*given, **changed).seconds)
+            with served.asked_steadily(server, paths, 50) as statuses:
+                beside.append(bench.command(*given, **changed).seconds)
+            assert set(statuses) == {200}, statuses
+    about = {"source": name, "runs": RUNS, "alone_s": round(median(alone), 2), "beside_s": round(median(beside), 2)}
+    slower = (median(beside) / median(alone) - 1) * 100
+    emit("reingest_beside_50_questions_a_second", slower, "% slower", **about, target="<= 15")
+
+
 def inventory(bench: Bench) -> None:
     """Freshness, the standing inventory and the sums of all months and years over five generated years; the status."""
     database = five_years(bench)
@@ -560,7 +610,7 @@ def month_report(bench: Bench) -> None:
     store = open_store(str(bench.scratch / "reports"))
     now = dt.datetime.combine(FIRST_DAY + dt.timedelta(days=1_800), dt.time(12), dt.UTC)
     month = f"{now - dt.timedelta(days=60):%Y-%m}"
-    publish_month(engine, store, month, now)  # loads the plotting library
+    publish_month(engine, store, month, now)  # opens the connections
     for name, publish in (
         ("month_report_five_years", lambda: publish_month(engine, store, month, now)),
         ("latest_report_five_years", lambda: publish_latest(engine, store, now)),
@@ -568,6 +618,13 @@ def month_report(bench: Bench) -> None:
         made = [publish() for _ in range(RUNS)]
         emit(name, median([report.seconds for report in made]), "s", bytes=len(made[0].body), runs=RUNS)
     engine.dispose()
+
+
+def drawing(bench: Bench) -> None:
+    """Charts: how long, how large, and the memory of the process that asks and of the one that draws."""
+    del bench
+    for name, value, unit, about in measure_drawing(RUNS):
+        emit(name, round(value, 4), unit, **about)
 
 
 MEASUREMENTS = (
@@ -580,9 +637,12 @@ MEASUREMENTS = (
     limit,
     queries,
     pages,
+    read_api,
+    read_api_beside,
     inventory,
     month_export,
     month_report,
+    drawing,
 )
 
 

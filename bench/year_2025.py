@@ -1,4 +1,4 @@
-"""All of 2025 against the replay of published days: figures, states and calls of every day.
+"""All of 2025 against the replay of published days: figures, states and calls of every day, and what the API answers.
 
     python -m bench.year_2025                                    # the year, about a quarter of an hour
     python -m bench.year_2025 --from 2025-01-01 --to 2025-03-31 --fingerprint q1.json
@@ -25,7 +25,7 @@ from typing import Any
 import psycopg2
 import psycopg2.extensions
 
-from bench import bare_environ, end_in_order, fingerprint
+from bench import bare_environ, end_in_order, fingerprint, served
 from bench.replay import REPLAY, RETARGETS, differences, expected_figures, requests_served, serve_replay, stored_figures
 from minerecon_dagster.core.calendar import period_count
 from minerecon_dagster.local.services import local_services
@@ -98,10 +98,15 @@ def _judge(first: dt.date, last: dt.date, url: str, database_url: str, file: Pat
     must_be("days_with_work", len(work), len(days))
     must_be("days_whose_calls_differ", len(calls), 0, days=dict(list(calls.items())[:10]))
     # The register is asked once; /stats counts this very question not yet.
-    served = sum(requests_served(url).values())
-    must_be("requests_served", served, sum(int(w["requests"]) for w in work.values()) + 1)
+    asked = sum(requests_served(url).values())
+    must_be("requests_served", asked, sum(int(w["requests"]) for w in work.values()) + 1)
     must_be("requests_repeated", sum(int(w.get("retries", 0)) for w in work.values()), 0)
     must_be("exit_code", code, 0, not_done=outcome.get("not_done"), error=outcome.get("error"))
+    # What a reader of the API gets, of days, months and farms.
+    with served.serve(database_url) as server:
+        for kind, differing_ones in served.wrong_figures(server, {day: expected_figures(day) for day in days}):
+            must_be(f"served_{kind}_that_differ", len(differing_ones), 0, of=differing_ones[:10])
+        must_be("served_totals_known_to_be_wrong", served.published_wrongly(server), [])
     emit("reingest_seconds", round(seconds, 1), days=len(days))
     if file is not None:
         began = time.monotonic()

@@ -8,26 +8,36 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Self
 
 import sqlalchemy as sa
 from dagster import AssetKey, DagsterEventType, DagsterInstance, EventLogEntry, EventLogRecord
 from dagster._config import UserConfigSchema
+from dagster._core.errors import DagsterInvariantViolationError
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus as _Status
 from dagster._core.storage.base_storage import DagsterStorage
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.compute_log_manager import CapturedLogContext
+from dagster._core.storage.event_log.migration import ASSET_KEY_INDEX_COLS
+from dagster._core.storage.event_log.schema import AssetKeyTable, SqlEventLogStorageTable
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
-from dagster._serdes import ConfigurableClass, ConfigurableClassData
+from dagster._serdes import ConfigurableClass, ConfigurableClassData, serialize_value
 from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
+from sqlalchemy.dialects import postgresql
 
 from minerecon_dagster import places
 from minerecon_dagster.settings import Settings
 
-_STORED_TOGETHER = (DagsterEventType.ASSET_MATERIALIZATION, DagsterEventType.ASSET_CHECK_EVALUATION)
+_PLANNED = (DagsterEventType.ASSET_MATERIALIZATION_PLANNED, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED)
+_OF_ASSETS = (DagsterEventType.ASSET_MATERIALIZATION_PLANNED, DagsterEventType.ASSET_MATERIALIZATION)
+_OF_CHECKS = (DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED, DagsterEventType.ASSET_CHECK_EVALUATION)
+_MADE = (DagsterEventType.ASSET_MATERIALIZATION, DagsterEventType.ASSET_CHECK_EVALUATION)
 
 
 class EventLog(PostgresEventLogStorage):
@@ -35,7 +45,7 @@ class EventLog(PostgresEventLogStorage):
 
     Dagster writes an event in three transactions, and together only materializations of one asset
     (`store_event_batch` brings one asset's key up to date). Here several are inserted by one statement, and
-    what Dagster keeps of them beside is written by Dagster's own methods, in one transaction. It rests on
+    what Dagster keeps of them beside, by assets and by checks, in one transaction and a statement for each. It rests on
     private methods of the pinned version: `minerecon_dagster_tests/defs/test_event_log.py` holds it to what that
     stores one by one.
     """
@@ -43,12 +53,14 @@ class EventLog(PostgresEventLogStorage):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._of_thread = threading.local()
+        self._tables: set[str] = set()
 
     @contextmanager
     def together(self) -> Iterator[Mapping[AssetKey, EventLogRecord]]:
         """Hold back what this thread stores in the ``with`` block of assets and checks, and store it at its end.
 
-        What was held back when the block fails is stored too.
+        Lines of the run's log among them are held back too, so that all keeps its order. What was held back when the
+        block fails is stored too.
 
         Yields:
             The materialization of each asset as it is stored; filled when the block ends.
@@ -63,18 +75,48 @@ class EventLog(PostgresEventLogStorage):
             if held:
                 stored |= self._store_together(held)
 
+    @contextmanager
+    def plans_together(self) -> Iterator[None]:
+        """Hold back what this thread stores of what a run is to make, and store it before anything else of the run.
+
+        Dagster plans an event for each asset of each partition: of a run over a year 4,000.
+        """
+        self._of_thread.planned = []
+        try:
+            yield
+        finally:
+            planned, self._of_thread.planned = self._of_thread.planned, None
+            if planned:  # of a run that did not begin
+                self._store_together(planned)
+
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event, or hold it back."""
-        held = getattr(self._of_thread, "held", None)
-        if held is not None and event.is_dagster_event and event.dagster_event_type in _STORED_TOGETHER:
+        kind = event.dagster_event_type if event.is_dagster_event else None
+        planned, held = getattr(self._of_thread, "planned", None), getattr(self._of_thread, "held", None)
+        if planned is not None and kind in _PLANNED:
+            planned.append(event)
+            return
+        self._store_plans()
+        if held is not None and (kind is None or kind in _MADE):
             held.append(event)
         else:
             super().store_event(event)
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether there is such a table; one that was there stays, and is not looked for at each event."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
 
     def index_connection(self) -> AbstractContextManager[sa.Connection]:
         """A connection for what is kept beside the events: the one of those that are stored together, if any are."""
         connection = getattr(self._of_thread, "connection", None)
         return super().index_connection() if connection is None else nullcontext(connection)
+
+    def _store_plans(self) -> None:
+        if planned := getattr(self._of_thread, "planned", None):
+            self._of_thread.planned = []
+            self._store_together(planned)
 
     def _store_together(self, events: Sequence[EventLogEntry]) -> dict[AssetKey, EventLogRecord]:
         # By itself, and at once: who reads events by their numbers must not meet a later one before these.
@@ -83,24 +125,112 @@ class EventLog(PostgresEventLogStorage):
         )
         with self._connect() as connection:
             ids = connection.execute(inserted, [self._event_to_row(event) for event in events]).scalars().all()
-        records = [EventLogRecord(number, event) for number, event in zip(ids, events, strict=True)]
         of_assets, of_checks = (
-            [r for r in records if r.event_log_entry.dagster_event_type == kind] for kind in _STORED_TOGETHER
+            [
+                EventLogRecord(number, event)
+                for number, event in zip(ids, events, strict=True)
+                if event.is_dagster_event and event.dagster_event_type in kinds
+            ]
+            for kinds in (_OF_ASSETS, _OF_CHECKS)
         )
-        with self.index_transaction() as connection:
-            self._of_thread.connection = connection
-            try:
-                self._store_asset_event_tags(
-                    connection, [r.event_log_entry for r in of_assets], [r.storage_id for r in of_assets]
-                )
-                # In one order, whoever writes: two runs that do so never wait for each other in a ring.
-                for record in sorted(of_assets, key=lambda r: r.asset_key or AssetKey("")):
-                    self._store_asset_event(connection, record.event_log_entry, record.storage_id)
-                for record in of_checks:
-                    self.store_asset_check_event(record.event_log_entry, record.storage_id)
-            finally:
-                self._of_thread.connection = None
-        return {r.asset_key: r for r in of_assets if r.asset_key is not None}
+        if of_assets or of_checks:
+            with self.index_transaction() as connection:
+                self._of_thread.connection = connection
+                try:
+                    self._store_asset_event_tags(
+                        connection, [r.event_log_entry for r in of_assets], [r.storage_id for r in of_assets]
+                    )
+                    self._store_assets(connection, of_assets)
+                    self._store_checks(connection, of_checks)
+                finally:
+                    self._of_thread.connection = None
+        made = (r for r in of_assets if r.event_log_entry.dagster_event_type in _MADE)
+        return {r.asset_key: r for r in made if r.asset_key is not None}
+
+    def _store_assets(self, connection: sa.Connection, records: Iterable[EventLogRecord]) -> None:
+        """Bring each asset up to date with its last event among ``records``, as `_store_asset_event` does of one."""
+        has_times = self.has_secondary_index(ASSET_KEY_INDEX_COLS)
+        latest = {r.asset_key: r for r in records if r.asset_key is not None}
+        # In one order, whoever writes: two runs that do so never wait for each other in a ring.
+        rows = [
+            {
+                "asset_key": key.to_string(),
+                **self._get_asset_entry_values(latest[key].event_log_entry, latest[key].storage_id, has_times),
+            }
+            for key in sorted(latest)
+        ]
+        for names, alike in groupby(rows, key=tuple):
+            insert = postgresql.insert(AssetKeyTable).values(list(alike))
+            changed = {name: insert.excluded[name] for name in names if name != "asset_key"}
+            connection.execute(insert.on_conflict_do_update(index_elements=[AssetKeyTable.c.asset_key], set_=changed))
+
+    def _store_checks(self, connection: sa.Connection, records: Sequence[EventLogRecord]) -> None:
+        """Put evaluations in the place of what was planned, as `_update_asset_check_evaluation` does of one.
+
+        What was not planned, and plans, are stored by Dagster's own method.
+        """
+        rows = {
+            check: (*check, *self._evaluated(r))
+            for r in records
+            if r.event_log_entry.run_id and (check := _check_of(r.event_log_entry)) is not None
+        }
+        replaced: list[tuple[Any, ...]] = []
+        if rows:
+            columns = zip(*rows.values(), strict=True)
+            given = {name: list(values) for name, values in zip(_OF_A_CHECK, columns, strict=True)}
+            replaced = [tuple(row) for row in connection.execute(_REPLACE_PLANS, given)]
+        if len(replaced) > len(set(replaced)):
+            raise DagsterInvariantViolationError(f"one evaluation was planned twice, among {sorted(set(replaced))}")
+        for record in records:
+            if _check_of(record.event_log_entry) not in replaced:
+                self.store_asset_check_event(record.event_log_entry, record.storage_id)
+
+    def _evaluated(self, record: EventLogRecord) -> tuple[Any, ...]:
+        """The last five of `_OF_A_CHECK`."""
+        event = record.event_log_entry
+        evaluation = event.get_dagster_event().asset_check_evaluation_data
+        status = _Status.SUCCEEDED if evaluation.passed else _Status.FAILED
+        target = evaluation.target_materialization_data
+        return (
+            status.value,
+            serialize_value(event),
+            self._event_insert_timestamp(event),  # type: ignore[no-untyped-call]
+            record.storage_id,
+            target.storage_id if target is not None else None,
+        )
+
+
+_OF_A_CHECK = (
+    "asset_key", "check_name", "run_id", "partition", "execution_status", "evaluation_event",
+    "evaluation_event_timestamp", "evaluation_event_storage_id", "materialization_event_storage_id",
+)  # fmt: skip
+_REPLACE_PLANS = sa.text("""
+    UPDATE asset_check_executions AS c
+    SET execution_status = e.execution_status, evaluation_event = e.evaluation_event,
+        evaluation_event_timestamp = e.evaluation_event_timestamp,
+        evaluation_event_storage_id = e.evaluation_event_storage_id,
+        materialization_event_storage_id = e.materialization_event_storage_id
+    FROM unnest(
+        CAST(:asset_key AS text[]), CAST(:check_name AS text[]), CAST(:run_id AS text[]), CAST(:partition AS text[]),
+        CAST(:execution_status AS text[]), CAST(:evaluation_event AS text[]),
+        CAST(:evaluation_event_timestamp AS timestamp[]), CAST(:evaluation_event_storage_id AS bigint[]),
+        CAST(:materialization_event_storage_id AS bigint[])
+    ) AS e (
+        asset_key, check_name, run_id, partition, execution_status, evaluation_event, evaluation_event_timestamp,
+        evaluation_event_storage_id, materialization_event_storage_id
+    )
+    WHERE c.asset_key = e.asset_key AND c.check_name = e.check_name AND c.run_id = e.run_id
+      AND c.partition IS NOT DISTINCT FROM e.partition
+    RETURNING c.asset_key, c.check_name, c.run_id, c.partition
+""")
+
+
+def _check_of(event: EventLogEntry) -> tuple[str, str, str, str | None] | None:
+    """The first four of `_OF_A_CHECK`; None of a plan, which has many partitions."""
+    if event.dagster_event_type not in _MADE:
+        return None
+    evaluation = event.get_dagster_event().asset_check_evaluation_data
+    return evaluation.asset_key.to_string(), evaluation.check_name, event.run_id, evaluation.partition
 
 
 class PostgresStorage(DagsterPostgresStorage):
@@ -123,6 +253,14 @@ def storing_together(instance: DagsterInstance) -> Iterator[Mapping[AssetKey, Ev
             yield stored
     else:
         yield {}
+
+
+@contextmanager
+def planning_together(instance: DagsterInstance) -> Iterator[None]:
+    """Store what runs are to make that begin in the ``with`` block together, by `EventLog.plans_together`."""
+    log = instance.event_log_storage
+    with log.plans_together() if isinstance(log, EventLog) else nullcontext():
+        yield
 
 
 class Storage(DagsterStorage, ConfigurableClass):
@@ -186,6 +324,32 @@ class ComputeLogs(LocalComputeLogManager):
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Self:  # noqa: ARG003
         """The log manager; its folder is made when something is written."""
         return cls(str(Settings.from_environ().home / "dagster" / "logs"), inst_data=inst_data)
+
+    @contextmanager
+    def capture_logs(self, log_key: Sequence[str]) -> Generator[CapturedLogContext, None, None]:
+        """Keep what a step prints; under `streams_left_alone`, leave it where it goes."""
+        if _left_alone.get():
+            yield CapturedLogContext(log_key)
+        else:
+            with super().capture_logs(log_key) as context:
+                yield context
+
+
+_left_alone: ContextVar[bool] = ContextVar("left_alone", default=False)
+
+
+@contextmanager
+def streams_left_alone() -> Iterator[None]:
+    """Let runs of this process print where they are, instead of into a file that other processes read out again.
+
+    On a command line such a file makes a terminal none: a bar is drawn at the end, and the processes that read it out
+    are ended by the same Ctrl-C, each with a traceback. What the project's code logs is with the run's events anyway.
+    """
+    token = _left_alone.set(True)
+    try:
+        yield
+    finally:
+        _left_alone.reset(token)
 
 
 def hold_connections(instance: DagsterInstance) -> None:

@@ -15,6 +15,7 @@ import boto3.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from minerecon_dagster.core.addresses import aws_proxies
 from minerecon_dagster.core.errors import ArchiveError
 from minerecon_dagster.settings import Settings
 
@@ -162,7 +163,10 @@ class _S3Store:
                 "s3",
                 region_name=Settings.from_environ(only=["aws_region"]).aws_region,
                 config=Config(
-                    connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 5}
+                    proxies=aws_proxies(os.environ.get("AWS_ENDPOINT_URL_S3"), os.environ.get("AWS_ENDPOINT_URL")),
+                    connect_timeout=5,
+                    read_timeout=60,
+                    retries={"mode": "standard", "total_max_attempts": 5},
                 ),
             )
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +30,11 @@ from minerecon_dagster_tests.project import kept_instance as kept_instance
 from minerecon_dagster_tests.project import new_dagster_home as new_dagster_home
 from minerecon_dagster_tests.project import one_day as one_day
 from minerecon_dagster_tests.project import project as project
+
+MEMORY, ENOUGH_BYTES = "/dev/shm", 4 << 30
+if Path(MEMORY).is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:
+    # Thousands of small files, and databases that are copied and dropped: in memory that takes a tenth less time.
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
 
 aws_files.read_once()
 migration_files.read_once()

@@ -17,7 +17,6 @@ from sqlalchemy import Engine, text
 
 from minerecon_dagster.core.difficulty import read_retargets, values_by_day
 from minerecon_dagster.definitions import build_defs
-from minerecon_dagster.defs.resources import ClockResource
 from minerecon_dagster.difficulty.source import DifficultyTable
 from minerecon_dagster.elexon.archive import Archive
 from minerecon_dagster.sample import SAMPLE_DIFFICULTY_CSV
@@ -25,6 +24,7 @@ from minerecon_dagster.settings import start_date
 from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.fake_elexon import FakeElexon, fake_elexon
+from minerecon_dagster_tests.stopped_clock import StoppedClock
 
 DAY = dt.date(2025, 3, 28)
 TABLES = (
@@ -51,7 +51,7 @@ def definitions(now: str | None) -> dg.Definitions:
 @lru_cache(maxsize=64)
 def _definitions(now: str | None, start: dt.date) -> dg.Definitions:
     """``start`` is all that is read of the environment."""
-    return build_defs({"clock": ClockResource(stopped_at=now)})
+    return build_defs({"clock": StoppedClock(stopped_at=now)})
 
 
 class Project:

@@ -1,6 +1,7 @@
--- Question: when is wind curtailed: at which hour of the day, on which day of the week, in which season?
+-- Question: when is wind curtailed: at which half hour and hour of the day, on which day of the week, in which season?
 -- Basis: SO-flagged; all accepted wind bids beside it. Units: MW (mean over the half hours that are there, quiet ones
--- included), share of the energy (0 to 1), GBP per MWh. Hours and days are London's.
+-- included), share of the energy (0 to 1), GBP per MWh. Half hours, hours and days are London's: each is
+-- named by its start, in summer and winter alike. payment_gbp_per_mwh is weighted: what was paid over the energy.
 -- State: half_hours are those that are there; missing ones are in no mean.
 -- Change: from_date, to_date. Without a change: all that is stored.
 WITH params AS (
@@ -9,24 +10,26 @@ WITH params AS (
            coalesce(CAST(nullif(current_setting('minerecon.to_date', true), '') AS date),
                     (SELECT max(summary_date) FROM minerecon.daily_summaries LIMIT 1)) AS to_date
 ), cells AS (
-    SELECT extract(hour FROM h.london_time) AS hour, extract(isodow FROM h.settlement_date) AS weekday,
+    SELECT extract(hour FROM h.london_time) * 2 + extract(minute FROM h.london_time) / 30 AS half_hour,
+           extract(hour FROM h.london_time) AS hour, extract(isodow FROM h.settlement_date) AS weekday,
            extract(month FROM h.settlement_date) AS month, count(*) AS half_hours,
            sum(h.curtailed_mwh) AS curtailed_mwh, sum(h.unpriced_mwh) AS unpriced_mwh,
            sum(h.payment_gbp) AS payment_gbp, sum(h.all_bids_mwh) AS all_bids_mwh
     FROM params AS p
     JOIN analytics.curtailment_by_period AS h ON h.settlement_date BETWEEN p.from_date AND p.to_date
     WHERE h.curtailed_mwh IS NOT NULL
-    GROUP BY 1, 2, 3
+    GROUP BY 1, 2, 3, 4
 ), parts AS (
-    SELECT grouping(hour, weekday, month) AS which, coalesce(hour, weekday, month) AS part,
+    SELECT grouping(half_hour, hour, weekday, month) AS which, coalesce(half_hour, hour, weekday, month) AS part,
            sum(half_hours) AS half_hours, sum(curtailed_mwh) AS curtailed_mwh, sum(unpriced_mwh) AS unpriced_mwh,
            sum(payment_gbp) AS payment_gbp, sum(all_bids_mwh) AS all_bids_mwh
     FROM cells
-    GROUP BY GROUPING SETS ((hour), (weekday), (month))
+    GROUP BY GROUPING SETS ((half_hour), (hour), (weekday), (month))
 )
-SELECT CASE which WHEN 3 THEN 'hour of the day' WHEN 5 THEN 'day of the week' ELSE 'month of the year' END AS part_of,
-       CASE which WHEN 3 THEN lpad(CAST(part AS text), 2, '0') || 'h'
-                  WHEN 5 THEN (ARRAY['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'])[CAST(part AS integer)]
+SELECT CASE which WHEN 7 THEN 'half hour of the day' WHEN 11 THEN 'hour of the day' WHEN 13 THEN 'day of the week' ELSE 'month of the year' END AS part_of,
+       CASE which WHEN 7 THEN lpad(CAST(trunc(part / 2) AS text), 2, '0') || chr(58) || CASE mod(part, 2) WHEN 0 THEN '00' ELSE '30' END
+                  WHEN 11 THEN lpad(CAST(part AS text), 2, '0') || 'h'
+                  WHEN 13 THEN (ARRAY['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'])[CAST(part AS integer)]
                   ELSE (ARRAY['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September',
                               'October', 'November', 'December'])[CAST(part AS integer)] END AS part,
        half_hours,

@@ -12,6 +12,8 @@ from minerecon_dagster.alerts.state import INSTANT, Check, FailedRuns, Keys, Mes
 from minerecon_dagster.checks.properties import PROPERTIES
 from minerecon_dagster.core import repairs
 from minerecon_dagster.core.checks import Scope
+from minerecon_dagster.core.exact import pounds
+from minerecon_dagster.core.printable import printable, printable_lines
 from minerecon_dagster.core.repairs import Repair
 from minerecon_dagster.core.spans import span_text, spans
 from minerecon_dagster.jobs import (
@@ -44,7 +46,7 @@ _MEANINGS = {p.full_name: p.meaning for p in PROPERTIES}
 def message(kind: str, text: str, *, now: dt.datetime, is_synthetic: bool) -> Message:
     """A message ready to be sent: without secrets, marked where it is of made-up data, and of bounded length."""
     marked = f"[SYNTHETIC] {kind}: {text}" if is_synthetic else f"{kind}: {text}"
-    return Message(kind, _clipped(redact(marked), MOST_CHARACTERS), instant(now))
+    return Message(kind, _clipped(printable_lines(redact(marked)), MOST_CHARACTERS), instant(now))
 
 
 def instant(at: dt.datetime) -> str:
@@ -108,7 +110,7 @@ def restated(changes: Sequence[Restatement], ui_url: str) -> str:
     lines = [f"{where('day', places)}, final before, changed at the source; what is stored follows it"]
     lines += [
         f"{c.settlement_date}: SO-flagged {c.old_curtailed_mwh:,.2f} → {c.new_curtailed_mwh:,.2f} MWh, "
-        f"£{c.old_payment_gbp:,.2f} → £{c.new_payment_gbp:,.2f}; all bids {c.old_all_bids_mwh:,.2f} → "
+        f"{pounds(c.old_payment_gbp)} → {pounds(c.new_payment_gbp)}; all bids {c.old_all_bids_mwh:,.2f} → "
         f"{c.new_all_bids_mwh:,.2f} MWh"
         for c in changes[:_MOST_RANGES]
     ]
@@ -243,7 +245,7 @@ def _of(keys: Keys) -> str:
 
 def _field(value: str | None) -> str:
     """A text that others wrote. Secrets go before it is cut: a part of one would not be recognised."""
-    return _clipped(redact(value or "nothing"), _MOST_OF_A_FIELD)
+    return _clipped(printable(redact(value or "nothing")), _MOST_OF_A_FIELD)
 
 
 def _clipped(text: str, most: int) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from minerecon_dagster.charts.colours import COLOURS, Theme, of
 from minerecon_dagster.charts.sheet import Key, Sheet
 
 
@@ -72,22 +71,14 @@ class Chart:
             sheet.foot(self.words.source)
         return sheet.laid()
 
-    def live(self, width: int, *, theme: Theme = "light", titled: bool = False) -> str:
+    def live(self, width: int, *, titled: bool = False) -> str:
         """The same for `live.js` in a page, as JSON that may stand in a ``<script type="application/json">``.
 
         Args:
             width: of the picture.
-            theme: whose colours stand in for those that the page does not define.
             titled: as above.
         """
         text = json.dumps(self.specification(width, titled=titled), ensure_ascii=False, separators=(",", ":"))
-        if theme == "dark":
-            text = of("dark")(text)
         for character in "<>&\u2028\u2029":
             text = text.replace(character, f"\\u{ord(character):04x}")
         return text
-
-
-def colours_json() -> Mapping[str, str]:
-    """The light colours by name, which `live.js` falls back to."""
-    return {name: light for name, (light, _) in COLOURS.items()}

@@ -6,7 +6,6 @@ that has both, a variable of its style sheet (`css`) with the light colour behin
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -61,7 +60,8 @@ COLOURS: Mapping[str, tuple[str, str]] = {
 STEPS = 6
 """How many shades above nothing a heat map has."""
 
-_NAMED = re.compile(r"@([a-z]+(?:-[a-z0-9]+)*)")
+PAINTED = frozenset({"fill", "stroke", "colour"})
+"""The attributes and columns in which a colour stands; a farm may be called ``@accent``."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +93,15 @@ def worst(statuses: list[str]) -> str:
 
 
 def of(theme: Theme) -> Callable[[str], str]:
-    """What puts the colours of a theme in the place of their names in a text."""
+    """What gives for a colour's name (``@accent``) the colour in a theme; any other text stays as it is."""
 
-    def colour(match: re.Match[str]) -> str:
-        light, dark = COLOURS[match[1]]
-        return {"auto": f"var(--chart-{match[1]}, {light})", "light": light, "dark": dark}[theme]
+    def colour(text: str) -> str:
+        if not text.startswith("@"):
+            return text
+        light, dark = COLOURS[text[1:]]
+        return {"auto": f"var(--chart-{text[1:]}, {light})", "light": light, "dark": dark}[theme]
 
-    return lambda text: _NAMED.sub(colour, text)
+    return colour
 
 
 def css(indent: str = "") -> str:
@@ -115,5 +117,11 @@ def css(indent: str = "") -> str:
         f'@media screen {{ :root[data-theme="dark"] {{ {dark} }} }}',
         f'@media screen and (prefers-color-scheme: dark) {{ :root:not([data-theme="light"]) {{ {dark} }} }}',
         ".chart { display: block; width: 100%; height: auto; }",
+        ".chart .hit:hover { fill: var(--chart-ink); fill-opacity: 0.07; }",
+        "#vg-tooltip-element { position: fixed; visibility: hidden; z-index: 1000; padding: 6px 10px;"
+        " border-radius: 4px;"
+        " white-space: pre-line; font: 13px/1.45 system-ui, sans-serif; pointer-events: none;"
+        " font-variant-numeric: tabular-nums; color: var(--chart-paper); background: var(--chart-ink); }",
+        "#vg-tooltip-element.visible { visibility: visible; }",
     )
     return "".join(f"{indent}{rule}\n" for rule in rules)

@@ -21,6 +21,7 @@ from minerecon_dagster.charts.chart import Chart
 from minerecon_dagster.charts.colours import Theme
 from minerecon_dagster.charts.words import clean
 from minerecon_dagster.charts.worker import Answer, Request
+from minerecon_dagster.core.errors import MinereconError
 
 WIDE, NARROW = 1120, 328
 """Widths in pixels of the two pictures of a chart: for a page of 1280, and for a telephone of 360."""
@@ -32,7 +33,7 @@ KEPT_MB = 24
 """Of pictures that were drawn, so much is kept: asked again with the same data, they are not drawn again."""
 
 
-class DrawingError(Exception):
+class DrawingError(MinereconError):
     """A chart could not be drawn; the message says why. The next one can."""
 
 
@@ -46,7 +47,7 @@ class Drawer:
     """
 
     def __init__(self, grown_mb: float = GROWN_MB, time_out_s: float = TIME_OUT_S, kept_mb: float = KEPT_MB) -> None:
-        self._grown_mb, self._time_out_s, self._kept_bytes = grown_mb, time_out_s, kept_mb * 1e6
+        self.grown_mb, self.time_out_s, self._kept_bytes = grown_mb, time_out_s, kept_mb * 1e6
         self._turn = threading.Lock()
         self._worker: subprocess.Popen[bytes] | None = None
         self._kept: OrderedDict[bytes, str] = OrderedDict()
@@ -66,6 +67,11 @@ class Drawer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def worker_pid(self) -> int | None:
+        """The process that draws; None while there is none."""
+        return self._worker.pid if self._worker is not None else None
 
     def close(self) -> None:
         """End the worker; a later drawing starts another."""
@@ -107,7 +113,7 @@ class Drawer:
             prefix=prefix,
             theme=theme,
             scale=scale,
-            seconds=int(self._time_out_s) + 1,
+            seconds=int(self.time_out_s) + 1,
         )
         asked = msgspec.json.encode(request)
         key = hashlib.sha256(asked).digest()
@@ -125,13 +131,13 @@ class Drawer:
         return picture
 
     def _drawn(self, asked: bytes) -> str:
-        until = time.monotonic() + self._time_out_s
-        if not self._turn.acquire(timeout=self._time_out_s):
-            raise DrawingError(f"other drawings were before this one for {self._time_out_s:.0f} s")
+        until = time.monotonic() + self.time_out_s
+        if not self._turn.acquire(timeout=self.time_out_s):
+            raise DrawingError(f"other drawings were before this one for {self.time_out_s:g} s")
         try:
             answer = self._answer(asked, until)
             self.resident_mb = answer.resident_mb
-            if answer.resident_mb > self._grown_mb:
+            if answer.resident_mb > self.grown_mb:
                 self._end()
                 self._started()  # it gets ready while nobody waits
         finally:
@@ -142,16 +148,19 @@ class Drawer:
         return answer.picture
 
     def _answer(self, asked: bytes, until: float) -> Answer:
-        worker = self._started()
+        worker, answer = self._started(), None
         try:
-            return msgspec.json.decode(_exchange(worker, asked + b"\n", until), type=Answer)
+            answer = msgspec.json.decode(_exchange(worker, asked + b"\n", until), type=Answer)
         except TimeoutError:
-            self._end()
-            raise DrawingError(f"the drawing was not done within {self._time_out_s:.0f} s, and given up") from None
+            raise DrawingError(f"the drawing was not done within {self.time_out_s:g} s, and given up") from None
         except (OSError, EOFError, msgspec.DecodeError) as error:
             self._end()
             status = worker.returncode
             raise DrawingError(f"the process that draws ended in the midst of it (exit status {status})") from error
+        finally:
+            if answer is None:  # whatever it was, Ctrl-C too: its answer must not be taken for the next one's
+                self._end()
+        return answer
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._worker is not None and self._worker.poll() is not None:

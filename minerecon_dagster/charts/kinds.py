@@ -13,9 +13,10 @@ from decimal import Decimal
 
 from minerecon_dagster.charts.chart import Chart, Words
 from minerecon_dagster.charts.colours import STATES, STEPS, UNSURE
-from minerecon_dagster.charts.sheet import Key, Sheet
-from minerecon_dagster.charts.slots import Point
+from minerecon_dagster.charts.sheet import NARROW_BELOW, Key, Sheet
+from minerecon_dagster.charts.slots import Point, half_hour
 from minerecon_dagster.charts.words import clean, number, short, steps, width_of
+from minerecon_dagster.core.calendar import period_count
 
 _ZERO = Decimal()
 _MODELS = ("@model-1", "@model-2", "@model-3", "@model-4", "@model-5")
@@ -23,6 +24,8 @@ _DASHES = ([1, 0], [7, 4], [2, 3], [9, 3, 2, 3], [4, 2])
 MOST_DIRECT_LABELS = 4
 """Up to so many lines are named at their ends; more have a legend."""
 _HIGH, _LOW = 300, 220
+LEAST_FIELD_PX = 100
+"""Square pixels; a smaller field of a heat map has no tooltip, since no pointer would find it."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,14 @@ class Bar:
 
 @dataclass(frozen=True)
 class _Column:
-    """A bar of each slot: from zero to a figure, or on top of nothing else."""
+    """A bar of each slot, from zero to a figure; one that stands beside what the states are of is never hatched."""
 
     figure: str
     colour: str
     sign: int = 1
     begins: float = 0.0
     ends: float = 1.0
+    is_beside: bool = False
 
 
 def _height(width: int) -> int:
@@ -64,20 +68,22 @@ def energy(name: str, points: Sequence[Point], words: Words, notes: Sequence[Not
 
     Args:
         name: of the chart.
-        points: with the figures ``so`` (SO-flagged MWh, the headline) and, where it is to be shown, ``all`` (all
-            accepted wind bids): a grey dash.
+        points: with the figures ``so`` (SO-flagged MWh, the headline, in the accent's colour) and ``all`` (all accepted
+            wind bids, grey behind it, or alone where no point has ``so``).
         words: what it says.
         notes: halvings, records and the like.
     """
     has_all = any(p.values.get("all") is not None for p in points)
-    keys = [Key("SO-flagged bids", "@accent")]
-    if any(p.status in UNSURE and p.values.get("so") is not None for p in points):
-        keys.append(Key("may still change", "@accent", "hatched"))
-    if has_all:
-        keys.append(Key("all accepted bids", "@other", "dash"))
-    return _columns(
-        name, points, words, keys, [_Column("so", "@accent")], [("all", "@other")] if has_all else [], notes, "MWh", 0
-    )
+    has_so = any("so" in p.values for p in points) or not has_all
+    figure, colour = ("so", "@accent") if has_so else ("all", "@other")
+    keys = [Key("SO-flagged bids" if has_so else "all accepted bids", colour)]
+    if any(p.status in UNSURE and p.values.get(figure) is not None for p in points):
+        keys.append(Key("not final", colour, "hatched"))
+    columns = [_Column(figure, colour)]
+    if has_all and has_so:
+        keys.append(Key("all accepted bids", "@other-soft"))
+        columns.insert(0, _Column("all", "@other-soft", is_beside=True))
+    return _columns(name, points, words, keys, columns, [], notes, "MWh", 0)
 
 
 def money(name: str, points: Sequence[Point], words: Words, notes: Sequence[Note] = ()) -> Chart:
@@ -86,7 +92,7 @@ def money(name: str, points: Sequence[Point], words: Words, notes: Sequence[Note
     if any(p.values.get("refunded") for p in points):
         keys += [Key("paid back by farms", "@back"), Key("net", "@ink", "dash")]
     if any(p.status in UNSURE and p.values.get("paid") is not None for p in points):
-        keys.append(Key("may still change", "@accent", "hatched"))
+        keys.append(Key("not final", "@accent", "hatched"))
     dashes = [("net", "@ink")] if any(p.values.get("refunded") for p in points) else []
     columns = [_Column("paid", "@accent"), _Column("refunded", "@back", -1)]
     return _columns(name, points, words, keys, columns, dashes, notes, "£", 2)
@@ -102,7 +108,7 @@ def share(name: str, points: Sequence[Point], words: Words, notes: Sequence[Note
     ]
     keys: list[Key] = []
     if any(p.status in UNSURE and p.values.get("share") is not None for p in points):
-        keys = [Key("share turned down", "@accent"), Key("may still change", "@accent", "hatched")]
+        keys = [Key("share turned down", "@accent"), Key("not final", "@accent", "hatched")]
     return _columns(name, percent, words, keys, [_Column("share", "@accent")], [], notes, "%", 1)
 
 
@@ -120,10 +126,10 @@ def compare(
         unit: ``MWh`` or ``£``.
         places: decimals in a tooltip.
     """
-    columns = [_Column("other", "@other", 1, 0.0, 0.5), _Column("this", "@accent", 1, 0.5, 1.0)]
+    columns = [_Column("other", "@other", 1, 0.0, 0.5, is_beside=True), _Column("this", "@accent", 1, 0.5, 1.0)]
     keys = [Key(clean(other_is), "@other"), Key(clean(this_is), "@accent")]
     if any(p.status in UNSURE and p.values.get("this") is not None for p in points):
-        keys.append(Key("may still change", "@accent", "hatched"))
+        keys.append(Key("not final", "@accent", "hatched"))
     return _columns(
         name, points, words, keys, columns, [], (), unit, places, {"this": clean(this_is), "other": clean(other_is)}
     )
@@ -180,7 +186,7 @@ def lines(
         values = [v for p in points for v in p.values.values() if v is not None]
         sheet.x_ends = (0, max(len(points), 1))
         if is_direct:
-            sheet.right = round(max((min(width_of(clean(s), 12), 120) for s in series), default=0)) + 16
+            sheet.right = round(max((width_of(sheet.name(s, 130), 12, bold=True) for s in series), default=0)) + 8
         sheet.y_axis(min(values, default=_ZERO), max(values, default=_ZERO), unit)
         ends: list[tuple[float, str, str]] = []
         for s in series:
@@ -200,7 +206,7 @@ def lines(
                     sheet.add("dots", x=place + 0.5, y=float(value), colour=colour, fill=fill)
                 last = float(value)
             if last is not None and is_direct:
-                ends.append((sheet.y_of(last), sheet.name(s, 120), colour))
+                ends.append((sheet.y_of(last), sheet.name(s, 130), colour))
         for y, label, colour in _apart(ends, sheet.plot_height):
             sheet.word(label, sheet.plot_width + 6, y + 4, colour, 12, weight=600)
         _time(sheet, points, notes, tips)
@@ -272,7 +278,7 @@ def _columns(
     before, after = (unit, "") if unit == "£" else ("", f" {unit}")
 
     def tips(point: Point) -> list[str]:
-        shown = dict.fromkeys([c.figure for c in columns] + [d for d, _ in dashes])
+        shown = [f for f in names if f in {c.figure for c in columns} | {d for d, _ in dashes}]
         known = [(names.get(f, f), point.values.get(f)) for f in shown]
         return [
             f"{w}: not known" if v is None else f"{w}: {'−' if v < 0 else ''}{before}{number(abs(v), places)}{after}"
@@ -286,28 +292,24 @@ def _columns(
         sheet.y_axis(min(values, default=_ZERO), max(values, default=_ZERO), before, "%" if unit == "%" else "")
         wide = sheet.plot_width / max(len(points), 1)
         gap = 0.12 if wide >= 4 else 0.04 if wide >= 2 else 0
-        for place, point in enumerate(points):
-            for column in columns:
+        span = 1 - 2 * gap
+        for column in columns:  # one after the other: what is drawn alike in a row is one outline
+            for place, point in enumerate(points):
                 value = point.values.get(column.figure)
                 if not value:
                     continue
-                span = 1 - 2 * gap
-                unsure = point.status in UNSURE and column.figure != "other"
+                unsure = point.status in UNSURE and not column.is_beside
                 sheet.add(
                     "marks",
                     x0=round(place + gap + span * column.begins, 4), x1=round(place + gap + span * column.ends, 4),
                     y0=0, y1=float(value) * column.sign,
                     fill=f"%hatch-{column.colour[1:]}" if unsure else column.colour, stroke="none",
                 )  # fmt: skip
-            for figure, colour in dashes:
+        for figure, colour in dashes:
+            for place, point in enumerate(points):
                 if (value := point.values.get(figure)) is not None and (value or wide >= 4):
-                    sheet.add(
-                        "dashes",
-                        x0=round(place + gap / 2, 4),
-                        x1=round(place + 1 - gap / 2, 4),
-                        y=float(value),
-                        colour=colour,
-                    )
+                    x0, x1 = round(place + gap / 2, 4), round(place + 1 - gap / 2, 4)
+                    sheet.add("dashes", x0=x0, x1=x1, y=float(value), colour=colour)
         _time(sheet, points, notes, tips)
 
     return Chart(name, words, tuple(keys), lay, "columns", _height)
@@ -315,7 +317,7 @@ def _columns(
 
 _CALLED = {
     "so": "SO-flagged", "all": "all bids", "paid": "paid to farms", "refunded": "paid back by farms", "net": "net",
-    "share": "turned down",
+    "share": "turned down", "this": "", "other": "",
 }  # fmt: skip
 
 
@@ -324,18 +326,20 @@ def _time(sheet: Sheet, points: Sequence[Point], notes: Sequence[Note], tips: Ca
     sheet.strip(points)
     sheet.x_axis(points)
     low, high = sheet.y_ends
+    taken: list[tuple[float, float, float]] = []
     for note in notes:
         x = sheet.x_of(note.at + 0.5)
         sheet.add("notes", x=note.at + 0.5, colour="@soft")
-        align = "right" if x > sheet.plot_width * 0.7 else "left"
-        sheet.word(
-            sheet.name(note.label, sheet.plot_width * 0.6, 11),
-            x + (4 if align == "left" else -4),
-            10,
-            "@soft",
-            11,
-            align,
-        )
+        label = sheet.name(note.label, sheet.plot_width * 0.6, 11)
+        if label:
+            is_left = x <= sheet.plot_width * 0.7
+            begins = x + 4 if is_left else x - 4 - width_of(label, 11)
+            ends = begins + width_of(label, 11)
+            y = 10.0
+            while any(y == row and begins < right and left < ends for left, right, row in taken):
+                y += 14
+            taken.append((begins, ends, y))
+            sheet.word(label, x + (4 if is_left else -4), y, "@soft", 11, "left" if is_left else "right")
     for place, point in enumerate(points):
         tip = _tip(point.at.label, point.text or tips(point), point.status, point.is_restated)
         sheet.add("hits", x0=place, x1=place + 1, y0=low, y1=high, tip=tip)
@@ -350,31 +354,37 @@ def _tip(label: str, text: Sequence[str], status: str, is_restated: bool) -> str
 
 def ranked(name: str, bars: Sequence[Bar], words: Words) -> Chart:
     """Bars from the largest down, named at the left and labelled at their ends."""
-    row = 26
+
+    def row(width: int) -> int:
+        return 40 if width < NARROW_BELOW else 27
 
     def lay(sheet: Sheet) -> None:
-        room = sheet.width * (0.36 if sheet.is_narrow else 0.26)
+        room = sheet.width - 4 if sheet.is_narrow else sheet.width * 0.28
         names = [sheet.name(b.name, room, 13) or "(no name)" for b in bars]
-        sheet.left = round(max((width_of(n, 13) for n in names), default=40)) + 10
-        sheet.right = round(max((width_of(clean(b.label), 12) for b in bars), default=40)) + 10
-        most = max((b.value for b in bars), default=_ZERO)
-        least = min((b.value for b in bars), default=_ZERO)
+        sheet.left = 1 if sheet.is_narrow else round(max((width_of(n, 13) for n in names), default=40)) + 10
+        labels = [sheet.name(b.label, sheet.width * 0.45) for b in bars]
+        sheet.right = round(max((width_of(label, 12) for label in labels), default=40)) + 10
+        most, least = (end((b.value for b in bars), default=_ZERO) for end in (max, min))
         low, high = min(least, _ZERO), max(most, _ZERO) or Decimal(1)
-        sheet.x_ends, sheet.y_ends = (float(low), float(high)), (len(bars), 0)
-        sheet.y_ends = (max(len(bars), 1), 0)
-        sheet.add("grid", x=0, colour="@axis")
-        for place, (bar, shown) in enumerate(zip(bars, names, strict=True)):
-            middle = sheet.plot_height * (place + 0.5) / max(len(bars), 1) + 4
+        sheet.x_ends, sheet.y_ends = (float(low), float(high)), (max(len(bars), 1), 0)
+        if not sheet.is_narrow:
+            sheet.add("grid", x=0, colour="@axis")
+        high_px = row(sheet.width)
+        top, bottom = (0.46, 0.9) if sheet.is_narrow else (0.13, 0.87)
+        for place, (bar, shown, label) in enumerate(zip(bars, names, labels, strict=True)):
+            middle = high_px * (place + (top + bottom) / 2) + 4
             fill = "%hatch-accent" if bar.status in UNSURE else "@accent"
-            sheet.add("marks", x0=0, x1=float(bar.value), y0=place + 0.14, y1=place + 0.86, fill=fill, stroke="none")
-            sheet.word(shown, -8, middle, "@ink", 13, "right")
-            end = sheet.x_of(float(max(bar.value, _ZERO)))
-            sheet.word(clean(bar.label), end + 6, middle, "@soft", 12)
+            sheet.add("marks", x0=0, x1=float(bar.value), y0=place + top, y1=place + bottom, fill=fill, stroke="none")
+            if sheet.is_narrow:
+                sheet.word(shown, 0, high_px * place + 13, "@ink", 13)
+            else:
+                sheet.word(shown, -8, middle, "@ink", 13, "right")
+            sheet.word(label, sheet.x_of(float(max(bar.value, _ZERO))) + 6, middle, "@soft", 12)
             tip = _tip(bar.name, bar.text or (bar.label,), bar.status, False)
             sheet.add("hits", x0=float(low), x1=float(high), y0=place, y1=place + 1, tip=tip)
 
-    keys = (Key("may still change", "@accent", "hatched"),) if any(b.status in UNSURE for b in bars) else ()
-    return Chart(name, words, keys, lay, "ranked", lambda _: row * max(len(bars), 1))
+    keys = (Key("not final", "@accent", "hatched"),) if any(b.status in UNSURE for b in bars) else ()
+    return Chart(name, words, keys, lay, "ranked", lambda width: row(width) * max(len(bars), 1))
 
 
 @dataclass(frozen=True)
@@ -393,6 +403,9 @@ def heat_map(
 ) -> Chart:
     """Half hours (down) of days (across), shaded by MWh; what is not there stays empty, and none has its own shade.
 
+    Rows are settlement periods, and the times beside them those of a day of 48: where clocks change, what is below
+    01:00 is an hour off, and the tooltip has the time.
+
     Args:
         name: of the chart.
         days: the columns, each a day.
@@ -400,56 +413,47 @@ def heat_map(
         words: what it says.
         unit: of the figures.
     """
-    from minerecon_dagster.charts.slots import half_hour
-
-    most = max(periods.values(), default=_ZERO)
-    bounds = _bounds(most)
-    longest = max((period for _, period in periods), default=48)
-    rows = max(longest, 48)
+    bounds = _bounds(max(periods.values(), default=_ZERO))
+    keys = _shade_keys(bounds, unit) if periods else (Key("not stored", "@state-missing"),)
+    rows = max((period_count(point.at.start) for point in days), default=48)
 
     def lay(sheet: Sheet) -> None:
         sheet.left, sheet.x_ends, sheet.y_ends = 46, (0, max(len(days), 1)), (rows, 0)
         wide, high = sheet.plot_width / max(len(days), 1), sheet.plot_height / rows
         gap = 0.04 if wide > 8 else 0
         for column, point in enumerate(days):
-            shades = [_shade(periods.get((point.at.start, period)), bounds) for period in range(1, rows + 1)]
+            day = point.at.start
+            there = period_count(day)
+            shades = [_shade(periods.get((day, period)), bounds) for period in range(1, there + 1)]
             begin = 0
-            for row in range(1, rows + 1):
-                if row < rows and shades[row] == shades[begin]:
+            for row in range(1, there + 1):
+                if row < there and shades[row] == shades[begin]:
                     continue
-                if shades[begin] is not None:
-                    sheet.add(
-                        "marks", x0=column + gap, x1=column + 1 - gap, y0=begin, y1=row, fill=f"@step-{shades[begin]}",
-                        stroke="none",
-                    )  # fmt: skip
+                known = shades[begin] is not None
+                sheet.add(
+                    "marks", x0=column + gap, x1=column + 1 - gap, y0=begin, y1=row,
+                    fill=f"@step-{shades[begin]}" if known else "none",
+                    stroke="none" if known or wide < 5 else "@line",
+                )  # fmt: skip
                 begin = row
-            if wide * high >= 40:
-                for row in range(rows):
-                    value = periods.get((point.at.start, row + 1))
-                    try:
-                        at = half_hour(point.at.start, row + 1).label
-                    except ValueError:
-                        continue
+            if wide * high >= LEAST_FIELD_PX:
+                for row in range(there):
+                    value = periods.get((day, row + 1))
                     text = "not stored" if value is None else f"{number(value, 3)} {unit}"
-                    sheet.add(
-                        "hits",
-                        x0=column,
-                        x1=column + 1,
-                        y0=row,
-                        y1=row + 1,
-                        tip=_tip(f"{point.at.label}, {at}", (text,), point.status, False),
-                    )
+                    tip = _tip(f"{point.at.label}, {half_hour(day, row + 1).label}", (text,), point.status, False)
+                    sheet.add("hits", x0=column, x1=column + 1, y0=row, y1=row + 1, tip=tip)
+        sheet.rows.get("marks", []).sort(key=lambda mark: mark["fill"])  # what is alike in a row is one outline
         for hour in range(0, 24, 3):
             sheet.word(f"{hour:02}:00", -7, sheet.plot_height * hour * 2 / rows + 8, "@soft", 12, "right")
         sheet.strip(days)
         sheet.x_axis(days)
 
-    return Chart(name, words, _shade_keys(bounds, unit), lay, "cells", lambda width: 340 if width >= 600 else 300)
+    return Chart(name, words, keys, lay, "cells", lambda width: 340 if width >= 600 else 300)
 
 
 def _bounds(most: Decimal) -> list[Decimal]:
     """The upper ends of the shades: round values, the last at or above the largest figure."""
-    ticks = steps(_ZERO, most or Decimal(1), STEPS)
+    ticks = steps(_ZERO, most or Decimal(1), STEPS, fine=True)
     return list(ticks[1:])
 
 
@@ -460,7 +464,7 @@ def _shade(value: Decimal | None, bounds: Sequence[Decimal]) -> int | None:
     if value <= 0:
         return 0
     place = next((i for i, bound in enumerate(bounds, 1) if value <= bound), len(bounds))
-    return 1 + (place - 1) * STEPS // len(bounds) if len(bounds) < STEPS else place
+    return STEPS if len(bounds) == 1 else 1 + round((place - 1) * (STEPS - 1) / (len(bounds) - 1))
 
 
 def _shade_keys(bounds: Sequence[Decimal], unit: str) -> tuple[Key, ...]:

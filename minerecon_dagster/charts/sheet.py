@@ -21,7 +21,7 @@ from minerecon_dagster.charts.words import clean, cut, short, steps, width_of, w
 NARROW_BELOW = 600
 """Pixels; a picture that is narrower has smaller titles, fewer labels and less height."""
 _TITLE, _SUBTITLE, _LABEL, _SMALL = 18, 13, 12, 11
-_STRIP = 9
+_STRIP = 12
 _CONTEXT_ROW = 17
 
 
@@ -67,11 +67,6 @@ class Sheet:
         """Pixels between the left and the right end of the x axis."""
         return self.width - self.left - self.right
 
-    @property
-    def height(self) -> int:
-        """Pixels of the whole picture."""
-        return round(self.above) + self.plot_height + self.below
-
     def add(self, rows: str, **values: Any) -> None:
         """One more row of data."""
         self.rows.setdefault(rows, []).append(values)
@@ -86,7 +81,7 @@ class Sheet:
         )
 
     def head(self, title: str, subtitle: str, keys: Sequence[Key]) -> None:
-        """Title, subtitle and legend above the plot; each may be empty. Called first, since it moves the plot down."""
+        """Title, subtitle and legend above the plot; each may be empty. Called when the plot is laid."""
         size = _TITLE - 2 if self.is_narrow else _TITLE
         lines = [(line, size, 600, "@ink", size + 5) for line in wrap(title, size, self.width - 4)]
         lines += [(line, _SUBTITLE, 400, "@soft", _SUBTITLE + 5) for line in wrap(subtitle, _SUBTITLE, self.width - 4)]
@@ -95,7 +90,7 @@ class Sheet:
         for line, font, weight, colour, height in lines:
             y += height
             placed.append((line, y - 4, font, weight, colour))
-        rows = self._key_rows(keys)
+        rows = self._key_rows([Key(self.name(k.label, self.width - 24), k.colour, k.mark) for k in keys])
         top_of_keys = y + (10 if lines else 2)
         y = top_of_keys + 20 * len(rows) if rows else y
         self.above = round(y + 16)
@@ -138,7 +133,7 @@ class Sheet:
         """
         ticks = steps(min(low, Decimal(0)), max(high, Decimal(0)), 4 if self.is_narrow else 5)
         step = ticks[1] - ticks[0]
-        labels = [f"{'−' if t < 0 else ''}{unit}{short(abs(t), step)}{suffix}" for t in ticks]
+        labels = [f"{'−' if t < 0 else ''}{unit}{short(abs(t), step)}{suffix}" if t else "0" for t in ticks]
         self.left = round(max(width_of(label, _LABEL) for label in labels)) + 10
         self.y_ends = (float(ticks[0]), float(ticks[-1]))
         for tick, label in zip(ticks, labels, strict=True):
@@ -163,16 +158,16 @@ class Sheet:
             if place < len(points) and points[place].status == status:
                 continue
             left, right = self.x_of(begin), self.x_of(place)
+            if status != "complete" and right - left < 2:
+                left, right = (left + right) / 2 - 1, (left + right) / 2 + 1
             top = self.plot_height + 6
             inset = 0.5 if right - left > 3 else 0
             self.add(
                 "strip", px0=round(left + inset, 2), px1=round(right - inset, 2), py0=top, py1=top + _STRIP,
-                fill="%hatch-state-provisional" if status == "provisional" else f"@state-{status}",
-                stroke="@axis" if status == "missing" else "none",
+                fill=f"@state-{status}", stroke="@axis" if status == "missing" else "none",
             )  # fmt: skip
             if (sign := STATES[status].sign) and right - left >= 8:
-                middle = (left + right) / 2
-                self.word(sign, middle, top + _STRIP - 1, f"@on-{status}", _SMALL, "center", 700)
+                self.word(sign, (left + right) / 2, top + _STRIP - 2, f"@on-{status}", _SMALL, "center", 700)
             begin = place
         for place, point in enumerate(points):
             if point.is_restated:
@@ -200,11 +195,13 @@ class Sheet:
 
     def _hours(self, points: Sequence[Point], wide: float, y: float) -> None:
         every = next((h for h in (1, 2, 3, 4, 6) if wide * 2 * h >= 44), 12)
+        free_from = float("-inf")
         for place, point in enumerate(points):
             hour, minute = point.at.clock.split(":")
-            twice = place and point.at.clock in {p.at.clock for p in points[:place]}
-            if minute == "00" and int(hour) % every == 0 and not twice:
-                self._tick(point.at.clock, self.x_of(place), y, "left" if place == 0 else "center")
+            x = self.x_of(place)
+            if minute == "00" and int(hour) % every == 0 and x >= free_from:
+                self._tick(point.at.clock, x, y, "left" if place == 0 else "center")
+                free_from = x + (56 if place == 0 else 40)
 
     def _days(self, points: Sequence[Point], wide: float, y: float) -> None:
         every = next((k for k in (1, 2, 5, 10) if wide * k >= (21 if k < 5 else 26)), 10)
@@ -232,19 +229,12 @@ class Sheet:
             if place == 0 or (seen and seen[0] != start.year):
                 years.append((place, str(start.year)))
             seen = (start.year, start.month)
-            if not is_begin:
+            if not is_begin or (start.month - 1) % every:
                 continue
             x = self.x_of(place)
-            self.add(
-                "strip",
-                px0=x - 0.5,
-                px1=x + 0.5,
-                py0=self.plot_height,
-                py1=self.plot_height + 5,
-                fill="@axis",
-                stroke="none",
-            )
-            if (start.month - 1) % every == 0 and x + 24 < self.plot_width + self.right:
+            high = self.plot_height
+            self.add("strip", px0=x - 0.5, px1=x + 0.5, py0=high, py1=high + 5, fill="@axis", stroke="none")
+            if every < 12 and x + 24 < self.plot_width + self.right:
                 self._tick(f"{start:%b}", x, y, "left")
         self._context(years, y + (_CONTEXT_ROW if every < 12 else 0))
 

@@ -6,11 +6,12 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from itertools import groupby
 from typing import Literal
 
 from minerecon_dagster.charts.colours import worst
-from minerecon_dagster.core.calendar import LONDON, period_end, period_start
+from minerecon_dagster.core.calendar import LONDON, PERIOD, period_starts
 
 Grain = Literal["half-hour", "day", "week", "month", "year"]
 MOST_DAYS_DRAWN = 800
@@ -70,9 +71,18 @@ def half_hour(day: dt.date, period: int) -> Slot:
     Raises:
         ValueError: the day has no such period.
     """
-    begins, ends = (at.astimezone(LONDON) for at in (period_start(day, period), period_end(day, period)))
-    label = f"{begins:%H:%M}–{ends:%H:%M}, period {period}"
-    return Slot("half-hour", day, label, f"{begins:%H:%M}")
+    clocks = _clocks(day)
+    if not 1 <= period < len(clocks):
+        raise ValueError(f"{day} has {len(clocks) - 1} settlement periods, and no {period}")
+    begins, ends = clocks[period - 1 : period + 1]
+    return Slot("half-hour", day, f"{begins}–{ends}, period {period}", begins)
+
+
+@lru_cache(maxsize=64)
+def _clocks(day: dt.date) -> tuple[str, ...]:
+    """What London's clocks show as each period of a day begins, and as the last one ends."""
+    begins = (*period_starts(day), period_starts(day)[-1] + PERIOD)
+    return tuple(f"{at.astimezone(LONDON):%H:%M}" for at in begins)
 
 
 def day(date: dt.date) -> Slot:
@@ -82,41 +92,56 @@ def day(date: dt.date) -> Slot:
 
 def week(date: dt.date) -> Slot:
     """The week from the Monday at or before ``date``."""
-    monday = date - dt.timedelta(days=date.weekday())
+    monday = _first_day(date, "week")
     return Slot("week", monday, f"week from {monday:%a} {monday.day} {monday:%B %Y}")
 
 
 def month(date: dt.date) -> Slot:
     """The calendar month of ``date``."""
-    first = date.replace(day=1)
+    first = _first_day(date, "month")
     return Slot("month", first, f"{first:%B %Y}")
 
 
 def year(date: dt.date) -> Slot:
     """The calendar year of ``date``."""
-    return Slot("year", date.replace(month=1, day=1), str(date.year))
+    return Slot("year", _first_day(date, "year"), str(date.year))
+
+
+def _first_day(date: dt.date, grain: Grain) -> dt.date:
+    if grain == "week":
+        return date - dt.timedelta(days=date.weekday())
+    return date.replace(day=1) if grain == "month" else date.replace(month=1, day=1)
 
 
 def regrouped(points: Sequence[Point], grain: Grain) -> list[Point]:
     """Days summed into weeks, months or years; as they are for any other grain.
 
-    A sum is of the days that have the figure, and None where none has; its status is the worst of its days, so that a
-    sum over a missing day is marked. Text is left to be made anew.
+    A sum is of the days that have the figure, and None where none has. Its status is the worst of its days; where some
+    are known and others missing it is ``incomplete``, and beside days that a person has closed at best ``waived``. Text
+    is left to be made anew.
     """
     makers = {"week": week, "month": month, "year": year}
     if grain not in makers:
         return list(points)
     made = []
-    for slot, group in groupby(points, key=lambda p: makers[grain](p.at.start)):
+    for first, group in groupby(points, key=lambda p: _first_day(p.at.start, grain)):
         days = list(group)
         names = dict.fromkeys(name for p in days for name in p.values)
         sums = {n: [v for p in days if (v := p.values.get(n)) is not None] for n in names}
         made.append(
             Point(
-                slot,
+                makers[grain](first),
                 {name: sum(known, Decimal()) if known else None for name, known in sums.items()},
-                worst([p.status for p in days]),
+                _status_of_a_sum(days),
                 is_restated=any(p.is_restated for p in days),
             )
         )
     return made
+
+
+def _status_of_a_sum(days: Sequence[Point]) -> str:
+    statuses = [p.status for p in days]
+    if any(value is not None for p in days for value in p.values.values()):
+        part = {"missing": "incomplete", "unavailable": "waived"}
+        statuses = [part.get(status, status) for status in statuses]
+    return worst(statuses)

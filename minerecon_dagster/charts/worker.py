@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from minerecon_dagster.charts.colours import Theme, of
+from minerecon_dagster.charts.colours import Theme
 from minerecon_dagster.charts.svg import page_ready
 
 MARGIN = 24
@@ -71,12 +71,8 @@ def draw(request: Request) -> str:
     import vl_convert
 
     drawn = vl_convert.vegalite_to_svg(request.specification, allowed_base_urls=[])
-    ready = of(request.theme)(
-        page_ready(
-            drawn, request.prefix, request.title, request.description,
-            paper=request.theme != "auto", margin=MARGIN if request.scale else 0,
-        )
-    )  # fmt: skip
+    margin = MARGIN if request.scale else 0
+    ready = page_ready(drawn, request.prefix, request.title, request.description, request.theme, margin)
     if not request.scale:
         return ready
     return base64.b64encode(vl_convert.svg_to_png(ready, scale=request.scale)).decode("ascii")

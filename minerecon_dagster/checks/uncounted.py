@@ -9,10 +9,12 @@ For the same reason, and told to nobody, so is every other unit that was turned 
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
+from operator import attrgetter
 from typing import Any
 
 from psycopg2.extras import execute_values
@@ -20,7 +22,7 @@ from sqlalchemy import Connection, text
 
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Result, result
-from minerecon_dagster.core.exact import EXACT
+from minerecon_dagster.core.exact import EXACT, pounds
 from minerecon_dagster.core.register import Register, Suspect
 from minerecon_dagster.decisions.reviewed_units import reviewed_units
 from minerecon_dagster.elexon.datasets import control_totals
@@ -88,7 +90,7 @@ class UncountedUnit:
         """As in ``T_SGRWO-1 (unknown) 1,234.5 MWh, £56,789``."""
         likely = f", likely {self.suspect.likely_bmu_id}" if self.suspect.likely_bmu_id else ""
         bmu_id = self.bmu_id if self.suspect.reason != "spelt otherwise" else repr(self.bmu_id)
-        return f"{bmu_id} ({self.suspect.reason}{likely}) {self.mwh:,.3f} MWh, £{self.gbp:,.2f}"
+        return f"{bmu_id} ({self.suspect.reason}{likely}) {self.mwh:,.3f} MWh, {pounds(self.gbp)}"
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,9 @@ class Uncounted:
 NOTHING_UNCOUNTED = Uncounted()
 
 
+_id, _bm_unit = attrgetter("id"), attrgetter("bm_unit")
+
+
 def find_uncounted(reading: DayReading, register: Register) -> Uncounted:
     """Look for units that were turned down on a day and are not counted, above all what may be wind farms.
 
@@ -123,9 +128,12 @@ def find_uncounted(reading: DayReading, register: Register) -> Uncounted:
         register: the versions of the register; those in force on the day decide what is counted.
     """
     # By id first: a day has 26,000 rows, and some hundred ids.
-    ids: set[str | None] = {row.id for rows in reading.rows.values() for row in rows}
+    ids: set[str | None] = set()
+    for rows in reading.rows.values():
+        ids.update(map(_id, rows))
     for total in control_totals():
-        ids.update(row.bm_unit for rows in reading.of(total).rows.values() for row in rows)
+        for of_side in reading.of(total).rows.values():
+            ids.update(map(_bm_unit, of_side))
     suspects = register.suspects(ids, reading.day, lambda bmu_id: _told_of(reading, bmu_id)[0])
     with localcontext(EXACT):
         units = _measured(reading, suspects) if suspects else []
@@ -251,10 +259,16 @@ def store_uncounted(connection: Connection, day: dt.date, uncounted: Uncounted) 
     connection.execute(
         text(
             "INSERT INTO minerecon.left_out_units (settlement_date, bmu_ids, all_bids_mwh)"
-            " VALUES (:day, :units, CAST(:mwh AS numeric[])) ON CONFLICT (settlement_date) DO UPDATE SET"
+            " VALUES (:day, ARRAY(SELECT id FROM jsonb_array_elements_text(CAST(:units AS jsonb)) WITH ORDINALITY"
+            " AS u (id, place) ORDER BY place), CAST(:mwh AS numeric[])) ON CONFLICT (settlement_date) DO UPDATE SET"
             " bmu_ids = excluded.bmu_ids, all_bids_mwh = excluded.all_bids_mwh"
         ),
-        {"day": day, "units": [bmu_id for bmu_id, _ in left_out], "mwh": [mwh for _, mwh in left_out]},
+        # As texts: PostgreSQL takes an array of hundreds of constants apart one by one.
+        {
+            "day": day,
+            "units": json.dumps([bmu_id for bmu_id, _ in left_out]),
+            "mwh": f"{{{','.join(str(mwh) for _, mwh in left_out)}}}",
+        },
     )
     with cursor(connection) as many:
         execute_values(

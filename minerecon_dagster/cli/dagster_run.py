@@ -11,8 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import click
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.execution.plan.objects import ErrorSource
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+from dagster._core.utils import make_new_run_id
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -25,11 +29,13 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from minerecon_dagster.cli.outcome import Interrupted, is_of_the_command
 from minerecon_dagster.definitions import build_defs
-from minerecon_dagster.instance import hold_connections
+from minerecon_dagster.instance import hold_connections, planning_together, streams_left_alone
 
 _QUIET_DAGSTER = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Dagster's own events are in the UI; a terminal shows what the project's code says."""
+_BY_HAND = "Interrupted at the command line (Ctrl-C); the days that it had finished are stored."
 _PROCESS_TAG = "minerecon/process"
 """On a command line's runs: host, boot and process, to tell later whether the process is still there."""
 
@@ -50,21 +56,71 @@ def execute(
         last: key of the last partition, included.
         run_config: Dagster run configuration.
         asset_selection: the assets to make; None for all of the job's.
+
+    Raises:
+        Interrupted: by Ctrl-C or SIGTERM. The run is cancelled, and no alert tells of it.
     """
     definition = _definitions().resolve_job_def(job)
     tags = {_PROCESS_TAG: _process(os.getpid())}
     if first is not None and last is not None:
         tags |= {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}
-    with dg.DagsterInstance.get() as instance, _our_lines():
+    run_id = make_new_run_id()
+    with dg.DagsterInstance.get() as instance, _our_lines() as lines, streams_left_alone():
         hold_connections(instance)
         _close_runs_of_killed_commands(instance)
-        return definition.execute_in_process(
-            instance=instance,
-            run_config=run_config | _QUIET_DAGSTER,
-            asset_selection=asset_selection,
-            tags=tags,
-            raise_on_error=False,
-        )
+        ending = _Ending(instance, run_id)
+        try:
+            with planning_together(instance):
+                result = definition.execute_in_process(
+                    instance=instance,
+                    run_config=run_config | _QUIET_DAGSTER,
+                    asset_selection=asset_selection,
+                    tags=tags,
+                    raise_on_error=False,
+                    run_id=run_id,
+                )
+        except (KeyboardInterrupt, DagsterExecutionInterruptedError):
+            # Before or after the step: what Dagster tells of the run then is a failure, or nothing.
+            ending.cancel()
+            raise Interrupted(lines.days_done) from None
+        if ending.was_interrupted:
+            raise Interrupted(lines.days_done)
+        return result
+
+
+class _Ending:
+    """How a run of this process ends where a person ends it: by an interruption, or by a slip.
+
+    Dagster takes both for failures, of which alerts tell, unless somebody has asked for the run's end before it looks.
+    Here the person at the terminal has, or is told at once what to give instead: such a run is marked as cancelled.
+    """
+
+    def __init__(self, instance: dg.DagsterInstance, run_id: str) -> None:
+        self.was_interrupted = False
+        self._instance, self._run_id = instance, run_id
+        instance.add_event_listener(run_id, self._hear)
+
+    def _hear(self, entry: dg.EventLogEntry) -> None:
+        event = entry.dagster_event
+        if event is None or not event.is_step_failure:
+            return
+        failure = event.step_failure_data
+        if failure.error_source == ErrorSource.INTERRUPT:
+            self.was_interrupted = True
+            self._cancelling(_BY_HAND)
+        elif is_of_the_command(failure):
+            self._cancelling("The command was given something that is wrong, and has told the person so.")
+
+    def _cancelling(self, why: str) -> None:
+        run = self._instance.get_run_by_id(self._run_id)
+        if run is not None and run.status != dg.DagsterRunStatus.CANCELING:
+            self._instance.report_run_canceling(run, why)
+
+    def cancel(self) -> None:
+        """Mark the run as cancelled, whatever Dagster made of it."""
+        run = self._instance.get_run_by_id(self._run_id)
+        if run is not None and not run.is_finished:
+            self._instance.report_run_canceled(run, _BY_HAND)
 
 
 @cache
@@ -97,20 +153,25 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-class _ProgressBar(logging.Handler):
-    """Turns the lines of finished days into a bar with days, rate and time left; shows all other lines."""
+class _Lines(logging.Handler):
+    """Prints each line as it comes, on a terminal above a bar with days, rate and time left; counts finished days."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress | None) -> None:
         super().__init__()
+        self.days_done = 0
         self._progress = progress
-        self._task = progress.add_task("days", total=None, visible=False)
+        self._task = progress.add_task("days", total=None, visible=False) if progress is not None else None
 
     def emit(self, record: logging.LogRecord) -> None:
         done = getattr(record, "days_done", None)
         if done is not None:
+            self.days_done = done
+        if self._progress is None or self._task is None:
+            click.echo(record.getMessage(), err=True)
+            return
+        if done is not None and record.days_total > 1:  # type: ignore[attr-defined]
             self._progress.update(self._task, completed=done, total=record.days_total, visible=True)  # type: ignore[attr-defined]
-        if done is None or record.levelno > logging.INFO:
-            self._progress.console.print(record.getMessage(), highlight=False, markup=False)
+        self._progress.console.print(record.getMessage(), highlight=False, markup=False, soft_wrap=True)
 
 
 class _Rate(ProgressColumn):
@@ -121,22 +182,19 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def _our_lines() -> Iterator[None]:
+def _our_lines() -> Iterator[_Lines]:
     """Print what the project's own code logs on standard error: with a progress bar on a terminal."""
     logger = logging.getLogger("minerecon_dagster")
+    progress = None
     if sys.stderr.isatty():
         columns = (BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn(), TextColumn("left"))
         progress = Progress(*columns, console=Console(stderr=True), transient=True)
-        handler: logging.Handler = _ProgressBar(progress)
         progress.start()
-    else:
-        progress = None
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
+    handler = _Lines(progress)
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:
-        yield
+        yield handler
     finally:
         logger.removeHandler(handler)
         if progress is not None:

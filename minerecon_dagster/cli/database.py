@@ -7,9 +7,10 @@ import datetime as dt
 import click
 
 from minerecon_dagster.cli.environment import services
+from minerecon_dagster.cli.options import Commands
 
 
-@click.group()
+@click.group(cls=Commands)
 def db() -> None:
     """The warehouse."""
 
@@ -29,6 +30,7 @@ def upgrade(print_superuser_sql: bool, sample: bool) -> None:
     with MINERECON_API_PASSWORD, if they are set.
     """
     from minerecon_dagster.core.calendar import settlement_date
+    from minerecon_dagster.core.printable import printable_lines
     from minerecon_dagster.day.closing import follow
     from minerecon_dagster.day.decisions import read_day_decisions
     from minerecon_dagster.warehouse import migrate
@@ -59,7 +61,41 @@ def upgrade(print_superuser_sql: bool, sample: bool) -> None:
     elif script:
         click.echo(
             "WARNING: the role of DATABASE_URL may not enforce all of docs/operate/access.md. Run as a superuser, in "
-            f"the database of the warehouse (`minerecon db upgrade --print-superuser-sql | psql …`):\n{script}",
+            "the database of the warehouse (`minerecon db upgrade --print-superuser-sql | psql …`):\n"
+            f"{printable_lines(script)}",
             err=True,
             nl=False,
         )
+
+
+@db.command()
+@click.argument("name")
+@click.option("--remove", is_flag=True, help="Take the login away, and end its sessions.")
+def analyst(name: str, remove: bool) -> None:
+    """Make the personal read-only login NAME of an analyst, with all limits; its password is printed, this once.
+
+    3 sessions at once, and the time-outs, the limit of temporary files and the watchdog of the shared role. Of a login
+    that is there, the limits are set again, and the password stays.
+    """
+    import secrets
+
+    from minerecon_dagster.core.errors import ConfigurationError
+    from minerecon_dagster.warehouse import migrate, roles
+    from minerecon_dagster.warehouse.warehouse import Warehouse
+
+    if not roles.is_a_readers_name(name):
+        raise ConfigurationError(
+            "a login's name is of small letters, digits and _, begins with a letter or _, and not with pg_ or minerecon"
+        )
+    with services() as settings:
+        assert settings.database_url is not None
+        with Warehouse.open(settings.database_url) as warehouse:
+            if remove:
+                migrate.remove_reader(warehouse.engine, name)
+                click.echo(f"the login {name} is removed")
+                return
+            password = secrets.token_urlsafe(24)
+            is_new, left_over = migrate.add_reader(warehouse.engine, name, password)
+            click.echo(f"{name}: {password}" if is_new else f"{name} is there, with its password and all limits")
+            if left_over:
+                click.echo(f"WARNING: run as a superuser:\n{roles.superuser_script(left_over)}", err=True, nl=False)

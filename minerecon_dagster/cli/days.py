@@ -11,8 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minerecon_dagster.cli.environment import services
-from minerecon_dagster.cli.outcome import DAY, MOST_DAYS_SHOWN, Outcome, asker, days_between, outcome_of
+from minerecon_dagster.cli.environment import SAMPLE_HOME, services
+from minerecon_dagster.cli.options import DAY, DAYS_ARE, json_option, sample_option, say_it_is_the_sample
+from minerecon_dagster.cli.outcome import (
+    MOST_DAYS_SHOWN,
+    Interrupted,
+    Outcome,
+    asker,
+    days_between,
+    interruptible,
+    outcome_of,
+    sums_interrupted,
+)
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.periods import parse_periods
 
@@ -20,7 +30,7 @@ if TYPE_CHECKING:
     from minerecon_dagster.settings import Settings
 
 
-@click.command()
+@click.command(epilog=DAYS_ARE)
 @click.argument("first", metavar="FROM", type=DAY)
 @click.argument("last", metavar="[TO]", type=DAY, required=False)
 @click.option("--periods", default="", help="Fetch these settlement periods only, as in 44-48 or 1,12,24.")
@@ -32,7 +42,8 @@ if TYPE_CHECKING:
     help="Take what Elexon says of a final day though it loses more than 10 % of its energy, units or money; with "
     "--from-archive, what was refused before. It is on record that you did.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@sample_option
+@json_option
 def reingest(
     first: dt.datetime,
     last: dt.datetime | None,
@@ -40,27 +51,43 @@ def reingest(
     from_archive: bool,
     force: bool,
     accept_restatement: bool,
+    sample: bool,
     as_json: bool,
 ) -> None:
-    """Fetch the days FROM to TO that the archive does not hold final, rebuild and check them."""
+    """Fetch the days FROM to TO that the archive does not hold final, rebuild and check them.
+
+    The command for a first fetch and for any later one. Interrupted and started again it goes on where it was.
+    """
     days = days_between(first.date(), (last or first).date())
     parse_periods(periods)
     if from_archive and (force or periods):
         raise click.UsageError("--from-archive asks Elexon for nothing: it goes with neither --force nor --periods")
-    with services() as settings:
+    options = [
+        *(["--periods", periods] if periods else []),
+        *(["--from-archive"] if from_archive else []),
+        *(["--force"] if force else []),
+        *(["--accept-restatement"] if accept_restatement else []),
+        *(["--sample"] if sample else []),
+    ]
+    with services(sample=sample) as settings:
         config = {"force": force, "from_archive": from_archive, "periods": periods}
         if accept_restatement:
             config |= {"accept_restatement": True, "requested_by": asker("minerecon reingest")}
-        outcome = run_days(days[0], days[-1], config).joined(update_sums(settings, days))
+        # Whatever asks for days again in any case asks for those that are done, too.
+        goes_on = not (force or periods or from_archive or accept_restatement)
+        with interruptible(days, "reingest", options, goes_on_by_itself=goes_on):
+            outcome = run_days(days[0], days[-1], config)
+        outcome = outcome.joined(update_sums(settings, days))
         sys.exit(report(settings, days, outcome, as_json=as_json))
 
 
-@click.command()
+@click.command(epilog=DAYS_ARE)
 @click.argument("first", metavar="FROM", type=DAY)
 @click.argument("last", metavar="[TO]", type=DAY, required=False)
 @click.option("--model", type=click.Choice([model.name for model in MINER_MODELS]), help="Only this miner model.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def recalculate(first: dt.datetime, last: dt.datetime | None, model: str | None, as_json: bool) -> None:
+@sample_option
+@json_option
+def recalculate(first: dt.datetime, last: dt.datetime | None, model: str | None, sample: bool, as_json: bool) -> None:
     """Rebuild calculations and sums of the days FROM to TO from stored records; asks Elexon for nothing.
 
     After a new model, a corrected difficulty or a new formula. Of a day whose difficulty changed, all
@@ -72,20 +99,23 @@ def recalculate(first: dt.datetime, last: dt.datetime | None, model: str | None,
 
     days = days_between(first.date(), (last or first).date())
     selection = [calculations(model)] if model else None
-    with services() as settings:
-        result = execute(RECALCULATE, str(days[0]), str(days[-1]), {}, asset_selection=selection)
+    options = [*(["--model", model] if model else []), *(["--sample"] if sample else [])]
+    with services(sample=sample) as settings:
+        with interruptible(days, "recalculate", options):
+            result = execute(RECALCULATE, str(days[0]), str(days[-1]), {}, asset_selection=selection)
         outcome = outcome_of(result).joined(update_sums(settings, days))
         sys.exit(report(settings, days, outcome, as_json=as_json))
 
 
-@click.command()
+@click.command(epilog=DAYS_ARE)
 @click.argument("first", metavar="[FROM]", type=DAY, required=False)
 @click.argument("last", metavar="[TO]", type=DAY, required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def run(first: dt.datetime | None, last: dt.datetime | None, as_json: bool) -> None:
-    """Run the whole chain: the bundled synthetic days, or real ones if ELEXON_BASE_URL is set.
+    """Run the whole chain once, to see it: the bundled synthetic days, or real ones if ELEXON_BASE_URL is set.
 
-    With ELEXON_BASE_URL: yesterday, or the days FROM to TO. Without it: the bundled sample, offline.
+    What `make run` does. With ELEXON_BASE_URL: yesterday, or the days FROM to TO, which is then the same as
+    `minerecon reingest`, the command for daily work. Without it: the bundled sample, offline.
     """
     from minerecon_dagster.core.calendar import settlement_date
     from minerecon_dagster.settings import Settings
@@ -98,7 +128,8 @@ def run(first: dt.datetime | None, last: dt.datetime | None, as_json: bool) -> N
             yesterday = settlement_date(dt.datetime.now(dt.UTC)) - dt.timedelta(days=1)
             from_day = first.date() if first else yesterday
             days = days_between(from_day, last.date() if last else from_day)
-            outcome = run_days(days[0], days[-1], {})
+            with interruptible(days, "run", goes_on_by_itself=True):
+                outcome = run_days(days[0], days[-1], {})
         else:
             days, outcome = _run_sample()
         outcome = outcome.joined(update_sums(settings, days))
@@ -114,8 +145,11 @@ def _run_sample() -> tuple[list[dt.date], Outcome]:
 
     click.echo("SYNTHETIC DATA: the bundled sample days are made up by a generator; they are not Elexon's.", err=True)
     outcome = Outcome()
-    for day in SAMPLE_DAYS:
-        outcome = outcome.joined(run_days(day, day, {}))
+    for number, day in enumerate(SAMPLE_DAYS):
+        try:
+            outcome = outcome.joined(run_days(day, day, {}))
+        except Interrupted:
+            raise Interrupted(number, f"interrupted after {number} of {len(SAMPLE_DAYS)} days") from None
     return list(SAMPLE_DAYS), outcome.joined(fetch_prices(SAMPLE_DAYS))
 
 
@@ -136,6 +170,9 @@ def update_sums(settings: Settings, days: Sequence[dt.date]) -> Outcome:
     """Run the jobs that sum the months and years of ``days`` again, where they are not what their days say.
 
     A month with a failing day waits, and its year with it.
+
+    Raises:
+        Interrupted: after the days, which are done.
     """
     from minerecon_dagster.cli.dagster_run import execute
     from minerecon_dagster.jobs import ROLL_UP_MONTHS, ROLL_UP_YEARS
@@ -155,13 +192,17 @@ def update_sums(settings: Settings, days: Sequence[dt.date]) -> Outcome:
             for is_stale, keys in groupby(dict.fromkeys(touched), key=stale.__contains__):
                 if is_stale:
                     span = list(keys)
-                    total = total.joined(outcome_of(execute(job, span[0], span[-1], {})))
+                    try:
+                        total = total.joined(outcome_of(execute(job, span[0], span[-1], {})))
+                    except Interrupted:
+                        raise sums_interrupted(len(days)) from None
     return total
 
 
 def report(settings: Settings, days: Sequence[dt.date], outcome: Outcome, *, as_json: bool) -> int:
     """Print what the days hold now, and what is wrong; return the exit code."""
-    from minerecon_dagster.cli.render import console, print_days, read_days, status_table, wrong_days
+    from minerecon_dagster.cli.render import print_days, read_days, status_table, wrong_days
+    from minerecon_dagster.cli.tables import console, print_table
 
     assert settings.database_url is not None
     rows = read_days(settings.database_url, days)
@@ -184,9 +225,9 @@ def report(settings: Settings, days: Sequence[dt.date], outcome: Outcome, *, as_
     if len(rows) <= MOST_DAYS_SHOWN:
         print_days(rows)
     else:
-        console().print(status_table(rows))
-        for group in wrong_days(rows):
-            click.echo(str(group))
+        print_table(status_table(rows), console())
+    for group in wrong_days(rows):
+        click.echo(str(group))
     for row in rows:
         if row.not_passed and not row.is_wrong:
             checks = ", ".join(row.not_passed)
@@ -196,6 +237,7 @@ def report(settings: Settings, days: Sequence[dt.date], outcome: Outcome, *, as_
             click.echo(f"not done: {why}", err=True)
     if outcome.stopped_by:
         click.echo(f"not done: {outcome.stopped_by}", err=True)
+    say_it_is_the_sample(wrong, any(row.is_synthetic for row in rows) and settings.home.name == SAMPLE_HOME)
     return int(wrong)
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from minerecon_dagster.cli.environment import services
+from minerecon_dagster.cli.options import Commands
 
 
-@click.group()
+@click.group(cls=Commands)
 def difficulty() -> None:
     """The network difficulty, a value a day, in DynamoDB."""
 

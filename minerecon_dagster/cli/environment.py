@@ -19,12 +19,15 @@ import click
 
 from minerecon_dagster import places
 from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.local.permissions import own_folder
 from minerecon_dagster.local.services import local_services
 
 if TYPE_CHECKING:
     from minerecon_dagster.settings import Settings
 
 _GROUP_SECONDS = 5.0
+SAMPLE_HOME = "sample"
+"""The folder of the sample's own stack, in ``MINERECON_HOME``."""
 _SAMPLES_OWN = ("DAGSTER_POSTGRES_URL", "DYNAMODB_DIFFICULTY_TABLE", "MINERECON_ARCHIVE_URL")
 """What the sample, in its embedded warehouse, has of its own too; the address of another's must not reach it."""
 _PATHS_OF_OTHERS = (
@@ -69,13 +72,14 @@ def services(*, sample: bool = False) -> Iterator[Settings]:
             if settings.database_url is None:
                 _keep_the_sample_apart(before)
             _ping_nobody()
-            home = home / "sample"
+            home = home / SAMPLE_HOME
             # Whatever the variable says: a real price could only be refused beside synthetic days.
             os.environ["BITCOIN_PRICE_BASE_URL"] = stack.enter_context(serve_sample_prices())
             os.environ["ELEXON_BASE_URL"] = stack.enter_context(serve_sample())
             os.environ.setdefault("ELEXON_MAX_REQUESTS_PER_MINUTE", "0")
         os.environ["MINERECON_HOME"] = str(home)
-        home.mkdir(parents=True, exist_ok=True)
+        own_folder(settings.home)
+        own_folder(home)
         if settings.dagster_postgres_url is not None:
             os.environ["DAGSTER_POSTGRES_URL"] = settings.dagster_postgres_url
         os.environ["DAGSTER_HOME"] = str(_dagster_home())

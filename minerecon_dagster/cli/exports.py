@@ -10,33 +10,23 @@ from typing import Any
 import click
 
 from minerecon_dagster.cli.environment import services
-from minerecon_dagster.cli.outcome import outcome_of
+from minerecon_dagster.cli.options import MONTH, MONTHS_ARE, json_option, sample_option
+from minerecon_dagster.cli.outcome import months_between, outcome_of
 
-MONTH = click.DateTime(["%Y-%m"])
 
-
-@click.command()
+@click.command(epilog=MONTHS_ARE)
 @click.argument("first", metavar="FROM", type=MONTH)
 @click.argument("last", metavar="[TO]", type=MONTH, required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def export(first: dt.datetime, last: dt.datetime | None, as_json: bool) -> None:
+@sample_option
+@json_option
+def export(first: dt.datetime, last: dt.datetime | None, sample: bool, as_json: bool) -> None:
     """Write the months FROM to TO (as in 2025-03) as Parquet and CSV files, and a manifest each, to the archive.
 
     They are under exports/ in MINERECON_ARCHIVE_URL. Files that are there as they should be are left alone.
     """
-    from minerecon_dagster.core.calendar import settlement_date
-    from minerecon_dagster.settings import start_date
-
-    begin, end = first.date(), (last or first).date()
-    floor, today = start_date().replace(day=1), settlement_date(dt.datetime.now(dt.UTC))
-    if end < begin:
-        raise click.UsageError(f"FROM {begin:%Y-%m} is after TO {end:%Y-%m}")
-    if end > today:
-        raise click.UsageError(f"{end:%Y-%m} has not begun; today is {today} in London")
-    if begin < floor:
-        raise click.UsageError(f"{begin:%Y-%m} is before the first month, {floor:%Y-%m}; set MINERECON_START_DATE")
-    with services():
-        sys.exit(_export(f"{begin:%Y-%m}", f"{end:%Y-%m}", as_json=as_json))
+    months = months_between(first.date(), (last or first).date())
+    with services(sample=sample):
+        sys.exit(_export(months[0], months[-1], as_json=as_json))
 
 
 def _export(first: str, last: str, *, as_json: bool) -> int:

@@ -1,6 +1,6 @@
 """The `minerecon` command: groups, exit codes, and how errors reach a person.
 
-Exit codes: 0 done and all checks pass; 1 ran, and something is wrong; 2 usage or configuration.
+Exit codes: 0 done and all checks pass; 1 ran, and something is wrong; 2 usage or configuration; 130 interrupted.
 Heavy modules are imported by the commands that need them, so that `--help` is quick.
 """
 
@@ -25,21 +25,34 @@ from minerecon_dagster.cli import (
     ui,
     verify,
 )
+from minerecon_dagster.cli.options import Commands
+from minerecon_dagster.cli.outcome import Interrupted
 from minerecon_dagster.core.errors import ConfigurationError, MinereconError
+from minerecon_dagster.core.printable import printable_lines
+from minerecon_dagster.local.permissions import keep_others_out
+
+INTERRUPTED = 130
+"""The exit code of what Ctrl-C ends, as shells have it."""
 
 
-class OneLineErrors(click.Group):
+class OneLineErrors(Commands):
     """A group whose errors are one line on standard error, with the exit code that they mean."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; turn the project's errors into exit codes."""
         try:
             return super().invoke(ctx)
+        except Interrupted as stop:
+            click.echo(f"minerecon: {stop}", err=True)
+            raise SystemExit(INTERRUPTED) from None
+        except KeyboardInterrupt:
+            click.echo("minerecon: interrupted; the same command can be given again", err=True)
+            raise SystemExit(INTERRUPTED) from None
         except ConfigurationError as error:
-            click.echo(f"minerecon: {error}", err=True)
+            click.echo(f"minerecon: {printable_lines(str(error))}", err=True)
             raise SystemExit(2) from None
         except MinereconError as error:
-            click.echo(f"minerecon: {error}", err=True)
+            click.echo(f"minerecon: {printable_lines(str(error))}", err=True)
             raise SystemExit(1) from None
 
 
@@ -72,7 +85,8 @@ for command in (
 
 def main() -> None:
     """The console script."""
+    keep_others_out()
     try:
         cli()
-    except KeyboardInterrupt:  # pragma: no cover - click turns most of them into Abort
-        sys.exit(130)
+    except KeyboardInterrupt:  # pragma: no cover - before or after the commands
+        sys.exit(INTERRUPTED)

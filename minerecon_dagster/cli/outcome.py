@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +15,59 @@ from minerecon_dagster.core.unfinished import Unfinished
 
 if TYPE_CHECKING:
     import dagster as dg
+    from dagster._core.execution.plan.objects import StepFailureData
+    from dagster_shared.error import SerializableErrorInfo
 
-DAY = click.DateTime(["%Y-%m-%d"])
 MOST_DAYS_SHOWN = 62
 """Of more days than these a terminal shows a table by month, and what is wrong."""
+
+
+class Interrupted(Exception):  # noqa: N818 - no error: a person wanted it so
+    """A command was interrupted, by Ctrl-C or SIGTERM; exit code 130. ``str()`` says how to go on.
+
+    Args:
+        days_done: how many of the days of the run in hand were finished.
+        message: what to tell the person.
+    """
+
+    def __init__(self, days_done: int = 0, message: str = "interrupted") -> None:
+        self.days_done = days_done
+        super().__init__(message)
+
+
+@contextmanager
+def interruptible(
+    days: Sequence[dt.date], verb: str, options: Sequence[str] = (), *, goes_on_by_itself: bool = False
+) -> Iterator[None]:
+    """Let an interruption of the work on ``days`` say how many of them are done, and what does the others.
+
+    Args:
+        days: the days of the run, in its order.
+        verb: the command, as in ``reingest``.
+        options: what it was given beside the days.
+        goes_on_by_itself: whether the same command leaves alone what is done.
+    """
+    try:
+        yield
+    except Interrupted as stop:
+        done, count = stop.days_done, len(days)
+        if done >= count:
+            raise sums_interrupted(count) from None
+        rest = [str(days[done]), *([str(days[-1])] if done < count - 1 else [])]
+        how = (
+            f"the same command goes on with {days[done]}"
+            if goes_on_by_itself
+            else f"for the others: {' '.join(('minerecon', verb, *rest, *options))}"
+        )
+        raise Interrupted(done, f"interrupted after {done:,} of {count:,} days; {how}") from None
+
+
+def sums_interrupted(count: int) -> Interrupted:
+    """The interruption of what follows once all ``count`` days are done."""
+    return Interrupted(
+        count,
+        f"interrupted after all {count:,} days, while months and years were summed; the same command does the rest",
+    )
 
 
 @dataclass
@@ -62,6 +113,27 @@ def days_between(first: dt.date, last: dt.date) -> list[dt.date]:
     return [first + dt.timedelta(days=n) for n in range((last - first).days + 1)]
 
 
+def months_between(first: dt.date, last: dt.date) -> list[str]:
+    """The months of the days FROM to TO, both included, as in ``2025-03``.
+
+    Raises:
+        click.UsageError: TO is before FROM, in the future, or FROM is before the month of the first day.
+    """
+    from minerecon_dagster.core.calendar import settlement_date
+    from minerecon_dagster.settings import start_date
+
+    begin, end = first.replace(day=1), last.replace(day=1)
+    today, floor = settlement_date(dt.datetime.now(dt.UTC)), start_date().replace(day=1)
+    if end < begin:
+        raise click.UsageError(f"FROM {begin:%Y-%m} is after TO {end:%Y-%m}")
+    if end > today:
+        raise click.UsageError(f"{end:%Y-%m} has not begun; today is {today} in London")
+    if begin < floor:
+        raise click.UsageError(f"{begin:%Y-%m} is before the first month, {floor:%Y-%m}; set MINERECON_START_DATE")
+    count = (end.year - begin.year) * 12 + end.month - begin.month + 1
+    return [f"{begin.year + n // 12:04}-{n % 12 + 1:02}" for n in range(begin.month - 1, begin.month - 1 + count)]
+
+
 def asker(command: str) -> str:
     """Who asks, for the record: the command, and the user of this machine who gave it."""
     import getpass
@@ -83,7 +155,6 @@ def outcome_of(result: dg.ExecuteInProcessResult) -> Outcome:
         ConfigurationError: it failed by a setting that is wrong.
     """
     outcome = Outcome([result.run_id], _work_done(result))
-    ours = _names(MinereconError)
     for event in result.get_step_failure_events():
         failure = event.step_failure_data
         metadata = failure.user_failure_data.metadata if failure.user_failure_data else {}
@@ -92,17 +163,28 @@ def outcome_of(result: dg.ExecuteInProcessResult) -> Outcome:
         if unfinished:
             outcome.stopped_by = "; ".join(unfinished.unreadable) or outcome.stopped_by
             continue
-        cause = failure.error
-        # What one of our own errors says has its remedy; what caused it has not.
-        while cause is not None and cause.cause is not None and cause.cls_name not in ours:
-            cause = cause.cause
+        cause = cause_of(failure)
         message = " ".join((cause.message if cause else "the run failed").split())
         name = cause.cls_name if cause else None
         if name == ConfigurationError.__name__:
             raise ConfigurationError(message.split(": ", 1)[-1])
-        is_ours = name in ours or message.startswith("dagster")
+        is_ours = name in _names(MinereconError) or message.startswith("dagster")
         outcome.stopped_by = message.split(": ", 1)[-1] if name and is_ours else message
     return outcome
+
+
+def cause_of(failure: StepFailureData) -> SerializableErrorInfo | None:
+    """The error of ours in a step's failure, or else the first one: what one of ours says has its remedy."""
+    ours, cause = _names(MinereconError), failure.error
+    while cause is not None and cause.cause is not None and cause.cls_name not in ours:
+        cause = cause.cause
+    return cause
+
+
+def is_of_the_command(failure: StepFailureData) -> bool:
+    """Whether a step failed by what the person gave it, or by a setting: exit code 2, and nobody else's business."""
+    cause = cause_of(failure)
+    return cause is not None and cause.cls_name == ConfigurationError.__name__
 
 
 def _work_done(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:

@@ -10,21 +10,23 @@ from collections.abc import Sequence
 import click
 
 from minerecon_dagster.cli.environment import services
-from minerecon_dagster.cli.outcome import DAY, MOST_DAYS_SHOWN, Outcome, days_between, outcome_of
+from minerecon_dagster.cli.options import DAY, DAYS_ARE, json_option, sample_option
+from minerecon_dagster.cli.outcome import MOST_DAYS_SHOWN, Outcome, days_between, outcome_of
 
 
-@click.command()
+@click.command(epilog=DAYS_ARE)
 @click.argument("first", metavar="FROM", type=DAY)
 @click.argument("last", metavar="[TO]", type=DAY, required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def prices(first: dt.datetime, last: dt.datetime | None, as_json: bool) -> None:
+@sample_option
+@json_option
+def prices(first: dt.datetime, last: dt.datetime | None, sample: bool, as_json: bool) -> None:
     """Fetch the price of Bitcoin (GBP, end of the UTC day) of the days FROM to TO, and store what is new or changed.
 
     A day that is not over has none yet. A day that the source has no price of stays without one: its
     values in GBP are NULL.
     """
     days = days_between(first.date(), (last or first).date())
-    with services() as settings:
+    with services(sample=sample) as settings:
         outcome = fetch_prices(days)
         assert settings.database_url is not None
         sys.exit(_report(settings.database_url, days, outcome, as_json=as_json))

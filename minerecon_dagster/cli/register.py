@@ -9,9 +9,10 @@ import sys
 import click
 
 from minerecon_dagster.cli.environment import services
+from minerecon_dagster.cli.options import Commands, json_option, sample_option
 
 
-@click.group()
+@click.group(cls=Commands)
 def register() -> None:
     """Elexon's register of BM units: answers that were refused as unbelievable."""
 
@@ -19,8 +20,9 @@ def register() -> None:
 @register.command()
 @click.argument("sha256", metavar="SHA256")
 @click.option("--by", "accepted_by", help="Who accepts it (default: the user of this machine).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def accept(sha256: str, accepted_by: str | None, as_json: bool) -> None:
+@sample_option
+@json_option
+def accept(sha256: str, accepted_by: str | None, sample: bool, as_json: bool) -> None:
     """Take the refused answer with this SHA-256; it is in force from today on, and the record says who did it."""
     from minerecon_dagster.cli.dagster_run import execute
     from minerecon_dagster.cli.outcome import outcome_of
@@ -30,7 +32,7 @@ def accept(sha256: str, accepted_by: str | None, as_json: bool) -> None:
     if not who or not who.isprintable():
         raise click.UsageError("--by is a name of one line")
     config = {"sha256": sha256.strip().lower(), "accepted_by": who}
-    with services():
+    with services(sample=sample):
         outcome = outcome_of(execute(ACCEPT_REGISTER, None, None, {"ops": {ACCEPT_REGISTER_OP: {"config": config}}}))
     if as_json:
         click.echo(
@@ -44,13 +46,14 @@ def accept(sha256: str, accepted_by: str | None, as_json: bool) -> None:
 
 
 @register.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def list_(as_json: bool) -> None:
+@sample_option
+@json_option
+def list_(sample: bool, as_json: bool) -> None:
     """List the refused answers that wait, the newest first; exits with 1 if there is one."""
     from minerecon_dagster.register.store import waiting_refusals
     from minerecon_dagster.warehouse.warehouse import Warehouse
 
-    with services() as settings:
+    with services(sample=sample) as settings:
         assert settings.database_url is not None
         with Warehouse.open(settings.database_url) as warehouse, warehouse.connection() as connection:
             waiting = waiting_refusals(connection)

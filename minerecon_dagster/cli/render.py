@@ -6,16 +6,16 @@ import datetime as dt
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy import text
 
+from minerecon_dagster.cli.tables import Column, console, print_columns
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.spans import spans
 from minerecon_dagster.core.statuses import STATUSES, UNAVAILABLE
@@ -120,42 +120,55 @@ def read_days(database_url: str, days: Sequence[dt.date], closed: ClosedDays | N
     ]
 
 
-def console() -> Console:
-    """Standard output: as wide as the terminal, or wide enough for a table where there is none."""
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-
-
 def print_days(rows: Sequence[DayRow]) -> None:
-    """Print a table of days: periods, records, MWh, GBP, BTC per model, all of SO-flagged bids; and checks."""
-    models = [model.name for model in MINER_MODELS]
-    table = Table(title="Wind curtailment (SO-flagged), per settlement day", title_justify="left")
-    table.add_column("day")
-    table.add_column("status")
-    for name in ("periods", "records", "MWh", "£ net", *(f"BTC {m}" for m in models)):
-        table.add_column(name, justify="right")
-    table.add_column("checks")
+    """Print a table of days: periods, records, MWh, GBP, BTC per model, all of SO-flagged bids; and checks.
+
+    In a terminal Bitcoin goes first where not all fits, and then the records; what a check found is below the table.
+    """
+    # Of a day without a period nothing is known, and 0 is a figure.
+    seen = [row.stored if row.stored is not None and row.stored.periods_present > 0 else None for row in rows]
+
+    def figures(shown: Callable[[StoredDay], str]) -> list[str]:
+        return ["-" if stored is None else shown(stored) for stored in seen]
+
+    def bitcoin(model: str) -> list[str]:
+        return figures(lambda d: f"{d.mined_btc[model]:.8f}" if model in d.mined_btc else "-")
+
+    is_whole = print_columns(
+        [
+            Column("day", [f"{row.day}{' (synthetic)' if row.is_synthetic else ''}" for row in rows], justify="left"),
+            Column("status", [row.status for row in rows], justify="left"),
+            Column("periods", [_periods(row.stored) for row in rows], goes=1),
+            Column("records", figures(lambda d: f"{d.so_record_count:,}"), goes=2),
+            Column("MWh", figures(lambda d: f"{d.curtailed_mwh:,.2f}")),
+            Column("£ net", figures(lambda d: f"{d.payment_gbp:,.2f}")),
+            *(Column(f"BTC {model.name}", bitcoin(model.name), goes=3) for model in MINER_MODELS),
+            Column("checks", [_checks(row) for row in rows], goes=1),
+        ],
+        title="Wind curtailment (SO-flagged), per settlement day",
+    )
     for row in rows:
-        stored = row.stored
-        # Of a day without a period nothing is known, and 0 is a figure.
-        seen = stored if stored is not None and stored.periods_present > 0 else None
-        checks = "-"
-        if row.check_count:
-            checks = f"{row.check_count - len(row.not_passed) - len(row.waived)} of {row.check_count} pass"
-        table.add_row(
-            row.day.isoformat() + (" (synthetic)" if row.is_synthetic else ""),
-            row.status,
-            f"{stored.periods_present}/{stored.periods_expected}" if stored else "-",
-            f"{seen.so_record_count:,}" if seen else "-",
-            f"{seen.curtailed_mwh:,.2f}" if seen else "-",
-            f"{seen.payment_gbp:,.2f}" if seen else "-",
-            *(f"{seen.mined_btc[m]:.8f}" if seen and m in seen.mined_btc else "-" for m in models),
-            checks
-            + (f"; not: {', '.join(row.not_passed)}" if row.not_passed else "")
-            + (f"; waived: {', '.join(row.waived)}" if row.waived else ""),
-        )
-    console().print(table)
+        if row.waived:
+            _say(f"{row.day}: waived: {', '.join(row.waived)}")
+    if not is_whole:
+        _say("More columns (Bitcoin per model): a wider terminal, or --json.")
     if any(row.is_synthetic for row in rows):
-        console().print("Days marked (synthetic) are the bundled sample: made up, not Elexon's data.")
+        _say("Days marked (synthetic) are the bundled sample: made up, not Elexon's data.")
+
+
+def _periods(stored: StoredDay | None) -> str:
+    return f"{stored.periods_present}/{stored.periods_expected}" if stored else "-"
+
+
+def _checks(row: DayRow) -> str:
+    """How many of the checks that were looked at pass."""
+    if not row.check_count:
+        return "-"
+    return f"{row.check_count - len(row.not_passed) - len(row.waived)}/{row.check_count}"
+
+
+def _say(text: str) -> None:
+    console().print(text, markup=False, soft_wrap=not sys.stdout.isatty())
 
 
 def status_table(rows: Sequence[DayRow], rates: Mapping[str, str] | None = None) -> Table:
@@ -170,7 +183,12 @@ def status_table(rows: Sequence[DayRow], rates: Mapping[str, str] | None = None)
     """
     words = [word for word in STATUSES if any(row.status == word for row in rows)]
     table = Table(title="Settlement days by month", title_justify="left", box=SIMPLE_HEAD, padding=0)
-    for name in ("month", "days", *(_HEADINGS.get(word, word) for word in words), *(["right"] if rates else [])):
+    for name in (
+        "month",
+        "days",
+        *(_HEADINGS.get(word, word) for word in words),
+        *(["right of\nstored"] if rates else []),
+    ):
         table.add_column(name, justify="left" if name == "month" else "right")
     months = {m: Counter(row.status for row in of) for m, of in groupby(rows, key=lambda row: f"{row.day:%Y-%m}")}
     for is_empty, run in groupby(months.items(), key=lambda month: set(month[1]) == {"missing"}):

@@ -5,20 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from minerecon_dagster.cli.environment import services
-from minerecon_dagster.cli.outcome import outcome_of
+from minerecon_dagster.cli.options import MONTH, MONTHS_ARE, json_option, sample_option
+from minerecon_dagster.cli.outcome import months_between, outcome_of
 
-MONTH = click.DateTime(["%Y-%m"])
 
-
-@click.command()
+@click.command(epilog=MONTHS_ARE)
 @click.argument("month", metavar="[MONTH]", type=MONTH, required=False)
-@click.option("--sample", is_flag=True, help="Of the bundled sample, unless ELEXON_BASE_URL is set.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@sample_option
+@json_option
 def report(month: dt.datetime | None, sample: bool, as_json: bool) -> None:
     """Draw the report of MONTH (as in 2025-03), or of the latest state, and print where it is.
 
@@ -27,16 +27,15 @@ def report(month: dt.datetime | None, sample: bool, as_json: bool) -> None:
     from minerecon_dagster.cli.dagster_run import execute
     from minerecon_dagster.jobs import REPORT_LATEST, REPORT_MONTHS
 
+    if month is not None:
+        months_between(month.date(), month.date())
     with services(sample=sample):
         if month is None:
             result = execute(REPORT_LATEST, None, None, {})
         else:
             result = execute(REPORT_MONTHS, f"{month:%Y-%m}", f"{month:%Y-%m}", {})
     outcome = outcome_of(result)
-    made: list[dict[str, Any]] = [
-        {name: value.value for name, value in event.materialization.metadata.items()}
-        for event in result.get_asset_materialization_events()
-    ]
+    made = [_plain(event.materialization.metadata) for event in result.get_asset_materialization_events()]
     ok = bool(made) and outcome.problem is None
     if as_json:
         click.echo(json.dumps({"ok": ok, "run_ids": outcome.run_ids, "reports": made, "error": outcome.problem}))
@@ -48,3 +47,10 @@ def report(month: dt.datetime | None, sample: bool, as_json: bool) -> None:
     elif not made:
         click.echo(f"no day of {month:%Y-%m} is stored; fetch some: minerecon reingest {month:%Y-%m}-01", err=True)
     sys.exit(not ok)
+
+
+def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run says of a report, its figures exact: Dagster draws floating-point numbers, and keeps texts beside."""
+    values = {name: value.value for name, value in metadata.items()}
+    exact = {name: values.pop(f"{name}_exact") for name in list(values) if f"{name}_exact" in values}
+    return values | exact

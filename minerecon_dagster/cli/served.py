@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from minerecon_dagster import places
@@ -14,6 +16,8 @@ from minerecon_dagster.defs.resources import PLACES
 
 _POLL_SECONDS = 0.1
 _ANSWER_SECONDS = 60.0
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""What is on this machine is never asked through a proxy."""
 _QUERY = """
 { workspaceOrError { ... on Workspace { locationEntries { name loadStatus locationOrLoadError {
     ... on RepositoryLocation { repositories { allTopLevelResourceDetails { name configuredValues { key value } } } }
@@ -48,15 +52,29 @@ def compare_places(graphql_url: str, sealed: str, is_running: Callable[[], bool]
     return False
 
 
+def require_door(ui_url: str) -> None:
+    """Make sure that `launchers/door.py` stands before the UI that has begun to serve.
+
+    Raises:
+        ConfigurationError: it answers under a name that is not its own, so any web page could use it.
+    """
+    request = urllib.request.Request(f"{ui_url}/server_info", headers={"Host": "elsewhere.invalid"})  # noqa: S310 - ours
+    try:
+        _OPENER.open(request, timeout=_ANSWER_SECONDS).close()
+    except urllib.error.HTTPError as error:
+        if error.code == HTTPStatus.FORBIDDEN:
+            return
+        raise
+    raise ConfigurationError("the UI lets in the pages of other sites: it was stopped. This Dagster is not supported")
+
+
 def _ask(url: str) -> dict[str, str] | None:
     """The fingerprints of the one code location; None: it does not answer yet."""
     request = urllib.request.Request(  # noqa: S310 - our own server, on this machine
         url, json.dumps({"query": _QUERY}).encode(), {"Content-Type": "application/json"}
     )
-    # What is on this machine is never asked through a proxy.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=_ANSWER_SECONDS) as answer:
+        with _OPENER.open(request, timeout=_ANSWER_SECONDS) as answer:
             entries = json.load(answer)["data"]["workspaceOrError"]["locationEntries"]
     except OSError:
         return None

@@ -14,9 +14,11 @@ from rich.console import Console
 from sqlalchemy import Connection, Row
 
 from minerecon_dagster.cli.render import DayRow, read_days, status_table, unmapped_units
+from minerecon_dagster.cli.tables import print_table
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.checks import Result
+from minerecon_dagster.core.exact import pounds
 from minerecon_dagster.core.repairs import REFRESH_REGISTER
 from minerecon_dagster.core.spans import spans
 from minerecon_dagster.day.closing import stored_closed_days
@@ -259,7 +261,7 @@ def print_report(report: StatusReport, console: Console) -> None:
 
     if any(row.standing.is_stored for row in report.rows):
         rates = {month: percent(rate.matched, rate.expected) for month, rate in report.rates.items()}
-        console.print(status_table(report.rows, rates))
+        print_table(status_table(report.rows, rates), console)
         for line in _rate_lines(report):
             say(line)
     else:
@@ -283,7 +285,7 @@ def percent(part: int, whole: int) -> str:
 def _rate_lines(report: StatusReport) -> Iterator[str]:
     if report.rate.expected:
         share = percent(report.rate.matched, report.rate.expected)
-        yield f"{share} of {report.rate.expected:,} calculations reconciled."
+        yield f"{share} of what is stored is right: {report.rate.expected:,} calculations reconciled."
     if report.rate.days_unchecked:
         yield f"Not in that rate: {report.rate.days_unchecked:,} stored days whose calculations were never compared."
     for month, rate in report.rates.items():
@@ -338,13 +340,13 @@ def _history_lines(report: StatusReport, width: int) -> Iterator[str]:
         last = str(report.verifications["last_at"])[:16].replace("T", " ")
         yield wrapped(f"Compared with Elexon: {_times(sum(outcomes.values()))}, last at {last} UTC: {counts}.")
     for v in report.verifications["newest"]:
-        done = v["repair"] or v["error"] or f"{v['problems']} problems"
+        done = v["repair"] or v["error"] or f"{v['problems']:,} problem{'' if v['problems'] == 1 else 's'}"
         yield wrapped(f"  {v['settlement_date']} {v['action']} by {v['requested_by']}: {v['outcome']}; {done}")
     if report.restatement_count:
         yield f"Changed at the source: {_times(report.restatement_count)}; the latest:"
     for r in report.restatements:
         mwh = f"{Decimal(r['old_curtailed_mwh']):,.1f} to {Decimal(r['new_curtailed_mwh']):,.1f} MWh"
-        gbp = f"£{Decimal(r['old_payment_gbp']):,.0f} to £{Decimal(r['new_payment_gbp']):,.0f}"
+        gbp = " to ".join(pounds(Decimal(r[f"{when}_payment_gbp"]), 0) for when in ("old", "new"))
         yield wrapped(f"  {r['settlement_date']} ({r['old_state']}): {mwh}, {gbp}")
 
 

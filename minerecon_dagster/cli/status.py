@@ -8,34 +8,36 @@ import sys
 import click
 
 from minerecon_dagster.cli.environment import services
-from minerecon_dagster.cli.outcome import DAY
+from minerecon_dagster.cli.options import DAY, DAYS_ARE, sample_option, say_it_is_the_sample
 
 DIFFICULTY_WARNING_DAYS = 3
 """Warn when the difficulty table reaches no further than so many days from today."""
 
 
-@click.command()
+@click.command(epilog=DAYS_ARE)
 @click.option("--from", "first", type=DAY, help="First day (default: MINERECON_START_DATE, the first partition).")
 @click.option("--to", "last", type=DAY, help="Last day (default: yesterday).")
+@sample_option
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object; docs/operate/status.md describes its keys."
 )
-def status(first: dt.datetime | None, last: dt.datetime | None, as_json: bool) -> None:
+def status(first: dt.datetime | None, last: dt.datetime | None, sample: bool, as_json: bool) -> None:
     """Say which days are missing, incomplete, provisional too long, failing or warned, and what mends them.
 
     A table by month with the share of calculations that are right, then what is wrong, each with the
     command that mends it. Exits with 1 if anything is; what a waiver accepts and the days that a person has
     closed are listed, and are not.
     """
-    from minerecon_dagster.cli.render import console, print_json
+    from minerecon_dagster.cli.render import print_json
     from minerecon_dagster.cli.standing import print_report, read_report
+    from minerecon_dagster.cli.tables import console
     from minerecon_dagster.core.calendar import settlement_date
     from minerecon_dagster.day.decisions import read_day_decisions
     from minerecon_dagster.defs.resources import DifficultyResource
 
     now = dt.datetime.now(dt.UTC)
     today = settlement_date(now)
-    with services() as settings:
+    with services(sample=sample) as settings:
         assert settings.database_url is not None
         reach = DifficultyResource().table().last_day()
         begin = first.date() if first else settings.start_date
@@ -54,4 +56,5 @@ def status(first: dt.datetime | None, last: dt.datetime | None, as_json: bool) -
         if report.unmapped:
             units = ", ".join(report.unmapped)
             click.echo(f"WARNING: {len(report.unmapped)} units look like wind and are not mapped: {units}")
+        say_it_is_the_sample(report.is_wrong, sample)
     sys.exit(1 if report.is_wrong else 0)

@@ -7,7 +7,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -32,20 +31,20 @@ def ui() -> None:
     require_free_port(given.port)
     with services(sample=True) as settings:
         say_how_analysts_connect(settings, embedded=given.database_url is None)
-        dagster = Path(sys.executable).with_name("dagster")
         workspace = PROJECT_ROOT / "workspace.yaml"
         # It recommends `dg dev`, of a package that this project does without.
         ignored = [os.environ.get("PYTHONWARNINGS", ""), "ignore:Function `dev_command` is superseded"]
         os.environ["PYTHONWARNINGS"] = ",".join(filter(None, ignored))
         # At its own level the daemon tells of every look at every sensor; the lines of runs are shown all the same.
         options = ["-h", "127.0.0.1", "-p", str(settings.port), "--log-level", "warning"]
-        command = [str(dagster), "dev", "-w", str(workspace), *options]
+        command = [sys.executable, "-m", "minerecon_dagster.launchers.dev", "dev", "-w", str(workspace), *options]
 
         def compare(is_running: Callable[[], bool]) -> None:
-            from minerecon_dagster.cli.served import compare_places
+            from minerecon_dagster.cli.served import compare_places, require_door
 
-            if compare_places(f"http://127.0.0.1:{settings.port}/graphql", os.environ[places.SEAL], is_running):
-                url = f"http://127.0.0.1:{settings.port}"
+            url = f"http://127.0.0.1:{settings.port}"
+            if compare_places(f"{url}/graphql", os.environ[places.SEAL], is_running):
+                require_door(url)
                 click.echo(f"Dagster UI: {url} (Ctrl-C ends it); source: {settings.elexon_base_url}")
 
         # In a folder of its own, where Dagster's processes find no `.env`: they would take its values for ours.

@@ -6,22 +6,23 @@ import datetime as dt
 import json
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from minerecon_dagster.cli.days import update_sums
 from minerecon_dagster.cli.environment import services
-from minerecon_dagster.cli.outcome import DAY, MOST_DAYS_SHOWN, Outcome, asker, days_between, outcome_of
+from minerecon_dagster.cli.options import DAY, DAYS_ARE, json_option, sample_option, say_it_is_the_sample
+from minerecon_dagster.cli.outcome import MOST_DAYS_SHOWN, Outcome, asker, days_between, interruptible, outcome_of
 from minerecon_dagster.core.calendar import period_count
-from minerecon_dagster.core.repairs import FIX
+from minerecon_dagster.core.repairs import REFRESH_REGISTER, Repair, of_day, parse
 from minerecon_dagster.core.sampling import SAMPLINGS
+from minerecon_dagster.core.spans import spans
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from minerecon_dagster.settings import Settings
 
 MOST_ROWS_SHOWN = 20
@@ -30,7 +31,7 @@ MOST_ROWS_SHOWN = 20
 _Row = Mapping[str, Any]
 
 
-@click.command()
+@click.command(epilog=DAYS_ARE)
 @click.argument("first", metavar="DATE", type=DAY)
 @click.argument("last", metavar="[TO]", type=DAY, required=False)
 @click.option(
@@ -56,7 +57,8 @@ _Row = Mapping[str, Any]
     help="A repair takes what Elexon says of a final day though it loses more than 10 % of its energy, units or money. "
     "It is on record that you did.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@sample_option
+@json_option
 def verify(
     first: dt.datetime,
     last: dt.datetime | None,
@@ -64,6 +66,7 @@ def verify(
     sampling: str,
     seed: int | None,
     accept_restatement: bool,
+    sample: bool,
     as_json: bool,
 ) -> None:
     """Check the days DATE to TO, compare them with what Elexon answers now, and repair them if that is asked for."""
@@ -75,16 +78,24 @@ def verify(
     config: dict[str, Any] = {"action": action, "sampling": sampling, "seed": seed, "requested_by": "minerecon verify"}
     if accept_restatement:
         config |= {"accept_restatement": True, "requested_by": asker("minerecon verify")}
-    with services() as settings:
-        sys.exit(_run(settings, VERIFY, VERIFY_OP, days, config, as_json=as_json))
+    options = [
+        *(["--action", action] if action != "verify" else []),
+        *(["--sampling", sampling] if sampling != "full" else []),
+        *(["--seed", str(seed)] if seed is not None else []),
+        *(["--accept-restatement"] if accept_restatement else []),
+        *(["--sample"] if sample else []),
+    ]
+    with services(sample=sample) as settings, interruptible(days, "verify", options):
+        sys.exit(_run(settings, VERIFY, VERIFY_OP, days, config, sample=sample, as_json=as_json))
 
 
-@click.command("spot-fix")
+@click.command("spot-fix", epilog=DAYS_ARE)
 @click.argument("day", metavar="DATE", type=DAY)
 @click.argument("period", type=click.IntRange(1, 50))
 @click.argument("bmu")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def spot_fix(day: dt.datetime, period: int, bmu: str, as_json: bool) -> None:
+@sample_option
+@json_option
+def spot_fix(day: dt.datetime, period: int, bmu: str, sample: bool, as_json: bool) -> None:
     """Fetch one settlement PERIOD of DATE again for the unit BMU, and rebuild the day.
 
     The day's other answers are carried over; BMU is a wind unit, as in T_SGRWO-1.
@@ -95,12 +106,44 @@ def spot_fix(day: dt.datetime, period: int, bmu: str, as_json: bool) -> None:
     if period > period_count(days[0]):
         raise click.UsageError(f"{days[0]} has settlement periods 1 to {period_count(days[0])}, not {period}")
     config = {"period": period, "bmu": bmu, "requested_by": "minerecon spot-fix"}
-    with services() as settings:
-        sys.exit(_run(settings, SPOT_FIX, SPOT_FIX_OP, days, config, as_json=as_json))
+    with services(sample=sample) as settings, interruptible(days, "spot-fix", goes_on_by_itself=True):
+        _require_wind_unit(settings, bmu)
+        sys.exit(_run(settings, SPOT_FIX, SPOT_FIX_OP, days, config, sample=sample, as_json=as_json))
+
+
+def _require_wind_unit(settings: Settings, bmu: str) -> None:
+    """Refuse a unit that no stored register has as wind: a slip, of which no run and no alert need tell.
+
+    Raises:
+        click.UsageError: there is no such wind unit.
+    """
+    from sqlalchemy import select
+
+    from minerecon_dagster.warehouse.tables import bm_units
+    from minerecon_dagster.warehouse.warehouse import Warehouse
+
+    assert settings.database_url is not None
+    with Warehouse.open(settings.database_url) as warehouse, warehouse.connection() as connection:
+        known = set(connection.execute(select(bm_units.c.bmu_id).where(bm_units.c.fuel_type == "WIND")).scalars())
+    # Of an empty register nothing can be said: the run fetches it first.
+    if known and bmu not in known:
+        near = get_close_matches(bmu.upper(), sorted(known), n=3)
+        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        raise click.UsageError(
+            f"{bmu} is no wind unit of the stored register: a unit is written as in T_SGRWO-1{hint} "
+            f"(new since? {REFRESH_REGISTER})"
+        )
 
 
 def _run(
-    settings: Settings, job: str, op: str, days: Sequence[dt.date], config: dict[str, Any], *, as_json: bool
+    settings: Settings,
+    job: str,
+    op: str,
+    days: Sequence[dt.date],
+    config: dict[str, Any],
+    *,
+    sample: bool,
+    as_json: bool,
 ) -> int:
     """Run the job over the days, bring the sums of what it repaired up to date, and print what is on record."""
     from minerecon_dagster.cli.dagster_run import execute
@@ -111,7 +154,7 @@ def _run(
     repaired = [row["settlement_date"] for row in rows if row["repair"]]
     if repaired:
         outcome = outcome.joined(update_sums(settings, repaired))
-    return _report(rows, outcome, as_json=as_json)
+    return _report(rows, outcome, sample=sample, as_json=as_json)
 
 
 def _read(settings: Settings, run_ids: Sequence[str]) -> list[dict[str, Any]]:
@@ -132,7 +175,7 @@ def _left(row: _Row) -> list[_Row]:
     return list(row["problems"] if row["problems_left"] is None else row["problems_left"])
 
 
-def _report(rows: Sequence[_Row], outcome: Outcome, *, as_json: bool) -> int:
+def _report(rows: Sequence[_Row], outcome: Outcome, *, sample: bool, as_json: bool) -> int:
     """Print what was found and what changed; return the exit code."""
     days = {str(row["settlement_date"]) for row in rows}
     sums = {key: why for key, why in outcome.not_done.items() if key not in days}
@@ -148,18 +191,16 @@ def _report(rows: Sequence[_Row], outcome: Outcome, *, as_json: bool) -> int:
         }
         click.echo(json.dumps(found))
         return int(wrong)
-    from minerecon_dagster.cli.render import console
-
     fine = Counter(row["outcome"] for row in rows if row["outcome"] in ("right", "right in part"))
     shown = rows if len(rows) <= MOST_DAYS_SHOWN else [row for row in rows if row["outcome"] not in fine]
     if shown:
-        console().print(_days_table(shown))
+        _print_days(shown)
     if len(shown) < len(rows):
         click.echo("; ".join(f"{count} more days are {word}" for word, count in sorted(fine.items())) + ".")
     if len(rows) == 1:
         _print_changes(rows[0])
     elif repaired := [row for row in shown if row["before_figures"] and row["after_figures"]]:
-        console().print(_before_and_after(repaired))
+        _print_before_and_after(repaired)
         click.echo("Which periods and units changed: --json, or the table minerecon.verifications")
     for row in rows:
         for problem in _left(row):
@@ -168,28 +209,23 @@ def _report(rows: Sequence[_Row], outcome: Outcome, *, as_json: bool) -> int:
             click.echo(f"{row['settlement_date']}: {row['error']}", err=True)
     for why in sums.values():
         click.echo(why, err=True)
-    from minerecon_dagster.verify.record import is_mendable
-
-    mendable = [
-        row["settlement_date"]
-        for row in rows
-        if row["action"] == "verify"
-        and row["outcome"] == "wrong"
-        and row["before_figures"] is not None  # a missing day's problem has named its one repair already
-        and any(is_mendable(p["property"]) for p in _left(row))
-    ]
-    if mendable:
-        click.echo(f"repair: {FIX.over(mendable[0], mendable[-1])}", err=True)
+    # One fault, one command: what `minerecon status` says of these days, which may be many days' at once.
+    repairs = {row["settlement_date"]: repair for row in rows if (repair := _repair(row))}
+    for first, last in spans(repairs, alike=repairs.get):
+        click.echo(f"repair: {repairs[first].over(first, last)}", err=True)
+    say_it_is_the_sample(bool(repairs), sample)
     if outcome.stopped_by:
         click.echo(f"not done: {outcome.stopped_by}", err=True)
     return int(wrong)
 
 
 def _problem(problem: _Row) -> str:
-    return (
-        f"{problem['property']} ({problem['severity']}): expected {problem['expected']}; found {problem['actual']}; "
-        f"repair: {problem['repair']}"
-    )
+    return f"{problem['property']} ({problem['severity']}): expected {problem['expected']}; found {problem['actual']}"
+
+
+def _repair(row: _Row) -> Repair:
+    """What mends all that is wrong with a day now, with DATE for it; nothing where nothing is."""
+    return of_day((parse(problem["repair"]) for problem in _left(row)), row["settlement_date"])
 
 
 def _plain(row: _Row) -> dict[str, Any]:
@@ -199,22 +235,29 @@ def _plain(row: _Row) -> dict[str, Any]:
     }
 
 
-def _days_table(rows: Sequence[_Row]) -> Table:
-    from rich.table import Table
+def _print_days(rows: Sequence[_Row]) -> None:
+    from minerecon_dagster.cli.tables import Column, print_columns
 
-    table = Table(title="Stored days and Elexon now", title_justify="left")
-    for name in ("day", "outcome", "periods compared", "wrong", "done", "left"):
-        table.add_column(name)
-    for row in rows:
-        table.add_row(
-            str(row["settlement_date"]),
-            row["outcome"],
-            _compared(row),
-            ", ".join(p["property"] for p in row["problems"]) or "nothing",
-            row["repair"] or "",
-            "" if row["problems_left"] is None else ", ".join(p["property"] for p in _left(row)) or "nothing",
-        )
-    return table
+    def texts(shown: Callable[[_Row], str]) -> list[str]:
+        return [shown(row) for row in rows]
+
+    # What is wrong and what is left is said problem by problem below the table, whether or not these columns fit.
+    found = texts(lambda row: ", ".join(p["property"] for p in row["problems"]) or "nothing")
+    print_columns(
+        [
+            Column("day", texts(lambda row: str(row["settlement_date"])), justify="left"),
+            Column("outcome", texts(lambda row: row["outcome"]), justify="left"),
+            Column("periods compared", texts(_compared), goes=1, justify="left"),
+            Column("wrong", found, goes=2, justify="left"),
+            Column("done", texts(lambda row: row["repair"] or ""), goes=1, justify="left"),
+            Column("left", texts(_left_now), goes=2, justify="left"),
+        ],
+        title="Stored days and Elexon now",
+    )
+
+
+def _left_now(row: _Row) -> str:
+    return "" if row["problems_left"] is None else ", ".join(p["property"] for p in _left(row)) or "nothing"
 
 
 def _compared(row: _Row) -> str:
@@ -228,26 +271,27 @@ def _compared(row: _Row) -> str:
 
 def _print_changes(row: _Row) -> None:
     """The comparison of one day: its totals before and after, and the periods and units that differ."""
-    from rich.table import Table
-
-    from minerecon_dagster.cli.render import console
+    from minerecon_dagster.cli.tables import Column, print_columns
 
     before, after = row["before_figures"], row["after_figures"]
     if before is not None and after is not None:
-        table = Table(title=f"{row['settlement_date']}: before and after", title_justify="left")
-        for name in ("", "before", "after"):
-            table.add_column(name, justify="right" if name else "left")
-        for name, (label, digits) in _FIGURES.items():
-            table.add_row(label, _rounded(before[name], digits), _rounded(after[name], digits))
-        for model in sorted(before["btc"].keys() | after["btc"].keys()):
-            table.add_row(f"BTC {model}", *(_rounded(figures["btc"].get(model), 8) for figures in (before, after)))
-        console().print(table)
+        models = sorted(before["btc"].keys() | after["btc"].keys())
+
+        def figures(of: _Row) -> list[str]:
+            shown = [_rounded(of[name], digits) for name, (_, digits) in _FIGURES.items()]
+            return [*shown, *(_rounded(of["btc"].get(model), 8) for model in models)]
+
+        labels = [*(label for label, _ in _FIGURES.values()), *(f"BTC {model}" for model in models)]
+        print_columns(
+            [Column("", labels, justify="left"), Column("before", figures(before)), Column("after", figures(after))],
+            title=f"{row['settlement_date']}: before and after",
+        )
     for title, key, differing in (
         ("Settlement periods that differ", "settlement_period", row["period_differences"]),
         ("Units that differ", "bmu_id", row["unit_differences"]),
     ):
         if differing:
-            console().print(_differences(title, key, differing, repaired=after is not None))
+            _print_differences(title, key, differing, repaired=after is not None)
             if len(differing) > MOST_ROWS_SHOWN:
                 click.echo(f"… and {len(differing) - MOST_ROWS_SHOWN} more: --json shows all")
 
@@ -267,40 +311,44 @@ def _rounded(figure: int | str | None, digits: int) -> str:
     return "-" if figure is None else f"{Decimal(figure):,.{digits}f}"
 
 
-def _before_and_after(rows: Sequence[_Row]) -> Table:
+def _print_before_and_after(rows: Sequence[_Row]) -> None:
     """The totals of several repaired days."""
-    from rich.table import Table
+    from minerecon_dagster.cli.tables import Column, print_columns
 
-    shown = ("so_rows", "so_mwh", "so_gbp")
-    table = Table(title="Repaired days: before and after", title_justify="left")
-    table.add_column("day")
-    for name in shown:
-        for when in ("before", "after"):
-            table.add_column(f"{_FIGURES[name][0]} {when}", justify="right")
-    for row in rows:
-        figures = [
-            _rounded(row[when][name], _FIGURES[name][1])
-            for name in shown
-            for when in ("before_figures", "after_figures")
-        ]
-        table.add_row(str(row["settlement_date"]), *figures)
-    return table
+    def column(name: str, when: str, goes: int) -> Column:
+        label, digits = _FIGURES[name]
+        cells = [_rounded(row[f"{when}_figures"][name], digits) for row in rows]
+        return Column(f"{label}\n{when}", cells, goes=goes)
+
+    print_columns(
+        [
+            Column("day", [str(row["settlement_date"]) for row in rows], justify="left"),
+            *(column("so_rows", when, 1) for when in ("before", "after")),
+            *(column("so_mwh", when, 0) for when in ("before", "after")),
+            *(column("so_gbp", when, 0) for when in ("before", "after")),
+        ],
+        title="Repaired days: before and after",
+    )
 
 
-def _differences(title: str, key: str, differing: Sequence[_Row], *, repaired: bool) -> Table:
-    from rich.table import Table
+def _print_differences(title: str, key: str, differing: Sequence[_Row], *, repaired: bool) -> None:
+    from minerecon_dagster.cli.tables import Column, print_columns
 
-    table = Table(title=f"{title} (all bids; {len(differing)})", title_justify="left")
-    table.add_column("period" if key == "settlement_period" else "unit")
-    whose = ("stored", "elexon", "after") if repaired else ("stored", "elexon")
-    for label in ("rows", "MWh", "£"):
-        for who in whose:
-            table.add_column(f"{label} {who}", justify="right")
-    for each in differing[:MOST_ROWS_SHOWN]:
-        figures = [
-            "-" if each[who] is None else _rounded(each[who][name], digits)
-            for name, digits in (("rows", 0), ("mwh", 3), ("gbp", 2))
-            for who in whose
-        ]
-        table.add_row(str(each[key]), *figures)
-    return table
+    shown = differing[:MOST_ROWS_SHOWN]
+
+    def column(label: str, who: str, name: str, digits: int, goes: int) -> Column:
+        cells = ["-" if each[who] is None else _rounded(each[who][name], digits) for each in shown]
+        return Column(f"{label}\n{who}", cells, goes=goes)
+
+    is_period = key == "settlement_period"
+    print_columns(
+        [
+            Column("period" if is_period else "unit", [str(each[key]) for each in shown], justify="left"),
+            *(
+                column(label, who, name, digits, goes)
+                for label, name, digits, goes in (("rows", "rows", 0, 1), ("MWh", "mwh", 3, 0), ("£", "gbp", 2, 0))
+                for who in (("stored", "elexon", "after") if repaired else ("stored", "elexon"))
+            ),
+        ],
+        title=f"{title} (all bids; {len(differing)})",
+    )

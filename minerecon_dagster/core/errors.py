@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from minerecon_dagster.core.printable import printable
+
 
 class MinereconError(Exception):
     """Any failure that a user can act on; ``str()`` is one clear line."""
 
 
-def one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     """What an error says, in one line; of a database's error what the server said, without the statement."""
-    return " ".join(str(getattr(error, "orig", None) or error).split())
+    return printable(" ".join(str(getattr(error, "orig", None) or error).split()))
 
 
 class ConfigurationError(MinereconError):

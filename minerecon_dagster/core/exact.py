@@ -1,8 +1,13 @@
-"""Decimal arithmetic that rounds nothing."""
+"""Decimal arithmetic that rounds nothing, and sums of money as people read them."""
 
 from __future__ import annotations
 
-from decimal import Context
+from decimal import Context, Decimal
 
 EXACT = Context(prec=200)
 """Enough for any sum of products of 17-digit numbers: nothing may be rounded where equality is asked."""
+
+
+def pounds(gbp: Decimal, digits: int = 2) -> str:
+    """Money in GBP as text, its sign before the pound's: what farms pay is -£11,550.00."""
+    return f"{'-' if gbp < 0 else ''}£{abs(gbp):,.{digits}f}"

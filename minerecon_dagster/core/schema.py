@@ -25,12 +25,15 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import period_starts
 from minerecon_dagster.core.errors import SchemaDriftError
+from minerecon_dagster.core.printable import LONGEST_NAME, not_printed
 
 REGISTER_PATH = "/reference/bmunits/all"
 
 Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Instant = Annotated[dt.datetime, Meta(tz=True)]
+Name = Annotated[str, Meta(max_length=LONGEST_NAME)]
+"""A name or an id that others gave; `not_printed` looks at its characters."""
 DecimalText = Annotated[str, Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
 """A decimal number in a JSON string, as the register has capacities."""
 NUMBERS = msgspec.json.Decoder(list[float])
@@ -41,14 +44,14 @@ NUMBERS_OR_NULLS = msgspec.json.Decoder(list[float | None])
 class RegisterUnit(Struct, frozen=True, gc=False, rename="camel"):
     """A BM unit of the register (``BmUnitData``), with two fields that Elexon sends beyond its description."""
 
-    national_grid_bm_unit: str | None
-    elexon_bm_unit: str | None
-    eic: str | None
-    fuel_type: str | None
-    lead_party_name: str | None
-    bm_unit_type: str | None
+    national_grid_bm_unit: Name | None
+    elexon_bm_unit: Name | None
+    eic: Name | None
+    fuel_type: Name | None
+    lead_party_name: Name | None
+    bm_unit_type: Name | None
     fpn_flag: bool | None
-    bm_unit_name: str | None = None
+    bm_unit_name: Name | None = None
     generation_capacity: DecimalText | None = None
 
     @property
@@ -65,7 +68,8 @@ def parse_register(body: bytes) -> list[RegisterUnit]:
     """
     try:
         units = msgspec.json.decode(body, type=list[RegisterUnit])
-    except msgspec.DecodeError as error:
+        _check_texts(body)
+    except (msgspec.DecodeError, RecursionError) as error:
         raise _drift(REGISTER_PATH, str(error), __name__) from None
     _log_undeclared(REGISTER_PATH, body, _declared(RegisterUnit) | REGISTER_FIELDS_NOT_USED)
     return units
@@ -127,6 +131,7 @@ class Shape(Generic[Row]):
 
     def decode(self, body: bytes, where: str) -> list[Row]:
         """The rows of an answer; what is not declared is logged, and let pass. Raises msgspec.DecodeError."""
+        _check_texts(body)
         try:
             return _rows(self._strict_decoder.decode(body))
         except msgspec.ValidationError:
@@ -187,9 +192,15 @@ def parse_rows(
         rows = shape.decode(answer.body, where)
         _check_digits(shape, rows)
         _check_periods(shape, rows, day, periods)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise _drift(where, str(error), shape.home) from None
     return rows
+
+
+def _check_texts(body: bytes) -> None:
+    """Raise msgspec.ValidationError where a text holds what would be a command to a terminal, a log or a reader."""
+    if found := not_printed(body):
+        raise msgspec.ValidationError(f"a text holds the character {found}, which no name has")
 
 
 def _check_digits(shape: Shape[Row], rows: Sequence[Row]) -> None:

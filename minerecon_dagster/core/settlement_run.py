@@ -20,7 +20,7 @@ RERUN_NOT_BEFORE = dt.timedelta(hours=24, minutes=44) - dt.timedelta(minutes=30)
 
 def newest(made_at: Iterable[dt.datetime | None]) -> dt.datetime | None:
     """When the newest of some rows was made; None where none says so."""
-    return max((at for at in made_at if at is not None), default=None)
+    return max(filter(None, made_at), default=None)
 
 
 def slots_of_the_first_run(

@@ -31,6 +31,7 @@ from minerecon_dagster.core.states import Slot, slots_text
 from minerecon_dagster.day.closing import delete_day, is_closed
 from minerecon_dagster.day.stored import StoredDay, read_stored_day, read_stored_days
 from minerecon_dagster.elexon.datasets import control_totals, of_the_day
+from minerecon_dagster.elexon.datasets.base import DayDataset
 from minerecon_dagster.elexon.datasets.stack import Bid, wind_bids
 from minerecon_dagster.elexon.fetch import FetchedDay, FetchFailedError
 from minerecon_dagster.elexon.reading import DayReading
@@ -83,14 +84,15 @@ class DayInputs:
         difficulty: the network difficulty of the day.
         difficulty_source: the table that it is from.
         models: the miner models to calculate: all of them.
-        uncounted: units that may be wind farms, were turned down on the day, and are not counted.
+        uncounted: finds the units that may be wind farms, were turned down on the day, and are not counted; asked in
+            another thread, beside the tables, and again.
     """
 
     wind_units: Mapping[str, BmUnit]
     difficulty: Decimal
     difficulty_source: str
     models: Sequence[str]
-    uncounted: Uncounted = NOTHING_UNCOUNTED
+    uncounted: Callable[[], Uncounted] = lambda: NOTHING_UNCOUNTED
 
     def fingerprint(self, archive_uri: str) -> str:
         """The same text for the same inputs: a day built from them need not be built again."""
@@ -159,7 +161,7 @@ def replace_day(
         losses += _displaced(connection, fetched)
         if losses and accepted_by is None:
             # What is gone may be a farm that the register has lost, and no change at the source.
-            of_register = [r for r in compare_with_register(reading, bids, inputs.uncounted) if not r.passed]
+            of_register = [r for r in compare_with_register(reading, bids, inputs.uncounted()) if not r.passed]
             refused = [evaluators.restatement_believable(archived, losses), *of_register]
             raise RestatementRefusedError(
                 f"{day}: {'; '.join(map(str, refused))}",
@@ -185,10 +187,14 @@ def replace_day(
             connection.execute(statement("day/refresh_daily_summary"), _coverage(reading) | {"now": now})
             results, rates = checked(connection, checking_answers())
         if not results or _blocking(results):
-            _write_rows(connection, fetched, bids, inputs)
+            delete_day(connection, day)
+            totals = control_totals()
+            _write_rows(connection, fetched, bids, inputs, (d for d in of_the_day() if d not in totals))
             # While PostgreSQL derives and compares what is stored.
             of_answers = checking_answers()
             _derive(connection, fetched, inputs, fingerprint, now)
+            # Nothing is derived from them, and by now they are added up: the answers' checks need that too.
+            _write_rows(connection, fetched, bids, inputs, totals)
             if (
                 before is not None
                 and before.periods_due == before.periods_expected
@@ -208,7 +214,7 @@ def replace_day(
                 + "; ".join(map(str, blocking)),
                 results,
             )
-        store_uncounted(connection, day, inputs.uncounted)
+        store_uncounted(connection, day, inputs.uncounted())
         record_results(connection, day, results, now=now, run_id=run_id)
         record_rates(connection, day, rates, now=now)
         return read_stored_days(connection, day, day)[day], results
@@ -280,10 +286,15 @@ def _coverage(reading: DayReading) -> dict[str, object]:
     }
 
 
-def _write_rows(connection: Connection, fetched: FetchedDay, bids: Sequence[Bid], inputs: DayInputs) -> None:
-    delete_day(connection, fetched.archived.day)
+def _write_rows(
+    connection: Connection,
+    fetched: FetchedDay,
+    bids: Sequence[Bid],
+    inputs: DayInputs,
+    datasets: Iterable[DayDataset[Any]],
+) -> None:
     with localcontext(EXACT), cursor(connection) as many:
-        for dataset in of_the_day():
+        for dataset in datasets:
             dataset.write(many, fetched.reading, bids, inputs.wind_units)
 
 
@@ -327,7 +338,7 @@ def check_answers(
     fetched: FetchedDay,
     bids: Sequence[Bid],
     wind_units: Mapping[str, BmUnit],
-    uncounted: Uncounted,
+    uncounted: Callable[[], Uncounted],
     *,
     losses: Sequence[dict[str, Any]] = (),
     accepted_by: str | None = None,
@@ -338,7 +349,7 @@ def check_answers(
         fetched: the day's answers.
         bids: the day's accepted wind bids among them.
         wind_units: the wind farms in force on the day, by unit id.
-        uncounted: units that may be wind farms, were turned down on the day, and are not counted.
+        uncounted: finds the units that may be wind farms, were turned down on the day, and are not counted.
         losses: what a final day loses by these answers that it should not.
         accepted_by: who takes that all the same.
     """
@@ -352,7 +363,7 @@ def check_answers(
         ],
         after=[
             *(r for dataset in of_the_day() if dataset not in totals for r in dataset.check(reading, bids, wind_units)),
-            *compare_with_register(reading, bids, uncounted),
+            *compare_with_register(reading, bids, uncounted()),
         ],
         by_unit=evaluators.bids_by_unit(bids),
     )

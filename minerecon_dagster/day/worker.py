@@ -7,11 +7,12 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -228,7 +229,7 @@ class Worker:
         force: bool = False,
         periods: Collection[int] | None = None,
         accept_restatement: str | None = None,
-    ) -> Iterator[tuple[dt.date, DayReport | MinereconError | SQLAlchemyError]]:
+    ) -> Generator[tuple[dt.date, DayReport | MinereconError | SQLAlchemyError], None, None]:
         """Fetch days where that is needed, and rebuild each and all that is derived from it, in their order.
 
         The next day is fetched while one is built: the source and the database wait for each other no
@@ -264,14 +265,18 @@ class Worker:
                         )
                     if not ahead:
                         return
-                    day, future = ahead.popleft()
+                    day, future = ahead[0]
                     try:
+                        # It stays among those ahead until it is had: an interruption here leaves no lock behind.
                         with future.result() as fetched:
+                            ahead.popleft()
                             report = self._build(day, fetched, rebuild=not fetch, accept_restatement=accept_restatement)
                     except ConfigurationError:
                         raise
                     except (MinereconError, SQLAlchemyError) as error:
                         # One day's failure is its own: it is handed to the caller, and the others go on.
+                        if ahead and ahead[0][1] is future:
+                            ahead.popleft()
                         yield day, error
                     else:
                         yield day, report
@@ -382,7 +387,7 @@ class Worker:
     def _build(self, day: dt.date, fetched: _Fetched, *, rebuild: bool, accept_restatement: str | None) -> DayReport:
         started = time.perf_counter()
         found = self._accepting(fetched.found)
-        uncounted = self._uncounted(found)
+        uncounted = self._finding_uncounted(found)
         wind_units = self._register.wind_units(day)
 
         def build(found: FetchedDay, accepted_by: str | None = None) -> tuple[StoredDay, list[Result]]:
@@ -424,7 +429,7 @@ class Worker:
                 return build(taken, accept_restatement)
 
         figures, results = self._recording(day, build_or_refuse)
-        built = BuiltDay(found.reading, found.archived.answers, wind_units, figures, results, uncounted)
+        built = BuiltDay(found.reading, found.archived.answers, wind_units, figures, results, uncounted())
         return DayReport(
             day=day,
             figures=figures,
@@ -442,7 +447,7 @@ class Worker:
 
     def recalculate(
         self, days: Sequence[dt.date], models: Sequence[str]
-    ) -> Iterator[tuple[dt.date, DayReport | MinereconError | SQLAlchemyError]]:
+    ) -> Generator[tuple[dt.date, DayReport | MinereconError | SQLAlchemyError], None, None]:
         """Rebuild the calculations of ``models`` and their sums from the stored records, day by day.
 
         Of a day whose difficulty has changed, all models are rebuilt: they never differ in their inputs.
@@ -530,14 +535,14 @@ class Worker:
         with Warehouse(self._engine).snapshot() as connection, ThreadPoolExecutor(1, "checks") as beside:
             if connection.execute(statement("checks/stored_coverage"), {"day": day}).one_or_none() is None:
                 raise DayFailedError(f"{day}: nothing is stored of this day; fetch it: minerecon reingest {day}")
-            uncounted = find_uncounted(found.reading, self._register)
+            uncounted = cache(partial(find_uncounted, found.reading, self._register))
             of_answers = beside.submit(check_answers, found, bids, wind_units, uncounted)
             results, rates = check_day(connection, found, bids, wind_units, of_answers)
             try:
                 results += evaluators.difficulty(connection, day, self._difficulty(day), self._table.name)
             except DifficultyError as error:
                 results += evaluators.difficulty_missing(day, str(error))
-        return results, rates, uncounted
+        return results, rates, uncounted()
 
     def accepted(self, day: dt.date, results: Iterable[Result]) -> list[Result]:
         """The results of a day with what is waived of them today, by the waivers that `prepare` has read."""
@@ -593,6 +598,13 @@ class Worker:
             return read_archived(self._archive.load(uri), self._sides)
         except ArchiveError:
             return None  # the stored sums stand in for it
+
+    def _finding_uncounted(self, fetched: FetchedDay) -> Callable[[], Uncounted]:
+        """Finds once what a day does not count; at once where the register may be asked for it, and change."""
+        find = cache(partial(self._uncounted, fetched))
+        if self._may_ask_register:
+            find()
+        return find
 
     def _uncounted(self, fetched: FetchedDay) -> Uncounted:
         """The units of a day that may be wind farms and are not counted, once the register was asked about them."""

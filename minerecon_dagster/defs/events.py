@@ -4,7 +4,7 @@ For any run that works on days, of the assets or of a job of ops. A day's events
 together: then each day has its own status, whatever becomes of the others.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from itertools import groupby
 from typing import Any
@@ -49,11 +49,17 @@ def periods_of(report: DayReport) -> str:
     return f"{counted} ({'; '.join(missing)})" if missing else counted
 
 
-def log_day(context: RunContext, report: DayReport) -> None:
-    """Log a materialization for everything that was rebuilt, selected or not, and the day's checks."""
+def log_day(context: RunContext, report: DayReport, say: Callable[[], None] = lambda: None) -> None:
+    """Log a materialization for everything that was rebuilt, selected or not, and the day's checks.
+
+    Args:
+        context: the run.
+        report: the day.
+        say: writes the day's line into the run's log, which is stored with the checks.
+    """
     with storing_together(context.instance) as made:
         _log_made(context, report)
-    log_checks(context, report.day, report.results, made=made)
+    log_checks(context, report.day, report.results, made=made, say=say)
 
 
 def _log_made(context: RunContext, report: DayReport) -> None:
@@ -161,6 +167,7 @@ def log_checks(
     results: Sequence[Result],
     *,
     made: Mapping[dg.AssetKey, dg.EventLogRecord] | None = None,
+    say: Callable[[], None] = lambda: None,
 ) -> None:
     """Log an evaluation for each family that has a result.
 
@@ -172,6 +179,7 @@ def log_checks(
         day: settlement date.
         results: of the day's checks.
         made: the day's materializations that were stored just now, by asset; the others are asked for.
+        say: writes into the run's log what is to be stored with them.
     """
     by_family = sorted(results, key=lambda r: r.checked.family)
     checked = catalog.checked_assets()
@@ -184,6 +192,7 @@ def log_checks(
             evaluation = _evaluation(family, list(group), day, checked[family], targets[checked[family]])
             # An op may log evaluations as an asset may; only the annotation of its method does not say so.
             context.log_event(evaluation)  # type: ignore[arg-type]
+        say()
 
 
 def _evaluation(

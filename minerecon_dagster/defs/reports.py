@@ -117,11 +117,14 @@ def _metadata(report: Any, name: str) -> dict[str, Any]:
         metadata["open"] = dg.MetadataValue.url(f"{base}/{name}")
     facts = report.facts
     as_of: dt.datetime | None = facts.as_of
+    mwh, gbp = facts.total(lambda d: d.curtailed_mwh), facts.total(lambda d: d.payment_gbp)
     metadata |= {
         "file": dg.MetadataValue.path(report.uri),
         "state": report.states,
-        "curtailed_mwh": float(facts.total(lambda d: d.curtailed_mwh)),
-        "payment_gbp": float(facts.total(lambda d: d.payment_gbp)),
+        "curtailed_mwh": float(mwh),  # a number is plotted, and a text is exact
+        "payment_gbp": float(gbp),
+        "curtailed_mwh_exact": str(mwh),
+        "payment_gbp_exact": str(gbp),
         "days_stored": len(facts.stored),
         "bytes": len(report.body.encode()),
         "seconds": round(report.seconds, 3),

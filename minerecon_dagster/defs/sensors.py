@@ -117,8 +117,9 @@ SENSORS = (
     Sensor(
         ANALYSTS_WATCHDOG,
         30,
-        "ends statements of analysts of more than MINERECON_ANALYST_MAX_SECONDS (300), and transactions of more than "
-        "twice that; its ticks say what it ended.",
+        "keeps a watch over readers' sessions that looks every second: ends statements of more than "
+        "MINERECON_ANALYST_MAX_SECONDS (300), transactions of more than twice that, and what holds others up; its "
+        "ticks say what it ended.",
         analysts_watchdog,
         "docs/operate/access.md",
         says_when=True,

@@ -9,9 +9,11 @@ the days that are not done.
 import datetime as dt
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import closing
+from contextlib import ExitStack, closing
+from functools import partial
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -20,6 +22,7 @@ from minerecon_dagster import asset_keys
 from minerecon_dagster.asset_keys import INGESTED
 from minerecon_dagster.checks.evaluators import not_run
 from minerecon_dagster.core.errors import one_line
+from minerecon_dagster.core.exact import pounds
 from minerecon_dagster.core.periods import parse_periods
 from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.day.build import ChecksFailedError
@@ -107,6 +110,7 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
                     run_id=context.run.run_id,
                 )
             ) as worker,
+            ExitStack() as stack,
         ):
             started = time.perf_counter()
             periods = parse_periods(config.periods)
@@ -125,11 +129,12 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
                 if ingests
                 else worker.recalculate(days, _models(selected))
             )
+            stack.push(partial(_end, work))
             for number, (day, outcome) in enumerate(work, 1):
                 progress = {"days_done": number, "days_total": len(days)}
                 if isinstance(outcome, DayReport):
-                    log_day(context, outcome)
-                    _log.info("%s [%d of %d]", _line(outcome), number, len(days), extra=progress)
+                    line = f"{_line(outcome)} [{number} of {len(days)}]"
+                    log_day(context, outcome, partial(_log.info, "%s", line, extra=progress))
                     continue
                 if isinstance(outcome, DayClosedError):
                     log_closed(context, [(day, outcome.entry)])
@@ -166,6 +171,15 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
     return settlement_day
 
 
+def _end(
+    work: Generator[Any, None, None], kind: type[BaseException] | None, _error: object, _trace: TracebackType | None
+) -> None:
+    """End the work on days before the services: an interruption waits for the fetch under way, and leaves no lock."""
+    if kind is not None and not issubclass(kind, Exception):
+        _log.warning("interrupted: waiting for the answers that are under way")
+    work.close()
+
+
 def _is_news(record: logging.LogRecord) -> bool:
     """Whether a line of the run's log says something: Dagster misses outputs for checks that are logged day by day."""
     return "did not yield or return expected outputs" not in record.getMessage()
@@ -190,7 +204,7 @@ def _line(report: DayReport) -> str:
     retries = f" ({report.retry_count} retries)" if report.retry_count else ""
     return (
         f"{report.day}: {f.state}, {periods_of(report)}, {f.so_record_count} SO-flagged records, "
-        f"{f.curtailed_mwh:,.2f} MWh, £{f.payment_gbp:,.2f}, {report.request_count} requests{retries}, "
+        f"{f.curtailed_mwh:,.2f} MWh, {pounds(f.payment_gbp)}, {report.request_count} requests{retries}, "
         f"{report.seconds:.2f} s"
     )
 

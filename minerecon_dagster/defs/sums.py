@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from minerecon_dagster import asset_keys
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Result
+from minerecon_dagster.core.exact import pounds
 from minerecon_dagster.day.closing import stored_closed_days
 from minerecon_dagster.defs import automation, catalog, links
 from minerecon_dagster.defs.events import follow_decisions
@@ -246,5 +247,5 @@ def _line(sums: RollUp) -> str:
     closed = f"{sums.days_unavailable} closed by a person, " if sums.days_unavailable else ""
     return (
         f"{sums.key}: {complete}, {sums.days_present} of {sums.days_expected} days, {sums.days_final} final, {closed}"
-        f"{sums.curtailed_mwh:,.2f} MWh, £{sums.payment_gbp:,.2f}"
+        f"{sums.curtailed_mwh:,.2f} MWh, {pounds(sums.payment_gbp)}"
     )

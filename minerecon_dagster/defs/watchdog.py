@@ -1,20 +1,26 @@
-"""The watchdog over analysts' sessions, as a sensor. What it does is `minerecon_dagster.warehouse.watchdog`."""
+"""The watchdog over readers' sessions, as a sensor. What it does is `minerecon_dagster.warehouse.watchdog`."""
 
 import dagster as dg
 
-from minerecon_dagster.defs.resources import WarehouseResource
+from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.settings import Settings
 
 ANALYSTS_WATCHDOG = "analysts_watchdog"
 
 
-def analysts_watchdog(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SkipReason:
-    """End what analysts run for longer than MINERECON_ANALYST_MAX_SECONDS."""
-    from minerecon_dagster.warehouse.watchdog import end_overlong
+def analysts_watchdog(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Keep a watch over readers in this process, and tell what it ended since the tick before.
 
-    limit_s = Settings.from_environ().analyst_max_seconds
-    with warehouse.open() as opened:
-        found = end_overlong(opened.engine, limit_s)
+    The watch has a connection of its own, which it keeps: when it is needed most, nobody can make one.
+    """
+    from minerecon_dagster.warehouse.store import open_warehouse
+    from minerecon_dagster.warehouse.watchdog import watch
+
+    settings = Settings.from_environ()
+    if settings.database_url is None:
+        raise ConfigurationError("DATABASE_URL is not set: set it, or run this under `minerecon local -- …`")
+    limit_s = settings.analyst_max_seconds
+    found = watch(settings.database_url, limit_s, open_warehouse).told()
     if found is None:
         return dg.SkipReason("the server has no role for analysts yet: run `minerecon db upgrade`")
     for session in found:

@@ -9,6 +9,7 @@ boto3's own chain.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
+from minerecon_dagster.core.addresses import aws_proxies
 from minerecon_dagster.core.difficulty import LOAD_REMEDY, validate_difficulty, why_unbelievable
 from minerecon_dagster.core.errors import ConfigurationError, DifficultyError
 
@@ -196,7 +198,12 @@ class DifficultyTable:
                     "dynamodb",
                     region_name=self._region,
                     config=Config(
-                        connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 5}
+                        proxies=aws_proxies(
+                            os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"), os.environ.get("AWS_ENDPOINT_URL")
+                        ),
+                        connect_timeout=5,
+                        read_timeout=20,
+                        retries={"mode": "standard", "total_max_attempts": 5},
                     ),
                 )
         # boto3's for an endpoint that is no URL.

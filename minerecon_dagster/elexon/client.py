@@ -16,11 +16,15 @@ import requests
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.errors import PermanentSourceError, SourceError
+from minerecon_dagster.core.printable import printable
 from minerecon_dagster.core.schema import REGISTER_PATH
 from minerecon_dagster.elexon.datasets import dataset_of
 from minerecon_dagster.http.attempt import user_agent
 from minerecon_dagster.http.client import HttpClient, Patience, RefusedError, Reply, RetryableError, Source
 from minerecon_dagster.http.rate_limit import RateLimiter
+
+_WORDS_OF_ERRORS = frozenset({"error", "errors", "fault", "message", "status", "statusCode", "title"})
+_MOST_OF_A_REASON = 120
 
 
 class ElexonClient:
@@ -109,6 +113,11 @@ class ElexonClient:
         return got
 
 
+def _tells_of_an_error(body: bytes) -> bool:
+    """Whether a document without data says why: a gateway may put its error into a 200."""
+    return not _WORDS_OF_ERRORS.isdisjoint(msgspec.json.decode(body, type=dict[str, msgspec.Raw]))
+
+
 def _read(reply: Reply) -> Answer:
     status, body = reply.response.status_code, reply.response.content
     if status not in (200, 404):
@@ -117,8 +126,11 @@ def _read(reply: Reply) -> Answer:
         try:
             # Raw walks all of the text and makes no objects: 3 ms for the 96 answers of a day.
             msgspec.json.decode(body, type=msgspec.Raw)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise RetryableError(f"HTTP 200, but the answer is not JSON: {error}", 200) from None
+        if body.lstrip()[:1] == b"{" and b'"data"' not in body and _tells_of_an_error(body):
+            said = printable(reply.response.text)[:_MOST_OF_A_REASON]
+            raise RetryableError(f"HTTP 200, but the answer tells of an error: {said}", 200)
     return Answer(reply.url, status, reply.fetched_at, body)
 
 

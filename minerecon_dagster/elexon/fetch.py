@@ -12,6 +12,7 @@ from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic
 from minerecon_dagster.core.calendar import StackSide
 from minerecon_dagster.core.checks import Result
 from minerecon_dagster.core.errors import ArchiveError, DayFailedError, SourceError
+from minerecon_dagster.core.repairs import REFETCH
 from minerecon_dagster.elexon.datasets import dataset_of, of_the_day
 from minerecon_dagster.elexon.reading import DayReading, read_day, silent_answers
 
@@ -198,7 +199,7 @@ def fetch_day(
         )
     if reading.judgement.state == "failing":
         raise FetchFailedError(
-            f"{day}: {reading.problem()}; nothing was replaced; try again: minerecon reingest {day}",
+            f"{day}: {reading.problem()}; nothing was replaced; try again: {REFETCH.over(day)}",
             reading=reading,
             asked=keys,
             synthetic=is_synthetic(source_url),

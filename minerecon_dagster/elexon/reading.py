@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from minerecon_dagster.core import calendar
@@ -215,12 +216,15 @@ def read_day(
     return DayReading(day, sides, judgement, looks, of_stack, stack.rows, errors, said, verdict.confirmed, made_at)
 
 
+_made = attrgetter("created_date_time")
+
+
 def _made_at(rows: Mapping[Slot, list[StackRow]], said: Mapping[str, Said]) -> dict[Slot, dt.datetime | None]:
     """When the newest row of each period and side was made.
 
     Of the stack, or, where its rows do not say so, of the control totals, which are of the same run.
     """
-    found = {slot: newest(row.created_date_time for row in of_slot) for slot, of_slot in rows.items() if of_slot}
+    found = {slot: newest(map(_made, of_slot)) for slot, of_slot in rows.items() if of_slot}
     for total in control_totals():
         if None not in found.values():
             break

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from minerecon_dagster.core.errors import MinereconError
+from minerecon_dagster.core.printable import for_a_spreadsheet
 
 DIGITS, DECIMALS = 38, 18
 _LAST_DECIMAL = Decimal(1).scaleb(-DECIMALS)
@@ -72,10 +73,13 @@ class Column:
 
 @dataclass
 class Written:
-    """What was written of a view: rows, and for each numeric column how many values Parquet has rounded."""
+    """What was written of a view: rows, for each numeric column how many values Parquet has rounded, and for each
+    column of texts how many CSV has marked, since a spreadsheet would take them for formulas.
+    """
 
     rows: int = 0
     rounded: dict[str, int] = field(default_factory=dict)
+    marked: dict[str, int] = field(default_factory=dict)
 
 
 def write_files(
@@ -115,6 +119,9 @@ def write_files(
             if text:
                 text.writelines(",".join(map(_csv, row)) + "\n" for row in rows)
             values = list(zip(*rows, strict=True)) if rows else [() for _ in columns]
+            for column, those in zip(columns, values, strict=True) if text else ():
+                if marked := sum(isinstance(value, str) and for_a_spreadsheet(value) != value for value in those):
+                    written.marked[column.name] = written.marked.get(column.name, 0) + marked
             arrays = [_array(c, v, written) for c, v in zip(columns, values, strict=True)]
             table.write_batch(pa.record_batch(arrays, schema=schema))
     return written
@@ -154,7 +161,7 @@ def _csv(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, list):
         return _quoted(json.dumps(value, ensure_ascii=False))
-    return _quoted(value) if isinstance(value, str) else repr(value)
+    return _quoted(for_a_spreadsheet(value)) if isinstance(value, str) else repr(value)
 
 
 def _quoted(text: str) -> str:

@@ -241,6 +241,7 @@ def _make(connection: Connection, view: View, first: dt.date, scratch: Path) -> 
                 "comment": c.comment,
                 # None of a column whose values are all as they are in the view.
                 "rounded_in_parquet": written.rounded.get(c.name) or None,
+                "marked_in_csv": written.marked.get(c.name) or None,
             }
             for c in view.columns
         ],

@@ -22,21 +22,40 @@ import requests
 import tenacity
 
 from minerecon_dagster.core.errors import PermanentSourceError, SourceError, TransientSourceError
-from minerecon_dagster.http.attempt import Failure, Kind, NoAnswerError, attempt, new_session, retry_after_s
+from minerecon_dagster.core.printable import printable
+from minerecon_dagster.http.attempt import (
+    LONGEST_ANSWER_S,
+    LONGEST_RETRY_AFTER_S,
+    Failure,
+    Kind,
+    NoAnswerError,
+    Purse,
+    Session,
+    attempt,
+    retry_after_s,
+)
 from minerecon_dagster.http.outage import Watch
 from minerecon_dagster.http.rate_limit import RateLimiter
 from minerecon_dagster.http.traffic import StatsCounter
 
 T = TypeVar("T")
 
+MOST_BYTES_AT_ONCE = 96 * 1024**2
+"""Of all answers that are asked for together; a day's are under 10 MB."""
+_LOOK_S = 1.0
+"""How often it is seen whether an answer takes too long."""
+_MOST_OF_A_REASON = 120
 _log = logging.getLogger(__name__)
 
 
 class RetryableError(Exception):
-    """A try was in vain, and the next one may not be."""
+    """A try was in vain, and the next one may not be; not soon, where it ``gives_up``."""
 
-    def __init__(self, problem: str, status: int | None = None, retry_after_s: float = 0.0) -> None:
+    def __init__(
+        self, problem: str, status: int | None = None, retry_after_s: float = 0.0, *, gives_up: bool = False
+    ) -> None:
         super().__init__(problem)
+        self.gives_up = gives_up
         self.status = status
         self.retry_after_s = retry_after_s
 
@@ -102,6 +121,7 @@ class Patience:
 
     Args:
         connect_timeout_s, read_timeout_s: how long to wait for a connection, and between bytes of an answer.
+        answer_timeout_s: how long a whole answer may take; one that takes longer is not asked for again at once.
         max_attempts: per call, the first one included.
         backoff_base_s, backoff_cap_s: the wait before the second attempt, doubled before each further one up to
             the cap; up to half of the base is added at random.
@@ -109,6 +129,7 @@ class Patience:
 
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 30.0
+    answer_timeout_s: float = LONGEST_ANSWER_S
     max_attempts: int = 6
     backoff_base_s: float = 0.5
     backoff_cap_s: float = 15.0
@@ -140,6 +161,7 @@ class HttpClient(Generic[T]):
         self._source = source
         self._limiter = limiter or RateLimiter(0, Path())
         self._timeouts_s = (patience.connect_timeout_s, patience.read_timeout_s)
+        self._longest_s = patience.answer_timeout_s
         self._max_attempts = patience.max_attempts
         self._least_penalty_s = patience.backoff_base_s
         self._backoff = tenacity.wait_exponential_jitter(
@@ -147,7 +169,7 @@ class HttpClient(Generic[T]):
         )
         self._sees_outages = sees_outages
         self._now = now
-        self._sessions = [new_session(source.headers) for _ in range(threads)]
+        self._sessions = [Session(source.headers) for _ in range(threads)]
         self._one_at_a_time = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -190,13 +212,14 @@ class HttpClient(Generic[T]):
         got: dict[str, T | SourceError] = {}
         crashes: list[BaseException] = []
         cancelled, watch = threading.Event(), Watch(sees_outages=self._sees_outages)
+        purse = Purse(MOST_BYTES_AT_ONCE)
 
-        def work(session: requests.Session) -> None:
+        def work(session: Session) -> None:
             try:
                 while not cancelled.is_set():
                     url = todo.get_nowait()
                     try:
-                        got[url] = self._call(_Call(url, session), watch, cancelled)
+                        got[url] = self._call(_Call(url, session, purse), watch, cancelled)
                     except SourceError as error:
                         got[url] = error
             except queue.Empty:
@@ -213,10 +236,13 @@ class HttpClient(Generic[T]):
                 for thread in threads:
                     thread.start()
                 for thread in threads:
-                    thread.join()
+                    while thread.is_alive():
+                        thread.join(_LOOK_S)
+                        for session in sessions:
+                            session.line.cut_if_over()
             except BaseException:
                 cancelled.set()
-                self._sessions = [new_session(self._source.headers) for _ in self._sessions]
+                self._sessions = [Session(self._source.headers) for _ in self._sessions]
                 raise
         if crashes:
             raise crashes[0]
@@ -235,6 +261,9 @@ class HttpClient(Generic[T]):
 
         def is_hopeless(state: tenacity.RetryCallState) -> bool:
             watch.goes_on(call.began, call.request_s + state.idle_for)
+            error = state.outcome.exception() if state.outcome else None
+            if isinstance(error, RetryableError) and error.gives_up:
+                return True
             return call.attempts >= self._max_attempts or bool(watch.outage) or cancelled.is_set()
 
         retrying = tenacity.Retrying(
@@ -268,13 +297,15 @@ class HttpClient(Generic[T]):
         status, size = None, 0
         sent = time.monotonic()
         try:
-            response = attempt(call.session, "GET", call.url, self._timeouts_s)
+            response = attempt(
+                call.session, "GET", call.url, self._timeouts_s, longest_s=self._longest_s, purse=call.purse
+            )
             fetched_at = self._now()
             status, size = response.status_code, len(response.content)
         except NoAnswerError as error:
             said = self._source.said_of(error.failure)
             if error.failure.may_pass:
-                raise RetryableError(said) from error
+                raise RetryableError(said, gives_up=error.failure.kind is Kind.TOO_SLOW) from error
             self._refuse(said, call, None, error.__cause__)
         finally:
             request_s = time.monotonic() - sent
@@ -286,13 +317,21 @@ class HttpClient(Generic[T]):
                 request_s=request_s,
                 body_bytes=size,
             )
-        if status == 429 or status >= 500:
-            wait_s = retry_after_s(response)
-            if status == 429:
-                self._limiter.penalise(wait_s or self._least_penalty_s)
-            if status == 429 or wait_s:
+        wait_s = retry_after_s(response)
+        if is_limit := status == 429 or (status == 403 and wait_s > 0):
+            self._limiter.penalise(min(wait_s, LONGEST_RETRY_AFTER_S) or self._least_penalty_s)
+        if is_limit and wait_s > LONGEST_RETRY_AFTER_S:
+            problem = f"HTTP {status}: {_said(response)}; it asks to wait for {wait_s:.0f} s"
+            watch.is_exhausted(problem)
+            raise RetryableError(problem, 429, gives_up=True)
+        if is_limit or status >= 500:
+            if is_limit or wait_s:
                 watch.is_alive()
-            raise RetryableError(f"HTTP {status}", status, wait_s)
+            # A gateway's quota (Azure's) is a 403 that says when it is over: no refusal, and a limit like others.
+            problem = f"HTTP {status}: {_said(response)}" if status == 403 else f"HTTP {status}"
+            raise RetryableError(problem, 429 if is_limit else status, min(wait_s, LONGEST_RETRY_AFTER_S))
+        if status == 204:
+            raise RetryableError("HTTP 204: a success without an answer", status)
         try:
             return self._source.read(Reply(call.url, response, fetched_at))
         except RefusedError as error:
@@ -320,10 +359,16 @@ class _Call:
     """One question and the tries to have it answered."""
 
     url: str
-    session: requests.Session
+    session: Session
+    purse: Purse
     began: float = field(default_factory=time.monotonic)
     attempts: int = 0
     request_s: float = 0.0
+
+
+def _said(response: requests.Response) -> str:
+    """What an answer that is none says of itself, in one short line."""
+    return printable(response.text)[:_MOST_OF_A_REASON] or "no reason given"
 
 
 def _log_retry(call: _Call, state: tenacity.RetryCallState) -> None:

@@ -7,8 +7,19 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from minerecon_dagster.http.attempt import Failure, Kind, NoAnswerError, attempt, new_session
+from minerecon_dagster.http.attempt import Failure, Kind, NoAnswerError, Session, attempt
+
+_MOST_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The status of an answer, and what it says, in characters of which nothing is known."""
+
+    status: int
+    said: str
 
 
 def ask_once(
@@ -19,7 +30,7 @@ def ask_once(
     timeouts_s: tuple[float, float],
     longest_s: float,
     hide: Callable[[str], str],
-) -> int | Failure:
+) -> Answered | Failure:
     """Make one request, without following redirections and without any credentials.
 
     Args:
@@ -32,29 +43,46 @@ def ask_once(
         hide: takes secrets out of what urllib3 logs of its requests.
 
     Returns:
-        The status of the answer, or why there is none, without the URL; nothing is raised.
+        The answer, or why there is none, without the URL; nothing is raised.
     """
-    outcome: queue.SimpleQueue[int | Failure] = queue.SimpleQueue()
+    outcome: queue.SimpleQueue[Answered | Failure] = queue.SimpleQueue()
+    session = Session()
     thread = threading.Thread(
-        target=lambda: outcome.put(_asked(method, url, body, timeouts_s, hide)), name="alert-request", daemon=True
+        target=lambda: outcome.put(_asked(session, method, url, body, timeouts_s, longest_s, hide)),
+        name="alert-request",
+        daemon=True,
     )
     thread.start()
     try:
         return outcome.get(timeout=longest_s)
     except queue.Empty:
+        session.line.cut()
         return Failure(Kind.NO_ANSWER, f"no answer within {longest_s:g} s")
 
 
 def _asked(
-    method: str, url: str, body: dict[str, str] | None, timeouts_s: tuple[float, float], hide: Callable[[str], str]
-) -> int | Failure:
+    session: Session,
+    method: str,
+    url: str,
+    body: dict[str, str] | None,
+    timeouts_s: tuple[float, float],
+    longest_s: float,
+    hide: Callable[[str], str],
+) -> Answered | Failure:
     with _quiet(hide):
         try:
-            # The answer's body says nothing that is needed, and may have no end. A file of passwords (netrc) is not
-            # looked into: `auth` is something that adds nothing.
-            options = {"json": body, "auth": lambda request: request, "allow_redirects": False, "stream": True}
-            with new_session() as session, attempt(session, method, url, timeouts_s, **options) as response:
-                return response.status_code
+            with session:
+                response = attempt(
+                    session,
+                    method,
+                    url,
+                    timeouts_s,
+                    longest_s=longest_s,
+                    most_bytes=_MOST_BYTES,
+                    follows=False,
+                    body=body,
+                )
+            return Answered(response.status_code, response.text)
         except NoAnswerError as error:
             # Its cause goes no further, and neither does its reason: requests names the path of the URL in both.
             return Failure(error.failure.kind, error.failure.words)

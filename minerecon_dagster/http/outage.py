@@ -45,6 +45,11 @@ class Watch:
             if self._failed_in_a_row >= OUTAGE_AFTER_CALLS:
                 self._is_down(f"{OUTAGE_AFTER_CALLS} calls in a row had failed")
 
+    def is_exhausted(self, why: str) -> None:
+        """The source has answered that it will not for long."""
+        with self._lock:
+            self._is_down(why)
+
     def goes_on(self, began: float, spent_s: float) -> None:
         """A call that began at ``began`` (monotonic) has tried and waited for ``spent_s``, and had no answer yet."""
         with self._lock:

@@ -19,6 +19,7 @@ import logging
 import os
 import pwd
 import re
+import resource
 import secrets
 import shutil
 import signal
@@ -48,6 +49,8 @@ _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.02
 _PORT_TRIES = 3
 _NOBODY = 65534
+_BACKEND_BYTES = 4 * 1024**3
+"""What a process of PostgreSQL may have of address space, of which its shared memory is 150 MB."""
 
 logger = logging.getLogger(__name__)
 
@@ -308,6 +311,7 @@ def _start(data: Path, programs: Path, account: _Account, password: str, wanted_
             while server.runs() and time.monotonic() < deadline:
                 with contextlib.suppress(psycopg2.OperationalError):
                     psycopg2.connect(**_superuser(server)).close()
+                    _bound_memory(process.pid)
                     return server
                 time.sleep(_POLL_SECONDS)
         except BaseException:
@@ -319,6 +323,18 @@ def _start(data: Path, programs: Path, account: _Account, password: str, wanted_
     log = RunFolder(data.parents[1]).log_file
     complaints = [line for line in log.read_text(errors="replace").splitlines() if re.search("FATAL|DETAIL", line)]
     raise MinereconError(f"PostgreSQL on {data} does not start: {' '.join(complaints[-2:])} (see {log})")
+
+
+def _bound_memory(postmaster: int) -> None:
+    """Let no session take more than its part: every backend that is started from now on has the postmaster's limit.
+
+    A variable of a session may be of any size, and stays for as long as the session; without a limit the kernel ends
+    some process of the machine when there is no memory left. Only Linux can set it to another process.
+    """
+    if hasattr(resource, "prlimit"):
+        # unshare and setpriv become the postmaster: the process is the same.
+        with contextlib.suppress(PermissionError, ProcessLookupError):
+            resource.prlimit(postmaster, resource.RLIMIT_AS, (_BACKEND_BYTES, _BACKEND_BYTES))
 
 
 def _free_port(wanted: int | None) -> int:
@@ -379,6 +395,8 @@ def _secure(server: Server, warehouse: str, home: Path) -> None:
         connection.autocommit = True
         ours = [sql.Identifier(role) for role in (roles.ANALYST, roles.PIPELINE, roles.API, OWNER)]
         cursor.execute(sql.SQL("GRANT {}, {}, {} TO {} WITH ADMIN OPTION").format(*ours))
+        # So that the owner may limit the logins of analysts that he makes (`minerecon db analyst`).
+        cursor.execute(sql.SQL("GRANT SET ON PARAMETER temp_file_limit TO {}").format(sql.Identifier(OWNER)))
         for role, file in password_files.items():
             roles.set_password(connection, role, file.read_text())
 

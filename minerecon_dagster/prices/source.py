@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,6 +16,7 @@ from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from minerecon_dagster.core.errors import SchemaDriftError
+from minerecon_dagster.core.printable import printable
 from minerecon_dagster.http.attempt import Kind, user_agent
 from minerecon_dagster.http.client import HttpClient, Patience, RefusedError, Reply, RetryableError, Source
 
@@ -25,6 +27,8 @@ _END_OF_TIME_S = 253_402_300_800
 """The year 10000."""
 _ONE_DAY = dt.timedelta(days=1)
 _FIELDS = ("time", "low", "high", "open", "close", "volume")
+
+_log = logging.getLogger(__name__)
 
 _Candles = tuple[Any, dt.datetime]
 """What should be an array of candles, and when it was read."""
@@ -47,6 +51,10 @@ class DailyPrice:
     fetched_at: dt.datetime
 
 
+class ImpossibleCandleError(SchemaDriftError):
+    """A candle that is one, of numbers that cannot be."""
+
+
 class PriceSource(Protocol):
     """Where daily prices come from."""
 
@@ -61,7 +69,8 @@ class PriceSource(Protocol):
 
         Raises:
             SourceError: the source could not be used.
-            SchemaDriftError: what it answered is not what it should be.
+            SchemaDriftError: what it answered is not what it should be. A day whose price alone is impossible is left
+            out, and named in the log.
         """
 
 
@@ -102,7 +111,18 @@ class CoinbaseCandles:
         rows, fetched_at = client.ask(url)
         if not isinstance(rows, list):
             raise _drift(url, "it is not an array of candles")
-        prices = [DailyPrice(*_read(url, row), url, fetched_at) for row in rows]
+        prices: list[DailyPrice] = []
+        refused: list[ImpossibleCandleError] = []
+        for row in rows:
+            try:
+                prices.append(DailyPrice(*_read(url, row), url, fetched_at))
+            except ImpossibleCandleError as error:
+                refused.append(error)
+        if refused and not prices:
+            raise refused[0]
+        # Histories have impossible candles for ever: the day has no price, is named, and holds up no other.
+        for left_out in refused:
+            _log.warning("%s", left_out)
         # The documentation says so: some of the candles may precede the declared start.
         return sorted((price for price in prices if price.day >= first), key=lambda price: price.day)
 
@@ -111,11 +131,11 @@ def _candles(reply: Reply) -> _Candles:
     response = reply.response
     if response.status_code != 200:
         # Coinbase says in the body of an error what is wrong.
-        said = " ".join(response.text.split())[:120] or "no reason given"
+        said = printable(response.text)[:120] or "no reason given"
         raise RefusedError(f"HTTP {response.status_code}: {said}")
     try:
         return json.loads(response.content, parse_float=Decimal, parse_int=Decimal), reply.fetched_at
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RetryableError(f"HTTP 200, but the answer is not JSON: {error}", 200) from None
 
 
@@ -139,7 +159,11 @@ def _read(url: str, row: object) -> tuple[dt.date, Decimal]:
     if not 0 <= time < _END_OF_TIME_S or time % _DAY_S:
         raise _drift(url, f"{_shown(row)} does not begin at 00:00 UTC of a day")
     if not (0 < low <= min(opened, close) <= max(opened, close) <= high) or volume < 0:
-        raise _drift(url, f"{_shown(row)} is impossible: low, open, close and high must be above 0 and in their order")
+        day = dt.datetime.fromtimestamp(int(time), dt.UTC).date()
+        raise ImpossibleCandleError(
+            f"GET {url}: {_shown(row)} is impossible: low, open, close and high must be above 0 and in their order; "
+            f"{day} has no price from it: check BITCOIN_PRICE_BASE_URL, and try again later"
+        )
     return dt.datetime.fromtimestamp(int(time), dt.UTC).date(), close
 
 

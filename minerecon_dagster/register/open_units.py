@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Property, Result, result
+from minerecon_dagster.core.exact import pounds
 from minerecon_dagster.core.register import spelling
 from minerecon_dagster.core.repairs import REBUILD, REFRESH_REGISTER, Repair, words
 from minerecon_dagster.core.spans import spans
@@ -47,8 +48,8 @@ class OpenUnit:
         )
         return (
             f"{self.shown_id}{name} ({self.reason}{likely}): {self.all_bids_mwh:,.2f} MWh, "
-            f"£{self.all_bids_payment_gbp:,.0f} of all bids, {self.curtailed_mwh:,.2f} MWh, £{self.payment_gbp:,.0f} "
-            f"SO-flagged, on {days}"
+            f"{pounds(self.all_bids_payment_gbp, 0)} of all bids, {self.curtailed_mwh:,.2f} MWh, "
+            f"{pounds(self.payment_gbp, 0)} SO-flagged, on {days}"
         )
 
     @property

@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from minerecon_dagster.core.calendar import period_count
 from minerecon_dagster.core.spans import span_text
 from minerecon_dagster.day.stored import StoredDay, read_stored_days
 from minerecon_dagster.warehouse.store import statement
@@ -163,8 +162,3 @@ def read_facts(connection: Connection, first: dt.date, last: dt.date) -> Facts:
         restatements=[Restatement(**r._mapping) for r in rows("restatements")],
         problems=[FailingCheck(**r._mapping) for r in rows("wrong", most=MOST_PROBLEMS)],
     )
-
-
-def longest_day(days: Iterable[DayFacts]) -> int:
-    """The most settlement periods that one of the days has."""
-    return max(period_count(day.day) for day in days)

@@ -10,12 +10,12 @@ from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING
 
+from minerecon_dagster.charts import COLOURS, STATES, Drawer
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.repairs import REINGEST
 from minerecon_dagster.core.spans import days_text, spans
 from minerecon_dagster.core.statuses import UNAVAILABLE
 from minerecon_dagster.reports import charts
-from minerecon_dagster.reports.charts import STATES
 from minerecon_dagster.reports.data import Facts, FailingCheck
 
 if TYPE_CHECKING:  # loaded when a page is made
@@ -23,15 +23,6 @@ if TYPE_CHECKING:  # loaded when a page is made
 
 SOURCE = "Contains BMRS data © Elexon Limited copyright and database right."
 SYNTHETIC_SOURCE = "Synthetic data, made up by a generator; not Elexon's."
-_PATTERNS = {
-    "///": "repeating-linear-gradient(135deg, {c} 0 3px, #1f2937 3px 4px)",
-    "\\\\\\": "repeating-linear-gradient(45deg, {c} 0 3px, #1f2937 3px 4px)",
-    "xxx": "repeating-linear-gradient(45deg, transparent 0 3px, #1f2937 3px 4px), "
-    "repeating-linear-gradient(135deg, {c} 0 3px, #1f2937 3px 4px)",
-    "..": "radial-gradient(#1f2937 1px, {c} 1.5px) 0 0 / 4px 4px",
-    "---": "repeating-linear-gradient(0deg, {c} 0 3px, #1f2937 3px 4px)",
-    "": "{c}",
-}
 
 
 @dataclass(frozen=True)
@@ -86,6 +77,8 @@ def _render(facts: Facts, title: str, blocks: Sequence[Block], wrong_of: Facts |
     made = f"minerecon_dagster {version}. " + (
         f"The newest of these days was built on {as_of:%Y-%m-%d at %H:%M UTC}." if as_of else "Nothing is stored yet."
     )
+    with Drawer() as drawer:
+        drawn = charts.of_report(facts, drawer)
     return _template().render(
         title=title,
         synthetic=facts.is_synthetic,
@@ -95,17 +88,15 @@ def _render(facts: Facts, title: str, blocks: Sequence[Block], wrong_of: Facts |
         blocks=blocks,
         problems=None if wrong_of is None else recent_first(facts, wrong_of),
         key=[
-            {"background": _PATTERNS[hatch].format(c=colour), "meaning": meaning}
-            for colour, hatch, meaning in STATES.values()
+            {
+                "background": COLOURS[f"state-{word}"][0],
+                "ink": COLOURS[f"on-{word}"][0],
+                "sign": state.sign,
+                "meaning": state.meaning,
+            }
+            for word, state in STATES.items()
         ],
-        charts=[
-            charts.energy(facts),
-            charts.payment(facts),
-            charts.heat_map(facts),
-            charts.farms(facts),
-            charts.bitcoin(facts),
-            charts.stop_or_mine(facts),
-        ],
+        charts=drawn,
         restatements=facts.restatements,
         nothing_stored=None if facts.stored else charts.nothing_stored(facts),
         source=SYNTHETIC_SOURCE if facts.is_synthetic else SOURCE,

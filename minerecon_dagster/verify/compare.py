@@ -20,7 +20,7 @@ from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import StackSide
 from minerecon_dagster.core.checks import Result, result
 from minerecon_dagster.core.errors import SourceError
-from minerecon_dagster.core.exact import EXACT
+from minerecon_dagster.core.exact import EXACT, pounds
 from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.core.repairs import FIX, REFRESH_REGISTER, VERIFY
 from minerecon_dagster.core.sampling import Sampling, detection_share, dice, draws, first_step, further_step
@@ -78,7 +78,7 @@ class Amounts:
 
     def __str__(self) -> str:
         """As a reader writes it, rounded."""
-        return f"{self.rows:,} rows, {self.mwh:,.3f} MWh, £{self.gbp:,.2f} ({self.so_rows:,} SO-flagged)"
+        return f"{self.rows:,} rows, {self.mwh:,.3f} MWh, {pounds(self.gbp)} ({self.so_rows:,} SO-flagged)"
 
     def as_dict(self) -> dict[str, int | str]:
         """Plain values for JSON; exact numbers as strings."""

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, null
 from minerecon_dagster.checks.properties import PROPERTIES
 from minerecon_dagster.core.checks import Result, Severity
 from minerecon_dagster.core.exact import EXACT
-from minerecon_dagster.core.repairs import FIX, REBUILD, RECALCULATE, VERIFY, Repair, words
+from minerecon_dagster.core.repairs import REBUILD, RECALCULATE, VERIFY, Repair, of_day, words
 from minerecon_dagster.core.sampling import Sampling
 from minerecon_dagster.day.stored import StoredDay
 from minerecon_dagster.day.worker import DayReport
@@ -186,11 +186,8 @@ class Verification:
         """What mends what is wrong now; None where nothing is."""
         if self.comparison is not None and self.comparison.unseen and not self.repair:
             return words(f"{VERIFY.over(self.day)}, once Elexon answers")
-        if self.before is None and self.left:
-            return self.left[0].repair
-        if self.action == "verify" and any(p.is_mendable for p in self.left):
-            return FIX.over(self.day)
-        return self.left[0].repair if self.left else None
+        # One fault, one command: of what its checks name, as `minerecon status` and the alerts say it.
+        return of_day((p.repair for p in self.left), self.day).over(self.day) or None
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,18 @@ def change_analyst_password(engine: Engine, password: str) -> list[roles.NotEnfo
         return roles.set_password(connection, roles.ANALYST, password)
 
 
+def add_reader(engine: Engine, name: str, password: str) -> tuple[bool, list[roles.NotEnforced]]:
+    """As `minerecon_dagster.warehouse.roles.add_reader`, by an engine that connects as the owner."""
+    with _autocommitting_owner(engine) as connection:
+        return roles.add_reader(connection, name, password)
+
+
+def remove_reader(engine: Engine, name: str) -> None:
+    """As `minerecon_dagster.warehouse.roles.remove_reader`, by an engine that connects as the owner."""
+    with _autocommitting_owner(engine) as connection:
+        roles.remove_reader(connection, name)
+
+
 def _secure(engine: Engine, passwords: dict[str, str | None]) -> list[roles.NotEnforced]:
     with _autocommitting_owner(engine) as connection:
         left_over = roles.enforce(connection)

@@ -10,6 +10,7 @@ apart, may each find that the other one did it first.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,15 @@ from psycopg2 import errors, sql
 from psycopg2.extensions import connection as PostgresConnection  # noqa: N812 - a class of that name
 from psycopg2.extensions import encrypt_password
 
+from minerecon_dagster.core.errors import ConfigurationError, one_line
+from minerecon_dagster.core.printable import printable
+
 ANALYST = "minerecon_analyst"
 PIPELINE = "minerecon_pipeline"
 API = "minerecon_api"
+
+READERS_SESSIONS = 3
+"""How many sessions a reader's own login has at once."""
 
 _SQL = Path(__file__).parent / "sql" / "roles"
 _LOGS_IN = {
@@ -39,6 +46,8 @@ class NotEnforced:
 
     promise: str
     statement: str
+    is_for_psql: bool = False
+    """Whether it is a command of psql's own, which no semicolon ends."""
 
 
 def not_enforced(connection: PostgresConnection) -> list[NotEnforced]:
@@ -112,14 +121,91 @@ def set_password(connection: PostgresConnection, role: str, password: str) -> li
         NotEnforced(
             _LOGS_IN[role],
             f"-- in psql, which asks for the password and sends only its hash:\n\\password {role}",
+            is_for_psql=True,
         )
     ]
 
 
+def add_reader(connection: PostgresConnection, name: str, password: str) -> tuple[bool, list[NotEnforced]]:
+    """Make a reader's own login, with the limits of all, or give one that is there its limits again.
+
+    Args:
+        connection: in autocommit, to the warehouse.
+        name: of the login; as `is_a_readers_name` has it.
+        password: of a new one; the server is sent what it stores.
+
+    Returns:
+        Whether it was made, and what of it a superuser has to do.
+
+    Raises:
+        ConfigurationError: the name is somebody else's, or this role may make no login.
+    """
+    is_new = _kind_of(connection, name) is None
+    if is_new:
+        verifier = encrypt_password(password, name, scope=connection, algorithm="scram-sha-256")
+        statement = sql.SQL("CREATE ROLE {} LOGIN CONNECTION LIMIT {} PASSWORD {} IN ROLE {}").format(
+            sql.Identifier(name), sql.Literal(READERS_SESSIONS), sql.Literal(verifier), sql.Identifier(ANALYST)
+        )
+        with connection.cursor() as cursor:
+            try:
+                cursor.execute(statement)
+            except (errors.InsufficientPrivilege, errors.UndefinedObject) as error:
+                raise ConfigurationError(
+                    f"no login could be made: {one_line(error)}; run `minerecon db upgrade` first, and this as an "
+                    "owner with CREATEROLE, or as a superuser by DATABASE_URL"
+                ) from None
+    elif _kind_of(connection, name) != "reader":
+        raise ConfigurationError(f"the role {name} is there, and is no reader's own login: choose another name")
+    return is_new, [found for found in enforce(connection) if name in found.statement.replace('"', "").split()]
+
+
+def remove_reader(connection: PostgresConnection, name: str) -> None:
+    """Take a reader's own login away: his sessions, his rights and the role.
+
+    Raises:
+        ConfigurationError: there is none of that name, or this role may not.
+    """
+    if _kind_of(connection, name) != "reader":
+        raise ConfigurationError(f"there is no reader's own login {name}")
+    role = sql.Identifier(name)
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(role))
+            cursor.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = %s", (name,))
+            cursor.execute(sql.SQL("DROP OWNED BY {}").format(role))
+            cursor.execute(sql.SQL("DROP ROLE {}").format(role))
+        except (errors.InsufficientPrivilege, errors.DependentObjectsStillExist) as error:
+            raise ConfigurationError(
+                f"the login {name} could not be removed: {one_line(error)}; as a superuser, in each database that it "
+                f"has rights in: DROP OWNED BY {name}; then DROP ROLE {name}"
+            ) from None
+
+
+def is_a_readers_name(name: str) -> bool:
+    """Whether a reader's own login may be called so: a name that needs no quotes anywhere."""
+    return re.fullmatch("[a-z_][a-z0-9_]{0,62}", name) is not None and not name.startswith(("pg_", "minerecon"))
+
+
+def _kind_of(connection: PostgresConnection, name: str) -> str | None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT CASE WHEN NOT rolsuper AND NOT rolcreaterole AND rolname NOT IN (%(analyst)s, %(api)s)"
+            "  AND pg_has_role(oid, CAST(to_regrole(%(analyst)s) AS oid), 'MEMBER')"
+            "  AND NOT pg_has_role(oid, CAST(to_regrole(%(pipeline)s) AS oid), 'MEMBER') THEN 'reader' ELSE 'other' END"
+            " FROM pg_roles WHERE rolname = %(name)s",
+            {"name": name, "analyst": ANALYST, "api": API, "pipeline": PIPELINE},
+        )
+        found = cursor.fetchone()
+        return found[0] if found else None
+
+
 def superuser_script(left_over: Iterable[NotEnforced]) -> str:
-    """A script for psql that does what is left over; a superuser runs it in the warehouse's database."""
-    lines = []
-    for found in left_over:
-        end = "" if "\\" in found.statement else ";"
-        lines.append(f"-- {found.promise}\n{found.statement}{end}\n")
-    return "".join(lines)
+    """A script for psql that does what is left over; a superuser runs it in the warehouse's database.
+
+    Names of databases, schemas and roles are others': a promise is one line, so that none of them ends the comment, and
+    the statements have them quoted.
+    """
+    lines = [
+        f"-- {printable(found.promise)}\n{found.statement}{'' if found.is_for_psql else ';'}\n" for found in left_over
+    ]
+    return "".join(["\\set ON_ERROR_STOP on\n", *lines]) if lines else ""

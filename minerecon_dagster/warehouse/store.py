@@ -120,9 +120,8 @@ def wait_for_locks(connection: Connection, longest_s: float = LONGEST_WAIT_S) ->
     A limit that a role or a server sets to a statement or a transaction is for work that hangs; who waits for
     others' work, or keeps others waiting while it fetches, does not. It holds to the transaction's end.
     """
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(longest_s * 1000)}")
-    for limit in _limits(connection):
-        connection.exec_driver_sql(f"SET LOCAL {limit} = 0")
+    lifted = [f"SET LOCAL {limit} = 0" for limit in _limits(connection)]
+    connection.exec_driver_sql("; ".join([f"SET LOCAL lock_timeout = {int(longest_s * 1000)}", *lifted]))
 
 
 @contextmanager
@@ -133,8 +132,8 @@ def waiting_for_locks(connection: Connection, longest_s: float = LONGEST_WAIT_S)
     """
     wait_for_locks(connection, longest_s)
     yield
-    for limit in ("lock_timeout", *_limits(connection)):
-        connection.exec_driver_sql(f"SET LOCAL {limit} = DEFAULT")
+    limits = ("lock_timeout", *_limits(connection))
+    connection.exec_driver_sql("; ".join(f"SET LOCAL {limit} = DEFAULT" for limit in limits))
 
 
 def _limits(connection: Connection) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from typing import IO, Any
 
 import msgspec
 
+from minerecon_dagster.core.printable import for_a_spreadsheet
 from minerecon_dagster.web.database import Column
 
 Row = Sequence[Any]
@@ -34,7 +35,10 @@ SPOOLED_BYTES = 1_000_000
 """A longer answer is kept in a file until it is sent."""
 PIECE_BYTES = 131_072
 """How much of a long answer is in memory at once."""
-_COMPRESSED = ("application/json", "text/csv", "application/atom+xml", "application/feed+json")
+_COMPRESSED = (
+    *("application/json", "text/csv", "application/atom+xml", "application/feed+json"),
+    *("text/html", "text/css", "text/javascript", "image/svg+xml"),
+)
 _WORTH_COMPRESSING_BYTES = 1_000
 _GZIP_LEVEL = 5
 _AS_GZIP = 31
@@ -252,7 +256,7 @@ def _csv(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, list):
         return _quoted(json.dumps(value, ensure_ascii=False))
-    return _quoted(value) if isinstance(value, str) else str(value)
+    return _quoted(for_a_spreadsheet(value)) if isinstance(value, str) else str(value)
 
 
 def _quoted(text: str) -> str:

@@ -21,7 +21,7 @@ from starlette.responses import Response
 
 import minerecon_dagster.warehouse
 from minerecon_dagster.charts import Drawer
-from minerecon_dagster.web import answers, earlier, openapi
+from minerecon_dagster.web import answers, earlier, feed, openapi
 from minerecon_dagster.web.answers import Answer, problem
 from minerecon_dagster.web.database import (
     STATEMENT_TIMEOUT_S,
@@ -77,6 +77,7 @@ def build_app(
     drawer = Drawer()
     app = FastAPI(
         title="minerecon", version=version("minerecon-dagster"), openapi_url=None, docs_url=None, redoc_url=None,
+        redirect_slashes=False,  # a redirection would name the host that was asked for
         lifespan=partial(_while_serving, service, drawer),
     )  # fmt: skip
     app.add_exception_handler(HTTPException, _not_found)
@@ -84,6 +85,9 @@ def build_app(
         for suffix in ("", *(f".{s}" for s in answers.TYPES)):
             path = "/api/v1/" + resource.path.replace("}", ":path}") + suffix  # a name may hold a slash
             app.add_route(path, partial(_resource, service, access, resource, suffix[1:]), methods=["GET"])
+    for suffix in ("", *feed.TYPES):
+        path = f"/api/v1/feed.{suffix}" if suffix else "/api/v1/feed"
+        app.add_route(path, partial(_feed, service, access, suffix), methods=["GET"])
     for known in earlier.EARLIER:
         endpoint = partial(_earlier, service, known)
         app.add_route(known.path, endpoint, methods=["GET"])
@@ -129,6 +133,27 @@ async def _resource(service: Service, access: Access, resource: Resource, suffix
     return _Whole(await answered(service, key, made, scope))
 
 
+async def _feed(service: Service, access: Access, suffix: str, request: Request) -> Response:
+    scope = request.scope
+    scope["minerecon"]["route"] = "/api/v1/feed"
+    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+
+    def made() -> Answer:
+        chosen = suffix or accepted(headers.get(b"accept", ""), feed.TYPES)
+        if chosen is None:
+            raise NotAnsweredError(406, f"there are {', '.join(feed.TYPES.values())}", formats=list(feed.TYPES))
+        query = scope["query_string"].decode("latin-1")
+        kind, most = feed.read(query)
+        started = time.perf_counter()
+        with service.database.asking() as asking:
+            found = feed.entries(asking, kind, most, service.today())
+        sql_ms = (time.perf_counter() - started) * 1000
+        root = f"{scope['scheme']}://{headers.get(b'host', '')}{access.prefix}"
+        return replace(feed.as_answer(found, chosen, root, query), sql_ms=sql_ms)
+
+    return _Whole(await answered(service, key_of(scope, headers), made, scope))
+
+
 async def _earlier(service: Service, path: earlier.Earlier, request: Request) -> Response:
     scope = request.scope
     scope["minerecon"]["route"] = path.path
@@ -168,7 +193,7 @@ async def answered(
     service.counters.misses += 1
     scope["minerecon"]["cache"] = "miss"
     try:
-        answer = await service.run(lambda: answers.compressed(make()) if "gzip" in key[3:] else make())
+        answer = await service.run(lambda: answers.compressed(make()) if key[3] else make())
         service.is_up = True
     except NotAnsweredError as error:
         return problem(error.status, _TITLES[error.status], str(error), **error.more)
@@ -195,10 +220,10 @@ def _later(answer: Answer, seconds: int) -> Answer:
     return Answer(answer.status, answer.media_type, answer.body, {"Retry-After": str(seconds)})
 
 
-def accepted(header: str) -> str | None:
-    """The suffix of the format that an Accept header wants most; None: it wants none that there is."""
+def accepted(header: str, types: Mapping[str, str] = answers.TYPES) -> str | None:
+    """The suffix of the format, of ``types``, that an Accept header wants most; None: it wants none that there is."""
     if not header.strip():
-        return "json"
+        return next(iter(types))
     best: tuple[float, str | None] = (0.0, None)
     for part in header.split(","):
         kind, *parameters = (piece.strip() for piece in part.split(";"))
@@ -207,7 +232,7 @@ def accepted(header: str) -> str | None:
             if parameter.startswith("q="):
                 with contextlib.suppress(ValueError):
                     quality = float(parameter[2:])
-        found = next((s for s, t in answers.TYPES.items() if kind in (t, "*/*", t.partition("/")[0] + "/*")), None)
+        found = next((s for s, t in types.items() if kind in (t, "*/*", t.partition("/")[0] + "/*")), None)
         if found and quality > best[0]:
             best = (quality, found)
     return best[1]
@@ -215,7 +240,7 @@ def accepted(header: str) -> str | None:
 
 async def _not_found(_request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    paths = [f"/api/v1/{resource.path}" for resource in RESOURCES]
+    paths = [*(f"/api/v1/{resource.path}" for resource in RESOURCES), "/api/v1/feed"]
     return _Whole(problem(status, _TITLES.get(status, "Error"), "there is nothing at this path", paths=paths))
 
 

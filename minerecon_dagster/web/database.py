@@ -6,11 +6,12 @@ A number comes from PostgreSQL as its digits and is passed on as them: no float 
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -81,11 +82,15 @@ class News:
         schema: changes with the views and tables.
         data: changes with the figures, and with the day in London.
         revision: of the schema.
+        built_at: when a day was last built, in seconds since 1970; None: none is stored.
+        newest_final_day: None: there is none.
     """
 
     schema: str
     data: str
     revision: str
+    built_at: float | None = field(default=None, compare=False)
+    newest_final_day: dt.date | None = field(default=None, compare=False)
 
 
 def _as_text(kinds: Sequence[int], name: str, make: Any) -> Any:
@@ -213,8 +218,14 @@ class Database:
     def news(self) -> News:
         """The present state of the warehouse; raises as `asking`."""
         with self.asking() as asking:
-            ((schema, data, revision),) = asking.rows(_NEWS)
-        return News(schema, data, revision)
+            ((schema, data, revision, built_at, final_day),) = asking.rows(_NEWS)
+        return News(
+            schema,
+            data,
+            revision,
+            None if built_at is None else float(built_at),
+            None if final_day is None else dt.date.fromisoformat(final_day),
+        )
 
     def columns(self) -> dict[str, list[Column]]:
         """The columns of every table, view and function of rows, by its full name, but for those of the machine."""
@@ -249,6 +260,8 @@ def _in_our_words() -> Iterator[None]:
     except psycopg2.errors.InvalidParameterValue as error:
         # Of our own functions, whose messages are for the reader.
         raise RefusedError(re.sub(r"\s+", " ", error.diag.message_primary or "")) from None
+    except psycopg2.DataError:
+        raise RefusedError("a value is not of the kind that its column has") from None
     except psycopg2.OperationalError:
         raise DatabaseDownError from None
     except psycopg2.InterfaceError:

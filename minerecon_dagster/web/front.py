@@ -211,7 +211,9 @@ class Front:
 def key_of(scope: Scope, headers: dict[bytes, str]) -> tuple[str, ...]:
     """By what an answer is kept: the path, the query and the formats that are accepted, as they came; the encoding."""
     encoding = "gzip" if takes_gzip(headers) else ""
-    return scope["path"], scope["query_string"].decode("latin-1"), headers.get(b"accept", ""), encoding
+    key = scope["path"], scope["query_string"].decode("latin-1"), headers.get(b"accept", ""), encoding
+    # Whole addresses stand in a feed alone.
+    return (*key, scope["scheme"], headers.get(b"host", "")) if scope["path"].startswith("/api/v1/feed") else key
 
 
 def takes_gzip(headers: Mapping[bytes, str]) -> bool:

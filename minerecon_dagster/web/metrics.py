@@ -60,3 +60,12 @@ class Metrics:
         ):
             yield f"# TYPE minerecon_{name} {kind}"
             yield f"minerecon_{name} {value}"
+        news = service.news
+        if news and news.built_at is not None:
+            yield "# HELP minerecon_data_age_seconds Since a day was last built."
+            yield "# TYPE minerecon_data_age_seconds gauge"
+            yield f"minerecon_data_age_seconds {service.now().timestamp() - news.built_at:.0f}"
+        if news and news.newest_final_day is not None:
+            yield "# HELP minerecon_newest_final_day_age_days Days in London since the newest day that is final."
+            yield "# TYPE minerecon_newest_final_day_age_days gauge"
+            yield f"minerecon_newest_final_day_age_days {(service.today() - news.newest_final_day).days}"

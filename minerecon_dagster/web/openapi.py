@@ -6,8 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from minerecon_dagster.web import feed
 from minerecon_dagster.web.answers import PROBLEM, TYPES
 from minerecon_dagster.web.database import Column
+from minerecon_dagster.web.derived import OF_AS_OF
 from minerecon_dagster.web.question import FIRST_YEAR, LAST_YEAR, MOST_ROWS, MOST_SIZES, PAGE_ROWS, parameters_of
 from minerecon_dagster.web.resources import RESOURCES, Resource
 from minerecon_dagster.web.service import SUBSIDY_ONLY, is_bitcoin
@@ -16,6 +18,8 @@ Json = dict[str, Any]
 
 _DATE = r"^20\d\d(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$"
 _INSTANT = r"^20\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ)?$"
+_NAME: Json = {"type": "string", "pattern": r"^[^\x00]+$"}
+_POWER = r"[0-9]{1,5}(\.[0-9]{1,9})?"
 _DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
 _PARAMETERS: Mapping[str, tuple[str, Json]] = {
     "from": ("First settlement date, or its month or year, inclusive.", {"type": "string", "pattern": _DATE}),
@@ -35,11 +39,11 @@ _PARAMETERS: Mapping[str, tuple[str, Json]] = {
         {"type": "string", "enum": ["text", "json"], "default": "text"},
     ),
     "source": ("1: a CSV begins with lines about itself, behind #.", {"type": "string", "enum": ["0", "1"]}),
-    "farm": ("Wind farm, as in `units`.", {"type": "string", "minLength": 1}),
-    "unit": ("BM unit, as in T_SGRWO-1.", {"type": "string", "minLength": 1}),
+    "farm": ("Wind farm, as in `units`.", _NAME),
+    "unit": ("BM unit, as in T_SGRWO-1.", _NAME),
     "period": ("Settlement period, counted from 1.", {"type": "string", "pattern": "^[0-9]{1,2}$"}),
-    "lead_party": ("Lead party, to the letter.", {"type": "string", "minLength": 1}),
-    "model": ("Miner model, as in `models`.", {"type": "string", "minLength": 1}),
+    "lead_party": ("Lead party, to the letter.", _NAME),
+    "model": ("Miner model, as in `models`.", _NAME),
     "with": (
         "The first day of the other period, or its month or year; by default each day a year before.",
         {"type": "string", "pattern": _DATE},
@@ -49,8 +53,14 @@ _PARAMETERS: Mapping[str, tuple[str, Json]] = {
         "record; else known_as says so, and no figure is guessed.",
         {"type": "string", "pattern": _INSTANT},
     ),
-    "machines": (f"Up to {MOST_SIZES} numbers of machines, by comma.", {"type": "string"}),
-    "power_mw": (f"Up to {MOST_SIZES} powers in MW, by comma.", {"type": "string"}),
+    "machines": (
+        f"Up to {MOST_SIZES} numbers of machines, by comma; or else power_mw.",
+        {"type": "string", "pattern": rf"^[1-9][0-9]{{0,6}}(,[1-9][0-9]{{0,6}}){{0,{MOST_SIZES - 1}}}$"},
+    ),
+    "power_mw": (
+        f"Up to {MOST_SIZES} powers in MW, by comma; or else machines.",
+        {"type": "string", "pattern": rf"^{_POWER}(,{_POWER}){{0,{MOST_SIZES - 1}}}$"},
+    ),
 }
 _SCHEMAS: Mapping[str, Json] = {
     "numeric": {"anyOf": [{"type": "string", "pattern": _DECIMAL}, {"type": "number"}]},
@@ -63,6 +73,12 @@ _SCHEMAS: Mapping[str, Json] = {
     "text[]": {"type": "array", "items": {"type": "string"}},
     "jsonb": {},
 }
+_KEYS = {
+    "date": r'"20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"',
+    "text": r'"[A-Za-z0-9 ._/-]{0,40}"',
+    "integer": r"(0|[1-9][0-9]{0,3})",
+}
+"""What a value of a page's beginning looks like, by the type of its column: some of what is taken."""
 _REFUSALS = {
     "304": "Nothing has changed since the ETag of If-None-Match.",
     "401": "A token is needed.",
@@ -81,6 +97,7 @@ def describe(columns: Mapping[str, Sequence[Column]]) -> Json:
         columns: of each resource's relation.
     """
     paths: Json = {f"/api/v1/{r.path}": {"get": _operation(r, _columns(r, columns[r.relation]))} for r in RESOURCES}
+    paths["/api/v1/feed"] = {"get": _feed()}
     for path, about in (("/healthz", "Whether the process is there."), ("/readyz", "Whether it can answer.")):
         answers: Json = {
             "200": {"description": "Yes.", "content": {"application/json": {"schema": {"type": "object"}}}}
@@ -112,6 +129,52 @@ def describe(columns: Mapping[str, Sequence[Column]]) -> Json:
     }
 
 
+def _feed() -> Json:
+    problem = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    item = {
+        "type": "object",
+        "required": ["id", "url", "title", "content_text", "date_modified", "tags"],
+        "properties": {
+            **{name: {"type": "string"} for name in ("id", "url", "title", "content_text")},
+            "date_modified": {"type": "string", "format": "date-time"},
+            "tags": {"type": "array", "items": {"enum": list(feed.KINDS)}},
+        },
+    }
+    of_json = {
+        "type": "object",
+        "required": ["version", "title", "feed_url", "items"],
+        "properties": {"items": {"type": "array", "items": item}},
+    }
+    answers: Json = {
+        "200": {
+            "description": "The feed, newest first.",
+            "content": {
+                feed.TYPES["atom"]: {"schema": {"type": "string"}},
+                feed.TYPES["json"]: {"schema": of_json},
+            },
+        }
+    }
+    for status in ("304", "401", "406", "422", "503", "504"):
+        answers[status] = {"description": _REFUSALS[status]} | ({} if status == "304" else {"content": problem})
+    about = "News: days that became final, restatements, and gaps of the last three months."
+    return {
+        "operationId": "feed",
+        "summary": about,
+        "description": f"{about} As Atom (.atom, .xml) or JSON Feed (.json).",
+        "parameters": [
+            {
+                "name": "kind", "in": "query", "description": "One kind of news alone.",
+                "schema": {"type": "string", "enum": list(feed.KINDS)},
+            },
+            {
+                "name": "limit", "in": "query", "description": "Entries at most.",
+                "schema": {"type": "integer", "minimum": 1, "maximum": feed.MOST_ENTRIES},
+            },
+        ],
+        "responses": answers,
+    }  # fmt: skip
+
+
 def _columns(resource: Resource, columns: Sequence[Column]) -> list[Column]:
     found = list(resource.derive(columns).columns if resource.derive else columns)
     if resource.as_of:
@@ -127,6 +190,10 @@ def _operation(resource: Resource, columns: Sequence[Column]) -> Json:
         _parameter(name, "path" if name in in_path else "query", is_required=name in in_path or name in required)
         for name in (*in_path, *parameters_of(resource))
     ]
+    for parameter in parameters:
+        if parameter["name"] in ("fields", "after"):
+            pattern = _of_fields(columns) if parameter["name"] == "fields" else _of_keys(resource, columns)
+            parameter["schema"] = {"type": "string", "pattern": pattern}
     limit = f" At most {resource.most_days} days at once." if resource.span else ""
     row = {
         "type": "object",
@@ -154,6 +221,17 @@ def _operation(resource: Resource, columns: Sequence[Column]) -> Json:
         "parameters": parameters,
         "responses": answers,
     }
+
+
+def _of_fields(columns: Sequence[Column]) -> str:
+    only_then = {c.name for c in OF_AS_OF}
+    names = "|".join(re.escape(c.name) for c in columns if c.name not in only_then)
+    return f"^({names})(,({names}))*$"
+
+
+def _of_keys(resource: Resource, columns: Sequence[Column]) -> str:
+    types = {c.name: c.sql_type for c in columns}
+    return rf"^\[{','.join(_KEYS.get(types[key], _KEYS['integer']) for key in resource.keys)}\]$"
 
 
 def _parameter(name: str, place: str, *, is_required: bool) -> Json:

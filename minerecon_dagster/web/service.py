@@ -276,6 +276,9 @@ class Service:
         expected = len(days) if expected is None else expected
         if expected > len(days):
             by_status["missing"] = by_status.get("missing", 0) + expected - len(days)
+        is_synthetic = any(made_up for *_, made_up, _ in days)
+        if asked.as_of:  # how the days stand now is another question
+            return meta | {"is_synthetic": is_synthetic, "version": versions, "next": None}
         final = sum(is_final for _, _, _, is_final, _, _ in days)
         return meta | {
             "days_expected": expected,
@@ -284,7 +287,7 @@ class Service:
             "statuses": dict(sorted(by_status.items())),
             "is_provisional": final + by_status.get("unavailable", 0) < expected,
             "as_of": max((built for *_, built in days if built), default=None),
-            "is_synthetic": any(is_synthetic for *_, is_synthetic, _ in days),
+            "is_synthetic": is_synthetic,
             "version": versions,
             "next": None,
         }
@@ -340,7 +343,7 @@ class Service:
         if suffix == "json":
             out = answers.as_json(meta, rows)
         elif suffix != "parquet":
-            source = [f"{k}: {v}" for k, v in meta.items() if not isinstance(v, dict)] if asked.with_source else []
+            source = list(_as_lines(meta)) if asked.with_source else []
             out = answers.as_csv(columns, rows, source)
             if suffix == "zip":
                 about_columns = [
@@ -348,6 +351,15 @@ class Service:
                 ]
                 out = answers.as_zip(name, out, {"meta": meta, "columns": about_columns})
         return out.answer(answers.media_type(suffix), {**headers, **links, **_of_meta(meta)})
+
+
+def _as_lines(meta: Mapping[str, Any]) -> Iterator[str]:
+    """What is known of an answer, for the head of a file."""
+    for name, value in meta.items():
+        if isinstance(value, str):
+            yield f"{name}: {value}"
+        elif isinstance(value, bool | int):
+            yield f"{name}: {msgspec.json.encode(value).decode()}"
 
 
 class _Clock:

@@ -51,6 +51,7 @@ def names_as_not_done(value: Any, name: str = "verify") -> dg.JobDefinition:
     return dg.GraphDefinition(name=name, node_defs=[fails]).to_job()
 
 
+@pytest.mark.slow
 def test_a_wrong_sum_of_a_month_fails_verify_is_told_and_the_next_alert_still_comes(
     project: Project, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -566,6 +567,7 @@ class Clock:
         return [line.partition(": ")[0] + " " + line.split(" (ERROR)")[0].split(": ")[-1] for line in self.alarm.tick()]
 
 
+@pytest.mark.slow
 def test_late_periods_alert_nobody_while_they_may_come_and_alert_if_they_are_late_at_five_past_nine(
     project: Project, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,11 +34,12 @@ from minerecon_dagster.checks.properties import PROPERTIES
 from minerecon_dagster.core.checks import DIFFICULTY_KNOWN, RECORDS_MATCH_ARCHIVE, Property
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.core.spans import spans
-from minerecon_dagster.defs.resources import ClockResource, WarehouseResource
+from minerecon_dagster.defs.resources import WarehouseResource
 from minerecon_dagster.defs.sensors import build_sensors
 from minerecon_dagster.settings import Settings
 from minerecon_dagster_tests.fake_elexon import Fault, boav_path
 from minerecon_dagster_tests.project import DAY, Project
+from minerecon_dagster_tests.stopped_clock import StoppedClock
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 
@@ -128,7 +129,7 @@ class Alarm:
 
     def evaluate(self, cursor: str | None) -> dg.SensorEvaluationContext:
         """A tick that is not remembered: of a daemon that dies before it has written down the cursor."""
-        resources = {"warehouse": WarehouseResource(), "clock": ClockResource(stopped_at=self.now.isoformat())}
+        resources = {"warehouse": WarehouseResource(), "clock": StoppedClock(stopped_at=self.now.isoformat())}
         context = dg.build_sensor_context(cursor=cursor, resources=resources, sensor_name="alerts")
         context._instance = self.instance  # the builder wants an instance that another process could open
         with context:
@@ -739,6 +740,7 @@ def test_a_failed_day_is_told_by_its_checks_and_not_again_by_its_run(
     assert cleared.startswith(f"[SYNTHETIC] CLEARED: completeness.control_total_present (ERROR), {DAY};")
 
 
+@pytest.mark.slow
 def test_a_failed_day_that_no_check_tells_of_is_told_by_its_run(
     project: Project, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,7 +32,6 @@ from minerecon_dagster.alerts import heartbeat, runs
 from minerecon_dagster.alerts.redaction import HIDDEN, redact
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.defs.alerts import ALERTS
-from minerecon_dagster.defs.resources import ClockResource
 from minerecon_dagster.settings import PROJECT_ROOT, Settings
 from minerecon_dagster_tests.alerts.test_alerts import NOW, SENSORS, Alarm, Receiver, failing_job
 from minerecon_dagster_tests.alerts.test_alerts import alarm as alarm
@@ -41,6 +40,7 @@ from minerecon_dagster_tests.alerts.test_alerts import instance as instance
 from minerecon_dagster_tests.alerts.test_alerts import receiver as receiver
 from minerecon_dagster_tests.databases import database
 from minerecon_dagster_tests.fake_elexon import FakeElexon
+from minerecon_dagster_tests.stopped_clock import StoppedClock
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 
@@ -276,7 +276,7 @@ class Watch:
         """A minute goes by, and the watch looks; what the webhook got by it."""
         self.now += dt.timedelta(minutes=1)
         before = len(self.receiver.texts)
-        resources = {"clock": ClockResource(stopped_at=self.now.isoformat())}
+        resources = {"clock": StoppedClock(stopped_at=self.now.isoformat())}
         context = dg.build_sensor_context(cursor=self.cursor, resources=resources, sensor_name="alerts_watch")
         context._instance = self.instance
         with context:

@@ -9,8 +9,9 @@ from alembic import command
 from sqlalchemy import text
 
 from minerecon_dagster.warehouse import migrate
-from minerecon_dagster.warehouse.store import execute_script, open_warehouse, statement
+from minerecon_dagster.warehouse.store import execute_script, open_warehouse
 from minerecon_dagster_tests.analytics.by_hand import store_record
+from minerecon_dagster_tests.warehouse.old_days import store_old_day
 
 TABLES = ("unit_daily_summaries", "period_summaries")
 
@@ -29,9 +30,7 @@ def test_an_upgrade_makes_the_sums_that_a_days_own_transaction_makes(fresh_datab
         store_record(connection, day, 1, mwh=Decimal("0.5"), price=None)
         store_record(connection, day, 2, mwh=Decimal("4"), so_flag=False, unit="T_HANDW-2")
         store_record(connection, dropped, 1, mwh=Decimal(1))  # records without their day are of no day
-        coverage = {"periods_expected": 48, "periods_due": 48, "periods_present": 48, "state": "final"}
-        built = {"archive_uri": "x", "is_synthetic": True, "built_from": None, "built_at": dt.datetime.now(dt.UTC)}
-        connection.execute(statement("day/upsert_daily_summary"), coverage | built | {"day": day})
+        store_old_day(connection, day)
     migrate.upgrade(engine)
     with engine.begin() as connection:
 

@@ -24,6 +24,38 @@ def test_no_two_figures_have_one_name_and_all_are_in_the_warehouse(warehouse: En
         assert {tuple(row) for row in stored} == {(f.figure_id, *f.days, f.value, f.unit) for f in PUBLISHED_FIGURES}
 
 
+def test_every_month_from_november_2024_to_august_2026_has_its_payment_on_both_bases() -> None:
+    months = {f"{n // 12}-{n % 12 + 1:02}" for n in range(2024 * 12 + 10, 2026 * 12 + 8)}
+    for basis in ("so_flagged", "all_bids"):
+        found = {f.period for f in PUBLISHED_FIGURES if (f.basis, f.figure) == (basis, "payment_gbp")}
+        assert months <= found, basis
+    assert all(f.source and f.note for f in PUBLISHED_FIGURES)
+
+
+@pytest.mark.parametrize(
+    ("basis", "figure", "off_by"),
+    [
+        ("all_bids", "curtailed_mwh", "0.01"),
+        ("all_bids", "payment_gbp", "0.1"),
+        ("so_flagged", "payment_gbp", "650000"),  # twelve months and a year, each to £0.05m
+    ],
+)
+def test_the_months_that_are_published_of_2025_are_the_published_year(basis: str, figure: str, off_by: str) -> None:
+    values = {f.period: f.value for f in PUBLISHED_FIGURES if (f.basis, f.figure) == (basis, figure)}
+    months = sum((values[f"2025-{month:02}"] for month in range(1, 13)), Decimal())
+    assert abs(months - values["2025"]) <= Decimal(off_by)
+
+
+def test_what_the_earlier_system_published_of_march_says_why_it_is_less_than_ours() -> None:
+    days = {f.miner_model: Decimal() for f in PUBLISHED_FIGURES if f.period == "2025-03" and f.miner_model}
+    for f in PUBLISHED_FIGURES:
+        if f.period.startswith("2025-03-") and f.miner_model:
+            days[f.miner_model] += f.value
+    for f in (f for f in PUBLISHED_FIGURES if f.period == "2025-03" and f.miner_model):
+        assert "of a part of the month" in f.note
+        assert f"already make {days[f.miner_model]:.2f} BTC" in f.note
+
+
 def figure(period: str) -> PublishedFigure:
     return PublishedFigure(
         period=period, basis="all_bids", figure="curtailed_mwh", value=Decimal(1), source="s", note="n"

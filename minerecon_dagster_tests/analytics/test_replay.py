@@ -51,6 +51,7 @@ def test_the_formula_gives_the_bitcoin_of_the_days_energy(warehouse: Engine, mwh
     assert round(made, digits) == Decimal(btc)
 
 
+@pytest.mark.slow
 @needs_replay
 def test_energy_and_money_per_unit_are_the_published_ones(
     project: Project, replay: str, monkeypatch: pytest.MonkeyPatch

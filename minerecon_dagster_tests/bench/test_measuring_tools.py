@@ -28,6 +28,7 @@ def url_of(engine: Engine) -> str:
     return engine.url.render_as_string(hide_password=False)
 
 
+@pytest.mark.slow
 def test_a_fingerprint_differs_in_the_column_that_was_changed_and_in_nothing_else(filled: Engine) -> None:
     before = fingerprint.take(url_of(filled))
     assert fingerprint.take(url_of(filled)) == before
@@ -36,6 +37,7 @@ def test_a_fingerprint_differs_in_the_column_that_was_changed_and_in_nothing_els
     assert fingerprint.compare(before, fingerprint.take(url_of(filled))) == (["daily_summaries.bmu_count"], [])
 
 
+@pytest.mark.slow
 def test_two_values_that_change_places_are_seen(filled: Engine) -> None:
     before = fingerprint.take(url_of(filled))
     change(
@@ -50,6 +52,7 @@ def test_two_values_that_change_places_are_seen(filled: Engine) -> None:
     assert fingerprint.compare(before, fingerprint.take(url_of(filled))) == (["daily_summaries.bmu_count"], [])
 
 
+@pytest.mark.slow
 def test_when_it_ran_and_zeros_behind_the_point_are_no_difference_and_a_lost_row_is(filled: Engine) -> None:
     before = fingerprint.take(url_of(filled))
     change(filled, "UPDATE minerecon.daily_summaries SET built_at = now(), curtailed_mwh = curtailed_mwh + 0.000")
@@ -148,6 +151,7 @@ def tree(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "two"])
 def test_new_tests_are_sorted_by_what_they_prove_of_an_old_package(
     tree: Path, tmp_path: Path, options: tuple[str, ...]

@@ -167,7 +167,7 @@ def specification(name: str) -> str:
         .resolve_scale(x="independent", y="independent", color="independent", size="independent")
         .properties(width=1, height=1, autosize=alt.AutoSizeParams(type="none"), padding=0)
         .add_params(*ends)
-        .configure_view(stroke=None)
+        .configure_view(stroke="transparent")
         .configure(background="transparent", font=FONT)
     )
     made = chart.to_dict()

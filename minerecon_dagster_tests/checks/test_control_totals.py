@@ -480,6 +480,7 @@ def results(project: Project, name: str, day: dt.date = DAY) -> list[tuple[Any, 
     )
 
 
+@pytest.mark.slow
 def test_a_days_control_totals_are_stored_per_unit_and_side_and_replaced_with_it(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -542,6 +543,7 @@ def test_a_controls_key_alone_rebuilds_the_day_from_the_archive(project: Project
     assert {dg.AssetKey("boav_control_totals"), dg.AssetKey("curtailment_records")} < keys
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "why"),
     [
@@ -581,6 +583,7 @@ def test_without_cashflows_the_day_is_published_with_a_warning_and_the_next_look
     assert not project.elexon.requests
 
 
+@pytest.mark.slow
 def test_one_side_that_is_missing_is_asked_for_alone_and_stays_missing_until_it_comes(project: Project) -> None:
     project.elexon.faults = lambda path: Fault(400) if path == ebocf_path("offer") else None
     project.ingest()
@@ -593,6 +596,7 @@ def test_one_side_that_is_missing_is_asked_for_alone_and_stays_missing_until_it_
     assert len(project.archive_objects()) == 1
 
 
+@pytest.mark.slow
 def test_cashflows_that_stopped_coming_leave_the_held_ones_to_what_they_were_a_control_of(project: Project) -> None:
     project.now = (rerun_done_at(DAY) + dt.timedelta(hours=1)).isoformat()
     with fake_clock(project):
@@ -614,6 +618,7 @@ def test_cashflows_that_stopped_coming_leave_the_held_ones_to_what_they_were_a_c
     assert len(project.archive_objects()) == 1, "nothing new came, so only the times of the looks were kept"
 
 
+@pytest.mark.slow
 def test_a_held_final_day_without_cashflows_is_due_for_a_fortnight_and_no_longer(project: Project) -> None:
     def due(days_later: int) -> bool:
         today = DAY + dt.timedelta(days=days_later)
@@ -627,6 +632,7 @@ def test_a_held_final_day_without_cashflows_is_due_for_a_fortnight_and_no_longer
     assert not due(2)
 
 
+@pytest.mark.slow
 def test_cashflows_that_differ_warn_and_are_no_reason_to_ask_every_day(project: Project) -> None:
     flows = project.elexon.world.cashflows(DAY, "bid")
     wrong = body([row | {"totalCashflow": -row["totalCashflow"]} for row in flows])
@@ -640,6 +646,7 @@ def test_cashflows_that_differ_warn_and_are_no_reason_to_ask_every_day(project: 
     assert project.status() == "complete"
 
 
+@pytest.mark.slow
 def test_a_cashflow_of_a_wind_farm_on_a_windless_day_is_not_published(project: Project) -> None:
     stray = body([*project.elexon.world.cashflows(WINDLESS, "bid"), ebocf_row(FARM, 1.0, day=WINDLESS)])
     path = ebocf_path("bid", WINDLESS)
@@ -653,6 +660,7 @@ def test_a_cashflow_of_a_wind_farm_on_a_windless_day_is_not_published(project: P
     assert project.status(WINDLESS) == "complete"
 
 
+@pytest.mark.slow
 def test_with_bids_alone_the_volumes_of_the_offers_find_what_would_be_missed(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

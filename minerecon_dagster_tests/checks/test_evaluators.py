@@ -603,6 +603,23 @@ def test_a_recalculation_of_one_model_makes_all_of_a_newer_formula(stored: Store
     assert stored.check()["calculation.one_formula_version"].passed
 
 
+def test_a_calculation_moved_to_another_unit_is_one_too_many_and_one_too_few(stored: Stored) -> None:
+    (period, unit), *_ = stored.sql(
+        "SELECT settlement_period, bmu_id FROM minerecon.historical_bitcoin_calculations"
+        f" WHERE settlement_date = :day AND {ONE_CALCULATION}"
+    )
+    stored.put(f"UPDATE minerecon.historical_bitcoin_calculations SET bmu_id = 'T_NOONE-1' WHERE {ONE_CALCULATION}")
+    found = stored.check()["conservation.calculations_match_records"]
+    told = {(v["settlement_period"], v["bmu_id"], v["record_mwh"] is None) for v in found.violations}
+    assert told == {(period, unit, False), (period, "T_NOONE-1", True)}
+    pairs = stored.sql(
+        "SELECT count(DISTINCT (settlement_period, bmu_id)) FROM minerecon.curtailment_records"
+        " WHERE settlement_date = :day AND so_flag"
+    )[0][0]
+    assert isinstance(pairs, int)
+    assert found.looked_at == len(MODEL_NAMES) * pairs + 1
+
+
 def test_the_rate_counts_what_is_right_of_what_the_archive_says_there_should_be(stored: Stored) -> None:
     query = "SELECT miner_model, expected_count, matched_count FROM minerecon.calculation_reconciliation"
     query += " WHERE settlement_date = :day ORDER BY 1"

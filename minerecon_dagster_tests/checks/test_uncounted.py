@@ -54,6 +54,7 @@ def test_a_farm_that_the_register_lacks_is_an_error_and_its_day_is_not_published
     assert real.elexon.requests[REGISTER] == 1
 
 
+@pytest.mark.slow
 def test_a_farm_that_the_register_has_learned_of_is_counted_in_the_same_run_which_asks_once(real: Project) -> None:
     world = real.elexon.world
     world.unregistered = {SMALL}
@@ -140,6 +141,7 @@ def test_an_id_that_differs_in_blanks_or_case_is_neither_counted_nor_merged(real
     real.elexon.world.respelt = {}
 
 
+@pytest.mark.slow
 def test_a_renamed_farm_is_named_with_the_one_that_it_probably_is(real: Project) -> None:
     real.ingest(NEXT)
     real.elexon.world.respelt = {"T_SYNTW-5": "E_SYNTW-5"}
@@ -197,6 +199,7 @@ def standing(project: Project, name: str) -> Any:
     )[0]
 
 
+@pytest.mark.slow
 def test_days_stored_before_the_register_knew_a_unit_are_named_with_the_command_and_mended_by_it(
     real: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,6 +240,7 @@ def kept(project: Project) -> dict[str, Any]:
     return dict(project.sql("SELECT unnest(bmu_ids), unnest(all_bids_mwh) FROM minerecon.left_out_units"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fuel_type", [None, "OTHER"])
 def test_days_built_before_the_register_had_a_unit_as_wind_are_named_with_its_energy_until_they_are_built_again(
     real: Project, monkeypatch: pytest.MonkeyPatch, fuel_type: str | None

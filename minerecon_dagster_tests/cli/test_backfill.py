@@ -126,6 +126,7 @@ def test_one_bad_day_is_named_at_the_end_and_its_month_waits_until_it_is_mended(
         assert [tuple(m) for m in connection.execute(text(months))] == [("2025-02", 9, False), ("2025-03", 5, False)]
 
 
+@pytest.mark.slow
 def test_recalculate_rebuilds_one_model_of_many_days_from_stored_records(
     minerecon: Run, installed: Run, elexon: FakeElexon, warehouse: Engine
 ) -> None:

@@ -67,6 +67,7 @@ def test_a_day_that_fails_exits_1_and_says_which_period_and_how_to_try_again(
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.slow
 def test_an_incomplete_day_exits_1(minerecon: Run, elexon: FakeElexon) -> None:
     elexon.world.hide[DAY, "bid"] = {40, 41}
     ran = minerecon("reingest", str(DAY))
@@ -75,6 +76,7 @@ def test_an_incomplete_day_exits_1(minerecon: Run, elexon: FakeElexon) -> None:
     assert "unpublished: 40-41" in ran.err
 
 
+@pytest.mark.slow
 def test_a_warning_exits_1_and_names_the_check_although_the_day_is_complete(minerecon: Run, elexon: FakeElexon) -> None:
     elexon.faults = lambda path: Fault(400) if "wind-and-solar" in path else None
     ran = minerecon("reingest", str(DAY))
@@ -86,7 +88,7 @@ def test_a_warning_exits_1_and_names_the_check_although_the_day_is_complete(mine
 @pytest.mark.parametrize(
     ("arguments", "environment", "says"),
     [
-        (["reingest", "yesterday"], {}, "does not match the format"),
+        (["reingest", "yesterday"], {}, "write YYYY-MM-DD, as in 2025-03-28"),
         (["reingest", "2025-03-29", "2025-03-28"], {}, "is after TO"),
         (["reingest", "2099-01-01"], {}, "has not begun"),
         (["reingest", "2021-12-31"], {}, "MINERECON_START_DATE"),
@@ -156,6 +158,7 @@ def test_a_statement_that_a_limit_of_the_role_ends_is_one_line_that_says_what_li
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.slow
 def test_a_warehouse_that_is_not_migrated_is_refused_with_the_command_that_does_it(
     minerecon: Run, installed: Run, warehouse: Engine
 ) -> None:
@@ -169,6 +172,7 @@ def test_a_warehouse_that_is_not_migrated_is_refused_with_the_command_that_does_
     assert "warehouse: empty -> " in upgraded.out
 
 
+@pytest.mark.slow
 def test_a_kill_during_the_fetch_leaves_the_day_as_it_was(
     minerecon: Run, start: Start, elexon: FakeElexon, day_stored: Engine, environ: dict[str, str]
 ) -> None:
@@ -220,6 +224,7 @@ def test_a_kill_during_the_write_leaves_the_day_as_it_was(
     assert stored(day_stored) != before
 
 
+@pytest.mark.slow
 def test_status_groups_what_is_wrong_and_says_until_when_the_difficulty_reaches(
     minerecon: Run, day_stored: Engine
 ) -> None:

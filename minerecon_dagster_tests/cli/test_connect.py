@@ -108,6 +108,7 @@ def test_db_upgrade_lets_analysts_in_with_the_given_password(minerecon: Run, war
     analyst.dispose()
 
 
+@pytest.mark.slow
 def test_what_an_owner_may_not_enforce_is_a_warning_with_the_statements_for_a_superuser(
     minerecon: Run, embedded_environ: dict[str, str]
 ) -> None:

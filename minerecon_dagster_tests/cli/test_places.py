@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -120,6 +121,12 @@ def test_no_value_of_a_file_arrives_in_webserver_daemon_code_server_and_run(
     # The code server: the fingerprints that `minerecon ui` has compared, and the first partition.
     assert ui.ask(KEYS)["assetNodeOrError"]["partitionKeyConnection"]["results"] == ["2022-01-01"]
     assert f"source: {elexon.base_url}" in ui.said
+    # Dagster's web server stands behind the door.
+    foreign = urllib.request.Request(
+        ui.url, b"{}", {"Content-Type": "application/json", "Origin": "http://evil.example"}
+    )
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(foreign, timeout=60)
     other = places.seal({"DATABASE_URL": "postgresql://other"})
     with pytest.raises(places.MisplacedError, match=r"^DATABASE_URL is not"):
         compare_places(ui.url, other, lambda: True)
@@ -141,6 +148,7 @@ def test_no_value_of_a_file_arrives_in_webserver_daemon_code_server_and_run(
     assert [path.name for path in poisoned.iterdir()] == [".env"]
 
 
+@pytest.mark.slow
 def test_a_command_reads_no_file_and_says_so(installed: Run, poisoned: Path, warehouse: Engine) -> None:
     ran = installed("reingest", DAY.isoformat(), "--json")
     assert ran.code == 0, ran.err
@@ -153,6 +161,7 @@ def test_a_command_reads_no_file_and_says_so(installed: Run, poisoned: Path, war
     assert [path.name for path in poisoned.iterdir()] == [".env"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", ["dagster dev", "dagster-webserver", "dagster-daemon run"])
 def test_dagsters_own_programs_stop_where_a_file_says_something_else(
     program: str, environ: dict[str, str], poisoned: Path
@@ -190,6 +199,7 @@ def test_a_dagster_home_that_is_not_ours_is_one_line_and_exit_code_2(
     assert list((tmp_path / "empty").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_code_location_of_such_a_dagster_home_does_not_load(environ: dict[str, str], tmp_path: Path) -> None:
     done = subprocess.run(
         [DAGSTER, "definitions", "validate", "-w", str(ROOT / "workspace.yaml")],
@@ -212,6 +222,7 @@ def production(embedded_environ: dict[str, str]) -> Iterator[Engine]:
         engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_fresh_warehouse_that_is_not_the_samples_takes_no_synthetic_day(
     minerecon: Run, installed: Run, production: Engine, tmp_path: Path
 ) -> None:
@@ -267,6 +278,7 @@ def test_the_embedded_sample_reaches_no_service_that_is_named(variable: str, com
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.slow
 def test_the_sample_pings_no_heartbeat(tmp_path: Path) -> None:
     given = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "TMPDIR")}
     given |= {"MINERECON_HEARTBEAT_URL": "http://127.0.0.1:1/hush", "MINERECON_HOME": str(tmp_path / "home")}

@@ -24,6 +24,7 @@ def price_url() -> Iterator[str]:
         yield url
 
 
+@pytest.mark.slow
 def test_prices_are_fetched_stored_and_printed(
     minerecon: Run, installed: Run, price_url: str, warehouse: Engine
 ) -> None:
@@ -58,6 +59,7 @@ def test_a_day_that_is_not_over_exits_1_and_the_future_is_a_usage_error(minereco
     assert minerecon("prices", "2025-03-28", BITCOIN_PRICE_BASE_URL="nowhere").code == 2
 
 
+@pytest.mark.slow
 def test_a_month_is_exported_to_the_archives_place(
     minerecon: Run, installed: Run, day_stored: Engine, tmp_path: Path
 ) -> None:
@@ -80,6 +82,7 @@ def test_a_month_without_any_day_exits_1_and_one_that_has_not_begun_is_a_usage_e
     assert minerecon("export", "2001-01").code == 2
 
 
+@pytest.mark.slow
 def test_the_sample_has_prices_of_its_own_whatever_the_variable_says(installed: Run, warehouse: Engine) -> None:
     ran = installed("run", ELEXON_BASE_URL="", BITCOIN_PRICE_BASE_URL="http://127.0.0.1:9/never/asked")
     assert ran.code == 0, ran.err + ran.out

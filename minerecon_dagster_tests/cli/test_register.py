@@ -36,6 +36,7 @@ def refused(warehouse: Engine, elexon: FakeElexon, environ: dict[str, str]) -> s
     return answer().sha256
 
 
+@pytest.mark.slow
 def test_a_refused_register_is_shown_until_a_person_takes_it_and_the_record_says_who(
     minerecon: Run, installed: Run, refused: str, warehouse: Engine
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from minerecon_dagster.core.calendar import STACK_SIDES
 from minerecon_dagster_tests.cli.conftest import Ran
 from minerecon_dagster_tests.fake_elexon import NO_ROWS, FakeElexon
@@ -12,6 +14,7 @@ from minerecon_dagster_tests.project import DAY
 Run = Callable[..., Ran]
 
 
+@pytest.mark.slow
 def test_silence_exits_1_and_is_told_by_every_command_and_what_is_taken_exits_0(
     minerecon: Run, elexon: FakeElexon
 ) -> None:
@@ -50,8 +53,5 @@ def test_the_figures_of_a_day_of_which_nothing_is_known_are_not_shown_as_0(miner
     elexon.faults = lambda path: None if "bmunits" in path else NO_ROWS
     ran = minerecon("reingest", str(DAY))
     assert ran.code == 1
-    (shown,) = [
-        line for line in ran.out.splitlines() if line.startswith(f"│ {DAY}") or (str(DAY) in line and "0/48" in line)
-    ]
-    cells = [cell.strip() for cell in shown.strip("│ \n").split("│")]
-    assert cells[2:8] == ["0/48", *"-----"], shown
+    (shown,) = [line for line in ran.out.splitlines() if str(DAY) in line and "0/48" in line]
+    assert shown.split()[3:10] == ["0/48", *"------"], shown

@@ -63,7 +63,8 @@ def shown(
 ) -> list[str]:
     """The lines of a report on a terminal of some width."""
     out = StringIO()
-    print_report(read_report(url(engine), first, last, NOW, narrowed=narrowed), Console(file=out, width=width))
+    screen = Console(file=out, width=width, force_terminal=True, color_system=None)
+    print_report(read_report(url(engine), first, last, NOW, narrowed=narrowed), screen)
     return [line.rstrip() for line in out.getvalue().splitlines()]
 
 
@@ -80,7 +81,7 @@ def test_where_all_is_well_the_table_and_the_rate_say_so_and_nothing_is_to_be_do
     with filled.connect() as connection:
         count = connection.execute(text("SELECT count(*) FROM minerecon.historical_bitcoin_calculations")).scalar_one()
     lines = shown(filled)
-    assert one_with(lines, "reconciled") == f"100 % of {count:,} calculations reconciled."
+    assert one_with(lines, "reconciled") == f"100 % of what is stored is right: {count:,} calculations reconciled."
     assert one_with(lines, "2025-03 ").split() == ["2025-03", "12", "12", "100", "%"]
     assert one_with(lines, "2025-04 ").split() == ["2025-04", "2", "2", "100", "%"]
     assert not any("minerecon" in line for line in lines[: lines.index(one_with(lines, "Compared with Elexon"))])
@@ -103,7 +104,15 @@ def test_each_status_has_its_column_and_each_group_its_command(filled: Engine) -
         "DELETE FROM minerecon.period_summaries WHERE settlement_date = '2025-04-02'",
     )
     lines = shown(filled)
-    assert one_with(lines, "complete").split() == ["month", "days", "complete", "warned", "failing", "missing", "right"]
+    assert one_with(lines, "complete").split() == [
+        "month",
+        "days",
+        "complete",
+        "warned",
+        "failing",
+        "missing",
+        "stored",
+    ]
     assert one_with(lines, "2025-03 ").split()[:5] == ["2025-03", "12", "9", "1", "2"]
     assert (
         "2025-03-21 to 2025-03-22, 2 days, are failing (drift.source_unchanged): "

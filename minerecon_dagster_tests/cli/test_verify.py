@@ -21,6 +21,7 @@ def month(engine: Engine) -> Decimal:
     return found
 
 
+@pytest.mark.slow
 def test_a_right_day_exits_0_and_says_what_was_compared(installed: Run, day_stored: Engine) -> None:
     ran = installed("verify", str(DAY))
     assert ran.code == 0, ran.err
@@ -50,6 +51,7 @@ def test_a_revised_day_exits_1_and_the_command_that_it_names_mends_it_and_its_mo
     assert Decimal(row["after_figures"]["mwh"]) == month(day_stored)
 
 
+@pytest.mark.slow
 def test_a_repair_shows_before_and_after(minerecon: Run, elexon: FakeElexon, day_stored: Engine) -> None:
     elexon.world.revise[DAY] = 1.5
     ran = minerecon("verify", str(DAY), "--action", "fix")
@@ -72,6 +74,7 @@ def test_elexon_out_of_reach_exits_1(minerecon: Run, elexon: FakeElexon, day_sto
     assert ran.json["verifications"][0]["outcome"] == "failed"
 
 
+@pytest.mark.slow
 def test_a_sample_says_its_share_and_its_seed(minerecon: Run, day_stored: Engine) -> None:
     ran = minerecon("verify", str(DAY), "--sampling", "random", "--seed", "7")
     assert ran.code == 0, ran.err
@@ -82,12 +85,14 @@ def test_a_sample_says_its_share_and_its_seed(minerecon: Run, day_stored: Engine
     assert len(again.json["verifications"][0]["periods_looked_at"]) == 10
 
 
+@pytest.mark.slow
 def test_a_missing_day_of_a_range_is_named_and_mended(minerecon: Run) -> None:
     ran = minerecon("verify", str(DAY))
     assert ran.code == 1
     assert f"{DAY}: missing (ERROR): expected a stored day; found nothing is stored" in ran.err
-    told = [line for line in ran.err.splitlines() if line.startswith(str(DAY))]
-    assert {line.partition("repair: ")[2].partition(" [")[0] for line in told} == {f"minerecon reingest {DAY}"}
+    of_the_day = [line for line in ran.err.splitlines() if line.startswith((str(DAY), "repair: "))]
+    told = [line.partition("repair: ")[2].partition(" [")[0] for line in of_the_day if "repair: " in line]
+    assert told == [f"minerecon reingest {DAY}"] * 2
     assert "--action fix" not in ran.err, "one fault, one repair"
     listed = minerecon("status", "--from", str(DAY), "--to", str(DAY), "--json").json["days"]
     assert [day["status"] for day in listed] == ["missing"]
@@ -95,6 +100,7 @@ def test_a_missing_day_of_a_range_is_named_and_mended(minerecon: Run) -> None:
     assert minerecon("status", "--from", str(DAY), "--to", str(DAY)).code == 0
 
 
+@pytest.mark.slow
 def test_a_spot_fix_exits_0_and_says_what_it_did(installed: Run, day_stored: Engine) -> None:
     with day_stored.connect() as connection:
         unit = connection.execute(text("SELECT min(bmu_id) FROM minerecon.curtailment_records")).scalar_one()

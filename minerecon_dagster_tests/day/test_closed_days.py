@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
+from minerecon_dagster import charts
 from minerecon_dagster.alerts import news
 from minerecon_dagster.alerts.failures import Look
 from minerecon_dagster.alerts.failures import look as look_at
@@ -21,7 +22,6 @@ from minerecon_dagster.day import closing
 from minerecon_dagster.day.closing import follow
 from minerecon_dagster.decisions.unavailable import NOTHING_CLOSED, ClosedDays, Unavailable
 from minerecon_dagster.exports.month import export_month, months_with_days
-from minerecon_dagster.reports import charts
 from minerecon_dagster.reports.data import read_facts
 from minerecon_dagster.reports.page import month_page
 from minerecon_dagster.settings import PROJECT_ROOT

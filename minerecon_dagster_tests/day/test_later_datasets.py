@@ -102,6 +102,7 @@ def test_a_dataset_that_comes_later_is_asked_for_when_it_is_due_and_writes_its_o
     assert (stored(project), asked(project)) == (before, requests), "it is built again from the archive"
 
 
+@pytest.mark.slow
 def test_one_that_does_not_come_is_in_no_days_way_and_is_asked_for_at_growing_distances(
     project: Project, metered: Metered
 ) -> None:
@@ -140,6 +141,7 @@ def test_one_that_does_not_come_is_in_no_days_way_and_is_asked_for_at_growing_di
     assert asked(project)["II"] == 3, "a lower run than one that is there is not asked for"
 
 
+@pytest.mark.slow
 def test_history_is_filled_oldest_first_and_so_many_days_a_run(
     project: Project, metered: Metered, tmp_path: Path
 ) -> None:

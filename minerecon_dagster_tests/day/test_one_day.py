@@ -107,6 +107,7 @@ def test_a_day_without_wind_is_a_complete_day_of_zero(project: Project) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_running_a_day_three_times_leaves_the_same_rows_and_one_archive_object(project: Project) -> None:
     project.ingest()
     first = project.content()
@@ -116,6 +117,7 @@ def test_running_a_day_three_times_leaves_the_same_rows_and_one_archive_object(p
     assert len(project.archive_objects()) == 1
 
 
+@pytest.mark.slow
 def test_faults_that_pass_leave_the_same_tables_as_a_calm_day(project: Project) -> None:
     project.ingest()
     calm = project.content()

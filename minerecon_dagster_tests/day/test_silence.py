@@ -16,11 +16,11 @@ from minerecon_dagster.standing.due import days_to_ingest, days_to_retry
 from minerecon_dagster.standing.inventory import take_inventory
 from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.warehouse.store import open_warehouse, statement
-from minerecon_dagster.warehouse.sums import ADDITIVE, names
 from minerecon_dagster_tests.day.test_one_day import fake_clock
 from minerecon_dagster_tests.fake_elexon import NO_ROWS, NOT_FOUND, Fault, boav_path, stack_path
 from minerecon_dagster_tests.project import DAY, Project, not_done
 from minerecon_dagster_tests.verify.test_verify import Looks
+from minerecon_dagster_tests.warehouse.old_days import store_old_day
 
 ALL = set(range(1, 49))
 WINDLESS = dt.date(2025, 6, 15)
@@ -72,6 +72,7 @@ def wind_unit(project: Project) -> str:
     return str(project.sql("SELECT min(bmu_id) FROM minerecon.curtailment_records")[0][0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [NO_ROWS, pytest.param(NOT_FOUND, marks=pytest.mark.slow)], ids=["no rows", "404"])
 def test_a_complete_day_keeps_every_figure_whoever_looks_at_it_during_an_outage(project: Project, fault: Fault) -> None:
     project.ingest()
@@ -100,6 +101,7 @@ def test_a_complete_day_keeps_every_figure_whoever_looks_at_it_during_an_outage(
     assert project.status() == "complete"
 
 
+@pytest.mark.slow
 def test_a_partly_silent_outage_takes_what_does_come_and_keeps_the_rest(project: Project) -> None:
     project.ingest()
     before = figures(project)
@@ -139,6 +141,7 @@ def test_a_day_in_progress_keeps_what_it_had_through_an_outage(project: Project)
     assert "completeness.source_not_silent" in red(project)
 
 
+@pytest.mark.slow
 def test_the_late_silence_of_the_cashflows_does_not_take_them_at_the_second_look(project: Project) -> None:
     project.ingest()
     flows = project.archive.newest(DAY).answers[AnswerKey("cashflows", "bid")]  # type: ignore[union-attr]
@@ -201,6 +204,7 @@ def test_an_outage_at_the_first_look(
     assert waiting == ([(1,)] if status != "complete" else [])
 
 
+@pytest.mark.slow
 def test_a_long_silence_of_one_side_is_believed_after_two_looks_after_the_rerun_and_the_archive_alone_says_so(
     project: Project,
 ) -> None:
@@ -221,6 +225,7 @@ def test_a_long_silence_of_one_side_is_believed_after_two_looks_after_the_rerun_
 # Restatements that a final day loses too much by.
 
 
+@pytest.mark.slow
 def test_a_restatement_that_takes_too_much_is_refused_kept_and_taken_by_a_person_only(project: Project) -> None:
     project.ingest()
     before = figures(project)
@@ -270,6 +275,7 @@ def test_what_was_refused_is_forgotten_once_elexon_says_again_what_is_stored(pro
     assert project.archive.newest_refused(DAY) is None
 
 
+@pytest.mark.slow
 def test_what_was_refused_during_an_outage_stays_refused_though_half_of_it_is_silent(project: Project) -> None:
     project.ingest()
     before = figures(project)
@@ -285,6 +291,7 @@ def test_what_was_refused_during_an_outage_stays_refused_though_half_of_it_is_si
     assert "completeness.restatement_believable" in red(project)
 
 
+@pytest.mark.slow
 def test_a_refused_restatement_can_be_taken_from_the_archive_and_by_a_repair(project: Project) -> None:
     project.ingest()
     project.elexon.world.revise[DAY] = 0.5
@@ -299,6 +306,7 @@ def test_a_refused_restatement_can_be_taken_from_the_archive_and_by_a_repair(pro
     assert takers == [("a person",), ("another",)]
 
 
+@pytest.mark.slow
 def test_a_small_loss_of_a_final_day_and_any_of_one_that_is_not_final_is_taken(project: Project) -> None:
     project.now = (rerun_done_at(DAY) - dt.timedelta(hours=1)).isoformat()
     with fake_clock(project):
@@ -429,8 +437,9 @@ def test_an_upgrade_of_a_warehouse_shows_the_days_that_the_older_rule_called_com
         config = migrate._config()
         config.attributes["connection"] = connection
         command.upgrade(config, "0004")
-        for n, (day, gone) in enumerate(((DAY, 0), (DAY + dt.timedelta(days=1), 24), (DAY + dt.timedelta(days=2), 48))):
-            connection.execute(text(OLD_DAY), {"day": day, "n": n})
+        for n, gone in enumerate((0, 24, 48)):
+            day = DAY + dt.timedelta(days=n)
+            store_old_day(connection, day, is_synthetic=False)
             connection.execute(text(OLD_PROGRESS), {"day": day, "gone": gone})
     engine.dispose()
     migrate.upgrade(engine)
@@ -449,11 +458,6 @@ def test_an_upgrade_of_a_warehouse_shows_the_days_that_the_older_rule_called_com
     ]
 
 
-OLD_DAY = (
-    f"INSERT INTO minerecon.daily_summaries (summary_date, {names()['day_columns']}, bmu_count, periods_expected,"
-    " periods_due, periods_present, state, archive_uri, is_synthetic, built_from, built_at)"
-    f" VALUES (:day{', 0' * len(ADDITIVE)}, 0, 48, 48, 48, 'final', 'days/' || :n, false, '', now())"
-)
 OLD_PROGRESS = (
     "INSERT INTO minerecon.ingestion_progress (settlement_date, settlement_period, stack_side, status, row_count,"
     " payload_sha256, fetched_at, is_synthetic)"

@@ -81,6 +81,7 @@ def test_an_old_day_moves_its_month_and_then_its_year_and_then_all_is_quiet(proj
     assert stored(project) == stored(project, "yearly_summaries") == day_sums(project)
 
 
+@pytest.mark.slow
 def test_a_repair_of_an_old_day_is_in_its_month_and_year_two_ticks_later(project: Project, chain: Chain) -> None:
     project.run(DAY, NEXT)
     chain.tick()
@@ -92,12 +93,14 @@ def test_a_repair_of_an_old_day_is_in_its_month_and_year_two_ticks_later(project
     assert stored(project) == stored(project, "yearly_summaries") == day_sums(project) != before
 
 
+@pytest.mark.slow
 def test_days_of_one_month_in_one_tick_are_one_update_of_it(project: Project, chain: Chain) -> None:
     for day in (DAY, NEXT):
         project.ingest(day)
     assert [chain.tick(), chain.tick(), chain.tick()] == [MARCH, YEAR, NOTHING]
 
 
+@pytest.mark.slow
 def test_a_recalculation_of_one_model_moves_the_month_too(project: Project, chain: Chain) -> None:
     project.ingest()
     chain.tick()
@@ -159,6 +162,7 @@ def test_whatever_a_day_fails_by_its_month_waits(
     assert project.status(NEXT) == "complete"
 
 
+@pytest.mark.slow
 def test_a_day_holds_its_month_too_when_it_fails_in_a_run_of_its_first_asset_alone(
     project: Project, chain: Chain
 ) -> None:
@@ -173,6 +177,7 @@ def test_a_day_holds_its_month_too_when_it_fails_in_a_run_of_its_first_asset_alo
     assert chain.tick() == MARCH
 
 
+@pytest.mark.slow
 def test_a_day_that_warns_holds_nothing_and_its_month_is_not_complete(project: Project, chain: Chain) -> None:
     project.elexon.faults = lambda path: NO_ROWS if path == stack_path("bid", DAY, 17) else None
     project.ingest()
@@ -228,6 +233,7 @@ def test_what_is_waived_holds_nothing_and_does_not_show_as_passed(
     assert chain.tick() == MARCH
 
 
+@pytest.mark.slow
 def test_a_stored_day_that_a_look_finds_wrong_holds_its_month_until_it_is_right(
     project: Project, chain: Chain, difficulty_table: str, tmp_path: Path
 ) -> None:
@@ -245,6 +251,7 @@ def test_a_stored_day_that_a_look_finds_wrong_holds_its_month_until_it_is_right(
     assert chain.tick() == MARCH
 
 
+@pytest.mark.slow
 def test_a_good_day_of_a_run_that_failed_for_another_one_holds_nothing(project: Project, chain: Chain) -> None:
     project.ingest()
     chain.tick()
@@ -267,6 +274,7 @@ def test_the_tick_asks_nothing_of_a_warehouse_that_cannot_be_reached_and_request
     monkeypatch.undo()
 
 
+@pytest.mark.slow
 def test_a_day_whose_run_died_holds_its_month_until_it_has_run_again(project: Project, chain: Chain) -> None:
     project.ingest(NEXT)
     job = build_defs().resolve_job_def("ingest")
@@ -277,6 +285,7 @@ def test_a_day_whose_run_died_holds_its_month_until_it_has_run_again(project: Pr
     assert chain.tick() == MARCH
 
 
+@pytest.mark.slow
 def test_other_months_of_the_year_go_on_and_the_year_waits_with_the_failing_one(project: Project, chain: Chain) -> None:
     break_day(project)
     project.run(DAY)

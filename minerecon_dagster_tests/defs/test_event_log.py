@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from minerecon_dagster.instance import EventLog, storing_together
+from minerecon_dagster.instance import EventLog, planning_together, storing_together
 from minerecon_dagster.warehouse.store import open_warehouse
 
 DAYS = dg.DailyPartitionsDefinition("2025-03-28")
@@ -63,10 +63,11 @@ def test_what_is_stored_together_is_what_dagster_stores_one_by_one(
     together = log._store_together
     monkeypatch.setattr(log, "_store_together", lambda events: (statements.append(len(events)), together(events))[1])
     first = _run(instance)
-    assert statements == [3, 2], "materializations, then evaluations"
+    assert statements == [4, 4, 2], "plans; materializations, and the line between them; evaluations"
     monkeypatch.setattr("minerecon_dagster.instance.EventLog.together", _one_by_one)
+    monkeypatch.setattr("minerecon_dagster.instance.EventLog.plans_together", _one_by_one)
     assert _run(instance) == first
-    assert statements == [3, 2]
+    assert statements == [4, 4, 2]
 
 
 def test_a_day_whose_events_are_stored_together_is_materialized_and_checked(instance: dg.DagsterInstance) -> None:
@@ -79,6 +80,27 @@ def test_a_day_whose_events_are_stored_together_is_materialized_and_checked(inst
     keys = [dg.AssetCheckKey(SUMS, name) for name in ("whole", "right")]
     found = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
     assert [found[key].status.value for key in keys] == ["SUCCEEDED", "FAILED"]
+
+
+def test_what_a_run_is_to_make_is_stored_before_its_start(instance: dg.DagsterInstance) -> None:
+    with planning_together(instance):
+        run = dg.materialize([days], instance=instance, partition_key=DAY)
+    kinds = [record.event_log_entry.dagster_event_type for record in instance.get_records_for_run(run.run_id).records]
+    planned = [number for number, kind in enumerate(kinds) if kind is not None and kind.value.endswith("_PLANNED")]
+    assert planned == [0, 1, 2, 3]
+
+
+def test_an_evaluation_that_was_not_planned_is_stored(instance: dg.DagsterInstance) -> None:
+    @dg.asset
+    def checks_another(context: dg.AssetExecutionContext) -> None:
+        with storing_together(context.instance):
+            for name in ("whole", "right"):
+                evaluation = dg.AssetCheckEvaluation(asset_key=SUMS, check_name=name, passed=True, metadata={})
+                context.log_event(evaluation)  # type: ignore[arg-type]
+
+    assert dg.materialize([checks_another], instance=instance).success
+    keys = [dg.AssetCheckKey(SUMS, name) for name in ("whole", "right")]
+    assert set(instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)) == set(keys)
 
 
 def test_what_was_logged_before_a_failure_is_stored(instance: dg.DagsterInstance) -> None:
@@ -100,15 +122,16 @@ def _one_by_one(self: EventLog) -> Any:
 
 def _run(instance: dg.DagsterInstance) -> dict[str, list[Any]]:
     """What a run stores, but for what differs from run to run."""
-    run = dg.materialize([days], instance=instance, partition_key=DAY)
+    with planning_together(instance):
+        run = dg.materialize([days], instance=instance, partition_key=DAY)
     engine: Engine = instance.event_log_storage._engine  # type: ignore[attr-defined]
     with engine.connect() as connection:
         ask = lambda sql: [tuple(map(_plain, row)) for row in connection.execute(sa.text(sql), {"run": run.run_id})]  # noqa: E731
         return {
             "events": ask(
                 "SELECT dagster_event_type, step_key, asset_key, partition, event FROM event_logs"
-                " WHERE run_id = :run AND dagster_event_type IN ('ASSET_MATERIALIZATION', 'ASSET_CHECK_EVALUATION')"
-                " ORDER BY id"
+                " WHERE run_id = :run AND (dagster_event_type IS NULL"
+                " OR dagster_event_type ~ '^ASSET_(MATERIALIZATION|CHECK_EVALUATION)(_PLANNED)?$') ORDER BY id"
             ),
             "assets": ask(
                 "SELECT asset_key, last_run_id = :run, last_materialization, cached_status_data FROM asset_keys"

@@ -29,7 +29,6 @@ from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.core.spans import spans
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.defs.resources import (
-    ClockResource,
     ElexonResource,
     PriceResource,
     WarehouseResource,
@@ -40,6 +39,7 @@ from minerecon_dagster.standing.due import CATCH_UP_DAYS
 from minerecon_dagster.warehouse.sums import ADDITIVE, names
 from minerecon_dagster_tests.fake_elexon import fake_elexon
 from minerecon_dagster_tests.project import DAY, Project, not_done
+from minerecon_dagster_tests.stopped_clock import StoppedClock
 
 D = dt.date.fromisoformat
 ONE_DAY = dt.timedelta(days=1)
@@ -85,7 +85,7 @@ class Scheduler:
             "warehouse": WarehouseResource(),
             "elexon": ElexonResource(),
             "price": PriceResource(),
-            "clock": ClockResource(stopped_at=now.isoformat()),
+            "clock": StoppedClock(stopped_at=now.isoformat()),
         }
         with dg.build_schedule_context(
             self.instance, scheduled_execution_time=planned or now, resources=resources
@@ -385,6 +385,7 @@ def test_a_warehouse_that_is_out_of_reach_or_not_migrated_fails_the_tick_and_say
 # Through Dagster.
 
 
+@pytest.mark.slow
 def test_what_is_requested_stores_the_days_and_they_are_not_requested_again(
     project: Project, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -459,6 +460,7 @@ def test_the_daemon_makes_good_three_missed_mornings_with_one_tick_and_asks_for_
     assert [tick.status.value for tick in daemon.ticks()] == ["SKIPPED", "SUCCESS"]
 
 
+@pytest.mark.slow
 def test_a_tick_that_met_no_warehouse_is_tried_again(
     store: Store, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,6 @@ from sqlalchemy import Engine, text
 from minerecon_dagster.core.calendar import LONDON
 from minerecon_dagster.core.spans import spans
 from minerecon_dagster.definitions import build_defs
-from minerecon_dagster.defs.resources import ClockResource
 from minerecon_dagster.defs.schedules import build_schedules, days_in_progress
 from minerecon_dagster.jobs import VERIFY, VERIFY_OP
 from minerecon_dagster.standing.due import FLAGS_SETTLED_AFTER_DAYS
@@ -28,6 +27,7 @@ from minerecon_dagster_tests.defs.test_schedules import (
 )
 from minerecon_dagster_tests.fake_elexon import Fault, fake_elexon, stack_path
 from minerecon_dagster_tests.project import DAY, Project
+from minerecon_dagster_tests.stopped_clock import StoppedClock
 from minerecon_dagster_tests.verify.test_verify import DRIFT, Looks, names
 
 __all__ = ["store"]
@@ -362,6 +362,7 @@ def test_the_bundled_sample_is_never_asked_on_a_schedule(
 # Through Dagster.
 
 
+@pytest.mark.slow
 def test_what_is_requested_repairs_a_failed_and_a_revised_day_until_it_is_left_to_a_person(
     project: Project, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -378,7 +379,7 @@ def test_what_is_requested_repairs_a_failed_and_a_revised_day_until_it_is_left_t
         requests = scheduler.evaluate("daily_reconciliation", morning).run_requests or []
         monkeypatch.setenv("ELEXON_BASE_URL", project.elexon.base_url)
         for request in requests:
-            defs = build_defs({"clock": ClockResource(stopped_at=project.now)})
+            defs = build_defs({"clock": StoppedClock(stopped_at=project.now)})
             defs.resolve_job_def(VERIFY).execute_in_process(
                 instance=project.instance, run_config=request.run_config, tags=request.tags, raise_on_error=False
             )

@@ -97,6 +97,14 @@ def test_a_value_is_found_to_the_digit_be_it_a_number_or_a_string(make_table, ke
     assert found == {DAY: VALUE, DAY + ONE: Decimal("113757508810854.25"), DAY + 2 * ONE: Decimal(digits)}
 
 
+def test_a_table_on_this_machine_is_not_asked_for_through_a_proxy(make_table, environment):
+    """FR-26: behind a company's proxy the first run works offline."""
+    table = make_table(item(DAY, VALUE))
+    environment.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    environment.delenv("NO_PROXY", raising=False)
+    assert DifficultyTable(table.name, region="eu-west-2").values([DAY]) == {DAY: VALUE}
+
+
 def test_a_year_is_found_on_however_many_pages_it_stands(make_table, key):
     days = [DAY + n * ONE for n in range(366)]
     padding = "x" * (20_000 if key == "ID" else 0)

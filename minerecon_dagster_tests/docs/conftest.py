@@ -17,8 +17,10 @@ from minerecon_dagster.sample.prices import synthetic_price_gbp
 from minerecon_dagster.settings import PROJECT_ROOT
 from minerecon_dagster_tests.analytics.conftest import forty_days as forty_days
 from minerecon_dagster_tests.analytics.conftest import stored as stored
+from minerecon_dagster_tests.docs import of_api
 from minerecon_dagster_tests.fake_elexon import FakeElexon, fake_elexon
 from minerecon_dagster_tests.project import Project
+from minerecon_dagster_tests.web.conftest import served
 
 OURS = {"built_from", "run_id", "archive_uri", "old_archive_uri", "new_archive_uri", "payload_sha256", "result_id"}
 OUR_OWN = {"archive_uri", "fetched_at", "answer_sha256", "detected_at", "old_archive_uri", "new_archive_uri"}
@@ -59,8 +61,8 @@ def elexon() -> Iterator[FakeElexon]:
 
 
 @pytest.fixture
-def made_queries(project: Project) -> str:
-    """Each question with its answer on the sample."""
+def sample(project: Project) -> Engine:
+    """A warehouse of the sample's days, with prices."""
     for day in SAMPLE_DAYS:
         project.ingest(day)
     with project.engine.begin() as connection:
@@ -69,6 +71,26 @@ def made_queries(project: Project) -> str:
                 text("INSERT INTO minerecon.bitcoin_price_gbp VALUES (:d, :p, 'synthetic', now(), true)"),
                 {"d": day, "p": synthetic_price_gbp(day)},
             )
+    return project.engine
+
+
+@pytest.fixture
+def made_api_examples(sample: Engine) -> str:
+    """Answers of the read API over the sample, on the day after it."""
+    now = dt.datetime(2025, 10, 27, 12, tzinfo=dt.UTC)
+    with served(sample.url.render_as_string(hide_password=False), now=lambda: now) as api:
+
+        def get(path: str) -> tuple[str, bytes]:
+            got = api.get(path)
+            return got.headers["content-type"], got.body.replace(f"127.0.0.1:{api.port}".encode(), b"127.0.0.1:3001")
+
+        return of_api.examples(get)
+
+
+@pytest.fixture
+def made_queries(sample: Engine) -> str:
+    """Each question with its answer on the sample."""
+    with sample.begin() as connection:
         files = sorted((PROJECT_ROOT / "queries").glob("*.sql"))
         assert len(files) == 15
         return "".join(_answered(file.name, file.read_text("utf-8"), connection) for file in files)

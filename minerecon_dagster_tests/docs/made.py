@@ -24,6 +24,7 @@ from minerecon_dagster.defs import tables
 from minerecon_dagster.settings import PROJECT_ROOT
 from minerecon_dagster_tests.charts import described
 from minerecon_dagster_tests.defs.snapshot import SNAPSHOT, snapshot
+from minerecon_dagster_tests.docs import of_api
 
 PAGES = {
     str(path.relative_to(PROJECT_ROOT)): path
@@ -54,6 +55,36 @@ def _commands() -> str:
     return "\n".join(lines)
 
 
+_GEXEC = r"SELECT query FROM analytics.questions WHERE name LIKE ''02%'' \gexec"
+
+
+def questions_sql() -> str:
+    """The view that holds the questions of ``queries/``, for whoever has the warehouse's address and nothing else."""
+    rows = []
+    for file in sorted((PROJECT_ROOT / "queries").glob("*.sql")):
+        query = file.read_text("utf-8").strip()
+        about = " ".join(line[3:] for line in query.splitlines() if line.startswith("-- "))
+        asked, _, said = about.removeprefix("Question: ").partition("? ")
+        texts = (file.stem, f"{asked[0].upper()}{asked[1:]}?", said, query)
+        # By a tag that stands in none of them: as they are, with every quote and line.
+        assert not any("$q$" in text for text in texts), file
+        rows.append("    (" + ", ".join(f"$q${text}$q$" for text in texts) + ")")
+    values = ",\n".join(rows)
+    return f"""-- Made by `make docs` from queries/*.sql: change it there.
+CREATE VIEW analytics.questions (name, question, about, query) AS
+VALUES
+{values};
+
+COMMENT ON VIEW analytics.questions IS
+'Grain: name. The questions of queries/ with their SQL, for whoever has this address alone. In psql: {_GEXEC}';
+COMMENT ON COLUMN analytics.questions.name IS 'Name of the question, as in 02_most_curtailed.';
+COMMENT ON COLUMN analytics.questions.question IS 'What is asked.';
+COMMENT ON COLUMN analytics.questions.about IS
+'Basis, units, state, and what can be changed: by SET minerecon.from_date = ''2025-03-01'', and so on.';
+COMMENT ON COLUMN analytics.questions.query IS 'One statement, which any reader may run as it is.';
+"""
+
+
 OF_CODE: Mapping[str, Callable[[str], str]] = {
     "schedules": tables.schedules,
     "sensors": tables.sensors,
@@ -63,14 +94,17 @@ OF_CODE: Mapping[str, Callable[[str], str]] = {
     "commands": lambda _: _commands(),
     "statuses": lambda _: statuses.table(),
     "settings": lambda _: settings.table(),
+    "api_resources": lambda _: of_api.resources(),
+    "api_parameters": lambda _: of_api.parameters(),
 }
 """What makes a block, given the folder of its page, which links go out from."""
-OF_WAREHOUSE = ("dictionary", "queries")
+OF_WAREHOUSE = ("dictionary", "queries", "api_examples")
 OF_SUITE = ("faults",)
 """Written by the suite that sees it happen: ``make docs FAULTS=1``."""
 FILES: Mapping[str, Callable[[], str]] = {
     ".env.example": settings.env_example,
     str(SNAPSHOT.relative_to(PROJECT_ROOT)): lambda: snapshot(build_defs()),
+    "minerecon_dagster/warehouse/sql/objects/26_questions.sql": questions_sql,
     **{
         f"minerecon_dagster/charts/specifications/{name}.json": partial(described.specification, name)
         for name in described.LAYERS

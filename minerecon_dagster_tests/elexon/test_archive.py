@@ -338,6 +338,27 @@ def test_a_member_that_zip_finds_sound_but_is_not_what_was_answered_is_refused(a
         archive.newest(DAY)
 
 
+def test_a_member_of_another_size_than_the_manifest_says_is_refused_before_it_is_unpacked(archive, place, monkeypatch):
+    uri = archive.record(DAY, day_of_answers(), now=NOW)[0].uri
+    buffer = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(place.read(uri))) as old,
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for name in old.namelist():
+            new.writestr(name, b" " * 50_000_000 if name == "stack/bid/02.json" else old.read(name))
+    place.write(uri, buffer.getvalue())
+    taken, read = [], zipfile.ZipFile.read
+    monkeypatch.setattr(
+        zipfile.ZipFile, "read", lambda pack, name, *rest: (taken.append(name), read(pack, name, *rest))[1]
+    )
+    with pytest.raises(
+        ArchiveError, match=r"stack/bid/02\.json is damaged \(it has 50000000 bytes, and \d+ in the man"
+    ):
+        archive.newest(DAY)
+    assert "stack/bid/02.json" not in taken
+
+
 def test_whatever_byte_is_damaged_the_object_is_refused_or_reads_as_it_was(tmp_path):
     archive = Archive.from_url(str(tmp_path))
     recorded, _ = archive.record(DAY, {BID_1: answer(b'{"data": [1, 2, 3]}' * 3)}, now=NOW)

@@ -225,7 +225,7 @@ def test_a_refused_connection_is_tried_again(limiter):
 
 @pytest.mark.parametrize(
     ("code", "remedy"),
-    [(400, "check the date"), (401, "refused"), (403, "refused"), (410, "ELEXON_BASE_URL"), (204, "")],
+    [(400, "check the date"), (401, "refused"), (403, "refused"), (410, "ELEXON_BASE_URL"), (205, "")],
 )
 def test_what_asking_again_does_not_help_is_asked_once(server, client, code, remedy):
     server.scripts[PATH] = [status(code, b"")]

@@ -27,6 +27,7 @@ from sqlalchemy import Engine, text
 from minerecon_dagster import asset_keys
 from minerecon_dagster.asset_keys import EXPORTS, PRICE
 from minerecon_dagster.core.errors import ArchiveError, ConfigurationError
+from minerecon_dagster.core.printable import for_a_spreadsheet
 from minerecon_dagster.core.units import has_number
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.defs.resources import ArchiveResource
@@ -188,7 +189,7 @@ def as_csv_says(value: Any) -> str:
             return json.dumps(value, ensure_ascii=False)
         case dt.timedelta():
             return "00:30:00"
-    return str(value)
+    return for_a_spreadsheet(str(value)) if isinstance(value, str) else str(value)
 
 
 def as_parquet_says(value: Any) -> Any:
@@ -261,6 +262,7 @@ def test_files_of_all_kinds_of_values_read_back_by_pandas_and_duckdb_equal_the_v
     assert assert_files_equal_the_view(stored, place, "odd", MONTH) == 4
 
 
+@pytest.mark.slow
 def test_every_view_of_ingested_days_reads_back_equal(
     project: Project, place: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -386,6 +388,7 @@ def test_the_manifest_lists_every_file_with_rows_columns_size_and_hash(
         "unit": "MWh",
         "comment": "Energy.",
         "rounded_in_parquet": 2,
+        "marked_in_csv": None,
     }
     assert columns["price_gbp_per_mwh"]["unit"] == "GBP/MWh"
     assert columns["price_gbp_per_mwh"]["rounded_in_parquet"] is None
@@ -792,3 +795,14 @@ def test_the_definitions_load_neither_pyarrow_nor_a_client() -> None:
 def test_the_store_of_exports_is_the_archives_place(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINERECON_ARCHIVE_URL", str(place))
     assert ArchiveResource().store().root == str(place)
+
+
+def test_a_name_is_no_formula_in_the_csv_file_and_the_manifest_counts_what_was_marked(tmp_path: Path) -> None:
+    columns = [Column("name", "text", None, None), Column("n", "numeric", None, "number")]
+    rows = [['=HYPERLINK("x")', Decimal("-1.50")], ["-5", Decimal("-2")], ["T_A-1", Decimal("0")], [None, None]]
+    written = write_files([rows], columns, tmp_path / "n.parquet", tmp_path / "n.csv", {})
+    lines = (tmp_path / "n.csv").read_text("utf-8-sig").splitlines()
+    assert lines == ["name,n", '"\'=HYPERLINK(""x"")",-1.50', "-5,-2", "T_A-1,0", ","]
+    assert written.marked == {"name": 1}
+    kept = duckdb.sql(f"SELECT name FROM '{tmp_path / 'n.parquet'}'").fetchall()
+    assert kept[0] == ('=HYPERLINK("x")',), "the Parquet file has the text as it came"

@@ -12,6 +12,7 @@ _CAN_ASK = re.compile(r"^\s*(?:import|from) (?:requests|urllib3|urllib\.request|
 KNOW_HOW = {
     "http/attempt.py": "it is that function",
     "http/client.py": "hands sessions and answers on",
+    "http/line.py": "cuts a connection that takes too long",
     "elexon/client.py": "names the library's version to Elexon",
     "cli/served.py": "asks our own webserver on this machine, past every proxy",
 }

@@ -129,12 +129,6 @@ GOOD = f"[{MIDNIGHT}, 60000, 62000, 61000, 61500.5, 12.25]"
         GOOD.replace("61500.5", '"61500.5"'),
         GOOD.replace("61500.5", "NaN"),
         GOOD.replace("61500.5", "true"),
-        GOOD.replace("61500.5", "0"),
-        GOOD.replace("61500.5", "-61500.5"),
-        GOOD.replace("61500.5", "62000.01"),
-        GOOD.replace("60000", "0"),
-        GOOD.replace("60000", "61000.01"),
-        GOOD.replace("12.25", "-1"),
         GOOD.replace(str(MIDNIGHT), str(MIDNIGHT + 3600)),
         GOOD.replace(str(MIDNIGHT), f"{MIDNIGHT}.5"),
         GOOD.replace(str(MIDNIGHT), f"{MIDNIGHT}000"),
@@ -152,6 +146,31 @@ def test_a_candle_that_is_not_one_stops_all_of_the_answer(server: Server, row: s
     assert "BITCOIN_PRICE_BASE_URL" in message
     assert "\n" not in message
     assert len(server.asked) == 1, "asking again would not help"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        GOOD.replace("61500.5", "0"),
+        GOOD.replace("61500.5", "-61500.5"),
+        GOOD.replace("61500.5", "62000.01"),
+        GOOD.replace("60000", "0"),
+        GOOD.replace("60000", "61000.01"),
+        GOOD.replace("12.25", "-1"),
+    ],
+)
+def test_an_impossible_candle_leaves_its_own_day_without_a_price_and_is_named(
+    server: Server, row: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """FR-15: official histories have had such candles for years, and every night asks for the same range."""
+    server.says(f"[{json.dumps(candle(LAST))}, {row}]")
+    assert [p.day for p in source(server).fetch(FIRST, LAST)] == [LAST]
+    (said,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert "is impossible" in said
+    assert "2025-03-28 has no price" in said
+    server.says(f"[{row}]")
+    with pytest.raises(SchemaDriftError, match="is impossible"):
+        source(server).fetch(FIRST, LAST)
 
 
 def test_the_good_candle_of_these_tests_is_one(server: Server) -> None:

@@ -17,7 +17,6 @@ from minerecon_dagster.asset_keys import PRICE
 from minerecon_dagster.core.errors import ConfigurationError, PermanentSourceError, SchemaDriftError, SourceError
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.defs.resources import (
-    ClockResource,
     ElexonResource,
     PriceResource,
     WarehouseResource,
@@ -29,6 +28,7 @@ from minerecon_dagster.prices.store import RECENT_DAYS, days_to_price, prices_kn
 from minerecon_dagster.sample.prices import serve_sample_prices, synthetic_price_gbp
 from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.tables import reconciliation_results
+from minerecon_dagster_tests.stopped_clock import StoppedClock
 
 D = dt.date.fromisoformat
 ONE_DAY = dt.timedelta(days=1)
@@ -235,7 +235,7 @@ class Swapped(PriceResource):
 def run(
     instance: dg.DagsterInstance, first: str, last: str, price: PriceResource | None = None
 ) -> dg.ExecuteInProcessResult:
-    overrides: dict[str, Any] = {"clock": ClockResource(stopped_at=NOW.isoformat())}
+    overrides: dict[str, Any] = {"clock": StoppedClock(stopped_at=NOW.isoformat())}
     if price is not None:
         overrides["price"] = price
     return (
@@ -309,7 +309,7 @@ def tick(instance: dg.DagsterInstance, first_day: str) -> dg.ScheduleExecutionDa
         "warehouse": WarehouseResource(),
         "elexon": ElexonResource(),
         "price": PriceResource(),
-        "clock": ClockResource(stopped_at=NOW.isoformat()),
+        "clock": StoppedClock(stopped_at=NOW.isoformat()),
     }
     with dg.build_schedule_context(instance, scheduled_execution_time=NOW, resources=resources) as context:
         return SCHEDULES["price_refresh"].build(D(first_day)).evaluate_tick(context)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster_tests.fake_elexon import Fault
 from minerecon_dagster_tests.project import DAY, Project
@@ -29,6 +31,7 @@ def rows(project: Project) -> int:
     return int(count)
 
 
+@pytest.mark.slow
 def test_a_farm_that_loses_its_fuel_type_on_the_day_on_which_it_was_first_seen_keeps_its_past(project: Project) -> None:
     project.elexon.world.quiet_farms = 120  # of a dozen, one is too many to lose
     project.elexon.world.register_as = {"T_QUIAW-1": {"generationCapacity": "9000.000"}}

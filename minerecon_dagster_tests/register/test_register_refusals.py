@@ -11,11 +11,11 @@ import dagster as dg
 import pytest
 
 from minerecon_dagster.definitions import build_defs
-from minerecon_dagster.defs.resources import ClockResource
 from minerecon_dagster.register.store import rebuild_register
 from minerecon_dagster.sample.units import MAPPED_WIND
 from minerecon_dagster_tests.fake_elexon import Fault
 from minerecon_dagster_tests.project import DAY, Project, definitions, not_done
+from minerecon_dagster_tests.stopped_clock import StoppedClock
 
 REGISTER = "/reference/bmunits/all"
 NOW = dt.datetime(2025, 4, 7, 4, 30, tzinfo=dt.UTC)
@@ -34,7 +34,7 @@ def stored(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 
 def refresh(project: Project, now: dt.datetime | None = None) -> dg.ExecuteInProcessResult:
-    clock = ClockResource(stopped_at=now.isoformat() if now else None)
+    clock = StoppedClock(stopped_at=now.isoformat() if now else None)
     job = build_defs({"clock": clock}).resolve_job_def("bm_units_refresh")
     return job.execute_in_process(instance=project.instance, raise_on_error=False)
 

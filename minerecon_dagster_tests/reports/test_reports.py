@@ -99,6 +99,7 @@ def test_a_months_report_has_the_tables_figures_and_says_what_is_missing(months:
     assert "The price of Bitcoin is known of none of these days" in page.words
 
 
+@pytest.mark.slow
 def test_it_needs_nothing_else_and_can_be_read_out(months: Project) -> None:
     body = body_of(months)
     page = Page(body)
@@ -113,10 +114,12 @@ def test_it_needs_nothing_else_and_can_be_read_out(months: Project) -> None:
         assert set(labels) <= set(page.ids)
 
 
+@pytest.mark.slow
 def test_the_same_data_make_the_same_page(months: Project) -> None:
     assert body_of(months) == body_of(months)
 
 
+@pytest.mark.slow
 def test_a_price_gives_the_value_and_a_restatement_is_listed(months: Project) -> None:
     months.sql_write("INSERT INTO minerecon.bitcoin_price_gbp VALUES (:d, 65000, 'a test', now(), true)", d=DAY)
     months.elexon.world.revise[NEXT] = 1.5
@@ -134,6 +137,7 @@ def test_a_price_gives_the_value_and_a_restatement_is_listed(months: Project) ->
     assert "1 change of days that were over was seen at the source." in page.words
 
 
+@pytest.mark.slow
 def test_the_latest_report_names_what_is_wrong_and_its_repair(months: Project) -> None:
     months.sql_write(
         "INSERT INTO minerecon.reconciliation_results (settlement_date, check_family, check_name, passed, severity,"
@@ -160,6 +164,7 @@ def test_a_month_without_days_has_no_report(project: Project) -> None:
     assert publish_month(project.engine, open_store(str(project.archive._store.root)), "2025-03", NOW) is None
 
 
+@pytest.mark.slow
 def test_a_month_that_cannot_be_drawn_is_named_and_the_others_are(months: Project) -> None:
     months.ingest(dt.date(2025, 10, 26))
     place = Path(str(months.archive._store.root)) / "reports" / "2025-03.html"
@@ -175,6 +180,7 @@ def test_a_month_that_cannot_be_drawn_is_named_and_the_others_are(months: Projec
     assert months.instance.get_materialized_partitions(MONTHLY_REPORT) == {"2025-10"}
 
 
+@pytest.mark.slow
 def test_the_jobs_log_where_it_is(months: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINERECON_REPORTS_URL", "http://127.0.0.1:3001")
     defs = definitions(NOW.isoformat())
@@ -234,6 +240,7 @@ def test_a_browser_draws_it_without_a_network_and_without_an_error(months: Proje
         assert picture.stat().st_size > 50_000
 
 
+@pytest.mark.slow
 def test_a_month_that_cannot_be_drawn_or_exported_is_named_and_keeps_no_other_back(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,6 +287,7 @@ def test_where_nothing_is_stored_each_part_says_so_and_no_figure_is_0(project: P
         assert zero not in page.words
 
 
+@pytest.mark.slow
 def test_of_days_that_are_partly_known_each_sentence_says_of_how_many_it_speaks(months: Project) -> None:
     months.sql_write("DELETE FROM minerecon.bitcoin_daily_summaries WHERE miner_model = 'S9'")
     page = Page(body_of(months))

@@ -39,6 +39,7 @@ def test_wind_output_is_stored_per_period_in_mw_and_mwh_and_summed_for_the_day(p
     assert share == pytest.approx(curtailed / (total + curtailed), rel=Decimal("1e-15"))
 
 
+@pytest.mark.slow
 def test_a_day_without_wind_output_says_that_it_is_unknown_and_asks_for_that_alone_later(project: Project) -> None:
     project.elexon.faults = lambda path: Fault(400) if "wind-and-solar" in path else None
     project.ingest()
@@ -56,6 +57,7 @@ def test_a_day_without_wind_output_says_that_it_is_unknown_and_asks_for_that_alo
     assert project.sql("SELECT count(*) FROM minerecon.restatements") == [(0,)], "no bid has changed"
 
 
+@pytest.mark.slow
 def test_a_revision_leaves_the_totals_before_and_after_and_a_second_look_changes_nothing(project: Project) -> None:
     project.ingest()
     ((mwh, gbp),) = project.sql("SELECT curtailed_mwh, payment_gbp FROM minerecon.daily_summaries")
@@ -89,6 +91,7 @@ def test_the_growth_of_a_day_in_progress_is_no_restatement(project: Project) -> 
 CHANGES = "SELECT old_state, old_curtailed_mwh, new_curtailed_mwh FROM minerecon.restatements ORDER BY restatement_id"
 
 
+@pytest.mark.slow
 def test_periods_that_vanish_keep_their_rows_and_are_no_restatement(project: Project) -> None:
     project.ingest()
     before = project.content()["curtailment_records"]
@@ -102,6 +105,7 @@ def test_periods_that_vanish_keep_their_rows_and_are_no_restatement(project: Pro
     assert project.sql(CHANGES) == []
 
 
+@pytest.mark.slow
 def test_a_repair_of_an_incomplete_day_or_of_a_part_of_it_is_no_change_at_the_source(project: Project) -> None:
     project.elexon.world.hide[DAY, "bid"] = set(range(20, 30))
     project.ingest()

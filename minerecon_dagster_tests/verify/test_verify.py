@@ -214,6 +214,7 @@ def test_what_was_revised_is_fetched_again_and_what_changed_is_kept(
     assert looks.right()["outcome"] == "right"
 
 
+@pytest.mark.slow
 def test_rows_that_were_deleted_by_hand_are_rebuilt_and_elexon_is_asked_for_no_more_than_the_look(
     project: Project, looks: Looks, stored: Content
 ) -> None:
@@ -229,6 +230,7 @@ def test_rows_that_were_deleted_by_hand_are_rebuilt_and_elexon_is_asked_for_no_m
     assert project.sql("SELECT count(*) FROM minerecon.restatements") == [(0,)], "Elexon has changed nothing"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [
@@ -252,6 +254,7 @@ def test_what_other_hands_changed_in_the_tables_is_rebuilt_without_fetching(
     assert looks.right()["outcome"] == "right"
 
 
+@pytest.mark.slow
 def test_a_change_of_a_flag_alone_is_found_by_a_full_look_and_not_by_control_totals_which_say_so(
     project: Project, looks: Looks, day_stored: None
 ) -> None:
@@ -331,6 +334,7 @@ def test_a_progressive_sample_goes_on_once_something_differs(project: Project, l
     assert looks.wrong(sampling="progressive", seed=7)["periods_looked_at"] == row["periods_looked_at"]
 
 
+@pytest.mark.slow
 def test_a_random_sample_is_given_by_its_seed_which_is_drawn_and_kept_where_none_is_asked_for(
     project: Project, looks: Looks, day_stored: None
 ) -> None:
@@ -341,6 +345,7 @@ def test_a_random_sample_is_given_by_its_seed_which_is_drawn_and_kept_where_none
     assert row["periods_looked_at"] not in others
 
 
+@pytest.mark.slow
 def test_a_sampled_period_that_is_as_empty_as_it_was_is_the_same(project: Project, looks: Looks) -> None:
     project.elexon.world.hide[DAY, "bid"] = {24}
     project.elexon.world.hide_controls = True
@@ -373,6 +378,7 @@ def test_elexon_out_of_reach_is_no_pass_and_changes_nothing(
     assert project.content() == before
 
 
+@pytest.mark.slow
 def test_tables_that_are_wrong_are_rebuilt_although_elexon_is_out_of_reach_and_it_is_still_no_pass(
     project: Project, looks: Looks, stored: Content
 ) -> None:
@@ -486,6 +492,7 @@ def test_a_day_that_is_missing_is_a_problem_that_ordinary_ingestion_mends(projec
     assert project.status() == "complete"
 
 
+@pytest.mark.slow
 def test_an_incomplete_day_is_fetched_again_and_right_once_elexon_has_it(project: Project, looks: Looks) -> None:
     project.elexon.world.hide[DAY, "bid"] = {40, 41}
     project.ingest()
@@ -498,6 +505,7 @@ def test_an_incomplete_day_is_fetched_again_and_right_once_elexon_has_it(project
     assert project.status() == "complete"
 
 
+@pytest.mark.slow
 def test_a_final_day_whose_latest_fetch_failed_is_mended(project: Project, looks: Looks, day_stored: None) -> None:
     project.elexon.faults = lambda path: Fault(400) if path == stack_path("bid", DAY, 17) else None
     assert not project.run(DAY, force=True).success
@@ -510,6 +518,7 @@ def test_a_final_day_whose_latest_fetch_failed_is_mended(project: Project, looks
     assert project.status() == "complete"
 
 
+@pytest.mark.slow
 def test_of_a_day_in_progress_only_what_was_due_when_it_was_stored_is_compared(project: Project, looks: Looks) -> None:
     def at(period: int) -> AbstractContextManager[None]:
         project.now = (period_end(DAY, period) + dt.timedelta(minutes=40)).isoformat()
@@ -526,6 +535,7 @@ def test_of_a_day_in_progress_only_what_was_due_when_it_was_stored_is_compared(p
 # How often, and how many.
 
 
+@pytest.mark.slow
 def test_what_cannot_be_mended_is_left_to_a_person_after_so_many_attempts(
     project: Project, looks: Looks, day_stored: None
 ) -> None:
@@ -547,6 +557,7 @@ def test_what_cannot_be_mended_is_left_to_a_person_after_so_many_attempts(
     assert looks.right(action="fix", max_attempts=3)["outcome"] == "repaired", "counting began anew"
 
 
+@pytest.mark.slow
 def test_a_run_repairs_no_more_days_than_it_may(project: Project, looks: Looks, day_stored: None) -> None:
     project.ingest(SATURDAY)
     project.elexon.world.revise |= {DAY: 1.5, SATURDAY: 1.5}
@@ -557,6 +568,7 @@ def test_a_run_repairs_no_more_days_than_it_may(project: Project, looks: Looks, 
     assert "as many as it may" in looks.kept(SATURDAY)["error"]
 
 
+@pytest.mark.slow
 def test_a_right_day_is_fetched_again_where_that_is_forced(project: Project, looks: Looks, stored: Content) -> None:
     row = looks.right(action="force-fix")
     assert (row["outcome"], row["repair"], row["problems_left"]) == ("right", "fetched again", [])
@@ -568,6 +580,7 @@ def test_a_right_day_is_fetched_again_where_that_is_forced(project: Project, loo
 # The register.
 
 
+@pytest.mark.slow
 def test_a_register_that_has_changed_is_a_warning_and_a_fix_takes_it_over(
     project: Project, looks: Looks, stored: Content, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -685,6 +698,7 @@ def evaluations(project: Project, family: str, day: dt.date) -> list[bool]:
     return [evaluation.passed for evaluation in found if evaluation.partition == str(day)]
 
 
+@pytest.mark.slow
 def test_every_family_is_evaluated_for_every_day_of_a_range_and_repaired_days_are_materialized(
     project: Project, looks: Looks, day_stored: None
 ) -> None:
@@ -725,6 +739,7 @@ def test_every_property_of_a_day_is_rebuilt_fetched_again_or_left_to_a_person() 
     assert {name.partition(".")[0] for name in REFETCHED} == {"completeness", "control_totals", "drift", "physics"}
 
 
+@pytest.mark.slow
 def test_typed_in_sums_of_its_month_are_found_with_a_day_and_mended_with_it(
     project: Project, looks: Looks, day_stored: None
 ) -> None:

@@ -9,8 +9,9 @@ from alembic import command
 from sqlalchemy import text
 
 from minerecon_dagster.warehouse import migrate
-from minerecon_dagster.warehouse.store import open_warehouse, statement
+from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster_tests.analytics.by_hand import store_record
+from minerecon_dagster_tests.warehouse.old_days import store_old_day
 
 EARLY, RERUN, SILENT, EMPTY = (dt.date(2025, 3, 25) + dt.timedelta(days=n) for n in range(4))
 
@@ -29,11 +30,7 @@ def test_an_upgrade_makes_days_of_the_first_run_provisional_and_partial_looks_ri
         for day in (EARLY, RERUN, SILENT, EMPTY):
             for period in (1, 2) if day != EMPTY else ():
                 store_record(connection, day, period, mwh=Decimal("1.5"))
-            values = {
-                "periods_expected": 48, "periods_due": 48, "periods_present": 48, "state": "final", "day": day,
-                "archive_uri": "x", "is_synthetic": True, "built_from": None, "built_at": built,
-            }  # fmt: skip
-            connection.execute(statement("day/upsert_daily_summary"), values)
+            store_old_day(connection, day, built_at=built)
         # Of the first day one of two periods was never run again.
         for day, period, after in ((EARLY, 1, "44 minutes"), (EARLY, 2, "24:44:32"), (RERUN, 1, "24:44:32")):
             connection.execute(

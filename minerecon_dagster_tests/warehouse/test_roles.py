@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import secrets
-import socket
 import subprocess
 import sys
 import threading
@@ -18,16 +16,15 @@ from typing import Any, NamedTuple
 import dagster as dg
 import psycopg2
 import pytest
-from psycopg2 import errors, sql
+from psycopg2 import errors
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 
-from minerecon_dagster.defs.resources import WarehouseResource
 from minerecon_dagster.defs.sensors import build_sensors
-from minerecon_dagster.local import postgres
 from minerecon_dagster.warehouse import migrate, roles
 from minerecon_dagster.warehouse.store import act_as_owner, open_warehouse
-from minerecon_dagster.warehouse.watchdog import end_overlong
+from minerecon_dagster.warehouse.watchdog import end_overlong, stop_watching
+from minerecon_dagster_tests.warehouse.servers import Busy, Server, connect, untouched
 
 PASSWORD = "a made-up 'password' with a \\ and an é"
 PREPARED_BY = ("a superuser", "embedded")
@@ -55,57 +52,6 @@ class Warehouse(NamedTuple):
         with contextlib.closing(psycopg2.connect(self.url.replace("+psycopg2", ""))) as connection:
             connection.autocommit = True
             connection.cursor().execute(statement)
-
-
-def connect(host: str, port: int, user: str, password: str, database: str, **options: Any) -> Any:
-    connection = psycopg2.connect(host=host, port=port, user=user, password=password, dbname=database, **options)
-    connection.autocommit = True
-    return connection
-
-
-class Server(NamedTuple):
-    """A PostgreSQL as a superuser made it: what PUBLIC may is what PostgreSQL gives it."""
-
-    running: postgres.Server
-
-    def superuser(self, database: str = "postgres") -> Any:
-        return connect("127.0.0.1", self.running.port, "postgres", self.running.password, database)
-
-    def create(self, owner: str = "postgres") -> str:
-        """A new database; its name."""
-        name = f"test_{secrets.token_hex(6)}"
-        with contextlib.closing(self.superuser()) as connection:
-            names = (sql.Identifier(name), sql.Identifier(owner))
-            connection.cursor().execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(*names))
-        return name
-
-    def url(self, database: str, user: str = "postgres", password: str | None = None) -> str:
-        password = password or self.running.password
-        return f"postgresql+psycopg2://{user}:{password}@127.0.0.1:{self.running.port}/{database}"
-
-    def execute(self, statement: str, database: str = "postgres") -> None:
-        with contextlib.closing(self.superuser(database)) as connection:
-            connection.cursor().execute(statement)
-
-    def forget_roles(self) -> None:
-        """Leave the server as it was: no role of ours, and PUBLIC may what it could."""
-        with contextlib.closing(self.superuser()) as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT datname FROM pg_database WHERE datname LIKE 'test\\_%'")
-            for (name,) in cursor.fetchall():
-                cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-            cursor.execute("SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' AND NOT rolsuper")
-            for (name,) in cursor.fetchall():
-                cursor.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(sql.Identifier(name)))
-            cursor.execute("GRANT CONNECT, TEMPORARY ON DATABASE postgres TO PUBLIC")
-            cursor.execute("GRANT CONNECT ON DATABASE template1 TO PUBLIC")
-
-
-@contextlib.contextmanager
-def untouched(home: Path) -> Iterator[Server]:
-    (home / "run").mkdir()
-    (home / "run" / "supervisor.log").touch()
-    with postgres.serving(home) as server:
-        yield Server(server)
 
 
 @pytest.fixture(scope="module")
@@ -248,6 +194,24 @@ REFUSED = [
     "DROP DATABASE template1",
     "ALTER TABLE minerecon.daily_summaries DISABLE TRIGGER ALL",
     "COMMENT ON TABLE minerecon.daily_summaries IS 'mine'",
+    "CREATE RULE mine AS ON INSERT TO minerecon.daily_summaries DO NOTHING",
+    "CREATE RULE mine AS ON INSERT TO pg_catalog.pg_database DO NOTHING",
+    "CREATE TRIGGER mine BEFORE INSERT ON minerecon.day_locks EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    "CREATE STATISTICS mine ON summary_date, curtailed_mwh FROM minerecon.daily_summaries",
+    "CREATE POLICY mine ON minerecon.daily_summaries",
+    "CREATE INDEX mine ON minerecon.daily_summaries (curtailed_mwh)",
+    "COMMENT ON TABLE pg_catalog.pg_authid IS 'mine'",
+    "ALTER VIEW analytics.curtailment_by_day SET (security_barrier)",
+    "ALTER TABLE minerecon.daily_summaries OWNER TO minerecon_analyst",
+    "DROP OWNED BY minerecon_analyst",
+    "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC",
+    "DO $$ BEGIN CREATE RULE mine AS ON INSERT TO minerecon.daily_summaries DO NOTHING; END $$",
+    "PREPARE later AS SELECT 1; CREATE TYPE mine AS (x int)",
+    "CREATE EVENT TRIGGER mine ON ddl_command_start EXECUTE FUNCTION minerecon_guard.refuse_readers()",
+    "DROP EVENT TRIGGER minerecon_readers_make_nothing",
+    "DROP FUNCTION minerecon_guard.refuse_readers() CASCADE",
+    "SET event_triggers = off",
+    "SET session_replication_role = replica",
     "CREATE ROLE mine",
     "CREATE DATABASE mine",
     "ALTER ROLE minerecon_analyst SUPERUSER",
@@ -309,7 +273,8 @@ def test_an_analyst_ends_nobody_elses_session_and_hands_no_right_on(prepared: Wa
         for function in ("pg_cancel_backend", "pg_terminate_backend"):
             with pytest.raises(errors.InsufficientPrivilege):
                 analyst.execute(f"SELECT {function}({pid})")
-        analyst.execute("GRANT SELECT ON minerecon.daily_summaries TO PUBLIC")  # a warning, and nothing else
+        with pytest.raises(errors.InsufficientPrivilege):
+            analyst.execute("GRANT SELECT ON minerecon.daily_summaries TO PUBLIC")
         acl = "SELECT relacl::text FROM pg_class WHERE oid = 'minerecon.daily_summaries'::regclass"
         assert ",=r/" not in connection.execute(text(acl)).scalar_one()
     engine.dispose()
@@ -391,35 +356,6 @@ def test_the_analysts_role_owns_nothing_is_a_member_of_nothing_and_no_function_l
 # --- The watchdog -----------------------------------------------------------------------------------------------------
 
 
-class Busy:
-    """An analyst's statements in a thread of its own, and how they ended; closes the session, ended or not."""
-
-    def __init__(self, session: Any, *statements: str) -> None:
-        self.session = session
-        self.error: psycopg2.Error | None = None
-        self.pid: int = session.get_backend_pid()
-        self._socket = os.dup(session.fileno())
-        self.thread = threading.Thread(target=self._run, args=(statements,), daemon=True)
-        self.thread.start()
-
-    def __enter__(self) -> Busy:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with socket.socket(fileno=self._socket) as line, contextlib.suppress(OSError):
-            line.shutdown(socket.SHUT_RDWR)
-        self.thread.join(10)
-        self.session.close()
-
-    def _run(self, statements: tuple[str, ...]) -> None:
-        try:
-            with self.session.cursor() as cursor:
-                for statement in statements:
-                    cursor.execute(statement)
-        except psycopg2.Error as error:
-            self.error = error
-
-
 def ended_by_the_watchdog(engine: Engine, limit_s: float, pid: int, patience_s: float = 5.0) -> Any:
     """Look until the session of ``pid`` is found to have gone on for too long; what was done about it."""
     deadline = time.monotonic() + 30
@@ -492,7 +428,7 @@ def test_the_watchdog_leaves_short_statements_and_the_pipeline_alone(prepared: W
 
 
 def test_the_sensor_ends_statements_beyond_the_setting_and_says_so_in_its_tick(
-    prepared: Warehouse, monkeypatch: pytest.MonkeyPatch
+    prepared: Warehouse, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", prepared.url)
     monkeypatch.setenv("MINERECON_ANALYST_MAX_SECONDS", "1")
@@ -502,9 +438,10 @@ def test_the_sensor_ends_statements_beyond_the_setting_and_says_so_in_its_tick(
 
     def tick() -> str:
         with dg.DagsterInstance.ephemeral() as instance:
-            context = dg.build_sensor_context(instance=instance, resources={"warehouse": WarehouseResource()})
+            context = dg.build_sensor_context(instance=instance)
             return str(watchdog.evaluate_tick(context).skip_message)
 
+    request.addfinalizer(stop_watching)
     assert tick() == "no analyst's statement has run for over 1 s"
     with Busy(prepared.analyst(), "SET statement_timeout = 0", "SELECT pg_sleep(600)") as busy:
         deadline = time.monotonic() + 30
@@ -622,7 +559,9 @@ def test_an_owner_who_is_no_superuser_is_told_what_is_not_enforced_and_the_state
         "only roles that are named enter the database template1",
         "analysts take no advisory lock, and write no large object and no message into the log",
         "the pipeline, and whoever owns the database, takes advisory locks",
-        "an analyst's query fills no disk",
+        "a query of minerecon_analyst fills no disk",
+        "a query of minerecon_api fills no disk",
+        "a reader is refused before any lock is taken",
     }
     script = roles.superuser_script(done.not_enforced)
     assert "-- only roles that are named enter the database postgres\nGRANT CONNECT, TEMPORARY ON DATABASE" in script
@@ -646,8 +585,8 @@ def test_the_read_api_has_a_login_of_its_own_that_reads_both_schemas_and_nothing
         contextlib.closing(connect("127.0.0.1", server.running.port, "minerecon_api", "of the api", name)) as session,
         session.cursor() as cursor,
     ):
-        session.autocommit = True
         cursor.execute("SELECT count(*) FROM analytics.curtailment_by_day, minerecon.miner_models")
+        cursor.execute("SET default_transaction_read_only = off")
         for refused in (
             "DELETE FROM minerecon.miner_models", "CREATE TEMPORARY TABLE mine (a int)", "SELECT pg_advisory_lock(1)",
             "SELECT pg_read_file('/etc/passwd')", "SET ROLE minerecon_pipeline", "SELECT * FROM pg_authid",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import http.client
 import json
 import socket
@@ -56,17 +57,12 @@ class Api:
 
     def get(self, path: str, method: str = "GET", **headers: str) -> Got:
         """One request; underscores in the names of headers are hyphens."""
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
-            connection.request(
-                method, quote(path, safe="/?&=%,.:+~"), headers={k.replace("_", "-"): v for k, v in headers.items()}
-            )
-            answer = connection.getresponse()
-            return Got(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+        return self.get_raw(quote(path, safe="/?&=%,.:+~"), method, **headers)
 
-    def get_raw(self, path: str) -> Got:
-        """One request whose path and query are quoted already."""
+    def get_raw(self, path: str, method: str = "GET", **headers: str) -> Got:
+        """One request of a path that is quoted already."""
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
-            connection.request("GET", path)
+            connection.request(method, path, headers={k.replace("_", "-"): v for k, v in headers.items()})
             answer = connection.getresponse()
             return Got(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
 
@@ -75,9 +71,14 @@ class Api:
 
 
 @contextlib.contextmanager
-def served(url: str, access: Access | None = None, beside: Beside | None = None) -> Iterator[Api]:
+def served(
+    url: str,
+    access: Access | None = None,
+    now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+    beside: Beside | None = None,
+) -> Iterator[Api]:
     """The application over a warehouse, on a free port."""
-    app = build_app(url, access, beside=beside)
+    app = build_app(url, access, now=now, beside=beside)
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)

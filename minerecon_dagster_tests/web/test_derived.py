@@ -140,8 +140,8 @@ def change(engine: Engine, sql: str, **values: object) -> None:
 
 @pytest.fixture
 def restated(warehouse: Engine, serve: Serve) -> Api:
-    """Five days of March 2025: one as it was first built, one restated twice, one built anew without a restatement, one
-    restated once, and one closed."""
+    """Five days of March 2025: one as it was first built, one restated twice, one restated and then built anew without
+    a restatement, one restated once, and one closed."""
     days = [dt.date(2025, 3, n) for n in range(1, 5)]
     with warehouse.begin() as connection:
         for n, day in enumerate(days, 1):
@@ -153,6 +153,7 @@ def restated(warehouse: Engine, serve: Serve) -> Api:
     for day, at, old, new in (
         (days[1], "2025-03-10", 15, 18),
         (days[1], "2025-03-20", 18, 20),
+        (days[2], "2025-03-10", 25, 28),  # and built once more since, for a fault of ours
         (days[3], "2025-03-12", 35, 40),
     ):
         change(
@@ -189,6 +190,7 @@ def test_what_was_published_at_an_instant_is_given_where_it_is_on_record_and_nev
 def test_months_and_years_as_of_an_instant_are_sums_only_where_all_their_days_are_known(restated: Api) -> None:
     got = restated("months?from=2025-03&to=2025-04&as_of=2025-03-26")
     assert got.meta["published_as_of"] == "2025-03-26T00:00:00Z"
+    assert not {"is_provisional", "statuses", "days_final"} & got.meta.keys(), "how the days stand now is not of then"
     march, april = got.data
     assert (march["known_as"], march["curtailed_mwh"], march["days_not_known"]) == ("sum of what was known", "100", 0)
     assert (march["days_begun"], march["days_missing"]) == (26, 22)

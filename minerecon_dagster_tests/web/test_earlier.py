@@ -85,6 +85,7 @@ def test_figures_are_the_tables_and_payments_keep_their_sign(api: Api, stored: E
             assert (got["currentPrice"], got["valueAtCurrentPrice"]) == (price, round(btc * price, 2))
 
 
+@pytest.mark.slow
 def test_the_parties_add_up_to_the_whole(api: Api) -> None:
     day = "2025-03-12"
     parties = exact(api.get(f"/api/lead-parties/{day}"))

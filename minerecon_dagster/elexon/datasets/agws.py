@@ -18,7 +18,7 @@ from minerecon_dagster.core.checks import Property, Result, result
 from minerecon_dagster.core.errors import SchemaDriftError
 from minerecon_dagster.core.exact import EXACT
 from minerecon_dagster.core.repairs import REINGEST
-from minerecon_dagster.core.schema import NUMBERS, Instant, Int32, Shape, decimal_of, parse_rows
+from minerecon_dagster.core.schema import NUMBERS, Instant, Int32, Name, Shape, decimal_of, parse_rows
 from minerecon_dagster.core.spans import periods_text
 from minerecon_dagster.elexon.datasets.base import MWH_DIGITS, Came, DayDataset, Said, rounded
 from minerecon_dagster.warehouse.store import statement
@@ -84,8 +84,8 @@ class AgwsRow(Struct, frozen=True, gc=False, rename="camel"):
     """A row of the wind and solar output (AGWS): one kind of generation in one period."""
 
     publish_time: Instant
-    business_type: str | None
-    psr_type: str | None
+    business_type: Name | None
+    psr_type: Name | None
     quantity_digits: Raw = json_field(name="quantity")
     start_time: str
     settlement_date: str

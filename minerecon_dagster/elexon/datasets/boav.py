@@ -19,6 +19,7 @@ from minerecon_dagster.core.schema import (
     NUMBERS_OR_NULLS,
     Instant,
     Int64,
+    Name,
     Shape,
     decimal_or_none,
     is_not_zero,
@@ -71,7 +72,7 @@ class BoavRow(ControlRow, frozen=True, gc=False, rename="camel"):
 
     created_date_time: Instant
     acceptance_id: Int64
-    acceptance_duration: str | None
+    acceptance_duration: Name | None
     total_volume_accepted_digits: Raw = field(name="totalVolumeAccepted")
     pair_volumes: PairAmounts
 

@@ -22,7 +22,7 @@ from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import STACK_SIDES, StackSide
 from minerecon_dagster.core.errors import MinereconError, SchemaDriftError
 from minerecon_dagster.core.exact import EXACT
-from minerecon_dagster.core.schema import Instant, Int32, Shape, parse_rows
+from minerecon_dagster.core.schema import Instant, Int32, Name, Shape, parse_rows
 from minerecon_dagster.elexon.datasets.base import Came, DayDataset, Said, rounded
 
 if TYPE_CHECKING:  # these go through the datasets, and are only named here
@@ -58,10 +58,10 @@ class ControlRow(Struct, frozen=True, gc=False, rename="camel"):
     settlement_date: str
     settlement_period: Int32
     start_time: str
-    bm_unit: str | None
-    bm_unit_type: str
-    lead_party_name: str | None
-    national_grid_bm_unit: str | None
+    bm_unit: Name | None
+    bm_unit_type: Name
+    lead_party_name: Name | None
+    national_grid_bm_unit: Name | None
 
 
 Row = TypeVar("Row", bound=ControlRow)

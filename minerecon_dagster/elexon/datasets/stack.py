@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
+from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -38,6 +38,7 @@ from minerecon_dagster.core.schema import (
     NUMBERS_OR_NULLS,
     Int32,
     Int64,
+    Name,
     Shape,
     decimal_of,
     decimal_or_none,
@@ -103,7 +104,7 @@ class StackRow(Struct, frozen=True, gc=False, rename="camel"):
     start_time: str
     created_date_time: ElexonInstant | None
     sequence_number: Int32
-    id: str | None
+    id: Name | None
     acceptance_id: Int64 | None
     bid_offer_pair_id: Int32 | None
     cadl_flag: bool | None
@@ -240,7 +241,10 @@ _DIGITS: dict[str, msgspec.json.Decoder[Any]] = {
     "final_price_digits": NUMBERS_OR_NULLS,
 }
 _SHAPES: dict[StackSide, Shape[Any]] = {"bid": Shape(BidRow, _DIGITS), "offer": Shape(OfferRow, _DIGITS)}
+LINES_AT_A_TIME = 500
+"""Sent to PostgreSQL in one piece: it waits for the first, and other threads take their turn after each."""
 _NULL = r"\N"
+_FLAGS = {None: _NULL, True: "t", False: "f"}
 _COPY_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
@@ -339,8 +343,9 @@ class Stack(DayDataset[StackSaid]):
     def write(
         self, many: PostgresCursor, reading: DayReading, bids: Sequence[Bid], wind_units: Mapping[str, BmUnit]
     ) -> None:
-        lines = io.StringIO("".join(_copy_lines(reading.day, bids, wind_units)))
-        many.copy_expert(f"COPY {self.table.fullname} ({', '.join(self.columns)}) FROM STDIN", lines)
+        lines = _Lines(_copy_lines(reading.day, bids, wind_units))
+        statement = f"COPY {self.table.fullname} ({', '.join(self.columns)}) FROM STDIN"
+        many.copy_expert(statement, lines)  # type: ignore[arg-type]  # it takes what reads text, and nothing more
 
     def metadata(self, built: BuiltDay) -> dict[str, Any]:
         f = built.figures
@@ -466,21 +471,39 @@ def _digits(number: Raw) -> str:
     return _NULL if text == "null" else text
 
 
-def _flag(value: bool | None) -> str:
-    return _NULL if value is None else "t" if value else "f"
+class _Lines:
+    """Lines as a file that COPY reads, made while PostgreSQL takes those before them."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+
+    def read(self, _size: int, /) -> str:
+        """The next lines, whatever their size; none at the end."""
+        return "".join(islice(self._lines, LINES_AT_A_TIME))
 
 
 def _copy_lines(day: dt.date, bids: Iterable[Bid], wind_units: Mapping[str, BmUnit]) -> Iterator[str]:
+    # What a period's or a unit's rows have in common is written once: a windy day has 3,000 rows.
     starts = [start.isoformat() for start in period_starts(day)]
     parties = {
         bmu_id: _NULL if unit.lead_party_name is None else unit.lead_party_name.translate(_COPY_ESCAPES)
         for bmu_id, unit in wind_units.items()
     }
+    ids = {bmu_id: bmu_id.translate(_COPY_ESCAPES) for bmu_id in wind_units}
+    of: tuple[StackSide, int] | None = None
+    made_at, made = None, _NULL
     for side, period, row in bids:
-        assert row.id is not None
+        if of != (side, period):
+            of = side, period
+            begin = f"{day}\t{period}\t{starts[period - 1]}\t{side}\t"
+        if row.created_date_time != made_at:
+            made_at = row.created_date_time
+            made = _field(made_at)
+        bmu_id = row.id
+        assert bmu_id is not None
         yield (
-            f"{day}\t{period}\t{starts[period - 1]}\t{side}\t{row.id.translate(_COPY_ESCAPES)}\t"
-            f"{_field(row.acceptance_id)}\t{_field(row.bid_offer_pair_id)}\t{row.sequence_number}\t{parties[row.id]}\t"
-            f"{_digits(row.volume_digits)}\t{_digits(row.original_price_digits)}\t{_digits(row.final_price_digits)}\t"
-            f"{_flag(row.so_flag)}\t{_flag(row.cadl_flag)}\t{_field(row.created_date_time)}\n"
+            f"{begin}{ids[bmu_id]}\t{_field(row.acceptance_id)}\t{_field(row.bid_offer_pair_id)}\t"
+            f"{row.sequence_number}\t{parties[bmu_id]}\t{_digits(row.volume_digits)}\t"
+            f"{_digits(row.original_price_digits)}\t{_digits(row.final_price_digits)}\t"
+            f"{_FLAGS[row.so_flag]}\t{_FLAGS[row.cadl_flag]}\t{made}\n"
         )

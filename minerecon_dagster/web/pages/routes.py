@@ -24,7 +24,7 @@ from starlette.responses import Response
 from minerecon_dagster.charts import NARROW, WIDE, Drawer, DrawingError, Theme, css
 from minerecon_dagster.web import answers
 from minerecon_dagster.web.answers import Answer
-from minerecon_dagster.web.front import Access, key_of
+from minerecon_dagster.web.front import Access, key_of, takes_gzip
 from minerecon_dagster.web.pages import words
 from minerecon_dagster.web.pages.asked import Asked, address, read
 from minerecon_dagster.web.pages.figures import FIGURES, Figure
@@ -249,7 +249,9 @@ class _Site:
             return await self.nothing(request)
         is_current = request.path_params["digest"] == _files()[file.name][0]
         caching = _FOR_GOOD if is_current else "no-cache"
-        return self.whole(Answer(200, _TYPES[file.suffix], _files()[file.name][1], {"Cache-Control": caching}))
+        answer = Answer(200, _TYPES[file.suffix], _files()[file.name][1], {"Cache-Control": caching})
+        headers = {name: value.decode("latin-1") for name, value in request.scope["headers"]}
+        return self.whole(answers.compressed(answer) if takes_gzip(headers) else answer)
 
     async def report(self, request: Request) -> Response:
         """A report, as it lies in its folder: a page without a script, with a style sheet of its own."""

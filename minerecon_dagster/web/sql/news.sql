@@ -14,5 +14,7 @@ SELECT concat_ws('/', r.version_num, (SELECT max(c.oid) FROM pg_class AS c
            (SELECT concat(count(*), ' ', max(valid_from), ' ', max(valid_to)) FROM minerecon.bm_units),
            (SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_user_tables WHERE schemaname = 'minerecon')
        ) AS data_news,
-       r.version_num
+       r.version_num,
+       (SELECT extract(epoch FROM max(built_at)) FROM minerecon.daily_summaries) AS built_at,
+       (SELECT max(summary_date) FROM minerecon.daily_summaries WHERE is_final) AS newest_final_day
 FROM minerecon.alembic_version AS r;

@@ -35,7 +35,7 @@ BEGIN
             ('refunded_gbp', 'Paid by farms for SO-flagged energy, in GBP, not negative. Bid volume × original price, where below 0.'),
             ('payment_gbp', 'Net payment to farms for SO-flagged energy, in GBP: paid − refunded. Below 0 the farms paid.'),
             ('unpriced_mwh', 'SO-flagged energy without a price, in MWh: in no payment.'),
-            ('payment_gbp_per_mwh', 'Net payment per SO-flagged MWh that has a price, in GBP/MWh; NULL where there is none.'),
+            ('payment_gbp_per_mwh', 'Net payment per SO-flagged MWh that has a price, in GBP/MWh; NULL where there is none. Never average it: over several rows it is sum(payment_gbp) / sum(curtailed_mwh - unpriced_mwh).'),
             ('share_of_curtailed', 'SO-flagged energy over that of all wind farms in the same day or month (0 to 1); NULL where that is 0.'),
             ('curtailed_share', 'SO-flagged energy over generated plus SO-flagged (0 to 1): the share of potential output that was lost; NULL where the output is not known.'),
             ('record_count', 'Accepted wind bids, any flag.'),
@@ -52,7 +52,7 @@ BEGIN
             ('all_bids_refunded_gbp', 'Paid by farms for all accepted wind bids, in GBP, not negative.'),
             ('all_bids_payment_gbp', 'Net payment to farms for all accepted wind bids, in GBP: paid − refunded.'),
             ('all_bids_unpriced_mwh', 'Energy of all accepted wind bids without a price, in MWh: in no payment.'),
-            ('all_bids_payment_gbp_per_mwh', 'Net payment per MWh of all accepted wind bids that has a price, in GBP/MWh; NULL where there is none.'),
+            ('all_bids_payment_gbp_per_mwh', 'Net payment per MWh of all accepted wind bids that has a price, in GBP/MWh; NULL where there is none. Never average it: over several rows it is sum(all_bids_payment_gbp) / sum(all_bids_mwh - all_bids_unpriced_mwh).'),
             ('share_of_all_bids', 'Energy of all accepted bids over that of all wind farms in the same day or month (0 to 1); NULL where that is 0.'),
             ('all_bids_share', 'Energy of all accepted bids over generated plus that energy (0 to 1); NULL where the output is not known.'),
             -- Wind output.

@@ -17,8 +17,18 @@ WITH here AS (
     SELECT replace(string_agg(quote_ident(r.rolname), ', ' ORDER BY r.rolname), '%', '%%') AS names
     FROM pg_roles AS r CROSS JOIN here
     WHERE NOT r.rolsuper AND r.rolname !~ '^pg_' AND r.rolname NOT IN ('minerecon_analyst', 'minerecon_api', 'minerecon_pipeline')
-      AND (NOT coalesce(pg_has_role(r.oid, analyst, 'USAGE'), false)
+      AND (NOT coalesce(pg_has_role(r.oid, analyst, 'MEMBER'), false)
            OR coalesce(pg_has_role(r.oid, pipeline, 'MEMBER'), false))
+), readers AS (
+    -- The analysts' role and whoever may become it: the read API's, and people's own. By MEMBER, since NOINHERIT hides
+    -- nothing from SET ROLE. Whoever may be the pipeline is none, nor is an administrator, who may make roles.
+    -- The first two are here before they are made, so that one script is enough.
+    SELECT r.oid, r.rolname, r.rolconnlimit, r.oid = analyst AS is_shared, r.oid IS NOT DISTINCT FROM api AS is_api
+    FROM pg_roles AS r CROSS JOIN here
+    WHERE r.oid IN (analyst, api) OR pipeline IS NOT NULL AND r.rolcanlogin AND NOT r.rolsuper AND NOT r.rolcreaterole
+          AND pg_has_role(r.oid, analyst, 'MEMBER') AND NOT pg_has_role(r.oid, pipeline, 'MEMBER')
+    UNION ALL SELECT NULL, 'minerecon_analyst', 10, true, false FROM here WHERE analyst IS NULL
+    UNION ALL SELECT NULL, 'minerecon_api', 8, false, true FROM here WHERE api IS NULL
 ), workers AS (
     -- Who migrates, and whose the database is: they work as the pipeline. A superuser needs no leave for that.
     SELECT r.oid, r.rolname FROM pg_roles AS r CROSS JOIN here WHERE r.oid IN (me, datdba) AND NOT r.rolsuper
@@ -45,8 +55,25 @@ WITH here AS (
         ('idle_in_transaction_session_timeout', '10min'), ('idle_session_timeout', '1h'), ('temp_file_limit', '2GB')
     ) AS wanted (name, value)
 ), settings AS (
-    SELECT s.setdatabase, split_part(c, '=', 1) AS name, substr(c, strpos(c, '=') + 1) AS value
-    FROM pg_db_role_setting AS s CROSS JOIN here CROSS JOIN LATERAL unnest(s.setconfig) AS c WHERE s.setrole = analyst
+    SELECT s.setrole, s.setdatabase, split_part(c, '=', 1) AS name, substr(c, strpos(c, '=') + 1) AS value
+    FROM pg_db_role_setting AS s CROSS JOIN LATERAL unnest(s.setconfig) AS c
+    WHERE s.setrole IN (SELECT oid FROM readers)
+), strangers AS (
+    -- Of the shared role every setting is ours; a person's own role may have others, which harm nobody else.
+    SELECT s.setdatabase FROM settings AS s JOIN readers AS r ON r.oid = s.setrole AND is_shared
+    WHERE s.setdatabase <> 0 OR s.name NOT IN (SELECT name FROM defaults)
+), wall AS (
+    -- Locks are taken before rights are looked at: who waits for a lock that he will not be given holds up everybody
+    -- behind him. This stands before the lock. Names are written with their schema, since the search path is his.
+    SELECT '
+BEGIN
+    IF pg_catalog.pg_has_role(session_user, CAST(pg_catalog.to_regrole(''minerecon_analyst'') AS oid), ''MEMBER'')
+       AND NOT pg_catalog.pg_has_role(session_user, CAST(pg_catalog.to_regrole(''minerecon_pipeline'') AS oid), ''MEMBER'')
+    THEN
+        RAISE EXCEPTION USING ERRCODE = ''42501'', MESSAGE = ''permission denied: a reader makes and changes nothing'',
+            DETAIL = pg_catalog.concat(''Members of minerecon_analyst are refused '', tg_tag);
+    END IF;
+END' AS body
 ), database_rights AS (
     SELECT d.oid, d.datname, x.grantee, x.privilege_type
     FROM pg_database AS d CROSS JOIN LATERAL aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) AS x
@@ -83,7 +110,7 @@ WITH here AS (
     SELECT 10, 'there is a role for the read API', 'CREATE ROLE minerecon_api LOGIN CONNECTION LIMIT 8'
     FROM here WHERE api IS NULL
     UNION ALL
-    SELECT 11, r.rolname || ' has no right over the server', 'ALTER ROLE ' || r.rolname || x.attributes
+    SELECT 11, format('%I has no right over the server', r.rolname), format('ALTER ROLE %I', r.rolname) || x.attributes
     FROM pg_roles AS r JOIN here ON r.oid IN (analyst, pipeline, api)
     CROSS JOIN LATERAL concat(
         CASE WHEN rolsuper THEN ' NOSUPERUSER' END, CASE WHEN rolcreatedb THEN ' NOCREATEDB' END,
@@ -93,8 +120,10 @@ WITH here AS (
     ) AS x (attributes)
     WHERE x.attributes <> ''
     UNION ALL
-    SELECT 11, 'analysts open no more than 10 sessions at once', 'ALTER ROLE minerecon_analyst CONNECTION LIMIT 10'
-    FROM pg_roles AS r JOIN here ON r.oid = analyst WHERE r.rolconnlimit < 0
+    SELECT 11, format('%I opens no more than %s sessions at once', rolname, most),
+           format('ALTER ROLE %I CONNECTION LIMIT %s', rolname, most)
+    FROM readers CROSS JOIN LATERAL (SELECT CASE WHEN is_shared THEN 10 WHEN is_api THEN 8 ELSE 3 END AS most) AS m
+    WHERE rolconnlimit < 0
     UNION ALL
     SELECT 12, 'the analysts'' role has the rights of no other',
            format('REVOKE %s FROM minerecon_analyst', CAST(m.roleid AS regrole))
@@ -107,10 +136,11 @@ WITH here AS (
     SELECT 13, 'the read API reads what analysts read', 'GRANT minerecon_analyst TO minerecon_api'
     FROM here WHERE NOT coalesce(pg_has_role(api, analyst, 'USAGE'), false)
     UNION ALL
-    SELECT 13, 'the pipeline sees and ends the sessions of the read API', 'GRANT minerecon_api TO minerecon_pipeline'
-    FROM here WHERE NOT coalesce(pg_has_role(pipeline, api, 'USAGE'), false)
+    SELECT 13, format('the pipeline sees and ends the sessions of %I', rolname),
+           format('GRANT %I TO minerecon_pipeline', rolname)
+    FROM readers CROSS JOIN here WHERE NOT is_shared AND NOT coalesce(pg_has_role(pipeline, oid, 'USAGE'), false)
     UNION ALL
-    SELECT 14, format('%s works as the pipeline', w.rolname), format('GRANT minerecon_pipeline TO %I', w.rolname)
+    SELECT 14, format('%I works as the pipeline', w.rolname), format('GRANT minerecon_pipeline TO %I', w.rolname)
     FROM workers AS w CROSS JOIN here
     WHERE NOT coalesce(pg_has_role(w.oid, pipeline, CASE WHEN knows_grantors THEN 'SET' ELSE 'MEMBER' END), false)
     UNION ALL
@@ -120,24 +150,33 @@ WITH here AS (
         WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = analyst AND s.deptype = 'o'
           AND s.dbid IN (0, database)
     )
-    -- Comfort: an analyst may change these for himself, and gets them back with the next upgrade.
+    -- Comfort, but for the temporary files: a reader may change these for himself, and gets them back with the next upgrade.
     UNION ALL
     SELECT 20, 'analysts begin with the time-outs of docs/operate/access.md', 'ALTER ROLE minerecon_analyst RESET ALL'
-    WHERE EXISTS (SELECT FROM settings WHERE setdatabase = 0 AND name NOT IN (SELECT name FROM defaults))
+    WHERE EXISTS (SELECT FROM strangers WHERE setdatabase = 0)
     UNION ALL
     SELECT 20, 'analysts begin with the time-outs of docs/operate/access.md',
            format('ALTER ROLE minerecon_analyst IN DATABASE %I RESET ALL', d.datname)
-    FROM pg_database AS d WHERE d.oid IN (SELECT setdatabase FROM settings)
+    FROM pg_database AS d WHERE d.oid IN (SELECT setdatabase FROM strangers)
     UNION ALL
-    SELECT 21, CASE w.name WHEN 'temp_file_limit' THEN 'an analyst''s query fills no disk'
-                           ELSE 'analysts begin with the time-outs of docs/operate/access.md' END,
-           format('ALTER ROLE minerecon_analyst SET %s = %L', w.name, w.value)
-    FROM defaults AS w
-    WHERE NOT EXISTS (SELECT FROM settings AS s WHERE s.setdatabase = 0 AND (s.name, s.value) = (w.name, w.value))
-       OR EXISTS (SELECT FROM settings WHERE setdatabase = 0 AND name NOT IN (SELECT name FROM defaults))
+    SELECT 20, format('%I begins with the limits of docs/operate/access.md', r.rolname),
+           format('ALTER ROLE %I IN DATABASE %I RESET %s', r.rolname, d.datname, s.name)
+    FROM readers AS r JOIN settings AS s ON s.setrole = r.oid JOIN pg_database AS d ON d.oid = s.setdatabase
+    WHERE NOT is_shared AND s.name IN (SELECT name FROM defaults)
+    UNION ALL
+    SELECT 21, CASE WHEN w.name = 'temp_file_limit' THEN format('a query of %I fills no disk', r.rolname)
+                    WHEN is_shared THEN 'analysts begin with the time-outs of docs/operate/access.md'
+                    ELSE format('%I begins with the limits of docs/operate/access.md', r.rolname) END,
+           format('ALTER ROLE %I SET %s = %L', r.rolname, w.name, w.value)
+    FROM readers AS r CROSS JOIN defaults AS w
+    -- The read API keeps its connections.
+    WHERE NOT (is_api AND w.name = 'idle_session_timeout')
+      AND (NOT EXISTS (SELECT FROM settings AS s
+                       WHERE s.setrole = r.oid AND s.setdatabase = 0 AND (s.name, s.value) = (w.name, w.value))
+           OR is_shared AND EXISTS (SELECT FROM strangers WHERE setdatabase = 0))
     -- Databases.
     UNION ALL
-    SELECT 30, format('only roles that are named enter the database %s', datname),
+    SELECT 30, format('only roles that are named enter the database %I', datname),
            format(coalesce('GRANT %1$s ON DATABASE %2$I TO ' || names || '; ', '')
                   || 'REVOKE %1$s ON DATABASE %2$I FROM PUBLIC',
                   string_agg(privilege_type, ', ' ORDER BY privilege_type), datname)
@@ -178,29 +217,29 @@ WITH here AS (
     HAVING count(*) > 0
     -- Schemas, tables and sequences, those to come included.
     UNION ALL
-    SELECT 50, format('only roles that are named use the schema %s', nspname),
+    SELECT 50, format('only roles that are named use the schema %I', nspname),
            format('REVOKE ALL ON SCHEMA %I FROM PUBLIC', nspname)
     FROM pg_namespace AS n JOIN here ON n.oid IN (tables, views)
     WHERE EXISTS (SELECT FROM aclexplode(n.nspacl) AS x WHERE x.grantee = 0)
     UNION ALL
-    SELECT 50, format('nobody makes tables in the schema %s unless he is named', nspname),
+    SELECT 50, format('nobody makes tables in the schema %I unless he is named', nspname),
            format(coalesce('GRANT CREATE ON SCHEMA %1$I TO ' || names || '; ', '')
                   || 'REVOKE CREATE ON SCHEMA %1$I FROM PUBLIC', nspname)
     FROM pg_namespace AS n CROSS JOIN here CROSS JOIN others
     WHERE tables IS NOT NULL AND n.oid NOT IN (tables, views) AND nspname !~ '^pg_'
       AND EXISTS (SELECT FROM aclexplode(n.nspacl) AS x WHERE x.grantee = 0 AND x.privilege_type = 'CREATE')
     UNION ALL
-    SELECT 51, format('analysts make nothing in the schema %s', nspname),
+    SELECT 51, format('analysts make nothing in the schema %I', nspname),
            format('REVOKE CREATE ON SCHEMA %I FROM minerecon_analyst', nspname)
     FROM pg_namespace AS n CROSS JOIN here
     WHERE EXISTS (SELECT FROM aclexplode(n.nspacl) AS x WHERE x.grantee = analyst AND x.privilege_type = 'CREATE')
     UNION ALL
-    SELECT 52, format('the pipeline makes nothing in the schema %s', nspname),
+    SELECT 52, format('the pipeline makes nothing in the schema %I', nspname),
            format('REVOKE CREATE ON SCHEMA %I FROM minerecon_pipeline', nspname)
     FROM pg_namespace AS n JOIN here ON n.oid IN (tables, views)
     WHERE EXISTS (SELECT FROM aclexplode(n.nspacl) AS x WHERE x.grantee = pipeline AND x.privilege_type = 'CREATE')
     UNION ALL
-    SELECT 53, format('analysts and the pipeline use the schema %s', nspname),
+    SELECT 53, format('analysts and the pipeline use the schema %I', nspname),
            format('GRANT USAGE ON SCHEMA %I TO minerecon_analyst, minerecon_pipeline', nspname)
     FROM pg_namespace AS n JOIN here ON n.oid IN (tables, views)
     WHERE NOT coalesce(has_schema_privilege(analyst, n.oid, 'USAGE') AND has_schema_privilege(pipeline, n.oid, 'USAGE'), false)
@@ -240,10 +279,23 @@ WITH here AS (
            OR privilege_type <> 'SELECT' AND (is_revision OR NOT is_ours))
     GROUP BY name
     UNION ALL
-    SELECT 70, format('%s that %s makes in %s are at once what others are to analysts and the pipeline',
+    SELECT 70, format('%s that %I makes in %I are at once what others are to analysts and the pipeline',
                       lower(kind), rolname, nspname),
            format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I GRANT %s ON %s TO %s',
                   rolname, nspname, privileges, kind, grantee)
     FROM to_come WHERE found < cardinality(string_to_array(privileges, ', '))
+    -- Who may replace the function could have a superuser run what he likes: it is his who owns the trigger, and is made anew.
+    UNION ALL
+    SELECT 80, 'a reader is refused before any lock is taken',
+           'DROP EVENT TRIGGER IF EXISTS minerecon_readers_make_nothing;
+DROP FUNCTION IF EXISTS minerecon_guard.refuse_readers();
+CREATE SCHEMA IF NOT EXISTS minerecon_guard;
+CREATE FUNCTION minerecon_guard.refuse_readers() RETURNS event_trigger LANGUAGE plpgsql AS $wall$' || body || '$wall$;
+CREATE EVENT TRIGGER minerecon_readers_make_nothing ON ddl_command_start EXECUTE FUNCTION minerecon_guard.refuse_readers()'
+    FROM wall WHERE NOT EXISTS (
+        SELECT FROM pg_event_trigger AS e JOIN pg_proc AS p ON p.oid = e.evtfoid
+        WHERE e.evtname = 'minerecon_readers_make_nothing' AND e.evtevent = 'ddl_command_start' AND e.evttags IS NULL
+          AND e.evtenabled IN ('O', 'A') AND p.proowner = e.evtowner AND p.prosrc = body
+    )
 )
 SELECT promise, statement FROM found ORDER BY step, statement;

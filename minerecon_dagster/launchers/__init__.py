@@ -1,0 +1,1 @@
+"""Dagster's own programs, started with what this project adds to them."""

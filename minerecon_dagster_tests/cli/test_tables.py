@@ -1,0 +1,53 @@
+"""Tables for people: which columns go where not all fit, and that no cell is ever cut."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from minerecon_dagster.cli import tables
+from minerecon_dagster.cli.tables import Column, print_columns, print_table, table_of, that_fit
+
+DAYS = Column("day", ["2025-03-28", "2025-03-29"], justify="left")
+MWH = Column("MWh", ["126,000.25", "3.10"])
+RECORDS = Column("records", ["3,084", "12"], goes=2)
+BITCOIN = [Column(f"BTC {model}", ["75.39210000", "-"], goes=3) for model in ("S9", "M20S")]
+ALL = [DAYS, MWH, RECORDS, *BITCOIN]
+
+
+def headings(columns: list[Column]) -> list[str]:
+    return [column.heading for column in columns]
+
+
+def test_bitcoin_goes_first_and_all_of_it_then_the_records_and_what_a_row_is_never() -> None:
+    whole = sum(c.width for c in ALL) + 2 * (len(ALL) - 1)
+    assert that_fit(ALL, whole) == ALL
+    assert headings(that_fit(ALL, whole - 1)) == ["day", "MWh", "records"]
+    assert headings(that_fit(ALL, 10 + 2 + 10 + 2 + 6)) == ["day", "MWh"]
+    assert headings(that_fit(ALL, 1)) == ["day", "MWh"]
+
+
+@pytest.mark.parametrize("width", [15, 22, 40, 80, 130])
+def test_no_cell_is_cut_in_a_terminal_of_whatever_width(width: int) -> None:
+    out = StringIO()
+    screen = Console(file=out, width=width, force_terminal=True, color_system=None)
+    print_table(table_of(that_fit(ALL, width), "Days [1]"), screen)
+    for line in ("2025-03-28  126,000.25", "2025-03-29        3.10"):
+        assert line in out.getvalue()
+    assert "…" not in out.getvalue()
+    assert (max(map(len, out.getvalue().splitlines())) <= width) == (width >= 22)
+
+
+def test_a_pipe_gets_every_column_without_drawing_without_blanks_at_the_end_and_a_line_a_row(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tables, "_PIPE_WIDTH", 20)
+    assert print_columns([*ALL, Column("two\nlines", ["[a]", "b"])], "Days")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Days"
+    assert lines[1].split() == ["day", "MWh", "records", "BTC", "S9", "BTC", "M20S", "two", "lines"]
+    assert [line.split()[0] for line in lines[2:]] == ["2025-03-28", "2025-03-29"]
+    assert lines[2].endswith("[a]")
+    assert all(line == line.rstrip() and line.isascii() for line in lines)
