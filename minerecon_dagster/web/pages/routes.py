@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from minerecon_dagster.charts import NARROW, WIDE, Drawer, DrawingError, Theme, css
+from minerecon_dagster.charts.bundle import bundle
 from minerecon_dagster.web import answers
 from minerecon_dagster.web.answers import Answer
 from minerecon_dagster.web.front import Access, key_of, takes_gzip
@@ -57,6 +58,8 @@ PREVIEW_WIDTH = 1200
 """Pixels of the picture that other sites show of a link."""
 _ASK_AGAIN_S = 120
 """How often a page of today asks whether something is new."""
+_ALIVE = ("explore", "part", "compare")
+"""The pages on which a pointer pays: their charts come alive in a browser."""
 _BACK = {"series": "/explore", "compare": "/compare", "farms": "/farms", "calendar": "/quality", "sizing": "/miners"}
 """The page that each chart is from, with the same parameters."""
 NAV = (
@@ -121,18 +124,34 @@ class _Site:
         self.service, self.access, self.answered, self.whole = service, access, answered, whole
         self.drawer, self.beside = drawer, beside
 
-    def drawing(self, figure: Figure) -> Markup:
-        """The pictures of a chart, for wide and for narrow screens: in one that shrinks, words are illegible."""
+    def drawing(self, figure: Figure, is_live: bool = False) -> Markup:
+        """The pictures of a chart, for wide and for narrow screens: in one that shrinks, words are illegible.
+
+        Args:
+            figure: what is drawn.
+            is_live: whether the wide ones come alive in a browser with a script.
+        """
         try:
             pictures = [
-                (kind, self.drawer.svg(chart, width, titled=False))
+                (kind, f"drawn-{chart.name}-{kind}", chart, self.drawer.svg(chart, width, titled=False))
                 for chart in figure.charts
                 for kind, width in (("wide", WIDE), ("narrow", NARROW))
             ]
         except DrawingError as error:
             _log.warning("chart %s: %s", figure.name, error)
             return Markup('<p class="empty">The chart could not be drawn just now; its figures are in the table.</p>')
-        return Markup("").join(Markup('<div class="{}">{}</div>').format(k, Markup(svg)) for k, svg in pictures)  # noqa: S704 - of known elements only
+        drawn = Markup("").join(
+            Markup('<div class="{}" id="{}">{}</div>').format(kind, name, Markup(svg))  # noqa: S704 - of known elements only
+            for kind, name, _, svg in pictures
+        )
+        if not is_live or bundle() is None:
+            return drawn
+        return drawn + Markup("").join(
+            # As JSON without a mark that could end the element: `Chart.live` writes none.
+            Markup('<script type="application/json" data-chart="{}">{}</script>').format(name, Markup(chart.live(WIDE)))  # noqa: S704
+            for kind, name, chart, _ in pictures
+            if kind == "wide"
+        )
 
     async def page(self, page: Page, request: Request) -> Response:
         """A page."""
@@ -140,7 +159,10 @@ class _Site:
         def made(reader: Reader) -> Rest:
             asked = self._asked(request, page.path, page.parameters)
             context = page.make(reader, asked)
-            return lambda: self._html(page.template, asked, newest=reader.newest, nav=page.nav, **context)
+            alive = bundle() if page.template in _ALIVE else None
+            return lambda: self._html(
+                page.template, asked, newest=reader.newest, nav=page.nav, alive=alive and alive.name, **context
+            )
 
         return await self._answer(request, page.path, made)
 
@@ -302,7 +324,7 @@ class _Site:
             ask_again_s=_ASK_AGAIN_S,
             file_address=partial(_file_address, self.access.prefix),
             address=address,
-            **{"nav": "", "is_live": False, "state": None, "figure": None, **context},
+            **{"nav": "", "is_live": False, "state": None, "figure": None, "alive": None, **context},
         )
         who = "*" if framed and self.access.token is None else "'none'"
         return Answer(200, _HTML, body.encode(), {"Content-Security-Policy": _POLICY.format(who)})
@@ -323,6 +345,8 @@ def _file_address(prefix: str, name: str) -> str:
 def _files() -> Mapping[str, tuple[str, bytes]]:
     """The files that are served as they are, each with what tells one version of it from another."""
     found = {path.name: path.read_bytes() for path in _STATIC.iterdir() if path.suffix in _TYPES}
+    if (alive := bundle()) is not None:
+        found[alive.name] = alive.body
     found["site.css"] = css().encode() + found["site.css"]
     return {name: (hashlib.sha256(body).hexdigest()[:12], body) for name, body in found.items()}
 
