@@ -30,6 +30,7 @@ from rich.progress import (
 from rich.text import Text
 
 from minerecon_dagster.cli.outcome import Interrupted, is_of_the_command
+from minerecon_dagster.core.printable import printable_lines
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.instance import hold_connections, planning_together, streams_left_alone
 
@@ -167,7 +168,7 @@ class _Lines(logging.Handler):
         if done is not None:
             self.days_done = done
         if self._progress is None or self._task is None:
-            click.echo(record.getMessage(), err=True)
+            click.echo(printable_lines(record.getMessage()), err=True)
             return
         if done is not None and record.days_total > 1:  # type: ignore[attr-defined]
             self._progress.update(self._task, completed=done, total=record.days_total, visible=True)  # type: ignore[attr-defined]

@@ -25,6 +25,7 @@ from minerecon_dagster.cli.outcome import (
 )
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.periods import parse_periods
+from minerecon_dagster.core.printable import printable_lines
 
 if TYPE_CHECKING:
     from minerecon_dagster.settings import Settings
@@ -234,9 +235,9 @@ def report(settings: Settings, days: Sequence[dt.date], outcome: Outcome, *, as_
             click.echo(f"{row.day}: a person should look at {checks}: {repairs[row.day]}", err=True)
     if len(days) > 1:  # of a single day the run's own line has just said it
         for why in outcome.not_done.values():
-            click.echo(f"not done: {why}", err=True)
+            click.echo(f"not done: {printable_lines(str(why))}", err=True)
     if outcome.stopped_by:
-        click.echo(f"not done: {outcome.stopped_by}", err=True)
+        click.echo(f"not done: {printable_lines(str(outcome.stopped_by))}", err=True)
     say_it_is_the_sample(wrong, any(row.is_synthetic for row in rows) and settings.home.name == SAMPLE_HOME)
     return int(wrong)
 

@@ -17,6 +17,7 @@ from sqlalchemy import text
 
 from minerecon_dagster.cli.tables import Column, console, print_columns
 from minerecon_dagster.core.mining import MINER_MODELS
+from minerecon_dagster.core.printable import printable_lines
 from minerecon_dagster.core.spans import spans
 from minerecon_dagster.core.statuses import STATUSES, UNAVAILABLE
 from minerecon_dagster.day.stored import StoredDay, read_stored_days
@@ -168,7 +169,7 @@ def _checks(row: DayRow) -> str:
 
 
 def _say(text: str) -> None:
-    console().print(text, markup=False, soft_wrap=not sys.stdout.isatty())
+    console().print(printable_lines(text), markup=False, soft_wrap=not sys.stdout.isatty())
 
 
 def status_table(rows: Sequence[DayRow], rates: Mapping[str, str] | None = None) -> Table:

@@ -19,6 +19,7 @@ from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.checks import Result
 from minerecon_dagster.core.exact import pounds
+from minerecon_dagster.core.printable import printable_lines
 from minerecon_dagster.core.repairs import REFRESH_REGISTER
 from minerecon_dagster.core.spans import spans
 from minerecon_dagster.day.closing import stored_closed_days
@@ -257,7 +258,7 @@ def print_report(report: StatusReport, console: Console) -> None:
     """Print a report: the table by month, the rate, and what is wrong with the commands that mend it."""
 
     def say(text: str) -> None:
-        console.print(text, markup=False, soft_wrap=True)
+        console.print(printable_lines(text), markup=False, soft_wrap=True)
 
     if any(row.standing.is_stored for row in report.rows):
         rates = {month: percent(rate.matched, rate.expected) for month, rate in report.rates.items()}

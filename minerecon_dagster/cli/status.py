@@ -9,6 +9,7 @@ import click
 
 from minerecon_dagster.cli.environment import services
 from minerecon_dagster.cli.options import DAY, DAYS_ARE, sample_option, say_it_is_the_sample
+from minerecon_dagster.core.printable import printable
 
 DIFFICULTY_WARNING_DAYS = 3
 """Warn when the difficulty table reaches no further than so many days from today."""
@@ -55,6 +56,6 @@ def status(first: dt.datetime | None, last: dt.datetime | None, sample: bool, as
             click.echo("WARNING: load newer retargets: minerecon difficulty load FILE.csv")
         if report.unmapped:
             units = ", ".join(report.unmapped)
-            click.echo(f"WARNING: {len(report.unmapped)} units look like wind and are not mapped: {units}")
+            click.echo(f"WARNING: {len(report.unmapped)} units look like wind and are not mapped: {printable(units)}")
         say_it_is_the_sample(report.is_wrong, sample)
     sys.exit(1 if report.is_wrong else 0)

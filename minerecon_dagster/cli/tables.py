@@ -14,6 +14,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from minerecon_dagster.core.printable import printable
+
 _GAP = 2
 """Blanks between columns."""
 _PIPE_WIDTH = 160
@@ -76,7 +78,7 @@ def table_of(columns: Sequence[Column], title: str) -> Table:
     for column in columns:
         table.add_column(column.heading, justify=column.justify, no_wrap=True)
     for row in zip(*(column.cells for column in columns), strict=True):
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     return table
 
 

@@ -18,6 +18,7 @@ from minerecon_dagster.cli.environment import services
 from minerecon_dagster.cli.options import DAY, DAYS_ARE, json_option, sample_option, say_it_is_the_sample
 from minerecon_dagster.cli.outcome import MOST_DAYS_SHOWN, Outcome, asker, days_between, interruptible, outcome_of
 from minerecon_dagster.core.calendar import period_count
+from minerecon_dagster.core.printable import printable
 from minerecon_dagster.core.repairs import REFRESH_REGISTER, Repair, of_day, parse
 from minerecon_dagster.core.sampling import SAMPLINGS
 from minerecon_dagster.core.spans import spans
@@ -206,7 +207,7 @@ def _report(rows: Sequence[_Row], outcome: Outcome, *, sample: bool, as_json: bo
         for problem in _left(row):
             click.echo(f"{row['settlement_date']}: {_problem(problem)}", err=True)
         if row["error"]:
-            click.echo(f"{row['settlement_date']}: {row['error']}", err=True)
+            click.echo(f"{row['settlement_date']}: {printable(row['error'])}", err=True)
     for why in sums.values():
         click.echo(why, err=True)
     # One fault, one command: what `minerecon status` says of these days, which may be many days' at once.

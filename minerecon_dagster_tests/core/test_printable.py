@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from minerecon_dagster.alerts.text import message
+from minerecon_dagster.cli.tables import Column, print_columns
 from minerecon_dagster.core.errors import SchemaDriftError, one_line
 from minerecon_dagster.core.printable import for_a_spreadsheet, not_printed, printable, printable_lines
 from minerecon_dagster.core.schema import parse_register
@@ -137,3 +138,12 @@ def test_the_characters_of_a_body_are_judged_alike_however_it_is_written(text: s
     plain, escaped = (json.dumps(text, ensure_ascii=e).encode() for e in (False, True))
     assert (not_printed(plain) is None) == (not_printed(escaped) is None)
     assert (not_printed(msgspec.json.encode(text)) is None) == (not_printed(plain) is None)
+
+
+@pytest.mark.parametrize("text", COMMANDS.values(), ids=COMMANDS)
+def test_a_table_on_a_terminal_shows_what_it_would_have_to_obey(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was stored before names were looked at, or came another way."""
+    print_columns([Column("unit", [text]), Column("MWh", ["-1.5"])], "title")
+    shown = capsys.readouterr().out
+    assert all(line.isprintable() for line in shown.split("\n"))
+    assert "-1.5" in shown
