@@ -29,6 +29,8 @@ TOUCH_THE_ENVIRONMENT = {
     "cli/environment.py": "fills in what is embedded, and puts everything back",
     "cli/ui.py": "tells the processes that it starts where each other's pages are",
     "cli/dashboard.py": "makes the sample in a process that knows nothing of its services, as whoever is new would",
+    "storage.py": "looks whether boto3's own variable names an S3 of this machine, which no proxy is asked for",
+    "difficulty/source.py": "the same of DynamoDB",
     "local/services.py": "starts PostgreSQL without the variables that would lead it elsewhere",
     "alerts/redaction.py": "hides the values of all secrets of the process, whoever's they are",
 }
