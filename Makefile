@@ -8,7 +8,7 @@ BIN := .venv/bin
 SETUP := .venv/.installed
 CHARTS := .venv/.charts
 
-.PHONY: run test test-slow test-all docs ui api web-check bench weekend regressions pairs year-2025 mutants mutants-of-change setup lint types format clean
+.PHONY: run test test-slow test-all docs ui dashboard api web-check bench weekend regressions pairs year-2025 mutants mutants-of-change setup lint types format clean
 
 run: $(SETUP)
 	@$(BIN)/minerecon run $(FROM) $(TO)
@@ -29,6 +29,10 @@ docs: $(SETUP)
 
 ui: $(SETUP) $(CHARTS)
 	@$(BIN)/minerecon ui
+
+# The dashboard and the read API over what MINERECON_HOME holds, or the bundled sample, on 127.0.0.1:3001.
+dashboard: $(SETUP) $(CHARTS)
+	@$(BIN)/minerecon dashboard
 
 # The read API over the bundled sample's warehouse, which `make run` fills, on 127.0.0.1.
 api: $(SETUP) $(CHARTS)

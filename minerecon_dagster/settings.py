@@ -348,13 +348,13 @@ class Settings(BaseSettings):
             unit="seconds",
         ),
     ] = 300
-    port: Annotated[int, Variable("PORT", whole(1, 65_535), "Of the UI; the next one serves the reports.")] = 3000
+    port: Annotated[int, Variable("PORT", whole(1, 65_535), "Of the UI; the next one: dashboard and reports.")] = 3000
     ui_url: Annotated[
         str,
         Variable(
             "MINERECON_UI_URL",
             HTTP_URL,
-            "Base of the links to runs in alerts, as people reach the UI.",
+            "Base of the links to runs in alerts and of the dashboard's link to Dagster, as people reach the UI.",
             default="http://127.0.0.1:PORT",
             example="https://dagster.example.com",
         ),
@@ -369,6 +369,16 @@ class Settings(BaseSettings):
             example="https://reports.example.com",
         ),
     ] = Field(default_factory=lambda read: _reports_of(read["archive_url"], read["port"]))
+    dashboard_url: Annotated[
+        str | None,
+        Variable(
+            "MINERECON_DASHBOARD_URL",
+            HTTP_URL,
+            "Where people reach the dashboard, for the links in Dagster's UI.",
+            default="where `make ui` serves it",
+            example="https://curtailment.example.com",
+        ),
+    ] = None
     alert_webhook_url: Annotated[
         str | None,
         Variable(
@@ -576,7 +586,7 @@ def alert_webhook_url() -> str | None:
 
 def _reports_of(archive_url: str, port: int) -> str | None:
     """Where the pages of reports open: of a folder, where `minerecon ui` serves it."""
-    return None if archive_url.startswith("s3://") else f"http://127.0.0.1:{port + 1}"
+    return None if archive_url.startswith("s3://") else f"http://127.0.0.1:{port + 1}/reports"
 
 
 ENV_EXAMPLE = """\

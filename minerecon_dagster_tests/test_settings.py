@@ -27,6 +27,8 @@ TOUCH_THE_ENVIRONMENT = {
     "definitions.py": "hands it to `places`, which compares the addresses of processes, whatever they hold",
     "instance.py": "hands it to `places`; whether Dagster has an instance folder",
     "cli/environment.py": "fills in what is embedded, and puts everything back",
+    "cli/ui.py": "tells the processes that it starts where each other's pages are",
+    "cli/dashboard.py": "makes the sample in a process that knows nothing of its services, as whoever is new would",
     "local/services.py": "starts PostgreSQL without the variables that would lead it elsewhere",
     "alerts/redaction.py": "hides the values of all secrets of the process, whoever's they are",
 }

@@ -11,15 +11,17 @@ How it is used (and stays so)::
         drawer.png(chart, 1200)                    # link previews
     css()                                          # the variables for the page's style sheet, light and dark
 
-A figure that is not known is None and is drawn as a gap. Places on the time axis: `half_hour`, `day`, `week`, `month`,
-`year`; `grain_of` chooses for a range, `regrouped` sums days. Figures by name: `energy` so, all; `money` paid,
-refunded (both at or above zero), net; `share` share (0 to 1); `bitcoin` a figure for each model; `compare` this, other;
-`published` ours, theirs; `restatements` before, after. `heat_map`, `calendar`, `state_calendar`, `ranked` (of `Bar`),
-`sizing` have their own. A tooltip is `Point.text` (lines), or made of the figures. `STATES` has each status's sign.
-`DrawingError` says why a picture could not be made; the next one can. Texts may be hostile: they are cleaned.
+A figure that is not known is None and is drawn as a gap. Places on the time axis: `half_hour`, `day`, `week`,
+`month`, `year`; `grain_of` chooses for a range, `regrouped` sums days. Figures by name: `energy` so, all; `money`
+paid, refunded (both at or above zero), net; `share` share (0 to 1), or turned_down and generated; `bitcoin` a figure
+for each model; `compare` this, other; `published` ours, theirs; `restatements` before, after. `heat_map`, `calendar`,
+`state_calendar`, `ranked` (of `Bar`), `sizing` have their own. A tooltip is `Point.text` (lines), or made of the
+figures. `STATES` has each status's sign. `DrawingError` says why a picture could not be made; the next one can. Texts
+may be hostile: they are cleaned.
 
-In the browser (where a pointer pays): `<script type="application/json" data-chart="ID">` with `chart.live(width)` for
-the element ``ID`` (which holds the SVG already), and the bundle of `bundle.py` as one script; see there.
+In the browser (where a pointer pays): `<script type="application/json" data-chart="ID">` with `chart.live(width)`, of
+the same width and ``titled``, for the element ``ID`` (which holds the SVG already), and the bundle of `bundle.py` as
+one script; see there.
 """
 
 from minerecon_dagster.charts.chart import Chart, Words

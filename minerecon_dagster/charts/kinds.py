@@ -99,17 +99,29 @@ def money(name: str, points: Sequence[Point], words: Words, notes: Sequence[Note
 
 
 def share(name: str, points: Sequence[Point], words: Words, notes: Sequence[Note] = ()) -> Chart:
-    """Percent of the wind's output on offer that was turned down: ``share``, from 0 to 1."""
-    percent = [
-        Point(
-            p.at, {"share": None if (s := p.values.get("share")) is None else s * 100}, p.status, p.text, p.is_restated
-        )
-        for p in points
-    ]
+    """Percent of what the wind offered that was turned down.
+
+    Args:
+        name: of the chart.
+        points: with ``share``, from 0 to 1; or, since shares cannot be summed over days, with ``turned_down`` and
+            ``generated`` in MWh of the same days.
+        words: what it says.
+        notes: records and the like.
+    """
+    percent = [Point(p.at, {"share": _percent(p.values)}, p.status, p.text, p.is_restated) for p in points]
     keys: list[Key] = []
-    if any(p.status in UNSURE and p.values.get("share") is not None for p in points):
+    if any(p.status in UNSURE and p.values.get("share") is not None for p in percent):
         keys = [Key("share turned down", "@accent"), Key("not final", "@accent", "hatched")]
     return _columns(name, percent, words, keys, [_Column("share", "@accent")], [], notes, "%", 1)
+
+
+def _percent(values: Mapping[str, Decimal | None]) -> Decimal | None:
+    if (known := values.get("share")) is not None:
+        return known * 100
+    down, generated = values.get("turned_down"), values.get("generated")
+    if down is None or generated is None or not down + generated:
+        return None
+    return down * 100 / (down + generated)
 
 
 def compare(
@@ -277,9 +289,11 @@ def _columns(
     names = dict(_CALLED, **(called or {}))
     before, after = (unit, "") if unit == "£" else ("", f" {unit}")
 
+    drawn = {c.figure for c in columns} | {d for d, _ in dashes}
+    shown = {f: w for f, w in names.items() if f in drawn}
+
     def tips(point: Point) -> list[str]:
-        shown = [f for f in names if f in {c.figure for c in columns} | {d for d, _ in dashes}]
-        known = [(names.get(f, f), point.values.get(f)) for f in shown]
+        known = [(w, point.values.get(f)) for f, w in shown.items()]
         return [
             f"{w}: not known" if v is None else f"{w}: {'−' if v < 0 else ''}{before}{number(abs(v), places)}{after}"
             for w, v in known

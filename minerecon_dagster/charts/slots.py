@@ -118,7 +118,7 @@ def regrouped(points: Sequence[Point], grain: Grain) -> list[Point]:
 
     A sum is of the days that have the figure, and None where none has. Its status is the worst of its days; where some
     are known and others missing it is ``incomplete``, and beside days that a person has closed at best ``waived``. Text
-    is left to be made anew.
+    is left to be made anew, and ``share`` is left out: shares are no sums.
     """
     makers = {"week": week, "month": month, "year": year}
     if grain not in makers:
@@ -126,7 +126,7 @@ def regrouped(points: Sequence[Point], grain: Grain) -> list[Point]:
     made = []
     for first, group in groupby(points, key=lambda p: _first_day(p.at.start, grain)):
         days = list(group)
-        names = dict.fromkeys(name for p in days for name in p.values)
+        names = dict.fromkeys(name for p in days for name in p.values if name != "share")
         sums = {n: [v for p in days if (v := p.values.get(n)) is not None] for n in names}
         made.append(
             Point(

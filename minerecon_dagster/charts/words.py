@@ -18,6 +18,8 @@ def clean(text: str) -> str:
 
     What stands for one of them is a space, and spaces in a row are one: a name of such characters alone is empty.
     """
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     shown = (" " if unicodedata.category(c) in _INVISIBLE else c for c in text)
     return " ".join("".join(shown).split())
 

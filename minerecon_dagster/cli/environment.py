@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -198,12 +197,12 @@ def local(sample: bool, command: tuple[str, ...]) -> None:
     embedded = Settings.from_environ().database_url is None
     with services(sample=sample) as settings:
         _offer_programs()
-        _say_how_analysts_connect(settings, embedded=embedded)
-        code = _run(command)
+        say_how_analysts_connect(settings, embedded=embedded)
+        code = run_command(command)
     sys.exit(code)
 
 
-def _say_how_analysts_connect(settings: Settings, *, embedded: bool) -> None:
+def say_how_analysts_connect(settings: Settings, *, embedded: bool) -> None:
     """On standard error: what a command prints is its own."""
     from minerecon_dagster.cli.connect import offer_analysts_a_way_in
 
@@ -221,57 +220,7 @@ def _offer_programs() -> None:
     os.environ["PATH"] = os.pathsep.join((os.environ.get("PATH", os.defpath), *folders))
 
 
-@click.command()
-def ui() -> None:
-    """The Dagster UI and daemon on 127.0.0.1, over the same services, until Ctrl-C.
-
-    On the bundled synthetic sample, as `minerecon run`, unless ELEXON_BASE_URL is set.
-    """
-    from minerecon_dagster.settings import PROJECT_ROOT, Settings
-
-    given = Settings.from_environ()
-    _require_free_port(given.port)
-    with services(sample=True) as settings:
-        _say_how_analysts_connect(settings, embedded=given.database_url is None)
-        workspace = PROJECT_ROOT / "workspace.yaml"
-        # It recommends `dg dev`, of a package that this project does without.
-        ignored = [os.environ.get("PYTHONWARNINGS", ""), "ignore:Function `dev_command` is superseded"]
-        os.environ["PYTHONWARNINGS"] = ",".join(filter(None, ignored))
-        # At its own level the daemon tells of every look at every sensor; the lines of runs are shown all the same.
-        options = ["-h", "127.0.0.1", "-p", str(settings.port), "--log-level", "warning"]
-        command = [sys.executable, "-m", "minerecon_dagster.launchers.dev", "dev", "-w", str(workspace), *options]
-
-        def compare(is_running: Callable[[], bool]) -> None:
-            from minerecon_dagster.cli.served import compare_places, require_door
-
-            url = f"http://127.0.0.1:{settings.port}"
-            if compare_places(f"{url}/graphql", os.environ[places.SEAL], is_running):
-                require_door(url)
-                click.echo(f"Dagster UI: {url} (Ctrl-C ends it); source: {settings.elexon_base_url}")
-
-        # In a folder of its own, where Dagster's processes find no `.env`: they would take its values for ours.
-        with _serving_reports(settings), tempfile.TemporaryDirectory(prefix="minerecon-ui-") as folder:
-            code = _run(command, apart=True, folder=folder, first=compare)
-    sys.exit(code)
-
-
-@contextmanager
-def _serving_reports(settings: Settings) -> Iterator[None]:
-    """Let the links to reports in the UI open: a browser opens no file from a page of a server."""
-    from minerecon_dagster.cli.report_server import serve_reports
-
-    if "reports_url" in settings.model_fields_set:
-        yield
-        return
-    with serve_reports(settings.archive_url, settings.port + 1) as base:
-        if base is not None:
-            click.echo(f"Reports: {base}/latest.html, once drawn")
-        elif not settings.archive_url.startswith("s3://"):
-            click.echo(f"Reports are not served: port {settings.port + 1} is taken", err=True)
-        yield
-
-
-def _require_free_port(port: int) -> None:
+def require_free_port(port: int, named: str = "PORT") -> None:
     """A second UI would run a second daemon beside the first one's for some seconds before it gave up."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -279,11 +228,11 @@ def _require_free_port(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise ConfigurationError(
-                f"port {port} cannot be had ({error.strerror}): end what uses it, or set PORT to another one"
+                f"port {port} cannot be had ({error.strerror}): end what uses it, or set {named} to another one"
             ) from None
 
 
-def _run(
+def run_command(
     command: Sequence[str],
     *,
     apart: bool = False,

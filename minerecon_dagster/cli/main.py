@@ -11,6 +11,7 @@ import sys
 import click
 
 from minerecon_dagster.cli import (
+    dashboard,
     database,
     days,
     difficulty,
@@ -21,6 +22,7 @@ from minerecon_dagster.cli import (
     reports,
     serve,
     status,
+    ui,
     verify,
 )
 from minerecon_dagster.cli.options import Commands
@@ -62,7 +64,8 @@ def cli() -> None:
 
 for command in (
     environment.local,
-    environment.ui,
+    ui.ui,
+    dashboard.dashboard,
     database.db,
     difficulty.difficulty,
     days.reingest,

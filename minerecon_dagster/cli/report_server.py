@@ -1,4 +1,4 @@
-"""The server of the reports beside a local UI."""
+"""The server of the reports beside a local UI, where the dashboard cannot serve them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+PREFIX = "/reports"
+"""Where the reports are, as the dashboard has them too."""
+
 
 class _Pages(SimpleHTTPRequestHandler):
     """Serves the pages, and logs nothing."""
@@ -17,6 +20,11 @@ class _Pages(SimpleHTTPRequestHandler):
     def list_directory(self, path: Any) -> None:  # noqa: ARG002 - as the base class has it
         """Refuse: a folder is not a page."""
         self.send_error(404)
+
+    def translate_path(self, path: str) -> str:
+        """The file of an address below `PREFIX`; there is nothing elsewhere."""
+        below = path.removeprefix(PREFIX)
+        return super().translate_path(below if below != path else "/nothing")
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name that http.server calls
         """Say nothing: the terminal is Dagster's."""
@@ -45,6 +53,6 @@ def serve_reports(archive_url: str, port: int) -> Iterator[str | None]:
     with server:
         threading.Thread(target=server.serve_forever, name="reports", daemon=True).start()
         try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
+            yield f"http://127.0.0.1:{server.server_address[1]}{PREFIX}"
         finally:
             server.shutdown()

@@ -30,7 +30,7 @@ from minerecon_dagster.day.decisions import read_day_decisions
 from minerecon_dagster.day.later import LaterReport
 from minerecon_dagster.day.worker import DayReport
 from minerecon_dagster.decisions.unavailable import Unavailable
-from minerecon_dagster.defs import catalog
+from minerecon_dagster.defs import catalog, links
 from minerecon_dagster.elexon.datasets import later
 from minerecon_dagster.elexon.datasets.base import GBP_DIGITS, MWH_DIGITS, rounded
 from minerecon_dagster.instance import storing_together
@@ -141,6 +141,8 @@ def _materialize(context: RunContext, key: dg.AssetKey, report: DayReport, **met
     if report.figures.is_synthetic:
         metadata["synthetic"] = True
     metadata |= catalog.lineage_of(key)
+    if key in (asset_keys.DAILY, asset_keys.BITCOIN_DAILY):
+        metadata = links.to_day(report.day) | metadata
     context.log_event(dg.AssetMaterialization(key, partition=report.day.isoformat(), metadata=metadata))
 
 

@@ -9,7 +9,7 @@ from minerecon_dagster import asset_keys
 from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.repairs import all_of
 from minerecon_dagster.day.build import record_results
-from minerecon_dagster.defs import catalog
+from minerecon_dagster.defs import catalog, links
 from minerecon_dagster.defs.resources import (
     ArchiveResource,
     ClockResource,
@@ -79,7 +79,7 @@ def bm_units(
             record_results(connection, settlement_date(now), [checked], now=now, run_id=context.run.run_id, scope="all")
     return dg.MaterializeResult(
         asset_key=asset_keys.BM_UNITS,
-        metadata=_metadata(report, rebuild),
+        metadata=links.to_farms() | _metadata(report, rebuild),
         check_results=[
             dg.AssetCheckResult(
                 check_name=checked.checked.name,

@@ -18,7 +18,7 @@ from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Result
 from minerecon_dagster.core.exact import pounds
 from minerecon_dagster.day.closing import stored_closed_days
-from minerecon_dagster.defs import automation, catalog
+from minerecon_dagster.defs import automation, catalog, links
 from minerecon_dagster.defs.events import follow_decisions
 from minerecon_dagster.defs.resources import ClockResource, WarehouseResource
 from minerecon_dagster.sums.rollups import (
@@ -189,7 +189,11 @@ def _update(
         bitcoin = {f"{model}_btc": float(btc) for model, btc in sums.mined_btc.items()}
         for key, metadata in ((SUMS[grain], figures), (_BITCOIN[grain], bitcoin)):
             context.log_event(
-                dg.AssetMaterialization(key, partition=sums.key, metadata=metadata | coverage | catalog.lineage_of(key))
+                dg.AssetMaterialization(
+                    key,
+                    partition=sums.key,
+                    metadata=links.to_span(sums.key) | metadata | coverage | catalog.lineage_of(key),
+                )
             )
         _log.info("%s", _line(sums))
     if without := sorted(set(keys) - {sums.key for sums in made}):

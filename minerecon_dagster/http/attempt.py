@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from urllib.parse import urljoin, urlsplit
@@ -136,6 +136,7 @@ def attempt(
     purse: Purse | None = None,
     follows: bool = True,
     body: Mapping[str, str] | None = None,
+    on_status: Callable[[int], None] | None = None,
 ) -> requests.Response:
     """Make one request.
 
@@ -149,6 +150,7 @@ def attempt(
         purse: out of which its bytes are taken; None: there is no other bound.
         follows: whether a redirection within the host is followed.
         body: sent as JSON.
+        on_status: told the status before the body is read.
 
     Returns:
         The answer, whatever its status, with its body.
@@ -165,6 +167,8 @@ def attempt(
             with response:
                 target = urljoin(url, response.headers["Location"]) if follows and response.is_redirect else None
                 if target is None:
+                    if on_status is not None:
+                        on_status(response.status_code)
                     _read_body(response, session.line, longest_s, most_bytes, purse)
                     return response
                 if not _is_the_same_place(url, target):

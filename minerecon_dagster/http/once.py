@@ -12,14 +12,16 @@ from dataclasses import dataclass
 from minerecon_dagster.http.attempt import Failure, Kind, NoAnswerError, Session, attempt
 
 _MOST_BYTES = 64 * 1024
+_SAYS_WITHIN_S = 2.0
+"""How long the text of an answer is waited for whose status is known."""
 
 
 @dataclass(frozen=True)
 class Answered:
-    """The status of an answer, and what it says, in characters of which nothing is known."""
+    """The status of an answer, and what it says if it says it soon, in characters of which nothing is known."""
 
     status: int
-    said: str
+    said: str = ""
 
 
 def ask_once(
@@ -48,13 +50,22 @@ def ask_once(
     outcome: queue.SimpleQueue[Answered | Failure] = queue.SimpleQueue()
     session = Session()
     thread = threading.Thread(
-        target=lambda: outcome.put(_asked(session, method, url, body, timeouts_s, longest_s, hide)),
+        target=lambda: outcome.put(_asked(session, method, url, body, timeouts_s, longest_s, hide, outcome.put)),
         name="alert-request",
         daemon=True,
     )
     thread.start()
     try:
-        return outcome.get(timeout=longest_s)
+        got = outcome.get(timeout=longest_s)
+        if isinstance(got, Failure) or got.said:
+            return got
+        # The status alone counts: what follows may have no end.
+        try:
+            more = outcome.get(timeout=_SAYS_WITHIN_S)
+        except queue.Empty:
+            session.line.cut()
+            return got
+        return got if isinstance(more, Failure) else more
     except queue.Empty:
         session.line.cut()
         return Failure(Kind.NO_ANSWER, f"no answer within {longest_s:g} s")
@@ -68,6 +79,7 @@ def _asked(
     timeouts_s: tuple[float, float],
     longest_s: float,
     hide: Callable[[str], str],
+    tell: Callable[[Answered], None],
 ) -> Answered | Failure:
     with _quiet(hide):
         try:
@@ -81,6 +93,7 @@ def _asked(
                     most_bytes=_MOST_BYTES,
                     follows=False,
                     body=body,
+                    on_status=lambda status: tell(Answered(status)),
                 )
             return Answered(response.status_code, response.text)
         except NoAnswerError as error:

@@ -35,7 +35,10 @@ SPOOLED_BYTES = 1_000_000
 """A longer answer is kept in a file until it is sent."""
 PIECE_BYTES = 131_072
 """How much of a long answer is in memory at once."""
-_COMPRESSED = ("application/json", "text/csv", "application/atom+xml", "application/feed+json")
+_COMPRESSED = (
+    *("application/json", "text/csv", "application/atom+xml", "application/feed+json"),
+    *("text/html", "text/css", "text/javascript", "image/svg+xml"),
+)
 _WORTH_COMPRESSING_BYTES = 1_000
 _GZIP_LEVEL = 5
 _AS_GZIP = 31

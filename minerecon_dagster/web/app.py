@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 import minerecon_dagster.warehouse
+from minerecon_dagster.charts import Drawer
 from minerecon_dagster.web import answers, earlier, feed, openapi
 from minerecon_dagster.web.answers import Answer, problem
 from minerecon_dagster.web.database import (
@@ -31,6 +32,7 @@ from minerecon_dagster.web.database import (
 )
 from minerecon_dagster.web.front import Access, Front, as_messages, deliver, earlier_error, key_of
 from minerecon_dagster.web.metrics import MEDIA_TYPE, Metrics
+from minerecon_dagster.web.pages import routes
 from minerecon_dagster.web.question import NotAnsweredError
 from minerecon_dagster.web.resources import RESOURCES, Resource
 from minerecon_dagster.web.service import OverloadedError, Service
@@ -60,6 +62,7 @@ def build_app(
     access: Access | None = None,
     *,
     now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+    beside: routes.Beside | None = None,
 ) -> Front:
     """The application over a warehouse; it connects when it begins to serve.
 
@@ -67,13 +70,15 @@ def build_app(
         database_url: of a login that may read, as ``postgresql://…``.
         access: who may ask; by default whoever reaches it by a local name.
         now: the clock.
+        beside: what the pages serve and link to beside the warehouse.
     """
     access = access or Access()
     service = Service(Database(database_url), now)
+    drawer = Drawer()
     app = FastAPI(
         title="minerecon", version=version("minerecon-dagster"), openapi_url=None, docs_url=None, redoc_url=None,
         redirect_slashes=False,  # a redirection would name the host that was asked for
-        lifespan=partial(_while_serving, service),
+        lifespan=partial(_while_serving, service, drawer),
     )  # fmt: skip
     app.add_exception_handler(HTTPException, _not_found)
     for resource in RESOURCES:
@@ -93,6 +98,7 @@ def build_app(
     app.add_route("/openapi.json", partial(_described, service), methods=["GET"])
     metrics = Metrics()
     app.add_route("/metrics", partial(_counted, service, metrics), methods=["GET"])
+    routes.register(app, service, access, answered, _Whole, drawer, beside or routes.Beside())
 
     def done(scope: Mapping[str, Any]) -> None:
         metrics.count(scope["minerecon"])
@@ -102,12 +108,13 @@ def build_app(
 
 
 @contextlib.asynccontextmanager
-async def _while_serving(service: Service, _app: FastAPI) -> AsyncIterator[None]:
+async def _while_serving(service: Service, drawer: Drawer, _app: FastAPI) -> AsyncIterator[None]:
     await service.look()
     watching = asyncio.create_task(service.watch())
     yield
     watching.cancel()
     service.close()
+    drawer.close()
 
 
 async def _resource(service: Service, access: Access, resource: Resource, suffix: str, request: Request) -> Response:

@@ -161,7 +161,7 @@ class Front:
             if message["type"] == "http.response.start":
                 scope["minerecon"]["has_begun"] = True
                 scope["minerecon"]["status"] = message["status"]
-                message["headers"] = [*message["headers"], *self._common(scope, headers)]
+                message["headers"] = self._with_common(message["headers"], scope, headers)
             elif scope["method"] == "HEAD":
                 message["body"] = b""
             await send(message)
@@ -172,8 +172,16 @@ class Front:
         start, body = as_messages(answer, scope, headers)
         scope["minerecon"]["status"] = start["status"]
         scope["minerecon"]["has_begun"] = True
-        start["headers"] = [*start["headers"], *self._common(scope, headers)]
+        start["headers"] = self._with_common(start["headers"], scope, headers)
         await deliver(start, body, send)
+
+    def _with_common(
+        self, own: Iterable[tuple[bytes, bytes]], scope: Scope, headers: dict[bytes, str]
+    ) -> list[tuple[bytes, bytes]]:
+        """An answer's headers and those that all have; of two of a name its own counts, as a page's policy."""
+        own = list(own)
+        names = {name for name, _ in own}
+        return own + [(name, value) for name, value in self._common(scope, headers) if name not in names]
 
     def _common(self, scope: Scope, headers: dict[bytes, str]) -> Iterable[tuple[bytes, bytes]]:
         yield from _SECURITY

@@ -41,6 +41,7 @@ _PARAMETERS: Mapping[str, tuple[str, Json]] = {
     "source": ("1: a CSV begins with lines about itself, behind #.", {"type": "string", "enum": ["0", "1"]}),
     "farm": ("Wind farm, as in `units`.", _NAME),
     "unit": ("BM unit, as in T_SGRWO-1.", _NAME),
+    "period": ("Settlement period, counted from 1.", {"type": "string", "pattern": "^[0-9]{1,2}$"}),
     "lead_party": ("Lead party, to the letter.", _NAME),
     "model": ("Miner model, as in `models`.", _NAME),
     "with": (

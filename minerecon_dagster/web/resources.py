@@ -128,6 +128,11 @@ RESOURCES = (
         "Curtailment of one wind farm in each month with a bid.", span="month", span_column="year_month", filters=_FARM,
     ),
     Resource(
+        "farms/months", "analytics.curtailment_by_farm_month", ("year_month", "farm_name"),
+        "Curtailment of every wind farm with a bid in each month.", span="month", span_column="year_month",
+        filters=_FARM, default_days=31, most_days=3_660,
+    ),
+    Resource(
         "units", "analytics.wind_farms", ("bmu_id",),
         "The BM units that the register ever had as wind, each with its farm.",
         filters=_FARM | _UNIT | _PARTY,
@@ -182,7 +187,7 @@ RESOURCES = (
         "acceptances", "minerecon.curtailment_records",
         ("settlement_date", "settlement_period", "bmu_id", "acceptance_id", "bid_offer_pair_id", "sequence_number"),
         "Accepted wind bids, row by row as Elexon has them.", span="day", filters=_UNIT, default_days=1, most_days=31,
-        conditions={"farm": _UNITS_OF_FARM},
+        conditions={"farm": _UNITS_OF_FARM, "period": "CAST(v.settlement_period AS text) = %(period)s"},
         null_keys=("acceptance_id", "bid_offer_pair_id"),
     ),
     Resource(

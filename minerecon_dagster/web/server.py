@@ -11,12 +11,15 @@ import uvicorn
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.web.app import build_app
 from minerecon_dagster.web.front import Access
+from minerecon_dagster.web.pages.routes import Beside
 
 _BACKLOG = 512
 _END_WITHIN_S = 5
 
 
-def run(database_url: str, access: Access, host: str, port: int) -> None:
+def run(
+    database_url: str, access: Access, host: str, port: int, beside: Beside | None = None, *, quiet: bool = False
+) -> None:
     """Serve until the process is told to end.
 
     Args:
@@ -24,6 +27,8 @@ def run(database_url: str, access: Access, host: str, port: int) -> None:
         access: who may ask.
         host: address to listen on.
         port: 0 for any free one.
+        beside: what the pages serve and link to beside the warehouse.
+        quiet: say nothing where nothing is wrong.
 
     Raises:
         ConfigurationError: the address cannot be listened on.
@@ -35,16 +40,18 @@ def run(database_url: str, access: Access, host: str, port: int) -> None:
         raise ConfigurationError(f"--host {host} --port {port}: {error.strerror or error}") from None
     logger = logging.getLogger("minerecon.web")
     logger.addHandler(logging.StreamHandler(sys.stderr))
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.WARNING if quiet else logging.INFO)
     logger.propagate = False
     config = uvicorn.Config(
-        build_app(database_url, access),
+        build_app(database_url, access, beside=beside),
         log_level="warning",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_END_WITHIN_S,
     )
     shown = f"[{host}]" if ":" in host else host
-    print(f"The read API is at http://{shown}:{listening.getsockname()[1]}{access.prefix}/api/v1/days", flush=True)  # noqa: T201 - of the command
+    base = f"http://{shown}:{listening.getsockname()[1]}{access.prefix}"
+    if not quiet:
+        print(f"The dashboard is at {base}/, the read API at {base}/api/v1/days", flush=True)  # noqa: T201 - of the command
     with listening:
         uvicorn.Server(config).run(sockets=[listening])

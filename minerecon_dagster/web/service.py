@@ -202,13 +202,7 @@ class Service:
             DatabaseDownError, TooSlowError, OtherSchemaError: as `Database.asking`.
         """
         today = self.today()
-        asked = question.read(resource, in_path, query, self.newest_stored_day() or today, self.now())
-        all_columns = self.columns(resource.relation)
-        derive = resource.as_of if asked.as_of else resource.derive
-        derived = derive(all_columns) if derive else None
-        if derived:
-            asked = replace(asked, resource=replace(resource, call=derived.sql, is_filled=False, where=""))
-            all_columns = list(derived.columns)
+        asked, all_columns, derived = self.understood(resource, in_path, query)
         columns = question.chosen(asked, all_columns)
         pages = suffix == "json" or asked.limit is not None
         most = (asked.limit or question.PAGE_ROWS) if pages else question.MOST_ROWS
@@ -219,8 +213,8 @@ class Service:
             with self.database.asking() as asking:
                 with clock:
                     if not resource.call:  # a function looks for itself
-                        _check_names(asking, asked)
-                    meta = self._meta(asking, asked, columns)
+                        check_names(asking, asked)
+                    meta = self.meta(asking, asked, columns)
                     if derived and derived.totals:
                         meta["totals"] = _totals(asking, derived, asked, all_columns, values)
                 whole = most <= question.PAGE_ROWS
@@ -230,7 +224,24 @@ class Service:
             raise NotAnsweredError(404 if str(error).startswith("there is no") else 422, str(error)) from None
         return replace(answer, rows=found.count, sql_ms=clock.ms)
 
-    def _meta(self, asking: Asking, asked: Question, columns: Sequence[Column]) -> dict[str, Any]:
+    def understood(
+        self, resource: Resource, in_path: Mapping[str, str], query: str
+    ) -> tuple[Question, list[Column], Derived | None]:
+        """What is asked for of a resource, the columns that there are, and what is asked instead of its relation.
+
+        Raises:
+            NotAnsweredError: the request is refused.
+        """
+        asked = question.read(resource, in_path, query, self.newest_stored_day() or self.today(), self.now())
+        all_columns = self.columns(resource.relation)
+        derive = resource.as_of if asked.as_of else resource.derive
+        if derive is None:
+            return asked, all_columns, None
+        derived = derive(all_columns)
+        instead = replace(resource, call=derived.sql, is_filled=False, where="")
+        return replace(asked, resource=instead), list(derived.columns), derived
+
+    def meta(self, asking: Asking, asked: Question, columns: Sequence[Column]) -> dict[str, Any]:
         """What is to be known of an answer: the range, how much of it is there, and what it is of."""
         news = self.news
         meta: dict[str, Any] = {
@@ -413,7 +424,7 @@ def is_bitcoin(column: Column) -> bool:
     return (column.unit or "").startswith("BTC") or "value" in column.name
 
 
-def _check_names(asking: Asking, asked: Question) -> None:
+def check_names(asking: Asking, asked: Question) -> None:
     """Refuse a farm, unit or model that there is not."""
     statements = {
         "farm": ("wind farm", "SELECT FROM analytics.wind_farms WHERE farm_name = %(name)s LIMIT 1"),

@@ -361,3 +361,18 @@ def test_where_there_is_little_or_nothing_there_is_still_a_picture(drawer: Drawe
     svg = drawer.svg(EMPTY[case], width)
     assert not re.search("NaN|Infinity|undefined", svg)
     assert ElementTree.fromstring(svg).get("width") == str(width)
+
+
+def test_a_share_of_several_days_is_of_their_sums_and_never_a_sum_of_shares() -> None:
+    figures = [(Decimal(30), Decimal(70)), (Decimal(0), Decimal(900)), (None, None)]
+    points = [
+        Point(
+            charts.day(FIRST + dt.timedelta(days=n)),
+            {"share": None if down is None else down / (down + made), "turned_down": down, "generated": made},
+        )
+        for n, (down, made) in enumerate(figures)
+    ]
+    assert [m["y1"] for m in rows(charts.share("x", points, WORDS), "marks")] == [30]
+    week = charts.share("x", charts.regrouped(points, "month"), WORDS)
+    assert [m["y1"] for m in rows(week, "marks")] == [3]
+    assert rows(week, "hits")[0]["tip"].splitlines()[1] == "turned down: 3.0 %"

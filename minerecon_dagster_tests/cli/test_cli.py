@@ -258,6 +258,23 @@ def test_every_command_and_option_has_help() -> None:
             assert isinstance(parameter, click.Argument) or getattr(parameter, "help", None), (path, parameter.name)
 
 
+def test_whatever_reads_or_repairs_days_does_so_of_the_sample_too() -> None:
+    have = {path for path, command in commands(cli) if "--sample" in [o for p in command.params for o in p.opts]}  # type: ignore[arg-type]
+    of_the_sample = ["status", "verify", "spot-fix", "reingest", "recalculate", "prices", "export", "report"]
+    assert {f"minerecon {name}" for name in of_the_sample} <= have
+    assert {"minerecon register list", "minerecon register accept", "minerecon local"} <= have
+
+
+def test_a_day_of_the_sample_is_repaired_by_the_command_that_repairs_a_real_one(minerecon: Run) -> None:
+    ran = minerecon("reingest", "2025-03-28", "--sample", "--json", ELEXON_BASE_URL="")
+    assert ran.code == 0, ran.err
+    assert [(day["status"], day["is_synthetic"]) for day in ran.json["days"]] == [("complete", True)]
+    missing = minerecon("status", "--sample", "--from", "2025-03-28", "--to", "2025-03-29", ELEXON_BASE_URL="")
+    assert missing.code == 1
+    assert "2025-03-29 is missing: minerecon reingest 2025-03-29" in missing.out
+    assert "give --sample with each command" in missing.err
+
+
 def test_help_is_quick_to_load_nothing_heavy(installed: Run) -> None:
     ran = installed("--help", PYTHONPROFILEIMPORTTIME="1")
     assert ran.code == 0

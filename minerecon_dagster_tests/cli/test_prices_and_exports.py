@@ -91,3 +91,15 @@ def test_the_sample_has_prices_of_its_own_whatever_the_variable_says(installed: 
         found = [tuple(row) for row in connection.execute(text(query))]
     assert [row[:3] for row in found] == [(day, synthetic_price_gbp(day), True) for day in SAMPLE_DAYS]
     assert all("/synthetic/" in row[3] for row in found)
+
+
+def test_the_figures_of_a_report_are_exact_in_json(minerecon: Run, day_stored: Engine) -> None:
+    with day_stored.connect() as connection:
+        mwh, gbp = connection.execute(
+            text("SELECT sum(curtailed_mwh), sum(payment_gbp) FROM minerecon.daily_summaries")
+        ).one()
+    ran = minerecon("report", "2025-03", "--json")
+    assert ran.code == 0, ran.out + ran.err
+    (made,) = ran.json["reports"]
+    assert (made["curtailed_mwh"], made["payment_gbp"]) == (str(mwh), str(gbp))
+    assert not [name for name in made if name.endswith("_exact")]

@@ -96,6 +96,47 @@ def test_a_reader_is_refused_before_any_lock_within_50_ms_and_everybody_comes_in
         assert place.logs_in()
 
 
+OUTSIDE_THE_WALL = [
+    "DROP DATABASE postgres",
+    "ALTER DATABASE postgres RENAME TO mine",
+    "ALTER DATABASE postgres SET TABLESPACE pg_default",
+    "COMMENT ON DATABASE postgres IS 'x'",
+    "COMMENT ON ROLE postgres IS 'x'",
+    "COMMENT ON TABLESPACE pg_default IS 'x'",
+    "GRANT CONNECT ON DATABASE postgres TO minerecon_analyst",
+    "GRANT pg_monitor TO minerecon_analyst",
+    "REVOKE minerecon_analyst FROM minerecon_api",
+    "DROP ROLE postgres",
+    "CREATE TABLESPACE mine LOCATION '/tmp'",
+    "REINDEX TABLE pg_catalog.pg_database",
+    "REINDEX INDEX pg_catalog.pg_database_oid_index",
+    "REINDEX SYSTEM {name}",
+    "VACUUM FULL pg_catalog.pg_database",
+    "ANALYZE pg_catalog.pg_database",
+    "CLUSTER pg_catalog.pg_database USING pg_database_oid_index",
+    "BEGIN; LOCK TABLE pg_catalog.pg_database IN ACCESS EXCLUSIVE MODE",
+    "BEGIN; LOCK TABLE minerecon.daily_summaries IN SHARE MODE",
+    "TRUNCATE pg_catalog.pg_database",
+    "DELETE FROM pg_catalog.pg_database",
+    "SELECT * FROM pg_catalog.pg_database FOR UPDATE",
+    "COPY pg_catalog.pg_database FROM PROGRAM 'true'",
+    "CHECKPOINT",
+]
+
+
+@pytest.mark.parametrize("statement", OUTSIDE_THE_WALL)
+def test_what_the_wall_does_not_see_looks_at_rights_before_it_waits(place: Place, statement: str) -> None:
+    with contextlib.closing(place.reader()) as one, contextlib.closing(place.reader()) as other:
+        one.cursor().execute("BEGIN; SELECT count(*) FROM pg_database; SELECT count(*) FROM minerecon.daily_summaries")
+        other.cursor().execute("SET lock_timeout = '2s'")
+        # Either refused, or, of what may be left out without an error, done in nothing. Never a wait.
+        with contextlib.suppress(errors.InsufficientPrivilege):
+            other.cursor().execute(statement.format(name=place.name))
+        assert place.logs_in()
+        with contextlib.closing(place.server.superuser(place.name)) as superuser:
+            assert roles.not_enforced(superuser) == [], "and nothing was changed"
+
+
 @pytest.mark.parametrize("catalog", ["pg_database", "pg_authid", "pg_auth_members", "pg_class", "pg_proc", "pg_type"])
 def test_where_the_wall_lacks_a_freeze_of_the_server_is_ended_within_5_s(place: Place, catalog: str) -> None:
     """The two sessions of a reader by which nobody could log in any more, the watchdog included."""

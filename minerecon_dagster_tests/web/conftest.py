@@ -20,6 +20,7 @@ from sqlalchemy import Engine
 
 from minerecon_dagster.web.app import build_app
 from minerecon_dagster.web.front import Access, Front
+from minerecon_dagster.web.pages.routes import Beside
 from minerecon_dagster_tests.analytics.conftest import forty_days, stored
 
 __all__ = ["forty_days", "stored"]
@@ -71,10 +72,13 @@ class Api:
 
 @contextlib.contextmanager
 def served(
-    url: str, access: Access | None = None, now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
+    url: str,
+    access: Access | None = None,
+    now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+    beside: Beside | None = None,
 ) -> Iterator[Api]:
     """The application over a warehouse, on a free port."""
-    app = build_app(url, access, now=now)
+    app = build_app(url, access, now=now, beside=beside)
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)

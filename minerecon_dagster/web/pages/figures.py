@@ -1,0 +1,545 @@
+"""The charts of the pages, each with its question, rows, words, table and addresses; alone, embedded or in a page.
+
+A chart and its table are made of the same rows, and the CSV's address is that of the question that brought them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from minerecon_dagster.charts import Chart, Words
+from minerecon_dagster.core.statuses import UNAVAILABLE
+from minerecon_dagster.web.pages import draw, words
+from minerecon_dagster.web.pages.asked import Asked
+from minerecon_dagster.web.pages.names import require
+from minerecon_dagster.web.pages.reader import Reader, Row, Rows
+from minerecon_dagster.web.pages.state import BASES, CLOSED, NO_ROW, NOBODY, NOT_STORED, State, state_of
+from minerecon_dagster.web.pages.tables import Column
+from minerecon_dagster.web.service import SOURCE
+
+SYNTHETIC = "Synthetic data, made up by a generator; not Elexon's."
+
+MOST_DAYS = 2_922
+"""Days of a page's range: eight years."""
+MOST_HALF_HOUR_DAYS = 93
+"""Days of half hours in one chart and table."""
+DEFAULT_DAYS = 31
+DEFAULT_MODEL = "S19J_PRO"
+RANKED = 15
+"""Farms in a chart of farms; the table has all."""
+GRAINS = ("days", "half-hours", "months", "years")
+FARM_GRAINS = ("days", "months")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a chart shows: its field and unit on each basis, and its words."""
+
+    name: str
+    what: str
+    unit: str
+    of: str
+
+
+MEASURES: Mapping[str, Measure] = {
+    "energy": Measure("Curtailed energy", "mwh", "MWh", "was turned down"),
+    "payment": Measure("Net payment to farms", "gbp", "£", "was paid"),
+    "bitcoin": Measure("Bitcoin that could have been mined", "btc", "BTC", "could have been mined"),
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart with all that belongs to it.
+
+    Args:
+        name: of its kind, in addresses.
+        title: a statement; subtitle: what is shown, its unit, basis and period.
+        charts: the drawings; none where there is nothing to draw.
+        empty: one of the three texts, where there is nothing to draw.
+        columns, rows, key: of its table.
+        csv: the address of the rows.
+        parameters: with which the same chart is had alone and embedded.
+        state: of its days.
+        note: a line below the chart; empty: none.
+        sort: how its table is sorted at first.
+    """
+
+    name: str
+    title: str
+    subtitle: str
+    charts: Sequence[Chart]
+    empty: str
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    key: str
+    csv: str
+    parameters: Mapping[str, str]
+    state: State
+    note: str = ""
+    sort: str = ""
+
+
+def field_of(measure: str, basis: str) -> str:
+    """The column of a measure on a basis."""
+    names = {"energy": "curtailed_mwh", "payment": "payment_gbp", "bitcoin": "mined_btc"}
+    if basis == "so":
+        return names[measure]
+    return {"energy": "all_bids_mwh", "payment": "all_bids_payment_gbp", "bitcoin": "all_bids_mined_btc"}[measure]
+
+
+def total(rows: Sequence[Row], name: str) -> Decimal | None:
+    """The exact sum of a column over the rows that have it; None where none has."""
+    known = [Decimal(row[name]) for row in rows if row[name] is not None]
+    return sum(known, Decimal()) if known else None
+
+
+def recent(reader: Reader, days: int = DEFAULT_DAYS) -> tuple[dt.date, dt.date]:
+    """The newest days that there are."""
+    last = reader.newest or reader.today
+    return last - dt.timedelta(days=days - 1), last
+
+
+def emptiness(meta: Mapping[str, Any], rows: Sequence[Row], name: str, *, is_filtered: bool) -> str:
+    """Which of the three texts a chart has instead of a drawing; empty where there is something to draw."""
+    sum_ = total(rows, name)
+    if not meta.get("days_present", 1):
+        return CLOSED if set(meta["statuses"]) == {UNAVAILABLE} else NOT_STORED
+    if not rows or (sum_ is None and is_filtered):
+        return NO_ROW
+    if sum_ is None:
+        return NOT_STORED
+    shown = [n for n in (name, "curtailed_mwh", "all_bids_mwh") if n in rows[0]]
+    if not any(Decimal(r[n]) for r in rows for n in shown if r[n] is not None):
+        if is_filtered:
+            return ""
+        return NOBODY if meta["days_present"] >= meta["days_expected"] else f"{NOBODY} on the days that are stored"
+    return ""
+
+
+SERIES = ("from", "to", "grain", "show", "basis", "farm", "lead_party", "model")
+
+
+def series(reader: Reader, asked: Asked, default: tuple[dt.date, dt.date] | None = None) -> Figure:
+    """Energy, money or Bitcoin over time: of all farms, of one, or of a lead party."""
+    rows, key = series_rows(reader, asked, default)
+    first, last = rows.question.first, rows.question.last
+    changed = (
+        reader.ask("restatements", from_=first, to=last, fields=["settlement_date"])
+        if key == "settlement_date"
+        else None
+    )
+    return _series_figure(asked, rows, key, {row["settlement_date"] for row in changed.rows} if changed else ())
+
+
+def series_rows(reader: Reader, asked: Asked, default: tuple[dt.date, dt.date] | None = None) -> tuple[Rows, str]:
+    """The rows of `series`, and the field that tells them apart."""
+    basis, show = asked.basis, asked.one_of("show", tuple(MEASURES))
+    farm, party = asked.get("farm"), asked.get("lead_party")
+    if farm and party:
+        raise asked.refused("choose a farm or a lead party, not both", "lead_party")
+    require(reader, asked, farm=farm, party=party)
+    grain = asked.one_of("grain", ("months",) if party else FARM_GRAINS if farm else GRAINS)
+    if show == "bitcoin" and (farm or party or grain == "half-hours"):
+        raise asked.refused(
+            "Bitcoin is shown of all farms by day, month or year; of one farm, /miners has it", "show", "model"
+        )
+    most = MOST_HALF_HOUR_DAYS if grain == "half-hours" else MOST_DAYS
+    span = default or recent(
+        reader, 1 if grain == "half-hours" else 366 if grain in ("months", "years") else DEFAULT_DAYS
+    )
+    first, last = asked.span(span, most)
+    if default is None and grain in ("months", "years"):  # a bar is of a whole one, and so is the state
+        first, last = whole(first, last, grain)
+    ranged: dict[str, Any] = {"from_": first, "to": last, "basis": basis}
+    key = {"days": "settlement_date", "half-hours": "settlement_date", "months": "year_month", "years": "year"}[grain]
+    fields = [c.name for c in series_columns(grain, show, basis, is_part=bool(farm or party))]
+    if show == "bitcoin":
+        model = asked.get("model") or DEFAULT_MODEL
+        return reader.ask(f"mining/{grain}", model=model, fields=fields, **ranged), key
+    if farm:
+        return reader.ask(f"farms/{{farm}}/{grain}", farm=farm, fields=fields, **ranged), key
+    if party:
+        return reader.ask("lead-parties/months", lead_party=party, fields=fields, **ranged), key
+    rows = reader.ask(grain, fields=fields, **ranged)
+    if grain == "half-hours":
+        for row in rows.rows:
+            row["at"] = f"{row['settlement_date']}/{int(row['settlement_period']):02}"
+        return rows, "at"
+    return rows, key
+
+
+def whole(first: dt.date, last: dt.date, grain: str) -> tuple[dt.date, dt.date]:
+    """The whole months or years of a range."""
+    if grain == "years":
+        return first.replace(month=1, day=1), last.replace(month=12, day=31)
+    return first.replace(day=1), (last.replace(day=1) + dt.timedelta(days=31)).replace(day=1) - dt.timedelta(days=1)
+
+
+def series_columns(grain: str, show: str, basis: str, *, is_part: bool) -> list[Column]:
+    """The columns of the table of `series`."""
+    so = basis == "so"
+    spans = {
+        "days": [Column("settlement_date", "Day", "day")],
+        "half-hours": [Column("settlement_date", "Day", "day"), Column("settlement_period", "Half hour", "period")],
+        "months": [Column("year_month", "Month", "month")],
+        "years": [Column("year", "Year", "year")],
+    }[grain]
+    status = Column("status", "State", "status")
+    if show == "bitcoin":
+        return [
+            *spans,
+            Column(field_of("energy", basis), "Energy", "mwh", "MWh"),
+            Column(field_of("bitcoin", basis), "Bitcoin, subsidy only, no fees", "btc", "BTC"),
+            Column("value_gbp" if so else "all_bids_value_gbp", "Its value then", "gbp", "£"),
+            Column(field_of("payment", basis), "Paid to stop", "gbp", "£"),
+            status,
+        ]
+    part = ("share_of_curtailed" if so else "share_of_all_bids", "Of all farms")
+    whole = ("curtailed_share" if so else "all_bids_share", "Of what the wind offered")
+    name, heading = part if is_part else whole
+    other = "all" if so else "so"
+    money = [Column(field_of("payment", basis), "Net payment", "gbp", "£")]
+    if show == "payment":
+        prefix = "" if so else "all_bids_"
+        money = [
+            Column(f"{prefix}paid_gbp", "Paid to farms", "gbp", "£"),
+            Column(f"{prefix}refunded_gbp", "Paid back", "gbp", "£"),
+            *money,
+        ]
+    return [
+        *spans,
+        Column(field_of("energy", basis), "Energy" if so else "Energy, all bids", "mwh", "MWh"),
+        *(
+            [Column(field_of("energy", other), "All bids" if so else "SO-flagged", "mwh", "MWh")]
+            if show == "energy"
+            else []
+        ),
+        *money,
+        Column("payment_gbp_per_mwh" if so else "all_bids_payment_gbp_per_mwh", "Price", "price", "£/MWh"),
+        Column(name, heading, "share", "%"),
+        status,
+    ]
+
+
+def says(title: str, subtitle: str, state: State) -> Words:
+    """What a chart says beside its marks; its source is on the page, and on the picture that stands alone."""
+    source = SYNTHETIC if state.is_synthetic else SOURCE
+    return Words(
+        title,
+        f"{subtitle}{f' ({state.short})' if state.short else ''}",
+        f"{title}. {subtitle}. {state.line}",
+        f"{source} {state.as_of}",
+    )
+
+
+def _series_figure(asked: Asked, rows: Rows, key: str, restated: Collection[str]) -> Figure:
+    basis, show = asked.basis, asked.one_of("show", tuple(MEASURES))
+    measure, name = MEASURES[show], field_of(show, asked.basis)
+    grain = asked.get("grain") or ("months" if asked.get("lead_party") else "days")
+    of = asked.get("farm") or asked.get("lead_party")
+    first, last = rows.question.first, rows.question.last
+    assert first is not None and last is not None
+    known = [row for row in rows.rows if row[name] is not None]
+    top = max(known, key=lambda row: Decimal(row[name]), default=None)
+    empty = emptiness(rows.meta, rows.rows, name, is_filtered=of is not None)
+    state = state_of(rows.meta)
+    title = empty
+    if top is not None and not empty and not Decimal(top[name]):
+        title = "Nothing was flagged as for system reasons"
+    elif top is not None and not empty:
+        title = f"{_at(top, grain)} had the most: {words.spoken(top[name], measure.what)}"
+        title += " (subsidy only, no fees)" if show == "bitcoin" else ""
+    by = {"days": "a day", "half-hours": "a half hour", "months": "a month", "years": "a year"}[grain]
+    fees = ", block subsidy only, no fees" if show == "bitcoin" else ""
+    model = f" on {asked.get('model') or DEFAULT_MODEL}" if show == "bitcoin" else ""
+    subtitle = (
+        f"{measure.name}{model}{f', {of}' if of else ''}: {measure.unit} {by}{fees}; {BASES[basis]}; "
+        f"{words.span_text(first, last)}"
+    )
+    given = {n: asked.given[n] for n in SERIES if n in asked.given}
+    return Figure(
+        "series",
+        title,
+        subtitle,
+        []
+        if empty
+        else draw.series(
+            rows.rows,
+            grain=grain,
+            show=show,
+            basis=basis,
+            model=asked.get("model") or DEFAULT_MODEL,
+            restated=restated,
+            says=says(title, subtitle, state),
+        ),
+        empty,
+        series_columns(grain, show, basis, is_part=of is not None),
+        rows.rows,
+        key,
+        rows.address(),
+        {**given, "from": str(first), "to": str(last)},
+        state,
+        sort="settlement_date" if key == "at" else key,
+    )
+
+
+def _at(row: Row, grain: str) -> str:
+    if grain == "months":
+        return words.month_text(row["year_month"])
+    if grain == "years":
+        return str(row["year"])
+    day = dt.date.fromisoformat(row["settlement_date"])
+    if grain == "half-hours":
+        return f"{words.period_text(day, int(row['settlement_period']))} on {words.day_text(day)}"
+    return words.day_text(day)
+
+
+FARMS = ("period", "basis")
+
+
+def farms(reader: Reader, asked: Asked) -> Figure:
+    """The farms of a day or a month, by what was turned down."""
+    basis, so = asked.basis, asked.basis == "so"
+    newest = reader.newest or reader.today
+    month = (
+        newest.replace(day=1),
+        (newest.replace(day=1) + dt.timedelta(days=31)).replace(day=1) - dt.timedelta(days=1),
+    )
+    first, last = asked.days("period", month)
+    if (last - first).days > DEFAULT_DAYS:
+        raise asked.refused("farms are ranked of a day or of a month, as in 2025-03-28 or 2025-03", "period")
+    name = field_of("energy", basis)
+    columns = [
+        Column("farm_name", "Wind farm", "farm"),
+        Column("lead_party_names", "Lead party", "parties"),
+        Column(name, "Energy", "mwh", "MWh"),
+        Column("share_of_curtailed" if so else "share_of_all_bids", "Of all farms", "share", "%"),
+        Column(field_of("payment", basis), "Net payment", "gbp", "£"),
+        Column("payment_gbp_per_mwh" if so else "all_bids_payment_gbp_per_mwh", "Price", "price", "£/MWh"),
+        Column("status", "State", "status"),
+    ]
+    path = "farms" if first == last else "farms/months"
+    rows = reader.ask(path, from_=first, to=last, basis=basis, fields=[c.name for c in columns])
+    empty = emptiness(rows.meta, rows.rows, name, is_filtered=False)
+    if not rows.rows and rows.meta["days_present"]:
+        empty = NOBODY
+    ranked = sorted((r for r in rows.rows if r[name] is not None), key=lambda r: Decimal(r[name]), reverse=True)
+    state = state_of(rows.meta)
+    title = empty
+    if ranked and not empty:
+        share = ranked[0]["share_of_curtailed" if so else "share_of_all_bids"]
+        title = f"{ranked[0]['farm_name']} was turned down most: {words.spoken(ranked[0][name], 'mwh')}"
+        title += f", {words.spoken(share, 'share')} of all" if share is not None else ""
+    subtitle = f"Curtailed energy by wind farm: MWh; {BASES[basis]}; {words.span_text(first, last)}"
+    if len(ranked) > RANKED and not empty:
+        subtitle += f"; the first {RANKED} of {len(ranked)} farms, the table has all"
+    given = {n: asked.given[n] for n in FARMS if n in asked.given}
+    period = str(first) if first == last else f"{first:%Y-%m}"
+    return Figure(
+        "farms",
+        title,
+        subtitle,
+        []
+        if empty
+        else draw.ranking(
+            ranked[:RANKED],
+            name=name,
+            share="share_of_curtailed" if so else "share_of_all_bids",
+            says=says(title, subtitle, state),
+        ),
+        empty,
+        columns,
+        rows.rows,
+        "farm_name",
+        rows.address(),
+        {**given, "period": period},
+        state,
+        sort=f"-{name}",
+    )
+
+
+COMPARE = ("from", "to", "with", "basis")
+MOST_COMPARED_DAYS = 1_100
+
+
+def compare(reader: Reader, asked: Asked) -> Figure:
+    """The days of a period beside those of another; of the year before, if none is named."""
+    basis, newest = asked.basis, reader.newest or reader.today
+    first, last = asked.span((newest.replace(day=1), newest), MOST_COMPARED_DAYS)
+    other = asked.days("with", (first, first))[0] if "with" in asked.given else None
+    mwh, gbp = field_of("energy", basis), field_of("payment", basis)
+    columns = [
+        Column("settlement_date", "Day", "day"),
+        Column(mwh, "Energy", "mwh", "MWh"),
+        Column(gbp, "Net payment", "gbp", "£"),
+        Column("status", "State", "status"),
+        Column("other_settlement_date", "Beside", "day"),
+        Column(f"other_{mwh}", "Energy then", "mwh", "MWh"),
+        Column(f"other_{gbp}", "Net payment then", "gbp", "£"),
+        Column("other_status", "State then", "status"),
+        Column(f"difference_{mwh}", "Difference", "mwh", "MWh"),
+    ]
+    fields = [column.name for column in columns]
+    rows = reader.ask("compare", from_=first, to=last, with_=other, basis=basis, fields=fields)
+    state = state_of(rows.meta)
+    both = [r for r in rows.rows if r[f"difference_{mwh}"] is not None]
+    empty = "" if both else NOT_STORED
+    spans = compared_spans(rows.rows, first, last)
+    title = empty or f"{words.span_text(*spans[0])} beside {words.span_text(*spans[1])}"
+    subtitle = f"Curtailed energy: MWh a day; {BASES[basis]}"
+    given = {n: asked.given[n] for n in COMPARE if n in asked.given}
+    return Figure(
+        "compare",
+        title,
+        subtitle,
+        []
+        if empty
+        else draw.compare(rows.rows, mwh, *(words.span_text(*s) for s in spans), says=says(title, subtitle, state)),
+        empty,
+        columns,
+        rows.rows,
+        "settlement_date",
+        rows.address(),
+        {**given, "from": str(first), "to": str(last)},
+        state,
+        sort="settlement_date",
+    )
+
+
+def compared_spans(rows: Sequence[Row], first: dt.date, last: dt.date) -> list[tuple[dt.date, dt.date]]:
+    """The period that is asked for, and the one that it is compared with."""
+    others = [dt.date.fromisoformat(r["other_settlement_date"]) for r in rows if r["other_settlement_date"]]
+    return [(first, last), (others[0], others[-1])] if others else [(first, last), (first, last)]
+
+
+CALENDAR = ("from", "to")
+
+
+def calendar(reader: Reader, asked: Asked) -> Figure:
+    """How every day stands."""
+    first, last = asked.span(recent(reader, 366), MOST_DAYS)
+    columns = [
+        Column("settlement_date", "Day", "day"),
+        Column("status", "State", "status"),
+        Column("periods_present", "Half hours there", "count"),
+        Column("periods_expected", "Half hours of the day", "count"),
+        Column("is_final", "Final", "yes"),
+    ]
+    rows = reader.ask("calendar", from_=first, to=last, fields=[c.name for c in columns])
+    by = rows.meta["statuses"]
+    good = sum(by.get(word, 0) for word in ("complete", "warned", "waived"))
+    days = rows.meta["days_expected"]
+    empty = NOT_STORED if not rows.meta["days_present"] else ""
+    state = state_of(rows.meta)
+    title = empty or f"{good:,} of {words.counted(days, 'day')} are final and checked"
+    subtitle = f"The state of every settlement day; {words.span_text(first, last)}"
+    return Figure(
+        "calendar",
+        title,
+        subtitle,
+        [] if empty else draw.calendar(rows.rows, says=says(title, subtitle, state)),
+        empty,
+        columns,
+        rows.rows,
+        "settlement_date",
+        rows.address(),
+        {"from": str(first), "to": str(last)},
+        state,
+        sort="-settlement_date",
+    )
+
+
+SIZING = ("farm", "model", "from", "to", "power_mw", "machines")
+SIZES_MW = ("1", "2", "5", "10", "20", "50", "100")
+"""Sizes of fleets of the curve."""
+
+
+def sizing(reader: Reader, asked: Asked) -> Figure:
+    """What fleets of several sizes at a farm would have made."""
+    first, last = asked.span(recent(reader, 366), MOST_DAYS)
+    farm, model = asked.get("farm"), asked.get("model") or DEFAULT_MODEL
+    if farm is None:
+        raise asked.refused("choose a farm")
+    require(reader, asked, farm=farm)
+    machines, power = asked.number("machines", "1", "1000000"), asked.number("power_mw", "0.01", "5000")
+    if machines is not None and power is not None:
+        raise asked.refused("give the size as machines or in MW, not both", "machines")
+    if machines is not None:
+        if machines != machines.to_integral_value():
+            raise asked.refused(f"machines must be a whole number, not {asked.get('machines')!r}", "machines")
+        base = int(machines)
+        sizes = ",".join(str(n) for n in sorted({base, *(max(1, base * f // 4) for f in (1, 2, 3, 6, 8, 16))}))
+        given = {"machines": sizes}
+    else:
+        own = [words.exact(power)] if power is not None else []
+        given = {"power_mw": ",".join(sorted({*SIZES_MW, *own}, key=Decimal))}
+    columns = [
+        Column("machine_count", "Machines", "count"),
+        Column("fleet_mw", "Power", "mwh", "MW"),
+        Column("energy_used_mwh", "Energy used", "mwh", "MWh"),
+        Column("energy_left_mwh", "Energy left", "mwh", "MWh"),
+        Column("utilisation", "Utilisation", "share", "%"),
+        Column("mined_btc", "Bitcoin, subsidy only, no fees", "btc", "BTC"),
+        Column("mined_btc_per_machine", "Per machine", "btc", "BTC"),
+        Column("share_of_ceiling", "Of what the energy could make", "share", "%"),
+        Column("value_gbp", "Its value then", "gbp", "£"),
+    ]
+    fields = [c.name for c in columns]
+    rows = reader.ask("sizing", farm=farm, model=model, from_=first, to=last, fields=fields, **given)
+    empty = emptiness(rows.meta, rows.rows, "mined_btc", is_filtered=True)
+    span = words.span_text(first, last)
+    subtitle = (
+        f"Bitcoin by the size of the fleet: BTC, block subsidy only, no fees; {model.replace('_PRO', ' Pro')} at {farm}"
+    )
+    subtitle += f"; SO-flagged bids; {span}"
+    state = state_of(rows.meta)
+    ends = [r for r in rows.rows if r["mined_btc"] is not None]
+    title = empty or (
+        f"{words.rounded(ends[0]['fleet_mw'], 0)} MW would have made {words.spoken(ends[0]['mined_btc'], 'btc')}, "
+        f"{words.rounded(ends[-1]['fleet_mw'], 0)} MW {words.spoken(ends[-1]['mined_btc'], 'btc')}"
+        " (subsidy only, no fees)"
+    )
+    kept = {n: asked.given[n] for n in SIZING if n in asked.given}
+    return Figure(
+        "sizing",
+        title,
+        subtitle,
+        []
+        if empty
+        else draw.curve(rows.rows, marked=own_size(rows.rows, machines, power), says=says(title, subtitle, state)),
+        empty,
+        columns,
+        rows.rows,
+        "machine_count",
+        rows.address(),
+        {**kept, "from": str(first), "to": str(last)},
+        state,
+        note="The size of the fleet is yours: an assumption, and no figure of the source.",
+        sort="machine_count",
+    )
+
+
+def own_size(rows: Sequence[Row], machines: Decimal | None, power_mw: Decimal | None) -> Decimal | None:
+    """The power of the fleet that was asked for: as many whole machines as it feeds."""
+    fitting = [
+        row
+        for row in rows
+        if (machines is not None and Decimal(row["machine_count"]) == machines)
+        or (power_mw is not None and Decimal(row["fleet_mw"]) <= power_mw)
+    ]
+    return max((Decimal(row["fleet_mw"]) for row in fitting), default=None)
+
+
+FIGURES: Mapping[str, tuple[Sequence[str], Callable[[Reader, Asked], Figure]]] = {
+    "series": (SERIES, series),
+    "farms": (FARMS, farms),
+    "compare": (COMPARE, compare),
+    "calendar": (CALENDAR, calendar),
+    "sizing": (SIZING, sizing),
+}
+"""Every chart that can be had alone: its parameters, and what makes it."""

@@ -1,0 +1,110 @@
+"""How sure a page's figures are, in words: the state line, and the three texts of what is empty, which never mix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from minerecon_dagster.core.statuses import STATUSES, UNAVAILABLE
+from minerecon_dagster.web.pages import words
+
+NOBODY = "No wind farm was curtailed"
+NOT_STORED = "Not stored yet: missing"
+CLOSED = "Unavailable: a person has closed it"
+NO_ROW = "No row matches this filter"
+
+BASES: Mapping[str, str] = {"so": "SO-flagged bids", "all": "all accepted bids"}
+BASIS_MEANINGS: Mapping[str, str] = {
+    "so": "turned down for system reasons",
+    "all": "turned down in all accepted bids",
+}
+_WORST = ("failing", "incomplete", "missing", "provisional", UNAVAILABLE, "warned", "waived", "complete")
+"""In the order in which a reader of several days must know them."""
+assert set(_WORST) == set(STATUSES)
+_UNSURE = ("provisional", "incomplete", "failing", "missing")
+
+
+@dataclass(frozen=True)
+class State:
+    """The state of a range of days.
+
+    Args:
+        word: the status that a reader must know: the worst of the days'.
+        line: the state line.
+        short: what stands behind a figure in a sentence; empty where all is final.
+        is_synthetic: whether the days are made up.
+        as_of: when the newest of them was built, in words.
+    """
+
+    word: str
+    line: str
+    short: str
+    is_synthetic: bool
+    as_of: str
+
+
+def state_of(meta: Mapping[str, Any]) -> State:
+    """The state of the range of an answer, by its meta."""
+    by_status: Mapping[str, int] = meta["statuses"]
+    days = meta["days_expected"]
+    worst = next((word for word in _WORST if by_status.get(word)), "missing")
+    as_of = f"As of {words.instant_text(meta['as_of'])}." if meta["as_of"] else "Nothing of it is stored."
+    line = f"{_sentence(by_status, days)} {as_of} {BASES[meta['basis']][0].upper()}{BASES[meta['basis']][1:]}."
+    return State(worst, line, _short(by_status, days), bool(meta["is_synthetic"]), as_of)
+
+
+def _sentence(by_status: Mapping[str, int], days: int) -> str:
+    if not days:
+        return "No day of it has begun."
+    of = f" of {words.counted(days, 'day')}"
+    may_change = sum(by_status.get(word, 0) for word in ("provisional", "incomplete", "failing"))
+    missing, closed = by_status.get("missing", 0), by_status.get(UNAVAILABLE, 0)
+    parts: list[str] = []
+    if closed == days:
+        return f"{CLOSED}, since the source has nothing."
+    if missing == days:
+        return f"{NOT_STORED}." if days == 1 else f"{NOT_STORED}, all {days:,} days."
+    if by_status.get("provisional", 0) + by_status.get("incomplete", 0) + by_status.get("failing", 0):
+        lead = "Failing" if by_status.get("failing") else "Incomplete" if by_status.get("incomplete") else "Provisional"
+        parts.append(f"{lead}: {may_change:,}{of} may still change" if days > 1 else f"{lead}: {_one(lead)}")
+    elif missing:
+        parts.append("Not complete")
+    else:
+        parts.append(f"Final: all {words.counted(days, 'day')}" if days > 1 else "Final")
+    if by_status.get("incomplete") and days > 1:
+        parts.append(f"{words.counted(by_status['incomplete'], 'day')} without some half hours")
+    if by_status.get("failing") and days > 1:
+        parts.append(f"on {words.counted(by_status['failing'], 'day')} a check is red")
+    if missing:
+        parts.append(f"{missing:,}{of} not stored yet")
+    if closed:
+        parts.append(f"{words.counted(closed, 'day')} closed: the source has nothing")
+    if by_status.get("warned"):
+        parts.append(f"a person should look at {words.counted(by_status['warned'], 'day')}")
+    if by_status.get("waived"):
+        parts.append(f"a deviation is accepted on {words.counted(by_status['waived'], 'day')}")
+    return "; ".join(parts) + "."
+
+
+def _one(lead: str) -> str:
+    return {
+        "Failing": "a check is red, or the newest look at the source failed; what is stored may be wrong",
+        "Incomplete": "half hours are missing, so the true figure may be higher",
+        "Provisional": "the figures may still change",
+    }[lead]
+
+
+def _short(by_status: Mapping[str, int], days: int) -> str:
+    if not days:
+        return ""
+    if days == 1:
+        return next((word for word in _WORST if word in _UNSURE and by_status.get(word)), "")
+    may_change = sum(by_status.get(word, 0) for word in ("provisional", "incomplete", "failing"))
+    missing = by_status.get("missing", 0)
+    of = f" of {days:,} days"
+    kinds = [word for word in ("provisional", "incomplete", "failing") if by_status.get(word)]
+    parts = [f"{may_change:,}{of} {kinds[0] if len(kinds) == 1 else 'not sure yet'}"] if may_change else []
+    if missing:
+        parts.append(f"{missing:,}{'' if may_change else of} missing")
+    return ", ".join(parts)

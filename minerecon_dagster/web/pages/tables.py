@@ -1,0 +1,222 @@
+"""Tables of pages: sorted and paged here, over all rows of the question, by the value and the key of the row before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from minerecon_dagster.web.pages import words
+from minerecon_dagster.web.pages.asked import Asked, Place
+from minerecon_dagster.web.pages.reader import Row
+
+PAGE_ROWS = 100
+"""Rows of a page of a table."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Args:
+        name: of the API's field.
+        heading: in words.
+        what: how its values are shown: as `words.plain` has it, or day, month, text, farm, party, unit, status, period,
+            instant, mark.
+        unit: in the heading.
+    """
+
+    name: str
+    heading: str
+    what: str
+    unit: str = ""
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is right-aligned."""
+        return self.what in _NUMBERS
+
+
+_NUMBERS = ("mwh", "gbp", "price", "btc", "share", "count", "ratio", "own")
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The head of a column: with an address that sorts by it, where the table can be sorted."""
+
+    column: Column
+    address: str | None
+    sorted_: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as it is shown.
+
+    Args:
+        caption: what it is.
+        headings: of its columns.
+        rows: the cells of each row, and the row's class.
+        count: rows in all.
+        first: the number of the first row that is shown.
+        next_, start: addresses of further rows and of the first ones; None: there are none.
+        csv: where the same rows are, as CSV.
+        empty: what is said where there is no row.
+    """
+
+    caption: str
+    headings: Sequence[Heading]
+    rows: Sequence[tuple[str, Sequence[Markup]]]
+    count: int
+    first: int
+    next_: str | None
+    start: str | None
+    csv: str
+    empty: str
+
+
+def make(
+    asked: Asked,
+    caption: str,
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    key: str,
+    csv: str,
+    *,
+    at: Place | None = None,
+    empty: str = "No row matches this filter.",
+    anchor: str = "table",
+    most: int = PAGE_ROWS,
+) -> Table:
+    """The rows of a page of a table.
+
+    Args:
+        asked: of the page, for the addresses.
+        caption: what the table is.
+        columns: that are shown.
+        rows: all of them.
+        key: the field that no two rows share.
+        csv: the address of the same rows.
+        at: by what it is sorted and where it begins; None: as the rows come, all of them or the first ``most``.
+        empty: what is said where there is no row.
+        anchor: of the table in the page.
+        most: rows at once.
+    """
+    ordered, first, next_ = list(rows), 0, None
+    if at is not None:
+        places = sorted(((_order(row[at.column], str(row[key]), at.is_descending), row) for row in ordered), key=_first)
+        ordered = [row for _, row in places]
+        if at.after is not None:
+            border = _order(*at.after, at.is_descending)
+            first = sum(not border < place for place, _ in places)
+    shown = ordered[first : first + most]
+    if at is not None and first + most < len(ordered):
+        last = shown[-1]
+        value = last[at.column]
+        after = json.dumps([None if value is None else str(value), str(last[key])], ensure_ascii=False)
+        next_ = asked.address(after=after) + f"#{anchor}"
+    return Table(
+        caption,
+        [_heading(asked, column, at, anchor) for column in columns],
+        [(_class(row), [cell(column, row, asked.prefix) for column in columns]) for row in shown],
+        len(ordered),
+        first + 1,
+        next_,
+        asked.address(after=None) + f"#{anchor}" if first else None,
+        asked.prefix + csv,
+        empty,
+    )
+
+
+def _first(pair: tuple[tuple[Any, ...], Row]) -> tuple[Any, ...]:
+    return pair[0]
+
+
+def _order(value: Any, key: str, is_descending: bool) -> tuple[Any, ...]:
+    """What rows are sorted by: what is not known comes last either way, equals by their key."""
+    if value is None:
+        return (1, _Turned(0, is_turned=False), key)
+    number: Any
+    try:
+        number = (0, Decimal(str(value)))
+    except ArithmeticError:
+        number = (1, str(value))
+    return (0, _Turned(number, is_turned=is_descending), key)
+
+
+@dataclass(frozen=True)
+class _Turned:
+    value: Any
+    is_turned: bool
+
+    def __lt__(self, other: _Turned) -> bool:
+        return bool(other.value < self.value) if self.is_turned else bool(self.value < other.value)
+
+
+def _heading(asked: Asked, column: Column, at: Place | None, anchor: str) -> Heading:
+    if at is None:
+        return Heading(column, None, "none")
+    is_by = at.column == column.name
+    descending = not at.is_descending if is_by else column.is_number
+    sort = f"{'-' if descending else ''}{column.name}"
+    shown = "none" if not is_by else "descending" if at.is_descending else "ascending"
+    target = asked.address(sort=None if sort == at.default else sort, after=None)
+    return Heading(column, f"{target}#{anchor}", shown)
+
+
+def _class(row: Row) -> str:
+    status = row.get("status")
+    return "" if status in (None, "complete", "warned", "waived") else f"is-{status}"
+
+
+def cell(column: Column, row: Row, prefix: str) -> Markup:
+    """One value, as it is shown."""
+    value = row.get(column.name)
+    if column.what == "own":  # a figure with the decimals of its own unit
+        return words.figure(value, {"MWh": "mwh", "GBP": "gbp"}.get(row["unit"], "btc"), in_cell=True)
+    if column.what in _NUMBERS:
+        return words.figure(value, column.what, in_cell=True)
+    if column.what == "status":
+        return words.status_mark(value)
+    if value is None or value == "":
+        return Markup('<span class="none" title="not known">–</span>')
+    shown = _CELLS.get(column.what)
+    if shown is not None:
+        return shown(value, row, prefix)
+    return Markup("{}").format(value)
+
+
+def _link(prefix: str, path: str, text: str) -> Markup:
+    return Markup('<a href="{}{}">{}</a>').format(prefix, path, text)
+
+
+def _yes(value: Any, _row: Row, _prefix: str) -> Markup:
+    return Markup("yes") if value in (True, "true") else Markup("no")
+
+
+def _half_hour(value: Any, row: Row, prefix: str) -> Markup:
+    import datetime as dt
+
+    text = words.period_text(dt.date.fromisoformat(row["settlement_date"]), int(value))
+    link = _link(prefix, f"/days/{row['settlement_date']}?period={value}#acceptances", text)
+    return Markup('{} <small class="period">{}</small>').format(link, value)
+
+
+_CELLS: Mapping[str, Callable[[Any, Row, str], Markup]] = {
+    "day": lambda v, _r, p: _link(p, f"/days/{v}", words.day_text(v)),
+    "month": lambda v, _r, p: _link(p, f"/explore?from={v}&to={v}", words.month_text(v)),
+    "year": lambda v, _r, p: _link(p, f"/explore?from={v}&to={v}&grain=months", str(v)),
+    "farm": lambda v, _r, p: _link(p, f"/farms/{quote(v, safe='')}", v),
+    "party": lambda v, _r, p: _link(p, f"/lead-parties/{quote(v, safe='')}", v),
+    "parties": lambda v, _r, p: Markup("; ").join(
+        _link(p, f"/lead-parties/{quote(n, safe='')}", n) for n in v.split("; ")
+    ),
+    "period": _half_hour,
+    "instant": lambda v, _r, _p: Markup("{}").format(words.instant_text(v)),
+    "yes": _yes,
+}

@@ -1,0 +1,205 @@
+"""What several pages share: what a page is, its links, its tables, its sentences."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from markupsafe import Markup
+
+from minerecon_dagster.web.pages import tables, words
+from minerecon_dagster.web.pages.asked import Asked, place
+from minerecon_dagster.web.pages.figures import Figure, field_of, total
+from minerecon_dagster.web.pages.reader import Reader
+from minerecon_dagster.web.pages.state import BASIS_MEANINGS, CLOSED, NO_ROW, NOT_STORED
+from minerecon_dagster.web.pages.tables import Column, Table
+
+FEW = 8
+"""Rows of a short table."""
+TABLE = ("sort", "after")
+"""The parameters of a page's table."""
+PAGE_OF_FARMS = 100
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the site.
+
+    Args:
+        path: with what it takes in braces.
+        template: in ``templates/``, without its ending.
+        parameters: of its query.
+        make: what the template shows.
+        nav: the entry of the head that it belongs to.
+    """
+
+    path: str
+    template: str
+    parameters: Sequence[str]
+    make: Callable[[Reader, Asked], Mapping[str, Any]]
+    nav: str = ""
+
+
+def fig(value: Any, what: str) -> Markup:
+    """A figure of a sentence, with its exact digits behind it."""
+    return words.figure(value, what)
+
+
+def basis_links(asked: Asked) -> list[tuple[str, str, bool]]:
+    """The two bases: word, address, and whether it is the present one."""
+    return [
+        ("SO-flagged", asked.address(basis=None, after=None, sort=None), asked.basis == "so"),
+        ("All bids", asked.address(basis="all", after=None, sort=None), asked.basis == "all"),
+    ]
+
+
+def table_of(asked: Asked, figure: Figure, caption: str) -> Table:
+    """The table of a chart, sorted and paged as the address says."""
+    at = place(asked, [c.name for c in figure.columns], figure.sort)
+    empty = f"{figure.empty or NO_ROW}."
+    return tables.make(asked, caption, figure.columns, figure.rows, figure.key, figure.csv, at=at, empty=empty)
+
+
+def listed(
+    asked: Asked, reader: Reader, path: str, caption: str, columns: Sequence[Column], key: str, empty: str, **given: Any
+) -> Table:
+    """A table of a resource, as its rows come."""
+    rows = reader.ask(path, fields=[c.name for c in columns], **given)
+    return tables.make(asked, caption, columns, rows.rows, key, rows.address(), empty=empty)
+
+
+def change(now: Decimal, then: Decimal) -> str:
+    """How much more or less it is now, in per cent; ``then`` is not 0."""
+    share = (now - then) / then
+    word = "more" if share > 0 else "less"
+    return f"now {words.rounded(abs(share) * 100, 0)} % {word}" if share else "now the same"
+
+
+def published(reader: Reader, asked: Asked, first: dt.date | None, last: dt.date | None) -> Table | None:
+    """Figures that others published of periods within the range, beside ours."""
+    columns = [
+        Column("period_label", "Period", "text"),
+        Column("figure", "Figure", "text"),
+        Column("value", "Published", "own"),
+        Column("ours_value", "Ours", "own"),
+        Column("difference_value", "Ours less theirs", "own"),
+        Column("difference_share", "Difference", "share", "%"),
+        Column("source", "Who, and what to know", "text"),
+    ]
+    rows = reader.ask("published")
+    wanted = [r for r in rows.rows if first is None or (str(first) <= r["first_day"] and r["last_day"] <= str(last))]
+    for row in wanted:
+        basis = "SO-flagged" if row["basis"] == "so_flagged" else "all bids"
+        what = {"curtailed_mwh": "energy, MWh", "payment_gbp": "net payment, £"}.get(
+            row["figure"], f"Bitcoin on {words.model_text(row['miner_model'] or '')}, BTC, subsidy only, no fees"
+        )
+        row["figure"] = f"{what} ({basis})"
+        notes = [
+            row["source"].rstrip("."),
+            *(["known to be wrong"] if row["is_known_wrong"] else []),
+            row["note"] or "",
+        ]
+        notes += ["Ours is made up: nothing to compare with"] if row["ours_is_synthetic"] else []
+        if row["ours_days_present"] < row["ours_days_expected"]:
+            notes.append(f"{row['ours_days_present']:,} of {row['ours_days_expected']:,} days are stored here")
+            row["ours_value"] = None
+        row["source"] = ". ".join(n.rstrip(".") for n in notes if n) + "."
+    if first is not None and not any(r["difference_value"] for r in wanted):
+        return None  # the page of the quality has all of them
+    return tables.make(asked, "Published figures beside ours", columns, wanted, "figure_id", rows.address())
+
+
+def restatements(reader: Reader, asked: Asked, first: dt.date, last: dt.date) -> Table:
+    """What the source changed of days of the range, the newest first."""
+    columns = [
+        Column("settlement_date", "Day", "day"),
+        Column("detected_at", "Seen", "instant"),
+        Column("old_curtailed_mwh", "Energy before", "mwh", "MWh"),
+        Column("new_curtailed_mwh", "after", "mwh", "MWh"),
+        Column("old_payment_gbp", "Payment before", "gbp", "£"),
+        Column("new_payment_gbp", "after", "gbp", "£"),
+    ]
+    rows = reader.ask("restatements", from_=first, to=last, fields=["restatement_id", *(c.name for c in columns)])
+    newest = sorted(rows.rows, key=lambda r: int(r["restatement_id"]), reverse=True)
+    return tables.make(
+        asked,
+        "Changes of final figures at the source",
+        columns,
+        newest,
+        "restatement_id",
+        rows.address(),
+        empty="No change at the source is on record for these days.",
+        most=FEW,
+    )
+
+
+def periods(asked: Asked, reader: Reader) -> list[tuple[str, str, bool]]:
+    """Periods that are often wanted: word, address, and whether it is the present one."""
+    newest = reader.newest or reader.today
+    given = {
+        f"{newest:%B %Y}": (f"{newest:%Y-%m}", f"{newest:%Y-%m}", None),
+        "Last 12 months": (f"{newest - dt.timedelta(days=364)}", str(newest), None),
+        str(newest.year): (str(newest.year), str(newest.year), None),
+        str(newest.year - 1): (str(newest.year - 1), str(newest.year - 1), None),
+    }
+    made = []
+    for text, (first, last, _) in given.items():
+        grain = asked.get("grain")
+        target = asked.address(
+            **{
+                "from": first,
+                "to": last,
+                "after": None,
+                "sort": None,
+                "grain": None if grain == "half-hours" else grain,
+            }
+        )
+        made.append((text, target, (asked.get("from"), asked.get("to")) == (first, last)))
+    return made
+
+
+def series_sentence(
+    figure: Figure, first: dt.date, last: dt.date, basis: str, show: str, of: str | None, model: str
+) -> Markup:
+    """What a chart over time says, in one sentence that is not misleading alone."""
+    span, within = words.span_text(first, last), words.within_text(first, last)
+    mwh, gbp = (total(figure.rows, field_of(name, basis)) for name in ("energy", "payment"))
+    where = Markup(" of {}").format(of) if of else Markup("")
+    if figure.empty in (NOT_STORED, CLOSED):
+        return Markup("{}. No figure stands in for {}.").format(figure.empty, span)
+    if figure.empty == NO_ROW or mwh is None:
+        return (
+            Markup("{}: {} has no bid in {}.").format(NO_ROW, of, span)
+            if of
+            else Markup("{} in {}.").format(NO_ROW, span)
+        )
+    if figure.empty:
+        return Markup("{} in {}.").format(figure.empty, span)
+    doubt = Markup(" ({})").format(figure.state.short) if figure.state.short else Markup("")
+    if show == "bitcoin":
+        btc = total(figure.rows, field_of("bitcoin", basis))
+        return Markup("{}, {} that was {} could have mined {} on {} (block subsidy only, no fees){}.").format(
+            within, fig(mwh, "mwh"), BASIS_MEANINGS[basis], fig(btc, "btc"), words.model_text(model), doubt
+        )
+    price = gbp / mwh if mwh and gbp is not None else None
+    paid = "were paid" if gbp is None or gbp >= 0 else "paid"
+    each = Markup(", {} for each MWh").format(fig(abs(price), "price")) if price is not None else Markup("")
+    every = total(figure.rows, "all_bids_mwh") if figure.rows and "all_bids_mwh" in figure.rows[0] else None
+    if not mwh and every:
+        return Markup("{}, nothing{} was {}; all accepted bids come to {}{}.").format(
+            within, where, BASIS_MEANINGS[basis], fig(every, "mwh"), doubt
+        )
+    return Markup("{}, {}{} was {}, and {} {} {} for it{}{}.").format(
+        within,
+        fig(mwh, "mwh"),
+        (where and " of its wind") or " of wind",
+        BASIS_MEANINGS[basis],
+        of or "farms",
+        paid.replace("were", "was") if of else paid,
+        fig(abs(gbp) if gbp is not None else None, "gbp"),
+        each,
+        doubt,
+    )

@@ -1,0 +1,68 @@
+"""`/compare`: how two periods differ."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from minerecon_dagster.web.pages import figures, words
+from minerecon_dagster.web.pages.asked import Asked
+from minerecon_dagster.web.pages.figures import field_of, total
+from minerecon_dagster.web.pages.reader import Reader
+from minerecon_dagster.web.pages.state import BASIS_MEANINGS, NOT_STORED, state_of
+from minerecon_dagster.web.pages.views.common import (
+    basis_links,
+    change,
+    fig,
+    table_of,
+)
+
+
+def compare(reader: Reader, asked: Asked) -> Mapping[str, Any]:
+    """How two periods differ: by default the newest month so far and the same days of the year before."""
+    figure = figures.compare(reader, asked)
+    basis = asked.basis
+    first, last = (dt.date.fromisoformat(figure.parameters[n]) for n in ("from", "to"))
+    spans = figures.compared_spans(figure.rows, first, last)
+    texts = [words.span_text(*span) for span in spans]
+    mwh, gbp = field_of("energy", basis), field_of("payment", basis)
+    alike = [r for r in figure.rows if r[f"difference_{mwh}"] is not None]
+    this, that = total(alike, mwh), total(alike, f"other_{mwh}")
+    then = reader.ask("days", from_=spans[1][0], to=spans[1][1], fields=["settlement_date"])
+    states = [figure.state, state_of({**then.meta, "basis": basis})]
+    if this is None or that is None:
+        sentence = Markup("{}: {} and the days beside it have none that is stored in both.").format(
+            NOT_STORED, texts[0]
+        )
+    else:
+        doubt = "; ".join(s.short for s in states if s.short)
+        of = "" if len(alike) == len(figure.rows) else f", over the {words.counted(len(alike), 'day')} stored in both"
+        sentence = Markup("{}, {} was {} for {}; {}, {} for {}. {}{}{}.").format(
+            words.within_text(*spans[0]),
+            fig(this, "mwh"),
+            BASIS_MEANINGS[basis],
+            fig(total(alike, gbp), "gbp"),
+            words.within_text(*spans[1]).replace("In ", "in ").replace("From ", "from ").replace("On ", "on "),
+            fig(that, "mwh"),
+            fig(total(alike, f"other_{gbp}"), "gbp"),
+            f"That is {change(this, that).removeprefix('now ')}" if that else "There was nothing then",
+            of,
+            f" ({doubt})" if doubt else "",
+        )
+    return {
+        "title": figure.title,
+        "sentence": sentence,
+        "state": states[0],
+        "other_state": states[1],
+        "spans": texts,
+        "figure": figure,
+        "table": table_of(asked, figure, "Day by day"),
+        "basis_links": basis_links(asked),
+        "first": str(first),
+        "last": str(last),
+        "beside": asked.get("with") or str(spans[1][0]),
+        "basis": basis,
+    }

@@ -1,0 +1,179 @@
+"""`/farms` and `/lead-parties`: which farms, and what of one of them, or of one lead party."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from markupsafe import Markup
+
+from minerecon_dagster.web.pages import figures, tables, words
+from minerecon_dagster.web.pages.asked import Asked
+from minerecon_dagster.web.pages.figures import DEFAULT_MODEL, field_of, total
+from minerecon_dagster.web.pages.names import farm_names
+from minerecon_dagster.web.pages.reader import Reader
+from minerecon_dagster.web.pages.state import CLOSED, NOBODY, NOT_STORED
+from minerecon_dagster.web.pages.tables import Column
+from minerecon_dagster.web.pages.views.common import (
+    PAGE_OF_FARMS,
+    basis_links,
+    fig,
+    periods,
+    series_sentence,
+    table_of,
+)
+
+
+def farm_list(reader: Reader, asked: Asked) -> Mapping[str, Any]:
+    """Which farms were turned down, in a month or on a day."""
+    figure = figures.farms(reader, asked)
+    basis = asked.basis
+    period = figure.parameters["period"]
+    first, last = asked.days(
+        "period", (dt.date.fromisoformat(f"{period}-01") if len(period) == 7 else dt.date.fromisoformat(period),) * 2
+    )
+    if len(period) == 7:
+        last = figures.whole(first, first, "months")[1]
+    name = field_of("energy", basis)
+    mwh = total(figure.rows, name)
+    ranked = sorted((r for r in figure.rows if r[name] is not None), key=lambda r: Decimal(r[name]), reverse=True)
+    span = words.span_text(first, last)
+    doubt = Markup(" ({})").format(figure.state.short) if figure.state.short else Markup("")
+    share = "share_of_curtailed" if basis == "so" else "share_of_all_bids"
+    if figure.empty or not mwh:
+        sentence = Markup("{} {} {}.").format(figure.empty or NOBODY, "on" if first == last else "in", span)
+        if figure.empty in (NOT_STORED, CLOSED):
+            sentence = Markup("{}. No figure stands in for {}.").format(figure.empty, span)
+    else:
+        top = ranked[0]
+        sentence = Markup("{}, {} was turned down most: {}, {} of all {} from {}{}.").format(
+            words.within_text(first, last),
+            top["farm_name"],
+            fig(top[name], "mwh"),
+            fig(top[share], "share"),
+            fig(mwh, "mwh"),
+            words.counted(len(ranked), "farm"),
+            doubt,
+        )
+    earlier, later = first - dt.timedelta(days=1), last + dt.timedelta(days=1)
+    form = "%Y-%m-%d" if first == last else "%Y-%m"
+    parties = None
+    if first != last:
+        party_columns = [
+            Column("lead_party_name", "Lead party", "party"),
+            Column(name, "Energy", "mwh", "MWh"),
+            Column(share, "Of all", "share", "%"),
+            Column(field_of("payment", basis), "Net payment", "gbp", "£"),
+            Column("status", "State", "status"),
+        ]
+        found = reader.ask(
+            "lead-parties/months", from_=first, to=last, basis=basis, fields=[c.name for c in party_columns]
+        )
+        by_energy = sorted(found.rows, key=lambda r: Decimal(r[name] or 0), reverse=True)
+        parties = tables.make(
+            asked,
+            f"Lead parties in {span}",
+            party_columns,
+            by_energy,
+            "lead_party_name",
+            found.address(),
+            most=PAGE_OF_FARMS,
+        )
+    return {
+        "title": f"Wind farms, {span}",
+        "sentence": sentence,
+        "state": figure.state,
+        "figure": figure,
+        "table": table_of(asked, figure, f"Wind farms {'on' if first == last else 'in'} {span}"),
+        "parties": parties,
+        "period": period,
+        "basis": basis,
+        "basis_links": basis_links(asked),
+        "earlier": asked.address(period=earlier.strftime(form), after=None, sort=None),
+        "later": asked.address(period=later.strftime(form), after=None, sort=None) if later <= reader.today else None,
+        "names": farm_names(reader),
+    }
+
+
+def farm(reader: Reader, asked: Asked) -> Mapping[str, Any]:
+    """What of one farm."""
+    name = asked.in_path["name"]
+    return _part(reader, asked, "farm", name)
+
+
+def party(reader: Reader, asked: Asked) -> Mapping[str, Any]:
+    """What of one lead party."""
+    name = asked.in_path["name"]
+    return _part(reader, asked, "lead_party", name)
+
+
+def _part(reader: Reader, asked: Asked, kind: str, name: str) -> Mapping[str, Any]:
+    given = {n: asked.given[n] for n in ("from", "to", "basis", "grain", "show") if n in asked.given}
+    inner = Asked(asked.path, {}, {"grain": "months", **given, kind: name}, asked.prefix)
+    figure = figures.series(reader, inner)
+    first, last = (dt.date.fromisoformat(figure.parameters[n]) for n in ("from", "to"))
+    basis = asked.basis
+    unit_columns = [
+        Column("bmu_id", "BM unit", "text"),
+        Column("unit_name", "Name in the register", "text"),
+        *(
+            [Column("farm_name", "Wind farm", "farm")]
+            if kind == "lead_party"
+            else [Column("lead_party_name", "Lead party", "party")]
+        ),
+        Column("generation_capacity_mw", "Capacity", "mwh", "MW"),
+        Column("is_in_force", "In force", "yes"),
+    ]
+    units = reader.ask("units", fields=[c.name for c in unit_columns], **{kind: name})
+    capacity = total([r for r in units.rows if r["is_in_force"] in (True, "true")], "generation_capacity_mw")
+    sentence = series_sentence(figure, first, last, basis, "energy", name, DEFAULT_MODEL)
+    share = None
+    if kind == "farm" and not figure.empty:
+        mwh = total(figure.rows, field_of("energy", basis))
+        grain = inner.given["grain"]
+        whole = reader.ask(grain, from_=first, to=last, fields=[field_of("energy", basis)])
+        everybody = total(whole.rows, field_of("energy", basis))
+        if mwh is not None and everybody:
+            share = mwh / everybody
+    versions = (
+        reader.rows(
+            "SELECT b.bmu_id, b.valid_from, b.valid_to, b.name, b.lead_party_name, b.fuel_type,"
+            " b.generation_capacity_mw"
+            " FROM minerecon.bm_units AS b JOIN analytics.wind_farms AS f ON f.bmu_id = b.bmu_id"
+            " WHERE f.farm_name = %(name)s ORDER BY b.bmu_id, b.valid_from LIMIT 200",
+            name=name,
+        )
+        if kind == "farm"
+        else []
+    )
+    grains = figures.FARM_GRAINS[::-1] if kind == "farm" else ()
+    now = inner.given["grain"]
+    choices = [("Bids", basis_links(asked)), ("Period", periods(asked, reader))]
+    if grains:
+        choices.insert(
+            0,
+            (
+                "By",
+                [
+                    (g, asked.address(grain=None if g == "months" else g, after=None, sort=None), g == now)
+                    for g in grains
+                ],
+            ),
+        )
+    return {
+        "title": name,
+        "kind": kind,
+        "name": name,
+        "about": f"{words.counted(len(units.rows), 'BM unit')}"
+        + (f", {words.rounded(capacity, 0)} MW in force" if capacity else ", none in force"),
+        "sentence": sentence,
+        "share": fig(share, "share") if share is not None else None,
+        "state": figure.state,
+        "figure": figure,
+        "choices": choices,
+        "table": table_of(asked, figure, "The figures of the chart"),
+        "units": tables.make(asked, "Its BM units", unit_columns, units.rows, "bmu_id", units.address()),
+        "versions": versions,
+    }

@@ -1,0 +1,157 @@
+"""`/`: what was wasted on the newest day, this month and this year, what it cost, and how sure that is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from markupsafe import Markup
+
+from minerecon_dagster.web.pages import figures, sums, tables, words
+from minerecon_dagster.web.pages.asked import Asked, address
+from minerecon_dagster.web.pages.figures import DEFAULT_MODEL, field_of, total
+from minerecon_dagster.web.pages.reader import Reader, Row
+from minerecon_dagster.web.pages.state import BASIS_MEANINGS, NO_ROW, NOBODY, NOT_STORED, State
+from minerecon_dagster.web.pages.sums import SUMMED, Sum
+from minerecon_dagster.web.pages.views.common import (
+    FEW,
+    basis_links,
+    change,
+    fig,
+    published,
+    restatements,
+)
+
+
+@dataclass(frozen=True)
+class Card:
+    """One big figure and its company."""
+
+    heading: str
+    address: str
+    mwh: Markup
+    money: Markup
+    price: Markup
+    share: Markup
+    btc: Markup
+    state: State
+    before: Markup
+    empty: str
+
+
+def overview(reader: Reader, asked: Asked) -> Mapping[str, Any]:
+    """What was wasted on the newest day, this month and this year, what it cost, and how sure that is."""
+    basis = asked.basis
+    newest = reader.newest
+    if newest is None:
+        return {"title": "Nothing is stored yet", "figure": None, "today": words.day_text(reader.today)}
+    year = newest.replace(month=1, day=1)
+    start = year.replace(year=year.year - 1)
+    days = reader.ask("days", from_=start, to=newest, fields=SUMMED)
+    mining = reader.ask(
+        "mining/days",
+        from_=year,
+        to=newest,
+        model=DEFAULT_MODEL,
+        fields=["settlement_date", field_of("bitcoin", basis)],
+    )
+    spans = {
+        words.day_text(newest): (newest, newest, f"/days/{newest}"),
+        f"{words.month_text(f'{newest:%Y-%m}')} so far": (
+            newest.replace(day=1),
+            newest,
+            f"/explore?from={newest:%Y-%m}&to={newest}",
+        ),
+        f"{newest.year} so far": (year, newest, f"/explore?from={year}&to={newest}&grain=months"),
+    }
+    cards = [_card(asked, heading, days, mining.rows, *span) for heading, span in spans.items()]
+    day, of_year = (sums.of_days(days.rows, first, newest, basis, days.meta) for first in (newest, year))
+    day_asked = Asked("/", {}, {"basis": basis}, asked.prefix)
+    recent = figures.series(reader, day_asked, figures.recent(reader))
+    ranked = figures.farms(reader, Asked("/farms", {}, {"basis": basis, "period": str(newest)}, asked.prefix))
+    top = sorted(
+        (r for r in ranked.rows if r[field_of("energy", basis)] is not None),
+        key=lambda r: Decimal(r[field_of("energy", basis)]),
+        reverse=True,
+    )[:FEW]
+    late = (reader.today - newest).days - 1
+    return {
+        "title": "Great Britain's wasted wind",
+        "sentence": _overview_sentence(day, of_year, basis, newest),
+        "state": day.state,
+        "late": late if late > 0 else 0,
+        "yesterday": words.day_text(reader.today - dt.timedelta(days=1)),
+        "cards": cards,
+        "figure": recent,
+        "table": tables.make(
+            asked, "The days of the chart", recent.columns, recent.rows[::-1], recent.key, recent.csv, most=31
+        ),
+        "farms": tables.make(
+            asked,
+            f"Wind farms turned down most on {words.day_text(newest)}",
+            ranked.columns[:5],
+            top,
+            "farm_name",
+            ranked.csv,
+            empty=f"{ranked.empty or NO_ROW}.",
+        ),
+        "farms_more": asked.prefix + address("/farms", period=str(newest), basis=None if basis == "so" else basis),
+        "published": published(reader, asked, year, newest),
+        "restatements": restatements(reader, asked, start, newest),
+        "basis_links": basis_links(asked),
+        "is_live": True,
+    }
+
+
+def _overview_sentence(day: Sum, year: Sum, basis: str, newest: dt.date) -> Markup:
+    when = words.day_text(newest)
+    if day.mwh is None:
+        return Markup("{} on {}.").format(NOT_STORED, when)
+    unsure = Markup(" ({})").format(day.state.short) if day.state.short else Markup("")
+    first = (
+        Markup("{} on {}{}.").format(NOBODY, when, unsure)
+        if not day.mwh
+        else Markup("On {}, {} of wind was {}, and farms were paid {} for it{}.").format(
+            when, fig(day.mwh, "mwh"), BASIS_MEANINGS[basis], fig(day.gbp, "gbp"), unsure
+        )
+        if day.gbp is None or day.gbp >= 0
+        else Markup("On {}, {} of wind was {}, and farms paid {} for it{}.").format(
+            when, fig(day.mwh, "mwh"), BASIS_MEANINGS[basis], fig(-day.gbp, "gbp"), unsure
+        )
+    )
+    of = "" if year.days == year.asked else f", over {year.days:,} of {year.asked:,} days"
+    doubt = f" ({year.state.short})" if year.state.short else ""
+    return first + Markup(" So far in {}: {} and {}{}{}.").format(
+        newest.year, fig(year.mwh, "mwh"), fig(year.gbp, "gbp"), of, doubt
+    )
+
+
+def _card(
+    asked: Asked, heading: str, days: Any, mining: Sequence[Row], first: dt.date, last: dt.date, link: str
+) -> Card:
+    basis = asked.basis
+    found = sums.of_days(days.rows, first, last, basis, days.meta)
+    btc = total([r for r in mining if str(first) <= r["settlement_date"] <= str(last)], field_of("bitcoin", basis))
+    both = sums.same_days(days.rows, first, last, basis, days.meta)
+    before = Markup("The same days a year before are not stored.")
+    if both is not None and both[0].mwh is not None and both[1].mwh is not None:
+        now, then = both
+        differs = f", {change(now.mwh, then.mwh)}" if now.mwh is not None and then.mwh else ""
+        of = "" if now.days == found.asked else f", over {now.days:,} days that are stored in both years"
+        before = Markup("A year before: {}{}{}").format(fig(then.mwh, "mwh"), differs, of)
+    empty = NOT_STORED if found.mwh is None else ""
+    return Card(
+        heading,
+        asked.prefix + link + (f"{'&' if '?' in link else '?'}basis=all" if basis == "all" else ""),
+        fig(found.mwh, "mwh"),
+        fig(found.gbp, "gbp"),
+        fig(found.gbp_per_mwh, "price"),
+        fig(found.share, "share"),
+        fig(btc, "btc"),
+        found.state,
+        before,
+        empty,
+    )

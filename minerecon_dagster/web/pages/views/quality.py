@@ -1,0 +1,147 @@
+"""`/quality`: how far this can be trusted."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from minerecon_dagster.core.statuses import MEANINGS
+from minerecon_dagster.web.pages import figures, tables, words
+from minerecon_dagster.web.pages.asked import Asked, address
+from minerecon_dagster.web.pages.reader import Reader
+from minerecon_dagster.web.pages.state import NOT_STORED
+from minerecon_dagster.web.pages.tables import Column
+from minerecon_dagster.web.pages.views.common import (
+    periods,
+    published,
+    restatements,
+    table_of,
+)
+
+
+def quality(reader: Reader, asked: Asked) -> Mapping[str, Any]:
+    """How far this can be trusted."""
+    figure = figures.calendar(reader, asked)
+    first, last = (dt.date.fromisoformat(figure.parameters[n]) for n in ("from", "to"))
+    by_status: dict[str, int] = {}
+    for row in figure.rows:
+        by_status[row["status"]] = by_status.get(row["status"], 0) + 1
+    days = len(figure.rows)
+    good = sum(by_status.get(word, 0) for word in ("complete", "warned", "waived"))
+    bad = [
+        f"{by_status[w]:,} {w}" for w in words.GLYPHS if w not in ("complete", "warned", "waived") and by_status.get(w)
+    ]
+    span = words.span_text(first, last)
+    sentence = Markup("{}, {} of {} are final, and every check that stops publication holds on them{}.").format(
+        words.within_text(first, last), f"{good:,}", words.counted(days, "day"), f"; {', '.join(bad)}" if bad else ""
+    )
+    if figure.empty:
+        sentence = Markup("{}. No figure stands in for {}.").format(NOT_STORED, span)
+    failures = reader.rows(
+        "SELECT c.settlement_date, c.check_name, c.severity, c.expected, c.actual, c.repair"
+        " FROM analytics.checks_now AS c WHERE NOT c.passed AND NOT c.is_waived AND c.scope = 'day'"
+        " AND c.settlement_date BETWEEN %(first)s AND %(last)s"
+        " ORDER BY c.severity, c.settlement_date DESC, c.check_name LIMIT 50",
+        first=first,
+        last=last,
+    )
+    uncounted = reader.rows(
+        "SELECT u.bmu_id, u.reason, max(u.name) AS name, max(u.lead_party_name) AS lead_party_name, count(*) AS days,"
+        " sum(u.curtailed_mwh) AS curtailed_mwh, sum(u.payment_gbp) AS payment_gbp FROM minerecon.uncounted_units AS u"
+        " WHERE u.settlement_date BETWEEN %(first)s AND %(last)s AND u.is_wind_like GROUP BY u.bmu_id, u.reason"
+        " ORDER BY sum(u.all_bids_mwh) DESC NULLS LAST LIMIT 50",
+        first=first,
+        last=last,
+    )
+    rates = reader.rows(
+        "SELECT r.year_month, r.miner_model, r.expected_count, r.matched_count, r.rate_percent"
+        " FROM analytics.reconciliation_rate AS r WHERE r.year_month BETWEEN %(first)s AND %(last)s"
+        " ORDER BY r.year_month DESC, r.miner_model LIMIT 36",
+        first=f"{first:%Y-%m}",
+        last=f"{last:%Y-%m}",
+    )
+    looked = reader.rows("SELECT max(evaluated_at) AS at FROM minerecon.reconciliation_latest")
+    api_quality = address("/api/v1/status.csv", **{"from": str(first), "to": str(last)})
+    return {
+        "title": "How far this can be trusted",
+        "sentence": sentence,
+        "state": figure.state,
+        "figure": figure,
+        "table": table_of(asked, figure, "Every day and its state"),
+        "meanings": [
+            (word, by_status.get(word, 0), text.replace(" (`waivers.toml`)", "").replace("NULL", "empty"))
+            for word, text in MEANINGS.items()
+        ],
+        "unsure": tables.make(
+            asked,
+            "Days that are not final and right",
+            [
+                Column("settlement_date", "Day", "day"),
+                Column("status", "State", "status"),
+                Column("periods_present", "Half hours there", "count"),
+                Column("periods_expected", "of", "count"),
+            ],
+            [r for r in figure.rows[::-1] if r["status"] not in ("complete", "waived")],
+            "settlement_date",
+            figure.csv,
+            empty="Every day is final and right.",
+            most=31,
+        ),
+        "failures": tables.make(
+            asked,
+            "Checks that do not hold now",
+            [
+                Column("settlement_date", "Day", "day"),
+                Column("check_name", "Property", "text"),
+                Column("severity", "Kind", "text"),
+                Column("expected", "Expected", "text"),
+                Column("actual", "Found", "text"),
+            ],
+            failures,
+            "check_name",
+            api_quality,
+            empty="Every check that has looked at these days holds.",
+        ),
+        "rates": tables.make(
+            asked,
+            "Calculations that are there and right, of those that there should be",
+            [
+                Column("year_month", "Month", "month"),
+                Column("miner_model", "Miner model", "text"),
+                Column("expected_count", "Expected", "count"),
+                Column("matched_count", "Right", "count"),
+                Column("rate_percent", "Rate", "price", "%"),
+            ],
+            rates,
+            "year_month",
+            api_quality,
+            empty="No calculation of these days has been compared.",
+            most=36,
+        ),
+        "uncounted": tables.make(
+            asked,
+            "Units that may be wind and are in no sum",
+            [
+                Column("bmu_id", "BM unit", "text"),
+                Column("reason", "Why", "text"),
+                Column("name", "Name", "text"),
+                Column("lead_party_name", "Lead party", "text"),
+                Column("days", "Days", "count"),
+                Column("curtailed_mwh", "Energy", "mwh", "MWh"),
+                Column("payment_gbp", "Net payment", "gbp", "£"),
+            ],
+            uncounted,
+            "bmu_id",
+            api_quality,
+            empty="No unit that looks like wind was left out.",
+        ),
+        "published": published(reader, asked, None, None),
+        "restatements": restatements(reader, asked, first, last),
+        "looked_at": words.instant_text(looked[0]["at"]) if looked and looked[0]["at"] else None,
+        "first": str(first),
+        "last": str(last),
+        "choices": [("Period", periods(asked, reader))],
+    }
