@@ -531,6 +531,9 @@ def read_api(bench: Bench) -> None:
                 print("bench: wrk is not installed: answers a second are not measured", file=sys.stderr)
             else:
                 emit(name, rate, "answers/s", answer=what, connections=16, target=f">= {target}")
+        answered, refused, slowest = served.crowd(server)
+        about = {"clients": 100, "answered": answered, "refused": refused}
+        emit("read_api_slowest_refusal_in_a_crowd", slowest, "ms", **about, target="<= 50")
         emit("read_api_seen_after_commit", served.seen_after(server, database), "s", target="<= 3")
         emit("read_api_peak", server.peak_mb, "MB", target="<= 120")
 

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import count
@@ -168,15 +169,42 @@ def seen_after(server: Server, database_url: str) -> float:
         headers = server.get(path)[1]
     assert 'desc="hit"' in headers["server-timing"], headers
     with contextlib.closing(psycopg2.connect(database_url.replace("+psycopg2", ""))) as connection:
-        connection.cursor().execute(
-            "UPDATE minerecon.daily_summaries SET built_at = built_at + interval '1 microsecond'"
-            " WHERE summary_date = (SELECT max(summary_date) FROM minerecon.daily_summaries)"
-        )
-        connection.commit()
+        _move_newest(connection, "1 microsecond")
         started = time.perf_counter()
-    while 'desc="hit"' in server.get(path)[1]["server-timing"]:
-        assert time.perf_counter() - started < 30
-    return time.perf_counter() - started
+        while 'desc="hit"' in server.get(path)[1]["server-timing"]:
+            assert time.perf_counter() - started < 30
+        seconds = time.perf_counter() - started
+        _move_newest(connection, "-1 microsecond")  # sums know when their days were built
+    return seconds
+
+
+def _move_newest(connection: Any, by: str) -> None:
+    """Let the newest day be built so much later."""
+    connection.cursor().execute(
+        "UPDATE minerecon.daily_summaries SET built_at = built_at + CAST(%s AS interval)"
+        " WHERE summary_date = (SELECT max(summary_date) FROM minerecon.daily_summaries)",
+        (by,),
+    )
+    connection.commit()
+
+
+def crowd(server: Server, clients: int = 100) -> tuple[int, int, float]:
+    """Of so many at once, each with a question of its own: how many were answered, how many were told to come back, and
+    within how many milliseconds, by the server's own clock, the slowest of those was."""
+    begin = threading.Barrier(clients)
+
+    def ask(n: int) -> tuple[int, float]:
+        begin.wait(60)
+        status, headers, _ = server.get(f"/api/v1/half-hours?from=2024-05-01&to=2024-05-31&limit={2_000 + n}")
+        found = re.search(r"total;dur=([\d.]+)", headers["server-timing"])
+        assert found is not None
+        assert status == 200 or (status == 503 and "retry-after" in headers)
+        return status, float(found[1])
+
+    with ThreadPoolExecutor(clients) as threads:
+        said = list(threads.map(ask, range(clients)))
+    refused = [ms for status, ms in said if status == 503]
+    return len(said) - len(refused), len(refused), max(refused, default=0.0)
 
 
 @contextlib.contextmanager
