@@ -20,6 +20,7 @@
   const ask = async (method) => {
     const headers = etag ? { "If-None-Match": etag } : {};
     const answer = await fetch(location.href, { method, headers, cache: "no-store", credentials: "same-origin" });
+    if (answer.headers.get("Minerecon-Stale")) return said("the warehouse cannot be reached, these figures are from before");
     if (answer.status === 304) return said("asked again, nothing has changed");
     if (!answer.ok) return said("the figures could not be asked for again");
     const known = etag;
