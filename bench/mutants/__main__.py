@@ -74,18 +74,21 @@ def of_properties(*, write: bool) -> int:
     from bench.mutants import faults
 
     began = time.monotonic()
-    survived, everything, not_held = faults.main()
-    for name in survived:
+    score = faults.main()
+    for prop, count in score.noticed.items():
+        sys.stdout.write(f"{prop}: {count} mutants noticed{', a fault red' if prop in score.held else ''}\n")
+    for name in score.survived:
         sys.stdout.write(f"survived: {name}\n")
     sys.stdout.write(
-        f"{len(everything) - len(survived)} of {len(everything)} mutants of SQL noticed"
-        f" ({1 - len(survived) / len(everything):.1%}) in {(time.monotonic() - began) / 60:.1f} minutes\n"
+        f"{len(score.everything) - len(score.survived)} of {len(score.everything)} mutants of SQL noticed"
+        f" ({1 - len(score.survived) / len(score.everything):.1%}), {len(score.refused)} more no statements,"
+        f" in {(time.monotonic() - began) / 60:.1f} minutes\n"
     )
-    for name in not_held:
+    for name in score.not_held:
         sys.stdout.write(f"no mutant of its SQL turned a fault's test red: {name}\n")
     if write:
-        sys.stdout.write(f"{listed.write(survived, [], of_sql=True)} of them are listed without a reason\n")
-    return max(judged(survived, everything, everything, of_sql=True), 1 if not_held else 0)
+        sys.stdout.write(f"{listed.write(score.survived, [], of_sql=True)} of them are listed without a reason\n")
+    return max(judged(score.survived, score.everything, score.everything, of_sql=True), 1 if score.not_held else 0)
 
 
 def judged(survived: Sequence[str], tried: Sequence[str], all_there_are: Sequence[str], *, of_sql: bool = False) -> int:
