@@ -48,10 +48,16 @@ def main() -> int:
         return of_properties(write=given.write)
     files = sorted({str(p.relative_to(ROOT)) for pattern in MUTATED for p in ROOT.glob(pattern)})
     everything = [m for f in files for m in mutants(f, (ROOT / f).read_text("utf-8"))]
-    chosen = [m for m in everything if not given.file or any(f in m.file for f in given.file)]
+    open_files = listed.not_measured()
+    if given.file:
+        chosen = [m for m in everything if any(f in m.file for f in given.file)]
+    else:
+        chosen = [m for m in everything if m.file not in open_files]
     if given.what == "change":
-        chosen = of_change(everything, given.base or base(), commit())
+        chosen = of_change(chosen, known(given.base) if given.base else base(), commit())
     sys.stdout.write(f"{len(everything)} mutants in {len(files)} files, {len(chosen)} to be tried\n")
+    if unmeasured := sum(m.file in open_files for m in everything):
+        sys.stdout.write(f"{unmeasured} of them, in {len(open_files)} files, are not measured yet (survivors.toml)\n")
     survived = trial.survivors(ROOT, files, chosen, given.tests or TESTS, LONGEST_TEST_S)
     for m in survived:
         sys.stdout.write(f"survived: {m}\n")
@@ -108,11 +114,19 @@ def called(mutant: Mutant) -> str:
     return listed.name(*mutant.name)
 
 
-def of_change(everything: Sequence[Mutant], since: str, drawn_by: str) -> list[Mutant]:
-    """The mutants of what differs from a commit, and `DRAWN` of all others, drawn by a commit's hash."""
+def of_change(everything: Sequence[Mutant], since: str | None, drawn_by: str) -> list[Mutant]:
+    """The mutants of what differs from a commit, and `DRAWN` of all others, drawn by a commit's hash.
+
+    Args:
+        everything: to choose from.
+        since: the commit; None where nobody knows it, as in a shallow clone: then those that are drawn alone.
+        drawn_by: the hash.
+    """
     draw = random.Random(drawn_by)
-    touched = []
-    for file in dict.fromkeys(m.file for m in everything):
+    touched: list[Mutant] = []
+    if since is None:
+        sys.stdout.write("what the change is compared with is not here: mutants are drawn alone\n")
+    for file in dict.fromkeys(m.file for m in everything) if since else ():
         old = subprocess.run(
             ["git", "show", f"{since}:{file}"], cwd=ROOT, capture_output=True, text=True, check=False
         ).stdout
@@ -150,24 +164,28 @@ def functions(source: str) -> dict[str, str]:
 
 
 def commit() -> str:
-    """The commit that is checked out."""
-    return _git("rev-parse", "HEAD")
+    """The commit that is checked out; nothing where the files are no clone."""
+    return _git("rev-parse", "--verify", "HEAD") or ""
 
 
-def base() -> str:
-    """Where this line of work left the main one, or the commit before."""
+def base() -> str | None:
+    """Where this line of work left the main one, or the commit before; None where a clone has neither."""
     for main in ("origin/main", "origin/master", "main", "master"):
-        try:
-            found = _git("merge-base", "HEAD", main)
-        except subprocess.CalledProcessError:
-            continue
-        if found != commit():
+        found = _git("merge-base", "HEAD", main)
+        if found and found != commit():
             return found
-    return _git("rev-parse", "HEAD~1")
+    return known("HEAD~1")
 
 
-def _git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+def known(name: str) -> str | None:
+    """A commit by its name, if the clone has it."""
+    return _git("rev-parse", "--verify", f"{name}^{{commit}}")
+
+
+def _git(*arguments: str) -> str | None:
+    """What git says in one line; None where it says that there is no such thing."""
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 if __name__ == "__main__":
