@@ -25,6 +25,7 @@ TESTS = tuple(
         "checks/test_uncounted.py",
         "day/test_silent_answers.py",
         "elexon/test_client.py",
+        "elexon/test_values.py",
     )
 )
 """Of these, the tests that need no database and no embedded service."""

@@ -56,7 +56,6 @@ ARGUMENTS = (
     "-m",
     "not slow",
 )
-VALUES = f"{PACKAGE}_tests/core/test_values.py"
 MANY = "is_hypothesis_test"
 NEEDS_SERVICES = frozenset({"embedded_environ"})
 
@@ -80,11 +79,13 @@ class Tests:
         seconds: of CPU, of each.
         reach: of each line of a file, which tests reach it.
         many: the tests of many drawn examples.
+        plain: the tests that need nothing of a ``conftest.py``.
     """
 
     seconds: dict[str, float]
     reach: dict[str, dict[int, list[str]]]
     many: set[str] = field(default_factory=set)
+    plain: set[str] = field(default_factory=set)
 
     def of(self, mutant: Mutant) -> list[str]:
         """The tests to try a mutant in a function with: those of its file first, and then what else is quick."""
@@ -100,7 +101,9 @@ class Tests:
             return self.of(mutant)
         own = [t for t in self._quickest(self.seconds) if is_own(t, mutant.file)]
         reaching = [t for t in self.of_file(mutant.file) if t not in self.many and self.seconds[t] < SHORT_TEST_S]
-        return list(dict.fromkeys([*own, *reaching]))
+        found = list(dict.fromkeys([*own, *reaching]))
+        # Where some need no fixtures of the project's, these do: importing those for each mutant is slow.
+        return [t for t in found if t in self.plain] if self.plain.intersection(own) else found
 
     def of_lines(self, file: str, first: int, last: int) -> list[str]:
         lines = self.reach.get(file, {})
@@ -114,9 +117,12 @@ class Tests:
 
 
 def is_own(test: str, file: str) -> bool:
-    """Whether a test is one of a file's own: ``core/test_spans.py`` is of ``core/spans.py``; `VALUES` are of all."""
-    own = Path(file).with_name(f"test_{Path(file).stem}").relative_to(PACKAGE)
-    return test.startswith((f"{PACKAGE}_tests/{own}", VALUES))
+    """Whether a test is one of a file's own: ``core/test_spans.py`` is of ``core/spans.py``, and
+    ``core/test_values.py`` of all in ``core/``.
+    """
+    module = Path(file).relative_to(PACKAGE)
+    own = module.with_name(f"test_{module.stem}")
+    return test.startswith((f"{PACKAGE}_tests/{own}", f"{PACKAGE}_tests/{module.parts[0]}/test_values.py"))
 
 
 class _Chosen:
@@ -175,6 +181,7 @@ class Warm(_Chosen):
             self.tests.seconds[item.nodeid] = time.process_time() - began
         measured.stop()
         self.tests.many = {i.nodeid for i in session.items if getattr(getattr(i, "obj", None), MANY, False)}
+        self.tests.plain = {i.nodeid for i in session.items if _is_plain(i)}
         quick = {t for t, s in self.tests.seconds.items() if s <= self.longest}
         data = measured.get_data()
         for file in self.files:
@@ -191,6 +198,11 @@ class Warm(_Chosen):
             if self.failed:
                 return NOTICED
         return SURVIVED
+
+
+def _is_plain(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "_fixtureinfo").name2fixturedefs.values()  # noqa: B009 - pytest has no public name for it
+    return not any("conftest" in d.baseid or not d.func.__module__.startswith("_pytest") for f in fixtures for d in f)
 
 
 def _may_take(seconds: float) -> None:
@@ -316,14 +328,15 @@ class _InOrder(_Chosen):
         items[:] = sorted((i for i in items if i.nodeid in self.order), key=lambda i: self.order[i.nodeid])
 
 
-def imported_anew(mutant: Mutant, tests: list[str], root: Path) -> int:
+def imported_anew(mutant: Mutant, tests: list[str], root: Path, *, are_plain: bool) -> int:
     """Run tests in this process with the mutated file, and everything of ours imported from the start."""
     for ours in [m for m in sys.modules if m.partition(".")[0] in (PACKAGE, f"{PACKAGE}_tests")]:
         del sys.modules[ours]
     sys.meta_path.insert(0, _Mutated(mutant, root))
     files = list(dict.fromkeys(t.partition("::")[0] for t in tests))
     os.chdir(root)
-    code = pytest.main([*ARGUMENTS, f"--rootdir={root}", *files], plugins=[_InOrder(tests)])
+    without = ["--noconftest"] if are_plain else []
+    code = pytest.main([*ARGUMENTS, *without, f"--rootdir={root}", *files], plugins=[_InOrder(tests)])
     # A mutant that cannot be imported interrupts the collection, or already the reading of a conftest.py.
     return SURVIVED if code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) else NOTICED
 
@@ -379,6 +392,7 @@ def survivors(
             "seconds": plugin.tests.seconds,
             "reach": plugin.tests.reach,
             "many": sorted(plugin.tests.many),
+            "plain": sorted(plugin.tests.plain),
             "libraries": libraries,
         }
 
@@ -387,6 +401,7 @@ def survivors(
         found["seconds"],
         {f: {int(k): v for k, v in lines.items()} for f, lines in found["reach"].items()},
         set(found["many"]),
+        set(found["plain"]),
     )
     for library in found["libraries"]:
         try:
@@ -396,7 +411,11 @@ def survivors(
     todo = [(mutants[i], tests.of_import(mutants[i])) for i in found["to_import"]]
     sys.stdout.write(f"{len(todo)} mutants tried by importing them anew\n")
     left = [mutants[i] for i in found["survived"]]
-    for mutant, code in forked(todo, lambda m, chosen: imported_anew(m, chosen, root), tests.seconds):
+
+    def anew(mutant: Mutant, chosen: list[str]) -> int:
+        return imported_anew(mutant, chosen, root, are_plain=tests.plain.issuperset(chosen))
+
+    for mutant, code in forked(todo, anew, tests.seconds):
         if code == SURVIVED:
             left.append(mutant)
     order = {m.name: i for i, m in enumerate(mutants)}

@@ -226,7 +226,7 @@ def test_a_fault_is_red_with_a_mutant_of_its_sql_and_green_with_one_that_changes
     test = f"{faults.FAULTS}/test_faults.py::test_a_fault_in_the_tables[10: a day's energy typed in]"
     made = sql.mutants("checks/sums_match_parts")
     turned = next(faults.called(m) for m in made if m.before == "expected IS NOT DISTINCT FROM actual")
-    of_others = next(faults.called(m) for m in sql.mutants("rollup/bitcoin"))
+    of_others = next(faults.called(m) for m in sql.mutants("inventory/inputs"))
     (tmp_path / "assigned.json").write_text(json.dumps({test: [(of_others, ["other"]), (turned, ["sums"])]}))
     faults._pytest("try", tmp_path, [test])
     assert {file.name for file in tmp_path.glob("held-*")} == {"held-sums"}
