@@ -17,6 +17,8 @@ from bench.mutants.generate import Mutant, mutants
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "minerecon_dagster"
 MUTATED = (f"{PACKAGE}/core/*.py", f"{PACKAGE}/elexon/reading.py", f"{PACKAGE}/elexon/datasets/*.py")
+SQL = f"{PACKAGE}/warehouse/sql"
+"""In the list of what is not measured: all of the mutants of SQL, which are tried together."""
 TESTS = tuple(
     f"minerecon_dagster_tests/{path}"
     for path in (
@@ -58,7 +60,9 @@ def main() -> int:
         chosen = of_change(chosen, known(given.base) if given.base else base(), commit())
     sys.stdout.write(f"{len(everything)} mutants in {len(files)} files, {len(chosen)} to be tried\n")
     if unmeasured := sum(m.file in open_files for m in everything):
-        sys.stdout.write(f"{unmeasured} of them, in {len(open_files)} files, are not measured yet (survivors.toml)\n")
+        sys.stdout.write(
+            f"{unmeasured} of them, in {len(open_files - {SQL})} files, are not measured yet (survivors.toml)\n"
+        )
     survived = trial.survivors(ROOT, files, chosen, given.tests or TESTS, LONGEST_TEST_S)
     for m in survived:
         sys.stdout.write(f"survived: {m}\n")
@@ -72,7 +76,12 @@ def main() -> int:
         new = listed.write([called(m) for m in survived], not_tried, of_sql=False)
         sys.stdout.write(f"{new} of them are listed without a reason\n")
     wrong = judged([called(m) for m in survived], [called(m) for m in chosen], [called(m) for m in everything])
-    return max(wrong, of_properties(write=given.write)) if given.what == "all" else wrong
+    if given.what != "all":
+        return wrong
+    if SQL in open_files:
+        sys.stdout.write("the mutants of SQL are not measured yet (survivors.toml)\n")
+        return wrong
+    return max(wrong, of_properties(write=given.write))
 
 
 def of_properties(*, write: bool) -> int:

@@ -40,22 +40,25 @@ IMPORTS_CPU_S = 30
 """CPU time that may go into what is no test: an import with a mutant."""
 WALL_TIMES, LEAST_WALL_S = 10, 600
 """Wall time, as so many times the CPU time: a machine may be busy, a test may wait for nothing for ever."""
+UNUSED = (
+    "cacheprovider",
+    "doctest",
+    "junitxml",
+    "randomly",
+    "threadexception",
+    "unraisableexception",
+    "warnings",
+    "xdist",
+)
+ARGUMENTS = (
+    *("-q", "-x", "--capture=no", "-m", "not slow"),
+    # Nobody reads why a test failed; without these a session begins in a third of the time, and there are thousands.
+    "--assert=plain",
+    *(argument for plugin in UNUSED for argument in ("-p", f"no:{plugin}")),
+)
 SHORT_TEST_S = 0.5
 """CPU time of a test that is tried on what its file imports."""
 NOTICED, SURVIVED, BROKEN, NOT_REPLACED = 1, 0, 99, 98
-ARGUMENTS = (
-    "-q",
-    "-x",
-    "-p",
-    "no:cacheprovider",
-    "-p",
-    "no:xdist",
-    "-p",
-    "no:randomly",
-    "--capture=no",
-    "-m",
-    "not slow",
-)
 MANY = "is_hypothesis_test"
 NEEDS_SERVICES = frozenset({"embedded_environ"})
 
@@ -336,6 +339,8 @@ def imported_anew(mutant: Mutant, tests: list[str], root: Path, *, are_plain: bo
     files = list(dict.fromkeys(t.partition("::")[0] for t in tests))
     os.chdir(root)
     without = ["--noconftest"] if are_plain else []
+    if are_plain:
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     code = pytest.main([*ARGUMENTS, *without, f"--rootdir={root}", *files], plugins=[_InOrder(tests)])
     # A mutant that cannot be imported interrupts the collection, or already the reading of a conftest.py.
     return SURVIVED if code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) else NOTICED

@@ -192,9 +192,10 @@ def test_a_file_that_is_not_measured_yet_stays_so_when_the_list_is_written(tmp_p
     assert listed.read(path) == {"a.py | f | x => y": "same"}
 
 
-def test_what_is_not_measured_is_a_file_that_is_there() -> None:
+def test_what_is_not_measured_is_there_and_has_no_survivors_listed() -> None:
     for file in listed.not_measured():
-        assert (command.ROOT / file).is_file(), file
+        assert (command.ROOT / file).exists(), file
+        assert not [name for name in listed.read() if name.startswith(file)]
 
 
 def test_a_mutant_is_tried_by_its_files_own_tests_first_and_by_others_unless_they_draw_many_examples() -> None:

@@ -44,7 +44,7 @@ def test_answers_are_compared_by_status_and_body_whenever_they_came() -> None:
 
 def test_an_answer_seen_at_another_time_is_the_same_but_for_the_time() -> None:
     assert ANSWER.at(LATER) == Answer("https://elexon/x", 200, LATER, b"{}")
-    assert ANSWER.fetched_at == THEN
+    assert (ANSWER.fetched_at, ANSWER.settled_at) == (THEN, None), "nobody has looked at it after the re-run"
 
 
 def test_the_samples_answers_are_known_by_their_url() -> None:
