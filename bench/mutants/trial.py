@@ -7,6 +7,7 @@ start.
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib.abc
 import importlib.machinery
@@ -59,6 +60,7 @@ ARGUMENTS = (
 SHORT_TEST_S = 0.5
 """CPU time of a test that is tried on what its file imports."""
 NOTICED, SURVIVED, BROKEN, NOT_REPLACED = 1, 0, 99, 98
+_CACHED = type(functools.lru_cache(compile))
 MANY = "is_hypothesis_test"
 NEEDS_SERVICES = frozenset({"embedded_environ"})
 
@@ -194,6 +196,7 @@ class Warm(_Chosen):
     def _try(self, mutant: Mutant, items: Sequence[pytest.Item]) -> int:
         if not replaced(mutant):
             return NOT_REPLACED
+        forget()
         self.failed.clear()
         for i, item in enumerate(items):
             _may_take(LEAST_CPU_S + TIMES_CPU * self.tests.seconds[item.nodeid])
@@ -225,6 +228,15 @@ def replaced(mutant: Mutant) -> bool:
         return False
     function.__code__ = code
     return True
+
+
+def forget() -> None:
+    """Empty the caches of functions: what they hold was worked out without the mutant."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in (PACKAGE, f"{PACKAGE}_tests"):
+            for value in list(vars(module).values()):
+                if isinstance(value, _CACHED):
+                    value.cache_clear()
 
 
 def module_of(file: str) -> str:
