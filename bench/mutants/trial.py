@@ -57,8 +57,6 @@ ARGUMENTS = (
     "--assert=plain",
     *(argument for plugin in UNUSED for argument in ("-p", f"no:{plugin}")),
 )
-SHORT_TEST_S = 0.5
-"""CPU time of a test that is tried on what its file imports."""
 NOTICED, SURVIVED, BROKEN, NOT_REPLACED = 1, 0, 99, 98
 _CACHED = type(functools.lru_cache(compile))
 MANY = "is_hypothesis_test"
@@ -104,9 +102,11 @@ class Tests:
         """The tests to try a mutant with that only an import sees."""
         if mutant.in_body:
             return self.of(mutant)
-        own = [t for t in self._quickest(self.seconds) if is_own(t, mutant.file)]
-        reaching = [t for t in self.of_file(mutant.file) if t not in self.many and self.seconds[t] < SHORT_TEST_S]
-        found = list(dict.fromkeys([*own, *reaching]))
+        every = self._quickest(self.seconds)
+        own = [t for t in every if is_own(t, mutant.file)] or [
+            t for t in self.of_file(mutant.file) if t not in self.many
+        ]
+        found = list(dict.fromkeys([*(t for t in every if is_of_values(t, mutant.file)), *own]))
         # Where some need no fixtures of the project's, these do: importing those for each mutant is slow.
         return [t for t in found if t in self.plain] if self.plain.intersection(own) else found
 
@@ -122,12 +122,14 @@ class Tests:
 
 
 def is_own(test: str, file: str) -> bool:
-    """Whether a test is one of a file's own: ``core/test_spans.py`` is of ``core/spans.py``, and
-    ``core/test_values.py`` of all in ``core/``.
-    """
-    module = Path(file).relative_to(PACKAGE)
-    own = module.with_name(f"test_{module.stem}")
-    return test.startswith((f"{PACKAGE}_tests/{own}", f"{PACKAGE}_tests/{module.parts[0]}/test_values.py"))
+    """Whether a test is one of a file's own: ``core/test_spans.py`` is of ``core/spans.py``."""
+    own = Path(file).with_name(f"test_{Path(file).stem}").relative_to(PACKAGE)
+    return test.startswith(f"{PACKAGE}_tests/{own}")
+
+
+def is_of_values(test: str, file: str) -> bool:
+    """Whether a test is of all values of a room: ``core/test_values.py`` of those in ``core/``."""
+    return test.startswith(f"{PACKAGE}_tests/{Path(file).relative_to(PACKAGE).parts[0]}/test_values.py")
 
 
 class _Chosen:
