@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import ProgrammingError
 
 from bench.mutants import listed, sql
 from bench.mutants.generate import Mutant
@@ -70,32 +72,68 @@ def all_mutants() -> dict[str, list[Mutant]]:
     return {name: sql.mutants(name) for evaluator in EVALUATORS for name in evaluator.statements}
 
 
-def main() -> tuple[list[str], list[str], list[str]]:
-    """Run both; what survived, what there is, and the properties of which no mutant turned a test red."""
-    everything = {called(m): (name, m) for name, made in all_mutants().items() for m in made}
+@dataclass(frozen=True)
+class Score:
+    """What came of the mutants of SQL.
+
+    Args:
+        everything: all that the database can evaluate, by name.
+        survived: those with which no verdict was another one.
+        refused: those that the database does not take: no statements, so neither noticed nor survived.
+        noticed: by property, how many mutants changed a verdict on it.
+        held: the properties of which a mutant turned a fault's test red.
+    """
+
+    everything: list[str]
+    survived: list[str]
+    refused: list[str]
+    noticed: dict[str, int]
+    held: set[str]
+
+    @property
+    def not_held(self) -> list[str]:
+        """Properties that mutants of SQL change verdicts on, and no fault's test was red."""
+        names = {p.full_name for p in PROPERTIES}
+        return sorted(p for p in self.noticed if p in names and p not in self.held)
+
+
+def main() -> Score:
+    """Evaluate all mutants beside their originals while the faults run, and then run faults with some of them."""
     with tempfile.TemporaryDirectory() as folder:
-        _pytest("replay", Path(folder), ())
-        seen: dict[str, dict[str, list[str]]] = {}
-        for file in Path(folder).glob("seen-*.json"):
-            for mutant, by_test in json.loads(file.read_text()).items():
-                seen.setdefault(mutant, {}).update(by_test)
-        assigned = _to_try(seen)
-        (Path(folder) / "assigned.json").write_text(json.dumps(assigned))
-        _pytest("try", Path(folder), sorted(assigned))
-        turned = {
-            (mutant, prop)
-            for file in Path(folder).glob("red-*.json")
-            for test, mutant in json.loads(file.read_text())
-            for prop in seen[mutant][test]
-        }
-    survived = [name for name in everything if name not in seen]
-    in_sql = sorted({prop for by_test in seen.values() for props in by_test.values() for prop in props})
-    red = {prop for _, prop in turned}
-    names = {p.full_name for p in PROPERTIES}
-    for prop in in_sql:
-        count = sum(any(prop in props for props in by_test.values()) for by_test in seen.values())
-        sys.stdout.write(f"{prop}: {count} mutants noticed{', a fault red' if prop in red else ', NO FAULT RED'}\n")
-    return survived, list(everything), [p for p in in_sql if p in names and p not in red]
+        return scored(Path(folder))
+
+
+def scored(folder: Path) -> Score:
+    """The same, with the notes of the processes in a folder."""
+    _pytest("replay", folder, (FAULTS,))
+    failed = sorted({t for found in _notes(folder, "failed") for t in found})
+    if failed:
+        # Mutants take time, and a fault may wait for something only so long.
+        sys.stdout.write(f"with mutants beside it something failed, and runs again without: {'; '.join(failed)}\n")
+        sys.stdout.flush()
+        _pytest("alone", folder, failed)
+    seen: dict[str, dict[str, list[str]]] = {}
+    for found in _notes(folder, "seen"):
+        for mutant, by_test in found.items():
+            seen.setdefault(mutant, {}).update(by_test)
+    assigned = _to_try(seen)
+    (folder / "assigned.json").write_text(json.dumps(assigned))
+    _pytest("try", folder, sorted(assigned))
+    props = sorted({p for by_test in seen.values() for props in by_test.values() for p in props})
+    taken = {m for found in _notes(folder, "taken") for m in found}
+    everything = [called(m) for made in all_mutants().values() for m in made]
+    refused = [m for m in everything if m not in taken and any(m in r for r in _notes(folder, "refused"))]
+    return Score(
+        [m for m in everything if m not in refused],
+        [m for m in everything if m not in refused and m not in seen],
+        refused,
+        {p: sum(any(p in found for found in by_test.values()) for by_test in seen.values()) for p in props},
+        {p for p in props if _held(folder, p).exists()},
+    )
+
+
+def _notes(folder: Path, of: str) -> list[Any]:
+    return [json.loads(file.read_text()) for file in folder.glob(f"{of}-*.json")]
 
 
 def called(mutant: Mutant) -> str:
@@ -103,31 +141,42 @@ def called(mutant: Mutant) -> str:
     return listed.name(*mutant.name)
 
 
-def _to_try(seen: dict[str, dict[str, list[str]]]) -> dict[str, list[str]]:
-    """Mutants by the test to try them with: a few of each property, each with one test."""
-    count: dict[str, int] = {}
-    assigned: dict[str, list[str]] = {}
-    for mutant, by_test in sorted(seen.items(), key=lambda s: min(len(p) for p in s[1].values())):
-        for test, props in by_test.items():
-            if any(count.get(p, 0) < MOST_TRIES for p in props):
-                assigned.setdefault(test, []).append(mutant)
-                for p in props:
-                    count[p] = count.get(p, 0) + 1
-                break
+def _to_try(seen: dict[str, dict[str, list[str]]]) -> dict[str, list[tuple[str, list[str]]]]:
+    """By the test to try them with, mutants and what they change verdicts on: a few of each property.
+
+    First those with which least else changes, so that a test that is red is so of this property.
+    """
+    count: Counter[str] = Counter()
+    assigned: dict[str, list[tuple[str, list[str]]]] = {}
+    pairs = sorted((len(props), mutant, test) for mutant, by_test in seen.items() for test, props in by_test.items())
+    taken = set()
+    for _, mutant, test in pairs:
+        props = seen[mutant][test]
+        if mutant not in taken and any(count[p] < MOST_TRIES for p in props):
+            assigned.setdefault(test, []).append((mutant, props))
+            taken.add(mutant)
+            count.update(props)
     return assigned
 
 
 def _pytest(mode: str, folder: Path, tests: Sequence[str]) -> None:
+    """Run tests, in two processes or, where a machine that is too busy must be no reason, in one.
+
+    Raises:
+        SystemExit: they fail without any mutant, or cannot be run.
+    """
     done = subprocess.run(
         [
-            sys.executable, "-m", "pytest", "-q", "-p", "bench.mutants.faults", "-p", "no:cacheprovider", "-n", "2",
+            sys.executable, "-m", "pytest", "-q", "-p", "bench.mutants.faults", "-p", "no:cacheprovider",
+            *(("-n", "2") if mode != "alone" else ()),
             # It asks for a ledger of all faults, and two processes share them here.
-            "-k", "not test_every_mode_has_a_fault", *(tests or (FAULTS,)),
+            "-k", "not test_every_mode_has_a_fault", *tests,
         ],
         env={**os.environ, "MUTANTS_MODE": mode, "MUTANTS_FOLDER": str(folder)},
         check=False, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
-    if done.returncode and mode == "replay":
+    usual = {"replay": (0, 1), "alone": (0,), "try": (0, 5)}  # a test that is tried reports nothing
+    if done.returncode not in usual[mode]:
         sys.exit(f"{done.stdout[-3000:]}\nthe faults fail without any mutant")
 
 
@@ -135,8 +184,11 @@ def _pytest(mode: str, folder: Path, tests: Sequence[str]) -> None:
 
 MODE, FOLDER = os.environ.get("MUTANTS_MODE"), Path(os.environ.get("MUTANTS_FOLDER", "."))
 _put_in: dict[str, str] = {}
+_to_put_in: list[tuple[str, str]] = []
 _seen: dict[str, dict[str, list[str]]] = {}
-_red: list[tuple[str, str]] = []
+_taken: set[str] = set()
+_refused: dict[str, str] = {}
+_failed: set[str] = set()
 _current = [""]
 _sql = store.sql
 
@@ -175,22 +227,52 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
         return None
     from _pytest.runner import runtestprotocol
 
-    # Another test of the module: its fixtures stay, and the test's own do not.
-    beside = next((i for i in item.session.items if i.parent is item.parent and i is not item), nextitem)
-    by_name = {called(m): (name, m) for name, made in all_mutants().items() for m in made}
-    for mutant in json.loads((FOLDER / "assigned.json").read_text()).get(item.nodeid, ()):
-        name, m = by_name[mutant]
-        with put_in(name, m.source):
-            if any(r.failed and r.when == "call" for r in runtestprotocol(item, log=False, nextitem=beside)):
-                _red.append((item.nodeid, mutant))
+    # A test of the module that never runs: the module's fixtures stay for it, and the test's own do not.
+    beside = pytest.Function.from_parent(item.parent, name="beside", callobj=lambda: None)
+    for mutant, props in json.loads((FOLDER / "assigned.json").read_text()).get(item.nodeid, ()):
+        if all(_held(FOLDER, p).exists() for p in props):
+            continue
+        _to_put_in[:] = [_by_name()[mutant]]
+        reports = runtestprotocol(item, log=False, nextitem=beside)
+        _to_put_in.clear()
+        if any(r.failed and r.when == "call" for r in reports):
+            for p in props:
+                _held(FOLDER, p).touch()
+    item.session._setupstate.teardown_exact(nextitem)
     return True
+
+
+@functools.cache
+def _by_name() -> dict[str, tuple[str, str]]:
+    return {called(m): (name, m.source) for name, made in all_mutants().items() for m in made}
+
+
+def _held(folder: Path, prop: str) -> Path:
+    """The file that is there once a fault's test was red with a mutant that changes a verdict on a property."""
+    return folder / f"held-{prop}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """Run a test with its mutant; the days that its fixtures store are stored, and judged, without it."""
+    if not _to_put_in:
+        return (yield)
+    with put_in(*_to_put_in[0]):
+        return (yield)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note what failed."""
+    if report.failed:
+        _failed.add(report.nodeid)
 
 
 def pytest_sessionfinish() -> None:
     """Write what this process saw."""
-    if MODE is not None:
-        (FOLDER / f"seen-{os.getpid()}.json").write_text(json.dumps(_seen))
-        (FOLDER / f"red-{os.getpid()}.json").write_text(json.dumps(_red))
+    if MODE == "replay":
+        notes = {"seen": _seen, "failed": sorted(_failed), "taken": sorted(_taken), "refused": _refused}
+        for of, note in notes.items():
+            (FOLDER / f"{of}-{os.getpid()}.json").write_text(json.dumps(note))
 
 
 def function_of(evaluator: Evaluator) -> Callable[..., Any]:
@@ -212,7 +294,7 @@ def _replace(evaluator: Evaluator, made: Sequence[tuple[str, Mutant]]) -> None:
         verdicts = _verdicts(found)
         for mutant, (name, m) in list(todo.items()):
             with put_in(name, m.source):
-                other = _of_mutant(lambda: original(connection, *args, **kwargs), connection)
+                other = _of_mutant(mutant, lambda: original(connection, *args, **kwargs), connection)
             if other is not None and other != verdicts:
                 differing = {p for p, _ in other ^ verdicts}
                 by_test = _seen.setdefault(mutant, {})
@@ -228,12 +310,17 @@ def _replace(evaluator: Evaluator, made: Sequence[tuple[str, Mutant]]) -> None:
                     setattr(other, attribute, evaluated)
 
 
-def _of_mutant(evaluate: Callable[[], Any], connection: Connection) -> frozenset[tuple[str, str]] | None:
-    """The verdicts with a mutant; None where the database refuses it."""
+def _of_mutant(mutant: str, evaluate: Callable[[], Any], connection: Connection) -> frozenset[tuple[str, str]] | None:
+    """The verdicts with a mutant; None where it cannot be evaluated."""
     savepoint = connection.begin_nested()
     try:
         connection.execute(text(LIMIT))
-        return _verdicts(evaluate())
+        verdicts = _verdicts(evaluate())
+        _taken.add(mutant)
+        return verdicts
+    except ProgrammingError as error:
+        _refused[mutant] = str(error.orig)
+        return None
     except Exception:  # noqa: BLE001 - a mutant may break anything: what cannot be evaluated is no verdict, and survives
         return None
     finally:

@@ -35,6 +35,11 @@ def read(path: Path = LIST) -> dict[str, str]:
     return {n: r["why"] for r in reasons for n in r["survivors"]}
 
 
+def not_measured(path: Path = LIST) -> frozenset[str]:
+    """The files of which nobody knows yet which mutants survive: they are not tried unless they are asked for."""
+    return frozenset(tomllib.loads(path.read_text("utf-8")).get("not_measured", []) if path.exists() else [])
+
+
 def is_of_sql(called: str) -> bool:
     """Whether a mutant is one of SQL, by its name."""
     return called.partition(" | ")[0].endswith(".sql")
@@ -58,6 +63,8 @@ def write(found: Iterable[str], not_tried: Collection[str], path: Path = LIST, *
     for n in (*stay, *found):
         by_reason.setdefault(known.get(n, ""), []).append(n)
     text = HEAD
+    if still := sorted(not_measured(path)):
+        text += "\nnot_measured = [\n" + "".join(f"    {json.dumps(file)},\n" for file in still) + "]\n"
     for why, names in by_reason.items():
         if names:
             lines = "".join(f"    {json.dumps(n, ensure_ascii=False)},\n" for n in names)

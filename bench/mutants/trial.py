@@ -7,12 +7,14 @@ start.
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib.abc
 import importlib.machinery
 import importlib.util
 import inspect
 import json
+import math
 import os
 import resource
 import signal
@@ -20,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -31,27 +33,34 @@ from hypothesis import HealthCheck, settings
 
 from bench.mutants.generate import Mutant
 
-WORKERS = 2
-LEAST_CPU_S, TIMES_CPU = 10, 5
-"""CPU time that a mutant's tests may take: what they took as they are, so many times, and so many seconds."""
-WALL_TIMES = 6
-"""Wall time, as so many times the CPU time: a machine may be busy, a test may wait for nothing for ever."""
-NOTICED, SURVIVED, BROKEN, NOT_REPLACED = 1, 0, 99, 98
-ARGUMENTS = (
-    "-q",
-    "-x",
-    "-p",
-    "no:cacheprovider",
-    "-p",
-    "no:xdist",
-    "-p",
-    "no:randomly",
-    "--capture=no",
-    "-m",
-    "not slow",
-)
-NEEDS_SERVICES = frozenset({"embedded_environ"})
 PACKAGE = "minerecon_dagster"
+WORKERS = 2
+LEAST_CPU_S, TIMES_CPU = 3, 5
+"""CPU time that a test may take with a mutant: what it took as it is, so many times, and so many seconds."""
+IMPORTS_CPU_S = 30
+"""CPU time that may go into what is no test: an import with a mutant."""
+WALL_TIMES, LEAST_WALL_S = 10, 600
+"""Wall time, as so many times the CPU time: a machine may be busy, a test may wait for nothing for ever."""
+UNUSED = (
+    "cacheprovider",
+    "doctest",
+    "junitxml",
+    "randomly",
+    "threadexception",
+    "unraisableexception",
+    "warnings",
+    "xdist",
+)
+ARGUMENTS = (
+    *("-q", "-x", "--capture=no", "-m", "not slow"),
+    # Nobody reads why a test failed; without these a session begins in a third of the time, and there are thousands.
+    "--assert=plain",
+    *(argument for plugin in UNUSED for argument in ("-p", f"no:{plugin}")),
+)
+NOTICED, SURVIVED, BROKEN, NOT_REPLACED = 1, 0, 99, 98
+_CACHED = type(functools.lru_cache(compile))
+MANY = "is_hypothesis_test"
+NEEDS_SERVICES = frozenset({"embedded_environ"})
 
 
 def deterministic() -> None:
@@ -61,14 +70,45 @@ def deterministic() -> None:
     )
     settings.load_profile("mutants")
     sys.dont_write_bytecode = True
+    # A shell that runs this in the background has it ignored, and a test is about it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass
 class Tests:
-    """What the tests did as they are: seconds of CPU of each, and which of them reach a line of a file."""
+    """What the tests did as they are.
+
+    Args:
+        seconds: of CPU, of each.
+        reach: of each line of a file, which tests reach it.
+        many: the tests of many drawn examples.
+        plain: the tests that need nothing of a ``conftest.py``.
+    """
 
     seconds: dict[str, float]
     reach: dict[str, dict[int, list[str]]]
+    many: set[str] = field(default_factory=set)
+    plain: set[str] = field(default_factory=set)
+
+    def of(self, mutant: Mutant) -> list[str]:
+        """The tests to try a mutant in a function with: those of its file first, and then what else is quick."""
+        # A mutant may span lines of which coverage knows the first only: the function's other lines come after.
+        last = mutant.line + mutant.lines - 1
+        reaching = self.of_lines(mutant.file, mutant.line, last) or self.of_lines(mutant.file, *mutant.span)
+        own = [t for t in reaching if is_own(t, mutant.file)]
+        return [*own, *(t for t in reaching if t not in own and t not in self.many)]
+
+    def of_import(self, mutant: Mutant) -> list[str]:
+        """The tests to try a mutant with that only an import sees."""
+        if mutant.in_body:
+            return self.of(mutant)
+        every = self._quickest(self.seconds)
+        own = [t for t in every if is_own(t, mutant.file)] or [
+            t for t in self.of_file(mutant.file) if t not in self.many
+        ]
+        found = list(dict.fromkeys([*(t for t in every if is_of_values(t, mutant.file)), *own]))
+        # Where some need no fixtures of the project's, these do: importing those for each mutant is slow.
+        return [t for t in found if t in self.plain] if self.plain.intersection(own) else found
 
     def of_lines(self, file: str, first: int, last: int) -> list[str]:
         lines = self.reach.get(file, {})
@@ -79,6 +119,17 @@ class Tests:
 
     def _quickest(self, tests: Iterable[str]) -> list[str]:
         return sorted(tests, key=lambda t: (self.seconds.get(t, 0), t))
+
+
+def is_own(test: str, file: str) -> bool:
+    """Whether a test is one of a file's own: ``core/test_spans.py`` is of ``core/spans.py``."""
+    own = Path(file).with_name(f"test_{Path(file).stem}").relative_to(PACKAGE)
+    return test.startswith(f"{PACKAGE}_tests/{own}")
+
+
+def is_of_values(test: str, file: str) -> bool:
+    """Whether a test is of all values of a room: ``core/test_values.py`` of those in ``core/``."""
+    return test.startswith(f"{PACKAGE}_tests/{Path(file).relative_to(PACKAGE).parts[0]}/test_values.py")
 
 
 class _Chosen:
@@ -110,7 +161,7 @@ class Warm(_Chosen):
         if self.failed:
             raise session.Failed(f"tests fail without any mutant: {', '.join(self.failed)}")
         items = {i.nodeid: i for i in session.items}
-        todo = [(m, self._tests_of(m)) for m in self.mutants if m.in_body]
+        todo = [(m, self.tests.of(m)) for m in self.mutants if m.in_body]
         gc.freeze()  # or each child would copy all memory by looking through it
         sys.stdout.write(f"{len(items)} tests, {len(todo)} mutants in functions\n")
         sys.stdout.flush()
@@ -136,26 +187,37 @@ class Warm(_Chosen):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             self.tests.seconds[item.nodeid] = time.process_time() - began
         measured.stop()
+        self.tests.many = {i.nodeid for i in session.items if getattr(getattr(i, "obj", None), MANY, False)}
+        self.tests.plain = {i.nodeid for i in session.items if _is_plain(i)}
         quick = {t for t, s in self.tests.seconds.items() if s <= self.longest}
         data = measured.get_data()
         for file in self.files:
             found = data.contexts_by_lineno(str(self.root / file))
             self.tests.reach[file] = {line: [t for t in tests if t in quick] for line, tests in found.items()}
 
-    def _tests_of(self, mutant: Mutant) -> list[str]:
-        # A mutant may span lines of which coverage knows the first only: the function's other lines come after.
-        last = mutant.line + mutant.lines - 1
-        return self.tests.of_lines(mutant.file, mutant.line, last) or self.tests.of_lines(mutant.file, *mutant.span)
-
     def _try(self, mutant: Mutant, items: Sequence[pytest.Item]) -> int:
         if not replaced(mutant):
             return NOT_REPLACED
+        forget()
         self.failed.clear()
         for i, item in enumerate(items):
+            _may_take(LEAST_CPU_S + TIMES_CPU * self.tests.seconds[item.nodeid])
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=items[i + 1] if i + 1 < len(items) else None)
             if self.failed:
                 return NOTICED
         return SURVIVED
+
+
+def _is_plain(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "_fixtureinfo").name2fixturedefs.values()  # noqa: B009 - pytest has no public name for it
+    return not any("conftest" in d.baseid or not d.func.__module__.startswith("_pytest") for f in fixtures for d in f)
+
+
+def _may_take(seconds: float) -> None:
+    """End this process if it takes more CPU time than that from now on."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    until = math.ceil(used.ru_utime + used.ru_stime + seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (until, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
 def replaced(mutant: Mutant) -> bool:
@@ -168,6 +230,15 @@ def replaced(mutant: Mutant) -> bool:
         return False
     function.__code__ = code
     return True
+
+
+def forget() -> None:
+    """Empty the caches of functions: what they hold was worked out without the mutant."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in (PACKAGE, f"{PACKAGE}_tests"):
+            for value in list(vars(module).values()):
+                if isinstance(value, _CACHED):
+                    value.cache_clear()
 
 
 def module_of(file: str) -> str:
@@ -215,12 +286,12 @@ def forked(
             if not tests:
                 yield mutant, SURVIVED
                 continue
-            cpu = int(LEAST_CPU_S + TIMES_CPU * sum(seconds.get(t, 0) for t in tests))
+            cpu = IMPORTS_CPU_S + TIMES_CPU * sum(seconds.get(t, 0) for t in tests)
             sys.stdout.flush()
             pid = os.fork()
             if pid == 0:
                 _child(attempt, mutant, tests, cpu)
-            running[pid] = mutant, time.monotonic() + cpu * WALL_TIMES
+            running[pid] = mutant, time.monotonic() + LEAST_WALL_S + cpu * WALL_TIMES
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid in running:
             mutant, _ = running.pop(pid)
@@ -234,11 +305,11 @@ def forked(
         time.sleep(0.01)
 
 
-def _child(attempt: Callable[[Mutant, list[str]], int], mutant: Mutant, tests: list[str], cpu: int) -> None:
+def _child(attempt: Callable[[Mutant, list[str]], int], mutant: Mutant, tests: list[str], cpu: float) -> None:
     code = BROKEN
     try:
         os.setpgid(0, 0)
-        resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
+        _may_take(cpu)
         nothing = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(nothing, stream)
@@ -274,14 +345,17 @@ class _InOrder(_Chosen):
         items[:] = sorted((i for i in items if i.nodeid in self.order), key=lambda i: self.order[i.nodeid])
 
 
-def imported_anew(mutant: Mutant, tests: list[str], root: Path) -> int:
+def imported_anew(mutant: Mutant, tests: list[str], root: Path, *, are_plain: bool) -> int:
     """Run tests in this process with the mutated file, and everything of ours imported from the start."""
     for ours in [m for m in sys.modules if m.partition(".")[0] in (PACKAGE, f"{PACKAGE}_tests")]:
         del sys.modules[ours]
     sys.meta_path.insert(0, _Mutated(mutant, root))
     files = list(dict.fromkeys(t.partition("::")[0] for t in tests))
     os.chdir(root)
-    code = pytest.main([*ARGUMENTS, f"--rootdir={root}", *files], plugins=[_InOrder(tests)])
+    without = ["--noconftest"] if are_plain else []
+    if are_plain:
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    code = pytest.main([*ARGUMENTS, *without, f"--rootdir={root}", *files], plugins=[_InOrder(tests)])
     # A mutant that cannot be imported interrupts the collection, or already the reading of a conftest.py.
     return SURVIVED if code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) else NOTICED
 
@@ -336,32 +410,32 @@ def survivors(
             "to_import": [i for i, m in enumerate(mutants) if plugin.outcome.get(m.name, NOT_REPLACED) == NOT_REPLACED],
             "seconds": plugin.tests.seconds,
             "reach": plugin.tests.reach,
+            "many": sorted(plugin.tests.many),
+            "plain": sorted(plugin.tests.plain),
             "libraries": libraries,
         }
 
     found = in_a_process(warm)
-    tests = Tests(found["seconds"], {f: {int(k): v for k, v in lines.items()} for f, lines in found["reach"].items()})
+    tests = Tests(
+        found["seconds"],
+        {f: {int(k): v for k, v in lines.items()} for f, lines in found["reach"].items()},
+        set(found["many"]),
+        set(found["plain"]),
+    )
     for library in found["libraries"]:
         try:
             importlib.import_module(library)
         except Exception:  # noqa: BLE001 - it is for speed alone; the tests import what they need
             continue
-    todo = [(mutants[i], _by_import(tests, mutants[i])) for i in found["to_import"]]
+    todo = [(mutants[i], tests.of_import(mutants[i])) for i in found["to_import"]]
     sys.stdout.write(f"{len(todo)} mutants tried by importing them anew\n")
     left = [mutants[i] for i in found["survived"]]
-    for mutant, code in forked(todo, lambda m, chosen: imported_anew(m, chosen, root), tests.seconds):
+
+    def anew(mutant: Mutant, chosen: list[str]) -> int:
+        return imported_anew(mutant, chosen, root, are_plain=tests.plain.issuperset(chosen))
+
+    for mutant, code in forked(todo, anew, tests.seconds):
         if code == SURVIVED:
             left.append(mutant)
     order = {m.name: i for i, m in enumerate(mutants)}
     return sorted(left, key=lambda m: order[m.name])
-
-
-def _by_import(tests: Tests, mutant: Mutant) -> list[str]:
-    """The tests for a mutant that is imported: those that reach its function, or its file and what is quick."""
-    if mutant.in_body:
-        return tests.of_lines(mutant.file, *mutant.span)
-    own = f"/test_{Path(mutant.file).stem}"
-    mine = [t for t in tests.seconds if own in t.partition("::")[0]]
-    quick = [t for t in tests.of_file(mutant.file) if tests.seconds[t] < 1]
-    others = [t for t in tests.seconds if tests.seconds[t] < 0.02]
-    return list(dict.fromkeys([*mine, *quick, *others]))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.mutants import __main__ as command
-from bench.mutants import faults, listed, sql
+from bench.mutants import faults, listed, sql, trial
 from bench.mutants.generate import mutants
 
 SOURCE = """
@@ -160,6 +160,77 @@ def test_of_a_change_what_it_touches_is_tried_and_the_same_others_are_drawn() ->
     drawn = command.of_change(everything, "HEAD", "abc")
     assert drawn == command.of_change(everything, "HEAD", "abc")
     assert {m.name for m in drawn} != {m.name for m in command.of_change(everything, "HEAD", "def")}
+
+
+def test_where_nobody_knows_what_a_change_is_compared_with_mutants_are_drawn_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert command.known("no-such-commit") is None
+    everything = mutants("minerecon_dagster/core/states.py", (command.ROOT / FILE).read_text("utf-8"))
+    drawn = command.of_change(everything, None, "abc")
+    assert len(drawn) == min(command.DRAWN, len(everything))
+    assert "drawn alone" in capsys.readouterr().out
+
+
+def test_a_clone_of_one_commit_has_no_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    subprocess.run(["git", "init", "-q", "-b", "main", str(tmp_path)], check=True)
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    assert (command.commit(), command.base()) == ("", None)
+    who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    subprocess.run(["git", *who, "commit", "-q", "--allow-empty", "-m", "first"], cwd=tmp_path, check=True)
+    assert len(command.commit()) == 40
+    assert command.base() is None
+    subprocess.run(["git", *who, "commit", "-q", "--allow-empty", "-m", "second"], cwd=tmp_path, check=True)
+    assert command.base() == command.known("HEAD~1") is not None
+
+
+def test_a_file_that_is_not_measured_yet_stays_so_when_the_list_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "survivors.toml"
+    path.write_text('not_measured = ["b.py"]\n[[reason]]\nwhy = "same"\nsurvivors = ["a.py | f | x => y"]\n')
+    assert listed.write(["a.py | f | x => y"], [], path, of_sql=False) == 0
+    assert listed.not_measured(path) == {"b.py"}
+    assert listed.read(path) == {"a.py | f | x => y": "same"}
+
+
+def test_what_is_not_measured_is_there_and_has_no_survivors_listed() -> None:
+    for file in listed.not_measured():
+        assert (command.ROOT / file).exists(), file
+        assert not [name for name in listed.read() if name.startswith(file)]
+
+
+def test_a_mutant_is_tried_by_its_files_own_tests_first_and_by_others_unless_they_draw_many_examples() -> None:
+    tests = "minerecon_dagster_tests"
+    own, other = f"{tests}/core/test_spans.py::test_a", f"{tests}/core/test_states.py::test_b"
+    drawn, own_drawn = f"{tests}/core/test_states.py::test_c", f"{tests}/core/test_spans.py::test_d"
+    seconds = {own: 0.2, other: 0.1, drawn: 0.1, own_drawn: 1.0}
+    mutant = next(m for m in mutants(FILE, (command.ROOT / FILE).read_text("utf-8")) if m.in_body)
+    found = trial.Tests(seconds, {FILE: {mutant.line: list(seconds)}}, {drawn, own_drawn})
+    assert found.of(mutant) == [own, own_drawn, other]
+    assert trial.is_own(f"{tests}/elexon/datasets/test_boav.py::test_a", "minerecon_dagster/elexon/datasets/boav.py")
+    assert not trial.is_own(own, "minerecon_dagster/core/states.py")
+
+
+def test_each_property_is_tried_with_a_few_mutants_first_those_that_change_nothing_else() -> None:
+    seen = {
+        "alone": {"test_a": ["p"]},
+        "with others": {"test_b": ["p", "q"], "test_a": ["p", "q", "r"]},
+        **{f"more {n}": {"test_c": ["p"]} for n in range(9)},
+    }
+    assigned = faults._to_try(seen)
+    assert assigned["test_a"] == [("alone", ["p"])]
+    assert assigned["test_b"] == [("with others", ["p", "q"])]
+    assert len(assigned["test_c"]) == faults.MOST_TRIES - 1
+
+
+@pytest.mark.slow
+def test_a_fault_is_red_with_a_mutant_of_its_sql_and_green_with_one_that_changes_nothing_of_it(tmp_path: Path) -> None:
+    test = f"{faults.FAULTS}/test_faults.py::test_a_fault_in_the_tables[10: a day's energy typed in]"
+    made = sql.mutants("checks/sums_match_parts")
+    turned = next(faults.called(m) for m in made if m.before == "expected IS NOT DISTINCT FROM actual")
+    of_others = next(faults.called(m) for m in sql.mutants("inventory/inputs"))
+    (tmp_path / "assigned.json").write_text(json.dumps({test: [(of_others, ["other"]), (turned, ["sums"])]}))
+    faults._pytest("try", tmp_path, [test])
+    assert {file.name for file in tmp_path.glob("held-*")} == {"held-sums"}
 
 
 def test_every_statement_of_the_checks_is_mutated() -> None:

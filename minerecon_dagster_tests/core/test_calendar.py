@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from minerecon_dagster.core import calendar
-from minerecon_dagster.core.calendar import LONDON, UTC
+from minerecon_dagster.core.calendar import LONDON, STACK_SIDES, UTC, StackSide
 
 DAYS = st.dates(dt.date(2016, 1, 1), dt.date(2035, 12, 31))
 
@@ -62,8 +63,21 @@ def test_a_period_is_due_half_an_hour_after_its_end() -> None:
     assert calendar.ended_periods(day, dt.datetime(2025, 3, 28, 12, 0, tzinfo=UTC)) == tuple(range(1, 25))
 
 
+def test_of_a_day_that_is_over_every_period_has_ended_and_is_due() -> None:
+    for day, count in ((dt.date(2025, 3, 28), 48), (dt.date(2025, 3, 30), 46), (dt.date(2025, 10, 26), 50)):
+        later = dt.datetime.combine(day + dt.timedelta(days=2), dt.time(), UTC)
+        assert calendar.due_periods(day, later) == calendar.ended_periods(day, later) == tuple(range(1, count + 1))
+        end = calendar.period_end(day, count)
+        assert calendar.ended_periods(day, end)[-1] == count
+        assert calendar.due_periods(day, end)[-1] == count - 1
+
+
 def test_the_rerun_of_a_day_is_done_24_h_44_min_and_a_margin_after_its_last_period_began() -> None:
     assert calendar.rerun_done_at(dt.date(2025, 3, 28)) == dt.datetime(2025, 3, 30, 0, 44, tzinfo=UTC)
+
+
+def test_the_stack_has_two_sides_in_the_order_in_which_they_are_listed() -> None:
+    assert STACK_SIDES == get_args(StackSide) == ("bid", "offer")
 
 
 def test_an_instant_without_a_time_zone_has_no_settlement_date() -> None:

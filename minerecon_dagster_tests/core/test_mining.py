@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from minerecon_dagster.core.calendar import period_start
 from minerecon_dagster.core.mining import (
+    FORMULA_VERSION,
     MINER_MODELS,
+    SUBSIDY_ERAS,
     SUBSIDY_KNOWN_BEFORE,
     block_subsidy_btc,
     broken_model_ratios,
@@ -101,6 +103,25 @@ def test_the_subsidy_is_known_from_the_first_era_on_to_the_next_halving() -> Non
     assert block_subsidy_btc(SUBSIDY_KNOWN_BEFORE - dt.timedelta(seconds=1)) == SUBSIDY
     with pytest.raises(ValueError, match="extend"):
         block_subsidy_btc(dt.datetime(2016, 7, 9, 16, 46, 12, tzinfo=dt.UTC))
+
+
+def test_an_era_begins_with_every_210_000th_block_and_the_next_one_is_listed_before_it_may_begin() -> None:
+    assert [era.first_height for era in SUBSIDY_ERAS] == [n * 210_000 for n in (2, 3, 4)]
+    # Block 1,050,000 at a block in ten minutes from the last halving on; blocks have come a fortieth faster.
+    usual = 210_000 * dt.timedelta(minutes=10)
+    assert SUBSIDY_ERAS[-1].starts_at + usual * 39 / 40 - SUBSIDY_KNOWN_BEFORE > dt.timedelta(days=10)
+    assert block_subsidy_btc(dt.datetime(2028, 2, 29, 23, 59, 59, tzinfo=dt.UTC)) == SUBSIDY
+    with pytest.raises(ValueError, match="extend"):
+        block_subsidy_btc(dt.datetime(2028, 3, 1, tzinfo=dt.UTC))
+
+
+FIGURES_OF_A_VERSION = {1: "0.000776714987866"}
+"""What a MWh gave on an S19J Pro by each version of the formula; one that gives another figure is another version."""
+
+
+def test_a_version_of_the_formula_has_its_figure() -> None:
+    found = mined_btc(Decimal(1), MODELS["S19J_PRO"], Decimal("110568428300952.69"), SUBSIDY)
+    assert str(found.normalize(Context(prec=12))) == FIGURES_OF_A_VERSION[FORMULA_VERSION]
 
 
 def test_mined_btc_is_exact_to_60_digits() -> None:

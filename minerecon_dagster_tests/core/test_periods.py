@@ -11,6 +11,8 @@ from minerecon_dagster.core.periods import parse_periods
 def test_spans_and_lists_are_understood_and_nothing_means_all() -> None:
     assert parse_periods("44-48") == frozenset(range(44, 49))
     assert parse_periods("1, 12,24-25") == {1, 12, 24, 25}
+    assert parse_periods("1-50") == frozenset(range(1, 51))
+    assert parse_periods("50") == {50}
     assert parse_periods(" ") is None
 
 

@@ -84,6 +84,7 @@ def test_what_is_not_done_to_the_day_comes_first_and_what_is_its_own_keeps_its_d
         "look; minerecon difficulty load FILE.csv; minerecon reingest 2025-03-28 --accept-restatement; "
         "minerecon verify DATE"
     )
+    assert of_day([r.TAKE_RESTATEMENT.over(DAY)], DAY) == r.TAKE_RESTATEMENT.over(DAY), "once, and not as one of many"
     assert of_day([r.REFETCH.over(NEXT)], DAY) == r.REFETCH.over(NEXT), "of another day it is not this day's"
 
 
@@ -112,6 +113,7 @@ def test_a_repair_takes_a_range_if_its_first_step_alone_is_of_open_days() -> Non
     ranged = [r.REFETCH, r.RECALCULATE, r.VERIFY, r.REINGEST.then(words("and look"))]
     assert all(repair.takes_a_range for repair in ranged)
     alone = [r.PRICES, r.REFETCH.over(DAY), r.REFRESH_REGISTER.then(r.REBUILD), words("look"), Repair()]
+    alone += [r.REFETCH.over(DAY).then(r.VERIFY), r.REFETCH.then(r.VERIFY)]
     assert not any(repair.takes_a_range for repair in alone)
 
 
@@ -176,5 +178,6 @@ def test_such_code_is_found(code: str) -> None:
 
 def test_words_are_no_command_and_have_no_strength() -> None:
     assert parse("look at it; minerecon status").steps == (Words("look at it"), Command("status"))
-    assert not words("look").is_command
+    assert r.VERIFY.then(words("look")).is_command
+    assert not any(repair.is_command for repair in (words("look"), words("look").then(r.VERIFY), Repair()))
     assert (words("look").steps[0].of, words("look").steps[0].strength) == ("nothing", 0)

@@ -9,6 +9,7 @@ import pytest
 
 from minerecon_dagster.core.calendar import period_count
 from minerecon_dagster.core.sampling import (
+    FIXED_PERIODS,
     RANDOM_PERIODS,
     SAMPLINGS,
     Sampling,
@@ -37,6 +38,10 @@ def test_the_fixed_periods_end_with_the_days_last(day: dt.date, expected: list[i
     assert first_step("progressive", periods_of(day), dice(1, day)) == expected
 
 
+def test_the_fixed_periods_are_written_down_as_those_of_a_usual_day() -> None:
+    assert tuple(fixed_periods(periods_of(USUAL))) == FIXED_PERIODS
+
+
 def test_of_a_day_in_progress_the_last_is_the_latest_and_nothing_later_is_looked_at() -> None:
     assert fixed_periods(range(1, 31)) == [1, 12, 24, 30]
     assert fixed_periods(range(1, 2)) == [1]
@@ -61,6 +66,7 @@ def test_every_sample_is_of_the_days_own_periods_ascending_and_without_repeats(
 
 
 def test_how_many_each_takes() -> None:
+    assert RANDOM_PERIODS == 10, "as docs and reports say"
     counted = {}
     for sampling in SAMPLINGS:
         rng = dice(7, USUAL)

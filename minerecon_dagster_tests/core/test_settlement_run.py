@@ -54,6 +54,10 @@ def test_rows_that_were_made_about_a_day_later_or_years_later_are_of_the_rerun(a
     assert judged(DAYS[0], dict.fromkeys(slots, after)).state == "final"
 
 
+def test_rows_of_a_rerun_that_came_half_an_hour_early_are_of_the_rerun() -> None:
+    assert RERUN - dt.timedelta(minutes=30) == RERUN_NOT_BEFORE
+
+
 def test_a_row_that_does_not_say_when_it_was_made_is_no_evidence_either_way() -> None:
     slots: list[Slot] = [(side, p) for side in STACK_SIDES for p in range(1, 49)]
     assert judged(DAYS[0], dict.fromkeys(slots)).state == "final"

@@ -36,6 +36,11 @@ def test_days_are_cut_by_the_calendar() -> None:
     assert spans(DAYS, at_most=1) == [(day, day) for day in DAYS]
 
 
+def test_neighbours_that_have_not_that_in_common_are_in_two_ranges() -> None:
+    assert spans([8, 9, 10, 11], alike=lambda place: place // 10) == [(8, 9), (10, 11)]
+    assert spans([8, 9, 10], alike=lambda place: place == 9, at_most=2) == [(8, 8), (9, 9), (10, 10)]
+
+
 def test_ranges_are_written_as_a_reader_writes_them() -> None:
     assert periods_text([40, 41, 42, 7, 1, 2]) == "1-2, 7, 40-42"
     assert periods_text([]) == days_text([]) == ""

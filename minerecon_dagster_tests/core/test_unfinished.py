@@ -51,6 +51,25 @@ def test_what_is_no_mapping_is_kept_as_a_text(value: object) -> None:
     assert found.unreadable[0].startswith(f"{KEY} is ")
 
 
+@pytest.mark.parametrize(
+    "found",
+    [
+        Unfinished(days={DAY: ""}), Unfinished(months={"2025-03": ""}), Unfinished(years={"2025": ""}),
+        Unfinished(unreadable=("all",)),
+    ],
+)  # fmt: skip
+def test_one_of_any_kind_is_something(found: Unfinished) -> None:
+    assert found
+
+
+def test_a_text_is_kept_whole_up_to_300_characters_and_cut_to_as_many() -> None:
+    def kept(length: int) -> str:
+        return Unfinished.of({"?": "x" * (length - len("?: "))}).unreadable[0]
+
+    assert kept(300) == f"?: {'x' * 297}"
+    assert kept(301) == f"?: {'x' * 296}…"
+
+
 @given(
     st.dictionaries(
         st.one_of(st.text(alphabet="0123456789-W", max_size=12), st.integers(), st.none(), st.dates()),
