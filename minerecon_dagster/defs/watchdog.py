@@ -13,14 +13,13 @@ def analysts_watchdog(context: dg.SensorEvaluationContext) -> dg.SkipReason:
 
     The watch has a connection of its own, which it keeps: when it is needed most, nobody can make one.
     """
-    from minerecon_dagster.warehouse.store import open_warehouse
     from minerecon_dagster.warehouse.watchdog import watch
 
     settings = Settings.from_environ()
     if settings.database_url is None:
         raise ConfigurationError("DATABASE_URL is not set: set it, or run this under `minerecon local -- …`")
     limit_s = settings.analyst_max_seconds
-    found = watch(settings.database_url, limit_s, open_warehouse).told()
+    found = watch(settings.database_url, limit_s).told()
     if found is None:
         return dg.SkipReason("the server has no role for analysts yet: run `minerecon db upgrade`")
     for session in found:

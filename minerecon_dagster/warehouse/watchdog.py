@@ -25,6 +25,7 @@ from sqlalchemy import Engine
 
 from minerecon_dagster.core.printable import printable
 from minerecon_dagster.warehouse.roles import ANALYST, API, PIPELINE
+from minerecon_dagster.warehouse.store import open_warehouse
 
 IDLE_FOR_S = 3600.0
 """A session that did nothing for so long is ended: it keeps memory, and may have lifted the limit of its role."""
@@ -409,11 +410,11 @@ _watches: dict[str, Watch] = {}
 _watches_lock = threading.Lock()
 
 
-def watch(url: str, limit_s: float, open_engine: Callable[[str], Engine]) -> Watch:
+def watch(url: str, limit_s: float) -> Watch:
     """The watch over the server of ``url`` in this process, which lasts from one tick of its sensor to the next."""
     with _watches_lock:
         if url not in _watches:
-            _watches[url] = Watch(Watchdog(open_engine(url), limit_s))
+            _watches[url] = Watch(Watchdog(open_warehouse(url), limit_s))
         _watches[url].watchdog.limit_s = limit_s
         return _watches[url]
 

@@ -49,6 +49,7 @@ GRAINS = {
     "curtailment_by_farm_month": ("year_month", "farm_name"),
     "mining_potential_by_year": ("year", "miner_model"),
     "checks_now": ("scope", "settlement_date", "check_family", "check_name"),
+    "questions": ("name",),
 }
 BY_DAY = [view for view, grain in GRAINS.items() if "settlement_date" in grain and view != "checks_now"]
 FIGURES = [

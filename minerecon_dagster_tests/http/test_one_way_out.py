@@ -14,6 +14,7 @@ KNOW_HOW = {
     "http/client.py": "hands sessions and answers on",
     "http/line.py": "cuts a connection that takes too long",
     "elexon/client.py": "names the library's version to Elexon",
+    "cli/dashboard.py": "asks our own dashboard on this machine, past every proxy",
     "cli/served.py": "asks our own webserver on this machine, past every proxy",
 }
 

@@ -565,7 +565,7 @@ def test_an_owner_who_is_no_superuser_is_told_what_is_not_enforced_and_the_state
     }
     script = roles.superuser_script(done.not_enforced)
     assert "-- only roles that are named enter the database postgres\nGRANT CONNECT, TEMPORARY ON DATABASE" in script
-    server.execute(script, name)
+    server.execute(script.removeprefix("\\set ON_ERROR_STOP on\n"), name)
     assert upgrade_as(server, "chief", name).not_enforced == []
     with (
         contextlib.closing(connect("127.0.0.1", server.running.port, "minerecon_analyst", PASSWORD, name)) as session,
@@ -614,7 +614,8 @@ def test_an_owner_who_may_make_no_role_migrates_all_the_same_and_works_as_before
     engine.dispose()
     script = roles.superuser_script(done.not_enforced)
     assert script.endswith("\\password minerecon_analyst\n")
-    server.execute(script.partition("-- analysts log in")[0], name)
+    statements = script.removeprefix("\\set ON_ERROR_STOP on\n").partition("-- analysts log in")[0]
+    server.execute(statements, name)
     assert upgrade_as(server, "tenant", name).not_enforced == []
     with engine.connect() as connection:
         assert connection.execute(text("SELECT current_user")).scalar_one() == "minerecon_pipeline"
