@@ -19,10 +19,10 @@ PACKAGE = "minerecon_dagster"
 MUTATED = (f"{PACKAGE}/core/*.py", f"{PACKAGE}/elexon/reading.py", f"{PACKAGE}/elexon/datasets/*.py")
 SQL = f"{PACKAGE}/warehouse/sql"
 """In the list of what is not measured: all of the mutants of SQL, which are tried together."""
-TESTS = tuple(
+OF_CORE = ("minerecon_dagster_tests/core",)
+OF_READINGS = tuple(
     f"minerecon_dagster_tests/{path}"
     for path in (
-        "core",
         "checks/test_control_totals.py",
         "checks/test_uncounted.py",
         "day/test_silent_answers.py",
@@ -50,21 +50,20 @@ def main() -> int:
     began = time.monotonic()
     if given.what == "sql":
         return of_properties(write=given.write)
-    files = sorted({str(p.relative_to(ROOT)) for pattern in MUTATED for p in ROOT.glob(pattern)})
-    everything = [m for f in files for m in mutants(f, (ROOT / f).read_text("utf-8"))]
+    there = sorted({str(p.relative_to(ROOT)) for pattern in MUTATED for p in ROOT.glob(pattern)})
+    asked_for = [f for f in there if any(part in f for part in given.file or ())]
     open_files = listed.not_measured()
-    if given.file:
-        chosen = [m for m in everything if any(f in m.file for f in given.file)]
-    else:
-        chosen = [m for m in everything if m.file not in open_files]
+    files = [f for f in there if f not in open_files or f in asked_for]
+    everything = [m for f in files for m in mutants(f, (ROOT / f).read_text("utf-8"))]
+    chosen = [m for m in everything if not given.file or m.file in asked_for]
     if given.what == "change":
         chosen = of_change(chosen, known(given.base) if given.base else base(), commit())
     sys.stdout.write(f"{len(everything)} mutants in {len(files)} files, {len(chosen)} to be tried\n")
-    if unmeasured := sum(m.file in open_files for m in everything):
-        sys.stdout.write(
-            f"{unmeasured} of them, in {len(open_files - {SQL})} files, are not measured yet (survivors.toml)\n"
-        )
-    survived = trial.survivors(ROOT, files, chosen, given.tests or TESTS, LONGEST_TEST_S)
+    if left_out := len(there) - len(files):
+        sys.stdout.write(f"{left_out} files are not measured yet (survivors.toml), and left out\n")
+    sys.stdout.flush()
+    tests = given.tests or (*OF_CORE, *(OF_READINGS if any("/core/" not in m.file for m in chosen) else ()))
+    survived = trial.survivors(ROOT, files, chosen, tests, LONGEST_TEST_S)
     for m in survived:
         sys.stdout.write(f"survived: {m}\n")
     sys.stdout.write(

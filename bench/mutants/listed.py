@@ -12,6 +12,7 @@ LIST = Path(__file__).with_name("survivors.toml")
 HEAD = """\
 # Mutants that no test notices, and why each may survive: written by people, read by `make mutants`. A mutant is named
 # by its file, its function (or class; nothing outside of both) and the lines that change, so that code may move.
+# `not_measured` has the files that were never tried whole, and are left out; the mutants of SQL are tried together.
 """
 
 

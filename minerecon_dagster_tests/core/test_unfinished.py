@@ -23,6 +23,10 @@ def test_days_months_and_years_are_told_apart_and_read_as_they_were_written() ->
     assert found
 
 
+def test_the_entry_has_the_name_that_older_versions_gave_it() -> None:
+    assert Unfinished(years={"2025": "a sum is wrong"}).to_metadata() == {"days_not_done": {"2025": "a sum is wrong"}}
+
+
 @dataclass
 class Wrapped:
     value: object

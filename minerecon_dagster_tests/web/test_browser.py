@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy import Engine
 
+from minerecon_dagster.charts.bundle import bundle
 from minerecon_dagster_tests.web.conftest import Api
 from minerecon_dagster_tests.web.test_pages import every_path
 
@@ -168,3 +169,18 @@ def test_a_page_of_today_asks_again_with_its_validator_and_not_while_it_is_hidde
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         page.clock.run_for(600_000)
         assert len(asked) == before + 1
+
+
+@pytest.mark.skipif(bundle() is None, reason="the charts' script is not made: make setup")
+def test_charts_come_alive_where_a_pointer_pays_and_say_what_the_table_says(api: Api, browser: Any) -> None:
+    with visiting(browser, api, viewport={"width": WIDE, "height": 1200}) as visit:
+        page = visit.to("/explore?from=2025-03-01&to=2025-03-31")
+        page.wait_for_selector("[data-live=yes]", state="attached")
+        box = page.locator("[data-live=yes] svg").bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.wait_for_selector("#vg-tooltip-element.visible")
+        day, energy, *_ = page.locator("#vg-tooltip-element").inner_text().split("\n")
+        row = page.locator("#table tbody tr").filter(has_text=day)
+        assert energy == f"SO-flagged: {row.locator('td').first.inner_text()} MWh"
+        assert not visit.complaints
+        assert not visit.others
