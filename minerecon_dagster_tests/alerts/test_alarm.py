@@ -594,6 +594,7 @@ def test_late_periods_alert_nobody_while_they_may_come_and_alert_if_they_are_lat
     assert "[SYNTHETIC] CLEARED freshness.yesterday_is_there" in clock.told()
 
 
+@pytest.mark.slow
 def test_a_day_that_is_wrong_for_years_hides_no_other(alarm: Alarm) -> None:
     look = {"check": c.DAYS_BECOME_FINAL.full_name, "scope": "all", "repair": "minerecon reingest FROM TO"}
 

@@ -724,6 +724,7 @@ def test_whether_a_run_will_be_tried_again_is_waited_for(
         assert again in told
 
 
+@pytest.mark.slow
 def test_a_failed_day_is_told_by_its_checks_and_not_again_by_its_run(
     project: Project, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

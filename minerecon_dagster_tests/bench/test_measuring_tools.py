@@ -62,6 +62,7 @@ def test_when_it_ran_and_zeros_behind_the_point_are_no_difference_and_a_lost_row
     assert any(line.startswith("wind_generation_data: ") for line in differing)
 
 
+@pytest.mark.slow
 def test_a_column_or_table_that_is_new_is_said_and_is_no_difference(filled: Engine) -> None:
     before = fingerprint.take(url_of(filled))
     after = {table: {**found, "columns": {**found["columns"]}} for table, found in before.items()}

@@ -657,6 +657,7 @@ def test_published_totals_that_were_made_from_different_rows_break_the_ratios_an
     assert not model_ratios(DAY, {name: btc for name, btc in real.items() if name != "S9"}).passed
 
 
+@pytest.mark.slow
 def test_a_whole_day_that_was_fetched_just_now_is_compared_with_what_came(stored: Stored) -> None:
     def drift(report: DayReport) -> list[Result]:
         return [r for r in report.results if r.checked == c.SOURCE_UNCHANGED]
@@ -737,6 +738,7 @@ def test_a_waived_fault_shows_as_waived_until_it_lapses_and_has_not_passed(
         assert stored.status() == status
 
 
+@pytest.mark.slow
 def test_a_day_is_published_with_a_waived_fault_and_not_without(
     stored: Stored, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -74,6 +74,7 @@ def test_a_farm_that_the_register_has_learned_of_is_counted_in_the_same_run_whic
     assert real.elexon.requests[REGISTER] == 2
 
 
+@pytest.mark.slow
 def test_a_unit_that_stays_unknown_is_asked_about_once_for_all_days_of_a_run(real: Project) -> None:
     real.elexon.world.unregistered = {SMALL}
     real.ingest()
@@ -95,6 +96,7 @@ def test_nothing_is_asked_where_the_archive_is_read_or_the_sample_is(
     assert real.elexon.requests[REGISTER] == 1
 
 
+@pytest.mark.slow
 def test_the_sample_is_not_asked_about_its_unmapped_unit(project: Project) -> None:
     project.elexon.world.unregistered = {SMALL}
     project.ingest()
@@ -290,6 +292,7 @@ def test_a_unit_without_a_sign_of_wind_is_kept_and_told_to_nobody(
         assert SMALL not in repr(read_open_units(connection, DAY, NEXT, NEXT))
 
 
+@pytest.mark.slow
 def test_a_day_stored_before_such_units_were_kept_stands_as_it_did_and_has_them_once_it_is_looked_at(
     real: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -322,6 +325,7 @@ def failing(project: Project) -> list[str]:
     return [row.check_name for row in rows]
 
 
+@pytest.mark.slow
 def test_days_that_were_stored_before_rows_were_compared_are_found_and_compared_from_the_archive(
     real: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -111,6 +111,7 @@ def test_usage_and_configuration_errors_are_one_line_and_exit_code_2(
     assert "hush" not in ran.err
 
 
+@pytest.mark.slow
 def test_a_difficulty_that_was_rounded_is_refused_by_its_row_and_the_others_are_loaded(
     installed: Run, tmp_path: Path, embedded_environ: dict[str, str]
 ) -> None:
@@ -199,6 +200,7 @@ def test_a_kill_during_the_fetch_leaves_the_day_as_it_was(
     assert stored(day_stored) != before
 
 
+@pytest.mark.slow
 def test_a_kill_during_the_write_leaves_the_day_as_it_was(
     minerecon: Run, start: Start, elexon: FakeElexon, day_stored: Engine
 ) -> None:
@@ -265,6 +267,7 @@ def test_whatever_reads_or_repairs_days_does_so_of_the_sample_too() -> None:
     assert {"minerecon register list", "minerecon register accept", "minerecon local"} <= have
 
 
+@pytest.mark.slow
 def test_a_day_of_the_sample_is_repaired_by_the_command_that_repairs_a_real_one(minerecon: Run) -> None:
     ran = minerecon("reingest", "2025-03-28", "--sample", "--json", ELEXON_BASE_URL="")
     assert ran.code == 0, ran.err

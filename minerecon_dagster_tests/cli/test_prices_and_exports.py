@@ -93,6 +93,7 @@ def test_the_sample_has_prices_of_its_own_whatever_the_variable_says(installed: 
     assert all("/synthetic/" in row[3] for row in found)
 
 
+@pytest.mark.slow
 def test_the_figures_of_a_report_are_exact_in_json(minerecon: Run, day_stored: Engine) -> None:
     with day_stored.connect() as connection:
         mwh, gbp = connection.execute(

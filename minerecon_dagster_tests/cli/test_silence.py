@@ -49,6 +49,7 @@ def test_silence_exits_1_and_is_told_by_every_command_and_what_is_taken_exits_0(
     assert minerecon("verify", str(DAY), "--accept-restatement").code == 2
 
 
+@pytest.mark.slow
 def test_the_figures_of_a_day_of_which_nothing_is_known_are_not_shown_as_0(minerecon: Run, elexon: FakeElexon) -> None:
     elexon.faults = lambda path: None if "bmunits" in path else NO_ROWS
     ran = minerecon("reingest", str(DAY))

@@ -128,6 +128,7 @@ def test_each_status_has_its_column_and_each_group_its_command(filled: Engine) -
     assert [f["property"] for f in found["freshness"] if not f["passed"]] == ["yesterday_is_there"]
 
 
+@pytest.mark.slow
 def test_a_warning_alone_is_something_to_do_and_a_waiver_is_not_but_is_told_with_its_reason(filled: Engine) -> None:
     evaluate(filled, "2025-03-24", severity="WARN")
     assert not report(filled)["ok"]

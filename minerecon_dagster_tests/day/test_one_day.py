@@ -195,6 +195,7 @@ def test_a_day_without_its_control_total_is_not_replaced(project: Project, side:
     assert project.sql("SELECT count(*) FROM minerecon.daily_summaries") == [(0,)]
 
 
+@pytest.mark.slow
 def test_hidden_periods_make_the_day_incomplete_and_say_which_and_it_follows_when_they_appear(project: Project) -> None:
     for side in ("bid", "offer"):
         project.elexon.world.hide[DAY, side] = set(range(40, 49))  # type: ignore[index]
@@ -213,6 +214,7 @@ def test_hidden_periods_make_the_day_incomplete_and_say_which_and_it_follows_whe
     assert len(project.archive_objects()) == 2
 
 
+@pytest.mark.slow
 def test_hidden_periods_that_the_control_totals_have_not_either_are_no_less_missing(project: Project) -> None:
     project.elexon.world.hide_controls = True
     for side in ("bid", "offer"):
@@ -262,6 +264,7 @@ def fake_clock(project: Project) -> contextlib.AbstractContextManager[None]:
     return stopped()
 
 
+@pytest.mark.slow
 def test_a_day_fetched_before_its_rerun_is_asked_again_and_a_final_one_is_not(project: Project) -> None:
     project.now = (rerun_done_at(DAY) - dt.timedelta(minutes=1)).isoformat()
     with fake_clock(project):
@@ -276,6 +279,7 @@ def test_a_day_fetched_before_its_rerun_is_asked_again_and_a_final_one_is_not(pr
     assert not project.elexon.requests
 
 
+@pytest.mark.slow
 def test_periods_fetch_only_those_and_carry_the_others_over(project: Project) -> None:
     project.ingest()
     before = by_period(project)
@@ -296,6 +300,7 @@ def by_period(project: Project) -> dict[int, Decimal]:
     return dict(project.sql(query))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_revision_replaces_the_day_and_keeps_the_older_object(project: Project) -> None:
     project.ingest()
     project.elexon.world.revise[DAY] = 1.004
@@ -352,6 +357,7 @@ def test_one_bad_day_of_a_range_stops_no_other_and_is_named(project: Project) ->
         assert project.instance.get_materialized_partitions(dg.AssetKey(key)) == set(days)
 
 
+@pytest.mark.slow
 def test_a_row_without_a_price_keeps_its_energy_has_no_payment_and_warns(project: Project) -> None:
     with fake_elexon(DAY, unpriced={DAY}) as elexon, pytest.MonkeyPatch.context() as patch:
         patch.setenv("ELEXON_BASE_URL", elexon.base_url)
@@ -401,6 +407,7 @@ def test_only_bids_are_fetched_where_asked_and_the_offers_are_watched(
     assert project.status() == "complete"
 
 
+@pytest.mark.slow
 def test_one_models_key_alone_rebuilds_that_model_from_stored_records(project: Project) -> None:
     project.ingest()
     before = project.content()

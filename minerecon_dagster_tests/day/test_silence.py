@@ -265,6 +265,7 @@ def test_a_restatement_that_takes_too_much_is_refused_kept_and_taken_by_a_person
     assert figures(project) == after
 
 
+@pytest.mark.slow
 def test_what_was_refused_is_forgotten_once_elexon_says_again_what_is_stored(project: Project) -> None:
     project.ingest()
     project.elexon.world.revise[DAY] = 0.5
@@ -338,6 +339,7 @@ def morning(engine: Engine, first: dt.date, day: dt.date) -> list[dt.date]:
     return days_to_ingest(engine, first_day=first, today=day)
 
 
+@pytest.mark.slow
 def test_the_days_between_two_questions_grow_and_are_counted_by_the_mornings_in_london(project: Project) -> None:
     asked = []
     for n in range(1, 400):
@@ -380,6 +382,7 @@ def test_a_day_that_never_comes_is_asked_for_seventeen_times_in_a_year(project: 
     assert project.sql("SELECT count(*) FROM minerecon.unanswered_days") == [(0,)]
 
 
+@pytest.mark.slow
 def test_a_day_that_fails_for_another_reason_is_asked_for_every_morning(project: Project) -> None:
     project.elexon.faults = lambda path: Fault(400) if path == stack_path("bid", DAY, 17) else None
     for n in (1, 2, 3, 4):

@@ -208,6 +208,7 @@ def test_a_warning_in_a_family_that_also_blocks_holds_nothing(
     assert chain.tick() == MARCH
 
 
+@pytest.mark.slow
 def test_what_is_waived_holds_nothing_and_does_not_show_as_passed(
     project: Project, chain: Chain, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

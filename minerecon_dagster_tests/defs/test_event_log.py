@@ -70,6 +70,7 @@ def test_what_is_stored_together_is_what_dagster_stores_one_by_one(
     assert statements == [4, 4, 2]
 
 
+@pytest.mark.slow
 def test_a_day_whose_events_are_stored_together_is_materialized_and_checked(instance: dg.DagsterInstance) -> None:
     assert dg.materialize([days], instance=instance, partition_key=DAY).success
     assert instance.get_materialized_partitions(UNITS) == {DAY}
@@ -82,6 +83,7 @@ def test_a_day_whose_events_are_stored_together_is_materialized_and_checked(inst
     assert [found[key].status.value for key in keys] == ["SUCCEEDED", "FAILED"]
 
 
+@pytest.mark.slow
 def test_what_a_run_is_to_make_is_stored_before_its_start(instance: dg.DagsterInstance) -> None:
     with planning_together(instance):
         run = dg.materialize([days], instance=instance, partition_key=DAY)
@@ -90,6 +92,7 @@ def test_what_a_run_is_to_make_is_stored_before_its_start(instance: dg.DagsterIn
     assert planned == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 def test_an_evaluation_that_was_not_planned_is_stored(instance: dg.DagsterInstance) -> None:
     @dg.asset
     def checks_another(context: dg.AssetExecutionContext) -> None:
@@ -103,6 +106,7 @@ def test_an_evaluation_that_was_not_planned_is_stored(instance: dg.DagsterInstan
     assert set(instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)) == set(keys)
 
 
+@pytest.mark.slow
 def test_what_was_logged_before_a_failure_is_stored(instance: dg.DagsterInstance) -> None:
     @dg.asset
     def fails(context: dg.AssetExecutionContext) -> None:

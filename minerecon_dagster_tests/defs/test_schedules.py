@@ -447,6 +447,7 @@ def daemon(scheduler: Scheduler) -> Iterator[Daemon]:
         yield Daemon(instance, workspace)
 
 
+@pytest.mark.slow
 def test_the_daemon_makes_good_three_missed_mornings_with_one_tick_and_asks_for_nothing_twice(
     store: Store, daemon: Daemon
 ) -> None:

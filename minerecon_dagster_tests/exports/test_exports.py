@@ -473,6 +473,7 @@ def test_what_has_not_changed_is_not_written_again(stored: Engine, store: Store,
     assert manifest(place)["generated_at"] == (NOW + dt.timedelta(days=2)).isoformat()
 
 
+@pytest.mark.slow
 def test_a_file_that_was_changed_or_lost_is_written_again(stored: Engine, store: Store, place: Path) -> None:
     made(stored, store)
     before = contents(place)
@@ -544,6 +545,7 @@ def test_the_manifest_is_written_after_all_files_and_before_anything_is_removed(
     assert watched.done[2] == ("write", "manifest.json")
 
 
+@pytest.mark.slow
 def test_a_failure_half_way_is_seen_by_whoever_follows_the_manifest_and_mended_by_the_next_export(
     stored: Engine, store: Store, place: Path
 ) -> None:
@@ -558,6 +560,7 @@ def test_a_failure_half_way_is_seen_by_whoever_follows_the_manifest_and_mended_b
     assert is_whole(place)
 
 
+@pytest.mark.slow
 def test_a_failure_while_files_are_made_leaves_everything_as_it_was(stored: Engine, store: Store, place: Path) -> None:
     made(stored, store)
     before = contents(place)
@@ -651,6 +654,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     server.stop()
 
 
+@pytest.mark.slow
 def test_a_bucket_holds_the_same_files(stored: Engine, store: Store, place: Path, bucket: Any) -> None:
     made(stored, store)
     in_bucket = open_store("s3://bucket/some/prefix")
@@ -738,6 +742,7 @@ def test_a_month_whose_place_is_taken_does_not_stop_the_others(
     assert instance.get_materialized_partitions(EXPORTS) == {"2025-01", "2025-03"}
 
 
+@pytest.mark.slow
 def test_the_sweep_writes_every_month_that_is_not_what_the_views_say_and_no_other(
     stored: Engine, instance: dg.DagsterInstance
 ) -> None:

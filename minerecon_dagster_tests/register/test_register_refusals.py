@@ -66,6 +66,7 @@ def blank_half(project: Project) -> str:
     return sha256_of_the_answer(project)
 
 
+@pytest.mark.slow
 def test_half_the_farms_without_their_fuel_are_refused_in_one_line_and_days_go_on_as_they_were(stored: Project) -> None:
     content, versions = stored.content(), stored.sql("SELECT * FROM minerecon.bm_units ORDER BY bmu_id, valid_from")
     sha256 = blank_half(stored)
@@ -122,6 +123,7 @@ def test_a_refused_answer_is_no_version_where_the_register_is_rebuilt_from_the_a
     assert stored.archive.refused_register(sha256) is not None
 
 
+@pytest.mark.slow
 def test_what_a_person_accepts_is_in_force_from_that_day_and_on_record_and_survives_a_rebuild(stored: Project) -> None:
     content = stored.content()
     sha256 = blank_half(stored)
@@ -157,6 +159,7 @@ def test_an_unknown_sha256_is_a_usage_error_that_lists_what_waits(stored: Projec
     assert wind_units(stored) == 132
 
 
+@pytest.mark.slow
 def test_losses_that_are_small_each_week_are_refused_when_they_add_up_and_an_acceptance_begins_anew(
     stored: Project,
 ) -> None:
@@ -218,6 +221,7 @@ def test_a_register_that_is_odd_changes_nothing_and_says_why_in_one_line(
     assert stored.status() == "complete"
 
 
+@pytest.mark.slow
 def test_a_look_that_repairs_refuses_it_too_and_the_inventory_tells_until_it_is_over(stored: Project) -> None:
     sha256 = blank_half(stored)
     job = build_defs().resolve_job_def("verify")

@@ -536,6 +536,7 @@ def test_each_months_results_are_on_record_and_a_run_adds_its_own_and_what_is_ne
     assert ("month", D("2025-01-01"), "sums_not_older_than_parts", True) in latest(warehouse)
 
 
+@pytest.mark.slow
 def test_a_years_months_and_year_are_summed_well_within_two_seconds(warehouse: Engine) -> None:
     store(warehouse, days("2025-01-01", "2025-12-31"))
     started = time.perf_counter()
@@ -617,6 +618,7 @@ def test_a_range_is_one_run_that_says_what_each_partition_holds(
     assert len(latest(warehouse)) == 4
 
 
+@pytest.mark.slow
 def test_the_sweep_updates_what_is_stale_and_evaluates_both_checks(
     warehouse: Engine, instance: dg.DagsterInstance
 ) -> None:

@@ -158,6 +158,7 @@ def test_an_unchanged_day_is_right_and_every_question_is_asked_once(
     assert project.archive_objects() == objects
 
 
+@pytest.mark.slow
 def test_it_can_be_launched_for_a_partition_without_any_configuration(
     project: Project, looks: Looks, day_stored: None
 ) -> None:
@@ -172,6 +173,7 @@ def slow(value: str) -> Any:
     return pytest.param(value, marks=pytest.mark.slow)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampling", ["full", "controls", "random", slow("fixed"), slow("progressive")])
 def test_a_day_that_was_revised_is_found_and_left_as_it_is_until_it_is_to_be_fixed(
     project: Project, looks: Looks, stored: Content, sampling: str
@@ -280,6 +282,7 @@ def test_a_change_of_a_flag_alone_is_found_by_a_full_look_and_not_by_control_tot
 # Sampling.
 
 
+@pytest.mark.slow
 def test_control_totals_alone_cost_four_calls_where_they_hold(project: Project, looks: Looks, day_stored: None) -> None:
     row = looks.right(sampling="controls")
     assert sum(project.elexon.requests.values()) == 1 + CONTROL_CALLS
@@ -305,6 +308,7 @@ def test_a_fixed_sample_ends_with_the_days_last_period_and_states_its_share(
     assert period_count(day) == last
 
 
+@pytest.mark.slow
 def test_a_sample_that_misses_a_fault_says_what_share_of_faults_it_would_have_found(
     project: Project, looks: Looks, day_stored: None
 ) -> None:
@@ -322,6 +326,7 @@ def test_a_sample_that_misses_a_fault_says_what_share_of_faults_it_would_have_fo
     assert row["period_differences"][0]["stored"]["rows"] == 0
 
 
+@pytest.mark.slow
 def test_a_progressive_sample_goes_on_once_something_differs(project: Project, looks: Looks, day_stored: None) -> None:
     row = looks.right(sampling="progressive", seed=7)
     assert row["periods_looked_at"] == [1, 12, 24, 36, 48]
@@ -357,6 +362,7 @@ def test_a_sampled_period_that_is_as_empty_as_it_was_is_the_same(project: Projec
 # Where it cannot look.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["verify", "fix"])
 def test_elexon_out_of_reach_is_no_pass_and_changes_nothing(
     project: Project, looks: Looks, day_stored: None, action: str
@@ -390,6 +396,7 @@ def test_tables_that_are_wrong_are_rebuilt_although_elexon_is_out_of_reach_and_i
     assert project.content() == stored
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampling", ["full", slow("fixed")])
 def test_a_period_that_does_not_answer_is_named_and_is_no_pass(
     project: Project, looks: Looks, day_stored: None, sampling: str
@@ -413,6 +420,7 @@ def test_a_control_total_that_does_not_answer_is_no_pass(
     assert looks.result(DRIFT)[:2] == (False, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("controls", [False, True], ids=["stack only", "control totals too"])
 def test_rows_that_vanish_replace_nothing_and_are_told_as_silence(
     project: Project, looks: Looks, stored: Content, controls: bool
@@ -483,6 +491,7 @@ def test_a_look_leaves_a_day_failing_that_was_tried_in_vain(project: Project, lo
     assert wanted(project) == before
 
 
+@pytest.mark.slow
 def test_a_day_that_is_missing_is_a_problem_that_ordinary_ingestion_mends(project: Project, looks: Looks) -> None:
     row = looks.right()
     assert (row["outcome"], names(row["problems"]), row["before_figures"]) == ("wrong", {"missing"}, None)
@@ -622,6 +631,7 @@ def test_a_register_that_has_changed_is_a_warning_and_a_fix_takes_it_over(
 # One period.
 
 
+@pytest.mark.slow
 def test_a_spot_fix_changes_what_its_period_changes_and_nothing_else(
     project: Project, looks: Looks, day_stored: None
 ) -> None:

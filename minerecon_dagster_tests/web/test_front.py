@@ -173,6 +173,7 @@ def test_an_analyst_s_login_is_enough_and_ready(copy: str, serve: Serve) -> None
         change(copy, "DROP ROLE web_reader")
 
 
+@pytest.mark.slow
 def test_a_statement_that_takes_too_long_is_ended_and_health_is_answered_all_the_while(copy: str, serve: Serve) -> None:
     api = serve(copy)
     assert api("models").status == 200
