@@ -72,17 +72,17 @@ def half_hour(day: dt.date, period: int) -> Slot:
         ValueError: the day has no such period.
     """
     clocks = _clocks(day)
-    if not 1 <= period < len(clocks):
-        raise ValueError(f"{day} has {len(clocks) - 1} settlement periods, and no {period}")
-    begins, ends = clocks[period - 1 : period + 1]
+    if not 1 <= period <= len(clocks):
+        raise ValueError(f"{day} has {len(clocks)} settlement periods, and no {period}")
+    begins, ends = clocks[period - 1]
     return Slot("half-hour", day, f"{begins}–{ends}, period {period}", begins)
 
 
 @lru_cache(maxsize=64)
-def _clocks(day: dt.date) -> tuple[str, ...]:
-    """What London's clocks show as each period of a day begins, and as the last one ends."""
-    begins = (*period_starts(day), period_starts(day)[-1] + PERIOD)
-    return tuple(f"{at.astimezone(LONDON):%H:%M}" for at in begins)
+def _clocks(day: dt.date) -> tuple[tuple[str, str], ...]:
+    """When each period of a day begins and ends, by the clock that it began by, also where that changes at its end."""
+    begins = (at.astimezone(LONDON).replace(tzinfo=None) for at in period_starts(day))
+    return tuple((f"{at:%H:%M}", f"{at + PERIOD:%H:%M}") for at in begins)
 
 
 def day(date: dt.date) -> Slot:

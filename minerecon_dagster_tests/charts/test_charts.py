@@ -112,6 +112,7 @@ def test_a_day_has_the_half_hours_that_london_had(day: dt.date, count: int, thir
     points = half_hours(day)
     assert len(points) == count
     assert points[4].at.label == third_hour
+    assert points[1].at.label == "00:30–01:00, period 2"  # also where the clocks go forward at its end
     chart = charts.energy("x", points, WORDS)
     assert chart.specification(WIDE)["params"][1] == {"name": "x_high", "value": count}
     for width, most in ((WIDE, 24), (NARROW, 6)):
