@@ -26,8 +26,8 @@ class _Moment(click.DateTime):
             self.fail(f"{value!r} is no {self.name}: write {self._written}, as in {self._example}", param, ctx)
 
 
-DAY = _Moment("day", "%Y-%m-%d", "YYYY-MM-DD", "2025-03-28")
-MONTH = _Moment("month", "%Y-%m", "YYYY-MM", "2025-03")
+DAY = _Moment("day", "%Y-%m-%d", "YYYY-MM-DD", example="2025-03-28")
+MONTH = _Moment("month", "%Y-%m", "YYYY-MM", example="2025-03")
 
 DAYS_ARE = "A day is written YYYY-MM-DD, as in 2025-03-28: a settlement day, of London's calendar."
 MONTHS_ARE = "A month is written YYYY-MM, as in 2025-03."

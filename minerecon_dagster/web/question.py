@@ -236,8 +236,8 @@ def _instant(text: str, now: dt.datetime) -> dt.datetime:
     if text.isascii():
         with contextlib.suppress(ValueError, OverflowError):
             found = dt.datetime.fromisoformat(text.replace(" ", "+"))
-            found = (found.replace(tzinfo=dt.UTC) if len(text) == len("2025-04-01") else found).astimezone(dt.UTC)
-    if found is None or not (len(text) == len("2025-04-01") or _HAS_ZONE.search(text)):
+            found = (found.replace(tzinfo=dt.UTC) if len(text) == len("YYYY-MM-DD") else found).astimezone(dt.UTC)
+    if found is None or not (len(text) == len("YYYY-MM-DD") or _HAS_ZONE.search(text)):
         raise NotAnsweredError(
             422,
             "as_of must be an instant as in 2025-04-01T06:00:00Z, or a date, which is its beginning in UTC, not "

@@ -81,7 +81,7 @@ def test_a_warning_exits_1_and_names_the_check_although_the_day_is_complete(mine
     elexon.faults = lambda path: Fault(400) if "wind-and-solar" in path else None
     ran = minerecon("reingest", str(DAY))
     assert ran.code == 1
-    assert "complete" in ran.out
+    assert "warned" in ran.out
     assert f"completeness.wind_output_known: minerecon reingest {DAY}\n" in ran.err
 
 

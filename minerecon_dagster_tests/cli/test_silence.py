@@ -32,8 +32,7 @@ def test_silence_exits_1_and_is_told_by_every_command_and_what_is_taken_exits_0(
     elexon.faults = lambda path: None if "bmunits" in path else NO_ROWS
     ran = minerecon("reingest", str(DAY), "--force")
     assert ran.code == 1
-    assert "completeness.source_not_silent" in ran.out
-    assert f"minerecon reingest {DAY}" in ran.err
+    assert f"completeness.source_not_silent: minerecon reingest {DAY}\n" in ran.err
     ran = minerecon("verify", str(DAY), "--action", "fix")
     assert ran.code == 1
     assert "not repaired" in ran.out
