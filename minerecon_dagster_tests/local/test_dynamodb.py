@@ -95,7 +95,7 @@ def test_a_journal_damaged_in_the_middle_is_a_clear_error(home: Path) -> None:
     client = Client(home)
     assert client.answer["error"] == "MinereconError"
     assert f"line 1 of {journal(home)} is damaged" in client.answer["message"]
-    assert client.process.wait(15) == 0
+    assert client.process.wait(60) == 0
     assert processes(home) == []
 
 
