@@ -225,7 +225,7 @@ def accepted(header: str, types: Mapping[str, str] = answers.TYPES) -> str | Non
     if not header.strip():
         return next(iter(types))
     best: tuple[float, str | None] = (0.0, None)
-    for part in header.split(","):
+    for part in header.lower().split(","):  # media types and q have no case (RFC 9110, 8.3.1)
         kind, *parameters = (piece.strip() for piece in part.split(";"))
         quality = 1.0
         for parameter in parameters:

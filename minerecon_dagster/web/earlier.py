@@ -25,6 +25,10 @@ Shape = Callable[[list[dict[str, Any]], "Asked"], Any]
 
 DEFAULT_MODEL = "S19J_PRO"
 _WANTED = {"date": "YYYY-MM-DD", "yearMonth": "YYYY-MM", "year": "YYYY"}
+_STORED = """
+SELECT FROM minerecon.daily_summaries AS s
+WHERE CAST(%(first)s AS date) IS NULL OR s.summary_date BETWEEN %(first)s AND %(last)s LIMIT 1
+"""
 _LENGTHS = {"date": 10, "yearMonth": 7, "year": 4}
 
 
@@ -50,7 +54,7 @@ class Earlier:
         statement: in ``sql/``.
         shape: makes the answer of the rows.
         needs: whether the days must be given: no (all), newest (the newest stored day), or yes.
-        has_data_without_rows: whether an answer without rows is one.
+        has_data_without_rows: whether an answer without rows is one, where a day is stored.
     """
 
     path: str
@@ -146,7 +150,7 @@ def answer(earlier: Earlier, asking: Asking, asked: Asked) -> Answer:
             raise NoDataError
     values = dataclasses.asdict(asked)
     found, names = asking.named_rows(_sql(earlier.statement), values)
-    if not found and not earlier.has_data_without_rows:
+    if not found and not (earlier.has_data_without_rows and asking.rows(_STORED, values)):
         raise NoDataError
     raw = [code == NUMERIC for code in asking.type_codes]
     rows = [

@@ -260,15 +260,29 @@ _META: Json = {
         "basis": {"type": "string", "enum": ["so", "all"]},
         "from": _TEXT,
         "to": _TEXT,
+        "covers_from": {"type": "string", "description": "Of rows of months or years: the first day that they are of."},
+        "covers_to": {"type": "string", "description": "The last day that they are of; days and state are of all of them."},
         "note": {"type": "string", "description": "What a reader of the rows must know."},
         "bitcoin": {"type": "string", "description": "What every figure of Bitcoin in the rows is of."},
         "published_as_of": {"type": "string", "description": "The instant of as_of."},
         "totals": {"type": "object", "description": "The sums over the pairs of days that are there on both sides."},
-        "days_expected": {**_COUNT, "description": "Days of the range that have begun."},
+        "days_expected": {**_COUNT, "description": "Days that the rows are of, and that have begun."},
         "days_present": {**_COUNT, "description": "Those of them that are stored."},
         "days_final": {**_COUNT, "description": "Those that are final."},
         "statuses": {"type": "object", "additionalProperties": _COUNT, "description": "Days by status."},
-        "is_provisional": {"type": "boolean", "description": "Whether a day of the range may still change or come."},
+        **{
+            f"other_{name}": {**schema, "description": f"Of what is compared with: {about}."}
+            for name, schema, about in (
+                ("days_expected", _COUNT, "its days"),
+                ("days_present", _COUNT, "those that are stored"),
+                ("days_final", _COUNT, "those that are final"),
+                ("statuses", {"type": "object", "additionalProperties": _COUNT}, "days by status"),
+            )
+        },
+        "is_provisional": {
+            "type": "boolean",
+            "description": "Whether a day that the rows are of, on either side, may still change or come.",
+        },
         "as_of": {**_TEXT, "description": "When the newest day of the range was built."},
         "is_synthetic": {"type": "boolean", "description": "Whether the days are made up."},
         "version": {"type": "object"},

@@ -29,6 +29,7 @@ MOST_SIZES = 50
 """Sizes of fleets that are asked for at once."""
 FIRST_YEAR = 2000
 LAST_YEAR = 2100
+_LEAP_DAY = (2, 29)
 _HAS_ZONE = re.compile(r"T.*(Z|[+ -]\d\d(:?\d\d)?)$")
 _SHARED = ("basis", "fields", "after", "limit", "numbers", "source")
 _SO_FLAGGED = ("curtailed_mwh", "curtailed_share", "share_of_curtailed", "so_record_count", "so_bmu_count",
@@ -88,6 +89,26 @@ class Question:
     with_source: bool = False
     as_of: dt.datetime | None = None
 
+    @property
+    def covered(self) -> tuple[dt.date, dt.date] | None:
+        """The days that the rows are of: of each month or year of the range all of it; None: all that there is."""
+        if self.first is None or self.last is None:
+            return None
+        if self.resource.span == "month":
+            return self.first.replace(day=1), self.last.replace(day=calendar.monthrange(*_month(self.last))[1])
+        if self.resource.span == "year":
+            return dt.date(self.first.year, 1, 1), dt.date(self.last.year, 12, 31)
+        return self.first, self.last
+
+    def counterparts(self, today: dt.date) -> list[dt.date]:
+        """The days that those of the range until ``today`` are compared with, as sql/pairs.sql has them."""
+        if "with" not in self.resource.takes or self.first is None or self.last is None:
+            return []
+        days = [self.first + dt.timedelta(n) for n in range((min(self.last, today) - self.first).days + 1)]
+        if self.equal["with"] is not None:
+            return [self.equal["with"] + (day - self.first) for day in days]
+        return [day.replace(year=day.year - 1) for day in days if (day.month, day.day) != _LEAP_DAY]
+
     def address(self, suffix: str = "", **changed: str | None) -> str:
         """The path and query of this question, with some parameters changed, or left out (None)."""
         query = {
@@ -97,6 +118,10 @@ class Question:
         for name, value in self.given.items():
             path = path.replace(f"{{{name}}}", quote(value, safe=""))
         return f"/api/v1/{path}{suffix}" + (f"?{urlencode(query)}" if query else "")
+
+
+def _month(day: dt.date) -> tuple[int, int]:
+    return day.year, day.month
 
 
 def parameters_of(resource: Resource) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -265,28 +265,31 @@ class Service:
         if asked.resource.span is None:
             return meta | {"version": versions, "next": None}
         today = self.today()
-        if asked.first is None or asked.last is None:
-            days, expected = self._states(asking, None, None), None
+        covered = asked.covered
+        if covered is None:
+            days = self._states(asking, None, None)
+            expected = len(days)
         else:
-            days = self._states(asking, asked.first, asked.last)
-            expected = max(0, (min(asked.last, today) - asked.first).days + 1)
-        by_status: dict[str, int] = {}
-        for _, status, _, _, _, _ in days:
-            by_status[status] = by_status.get(status, 0) + 1
-        expected = len(days) if expected is None else expected
-        if expected > len(days):
-            by_status["missing"] = by_status.get("missing", 0) + expected - len(days)
-        is_synthetic = any(made_up for *_, made_up, _ in days)
+            days = self._states(asking, *covered)
+            expected = max(0, (min(covered[1], today) - covered[0]).days + 1)
+            if asked.resource.span != "day":
+                meta |= {"covers_from": str(covered[0]), "covers_to": str(covered[1])}
+        others = asked.counterparts(today)
+        there = []
+        if others:
+            which = {str(day) for day in others}
+            there = [day for day in self._states(asking, min(others), max(others)) if day[0] in which]
+        is_synthetic = any(made_up for *_, made_up, _ in [*days, *there])
         if asked.as_of:  # how the days stand now is another question
             return meta | {"is_synthetic": is_synthetic, "version": versions, "next": None}
-        final = sum(is_final for _, _, _, is_final, _, _ in days)
+        here = _counted(days, expected)
+        other = {f"other_{name}": count for name, count in _counted(there, len(others)).items()} if others else {}
         return meta | {
-            "days_expected": expected,
-            "days_present": sum(is_stored for _, _, is_stored, _, _, _ in days),
-            "days_final": final,
-            "statuses": dict(sorted(by_status.items())),
-            "is_provisional": final + by_status.get("unavailable", 0) < expected,
-            "as_of": max((built for *_, built in days if built), default=None),
+            **here,
+            **other,
+            # Of a range without a day that has begun there is nothing that could be final.
+            "is_provisional": expected == 0 or _may_change(days, expected) or _may_change(there, len(others)),
+            "as_of": max((built for *_, built in [*days, *there] if built), default=None),
             "is_synthetic": is_synthetic,
             "version": versions,
             "next": None,
@@ -351,6 +354,23 @@ class Service:
                 ]
                 out = answers.as_zip(name, out, {"meta": meta, "columns": about_columns})
         return out.answer(answers.media_type(suffix), {**headers, **links, **_of_meta(meta)})
+
+
+def _counted(days: Sequence[tuple[Any, ...]], expected: int) -> dict[str, Any]:
+    """How many days there are of those that are expected, and by status; what the calendar has not is missing."""
+    by_status = Counter(status for _, status, _, _, _, _ in days)
+    by_status["missing"] += max(0, expected - len(days))
+    return {
+        "days_expected": expected,
+        "days_present": sum(is_stored for _, _, is_stored, _, _, _ in days),
+        "days_final": sum(is_final for _, _, _, is_final, _, _ in days),
+        "statuses": {status: count for status, count in sorted(by_status.items()) if count},
+    }
+
+
+def _may_change(days: Sequence[tuple[Any, ...]], expected: int) -> bool:
+    """Whether one of the days is neither final nor closed for good."""
+    return sum(is_final or status == "unavailable" for _, status, _, is_final, _, _ in days) < expected
 
 
 def _as_lines(meta: Mapping[str, Any]) -> Iterator[str]:
@@ -461,7 +481,7 @@ def _of_meta(meta: Mapping[str, Any]) -> dict[str, str]:
 def _file_name(asked: Question, meta: Mapping[str, Any]) -> str:
     """What, of when, on which basis, and whether it may change; of plain letters only."""
     names = [str(v) for k, v in asked.equal.items() if k in ("farm", "unit", "model", "lead_party")]
-    span = [str(asked.first), str(asked.last)] if asked.first else []
+    span = [str(day) for day in asked.covered or ()]
     state = [] if "is_provisional" not in meta else ["provisional" if meta["is_provisional"] else "final"]
     parts = ["minerecon", asked.resource.name, *names, *span, asked.basis, *state]
     return "_".join("".join(c if c.isascii() and (c.isalnum() or c in "-.") else "-" for c in part) for part in parts)

@@ -177,7 +177,7 @@ def test_the_overview_says_what_was_wasted_what_it_cost_and_how_sure_it_is(api: 
     days = api("days?from=2025-03-01&to=2025-04-09").data
     year = sum(Decimal(d["curtailed_mwh"]) for d in days if d["curtailed_mwh"])
     assert f"{year.quantize(Decimal(1), ROUND_HALF_EVEN):,} MWh" in sentence(page)
-    assert "3 of 99 days not sure yet, 60 missing" in sentence(page)
+    assert "3 of 365 days not sure yet, 326 missing" in sentence(page)
     cards = page.all("article", class_="card")
     assert len(cards) == 3
     assert all("subsidy only, no fees" in card.text for card in cards)
@@ -468,6 +468,7 @@ def test_bitcoin_is_said_to_be_of_the_subsidy_only_wherever_it_stands(api: Api, 
 
 def test_the_reports_of_a_folder_are_served_and_nothing_else_of_it(stored: Engine, tmp_path: Path) -> None:
     (tmp_path / "2025-03.html").write_text("<p>March</p>")
+    (tmp_path / "latest.html").write_text("<p>now</p>")
     (tmp_path / "notes.txt").write_text("not a report")
     with served(url_of(stored), beside=Beside(tmp_path, "https://dagster.example.com")) as api:
         got = api.get_raw("/reports/2025-03.html")

@@ -24,16 +24,19 @@ class Asked:
         in_path: the names in the path, by parameter.
         given: the parameters that were given and are not empty, by name.
         prefix: under which a proxy has the site.
+        hidden: parameters that a page asks of itself, and that its address does not have.
     """
 
     path: str
     in_path: Mapping[str, str]
     given: Mapping[str, str]
     prefix: str = ""
+    hidden: frozenset[str] = frozenset()
 
     def address(self, **changed: str | None) -> str:
         """The page with some parameters changed, or left out (None)."""
-        return self.prefix + address(self.path, **{**self.given, **changed})
+        given = {name: value for name, value in self.given.items() if name not in self.hidden}
+        return self.prefix + address(self.path, **{**given, **changed})
 
     def get(self, name: str) -> str | None:
         """A parameter; None where it is not given."""

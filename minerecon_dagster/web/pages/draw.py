@@ -93,7 +93,17 @@ def _slot(row: Row, grain: str) -> Slot:
 def _point(row: Row, grain: str, named: Mapping[str, str], restated: Collection[str]) -> Point:
     values = {name: Decimal(v) if (v := row[field]) is not None else None for name, field in named.items()}
     text = [f"{_CALLED[field][0]}: {said(row[field], _CALLED[field][1])}" for field in named.values()]
-    return Point(_slot(row, grain), values, row["status"] or "missing", text, row.get("settlement_date") in restated)
+    status, stored = _of_part(row)
+    return Point(_slot(row, grain), values, status, [*text, *stored], row.get("settlement_date") in restated)
+
+
+def _of_part(row: Row) -> tuple[str, list[str]]:
+    """The state of a row, and of a month or year that is stored in part how much of it is: a part is not missing."""
+    status, present = row["status"] or "missing", int(row.get("days_present") or 0)
+    if not present or present >= int(row["days_expected"]):
+        return status, []
+    of = f"{present:,} of {words.counted(int(row['days_expected']), 'day')} stored"
+    return {"missing": "incomplete", "unavailable": "waived"}.get(status, status), [of]
 
 
 def _heat_map(rows: Sequence[Row], name: str, restated: Collection[str], says: Words) -> Chart:
@@ -116,8 +126,8 @@ def ranking(rows: Sequence[Row], *, name: str, share: str, says: Words) -> list[
             row["farm_name"],
             Decimal(row[name]),
             words.spoken(row[name], "mwh"),
-            row["status"] or "missing",
-            (said(row[name], "mwh"), f"{words.plain(row[share], 'share')} % of all"),
+            _of_part(row)[0],
+            (said(row[name], "mwh"), f"{words.plain(row[share], 'share')} % of all", *_of_part(row)[1]),
         )
         for row in rows
     ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -15,10 +15,20 @@ from minerecon_dagster.charts import Chart, Words
 from minerecon_dagster.core.statuses import UNAVAILABLE
 from minerecon_dagster.web.pages import draw, words
 from minerecon_dagster.web.pages.asked import Asked
-from minerecon_dagster.web.pages.names import require
+from minerecon_dagster.web.pages.names import farm_names, require
 from minerecon_dagster.web.pages.reader import Reader, Row, Rows
-from minerecon_dagster.web.pages.state import BASES, CLOSED, NO_ROW, NOBODY, NOT_STORED, State, state_of
+from minerecon_dagster.web.pages.state import (
+    BASES,
+    CLOSED,
+    NOBODY,
+    NOT_FLAGGED,
+    NOT_STORED,
+    State,
+    nothing_there,
+    state_of,
+)
 from minerecon_dagster.web.pages.tables import Column
+from minerecon_dagster.web.question import NotAnsweredError
 from minerecon_dagster.web.service import SOURCE
 
 SYNTHETIC = "Synthetic data, made up by a generator; not Elexon's."
@@ -32,6 +42,11 @@ DEFAULT_MODEL = "S19J_PRO"
 RANKED = 15
 """Farms in a chart of farms; the table has all."""
 GRAINS = ("days", "half-hours", "months", "years")
+STORED_DAYS = (
+    Column("days_present", "Days stored", "count"),
+    Column("days_expected", "of days", "count"),
+)
+"""Of a row of a month or a year: how much of it its figures are of."""
 FARM_GRAINS = ("days", "months")
 
 
@@ -104,21 +119,27 @@ def recent(reader: Reader, days: int = DEFAULT_DAYS) -> tuple[dt.date, dt.date]:
     return last - dt.timedelta(days=days - 1), last
 
 
-def emptiness(meta: Mapping[str, Any], rows: Sequence[Row], name: str, *, is_filtered: bool) -> str:
-    """Which of the three texts a chart has instead of a drawing; empty where there is something to draw."""
-    sum_ = total(rows, name)
-    if not meta.get("days_present", 1):
-        return CLOSED if set(meta["statuses"]) == {UNAVAILABLE} else NOT_STORED
-    if not rows or (sum_ is None and is_filtered):
-        return NO_ROW
-    if sum_ is None:
-        return NOT_STORED
+def emptiness(meta: Mapping[str, Any], rows: Sequence[Row], name: str, *, of: str | None = None) -> str:
+    """Which of the three texts a chart has instead of a drawing; empty where there is something to draw.
+
+    Args:
+        meta: of the answer.
+        rows: its rows.
+        name: the field that is drawn.
+        of: the farm or lead party that the rows are of; None: all.
+    """
+    if of is None and name.endswith("_btc") and total(rows, name) is None and meta["days_present"]:
+        return NOT_STORED  # the difficulty is not known
+    if not meta["days_present"] or total(rows, name) is None:
+        return nothing_there(meta, of)
     shown = [n for n in (name, "curtailed_mwh", "all_bids_mwh") if n in rows[0]]
-    if not any(Decimal(r[n]) for r in rows for n in shown if r[n] is not None):
-        if is_filtered:
-            return ""
-        return NOBODY if meta["days_present"] >= meta["days_expected"] else f"{NOBODY} on the days that are stored"
+    if of is None and not any(Decimal(r[n]) for r in rows for n in shown if r[n] is not None):
+        return nothing_there(meta)
     return ""
+
+
+def _is_closed(meta: Mapping[str, Any]) -> bool:
+    return set(meta["statuses"]) == {UNAVAILABLE}
 
 
 SERIES = ("from", "to", "grain", "show", "basis", "farm", "lead_party", "model")
@@ -128,12 +149,20 @@ def series(reader: Reader, asked: Asked, default: tuple[dt.date, dt.date] | None
     """Energy, money or Bitcoin over time: of all farms, of one, or of a lead party."""
     rows, key = series_rows(reader, asked, default)
     first, last = rows.question.first, rows.question.last
+    assert first is not None and last is not None
     changed = (
         reader.ask("restatements", from_=first, to=last, fields=["settlement_date"])
         if key == "settlement_date"
         else None
     )
-    return _series_figure(asked, rows, key, {row["settlement_date"] for row in changed.rows} if changed else ())
+    figure = _series_figure(asked, rows, key, {row["settlement_date"] for row in changed.rows} if changed else ())
+    if default is None and key in ("year_month", "year") and ("from" in asked.given or "to" in asked.given):
+        wanted = asked.span(recent(reader, 366), MOST_DAYS)
+        if wanted != (first, last):
+            kind, shown = "months" if key == "year_month" else "years", words.span_text(first, last)
+            note = f"A bar is of whole {kind}: {words.span_text(*wanted)} was asked for, {shown} is shown."
+            return replace(figure, note=note)
+    return figure
 
 
 def series_rows(reader: Reader, asked: Asked, default: tuple[dt.date, dt.date] | None = None) -> tuple[Rows, str]:
@@ -142,7 +171,7 @@ def series_rows(reader: Reader, asked: Asked, default: tuple[dt.date, dt.date] |
     farm, party = asked.get("farm"), asked.get("lead_party")
     if farm and party:
         raise asked.refused("choose a farm or a lead party, not both", "lead_party")
-    require(reader, asked, farm=farm, party=party)
+    require(reader, asked, farm=farm, party=party, model=asked.get("model"))
     grain = asked.one_of("grain", ("months",) if party else FARM_GRAINS if farm else GRAINS)
     if show == "bitcoin" and (farm or party or grain == "half-hours"):
         raise asked.refused(
@@ -190,6 +219,7 @@ def series_columns(grain: str, show: str, basis: str, *, is_part: bool) -> list[
         "years": [Column("year", "Year", "year")],
     }[grain]
     status = Column("status", "State", "status")
+    stored = [*STORED_DAYS, status] if grain in ("months", "years") else [status]
     if show == "bitcoin":
         return [
             *spans,
@@ -197,7 +227,7 @@ def series_columns(grain: str, show: str, basis: str, *, is_part: bool) -> list[
             Column(field_of("bitcoin", basis), "Bitcoin, subsidy only, no fees", "btc", "BTC"),
             Column("value_gbp" if so else "all_bids_value_gbp", "Its value then", "gbp", "£"),
             Column(field_of("payment", basis), "Paid to stop", "gbp", "£"),
-            status,
+            *stored,
         ]
     part = ("share_of_curtailed" if so else "share_of_all_bids", "Of all farms")
     whole = ("curtailed_share" if so else "all_bids_share", "Of what the wind offered")
@@ -222,7 +252,7 @@ def series_columns(grain: str, show: str, basis: str, *, is_part: bool) -> list[
         *money,
         Column("payment_gbp_per_mwh" if so else "all_bids_payment_gbp_per_mwh", "Price", "price", "£/MWh"),
         Column(name, heading, "share", "%"),
-        status,
+        *stored,
     ]
 
 
@@ -246,11 +276,11 @@ def _series_figure(asked: Asked, rows: Rows, key: str, restated: Collection[str]
     assert first is not None and last is not None
     known = [row for row in rows.rows if row[name] is not None]
     top = max(known, key=lambda row: Decimal(row[name]), default=None)
-    empty = emptiness(rows.meta, rows.rows, name, is_filtered=of is not None)
+    empty = emptiness(rows.meta, rows.rows, name, of=of)
     state = state_of(rows.meta)
     title = empty
     if top is not None and not empty and not Decimal(top[name]):
-        title = "Nothing was flagged as for system reasons"
+        title = NOT_FLAGGED
     elif top is not None and not empty:
         title = f"{_at(top, grain)} had the most: {words.spoken(top[name], measure.what)}"
         title += " (subsidy only, no fees)" if show == "bitcoin" else ""
@@ -321,13 +351,14 @@ def farms(reader: Reader, asked: Asked) -> Figure:
         Column("share_of_curtailed" if so else "share_of_all_bids", "Of all farms", "share", "%"),
         Column(field_of("payment", basis), "Net payment", "gbp", "£"),
         Column("payment_gbp_per_mwh" if so else "all_bids_payment_gbp_per_mwh", "Price", "price", "£/MWh"),
+        *(STORED_DAYS if first != last else ()),
         Column("status", "State", "status"),
     ]
     path = "farms" if first == last else "farms/months"
     rows = reader.ask(path, from_=first, to=last, basis=basis, fields=[c.name for c in columns])
-    empty = emptiness(rows.meta, rows.rows, name, is_filtered=False)
-    if not rows.rows and rows.meta["days_present"]:
-        empty = NOBODY
+    empty = emptiness(rows.meta, rows.rows, name)
+    if empty == NOBODY and any(r[name] is not None for r in rows.rows):  # a farm of the list has a bid
+        empty = NOT_FLAGGED
     ranked = sorted((r for r in rows.rows if r[name] is not None), key=lambda r: Decimal(r[name]), reverse=True)
     state = state_of(rows.meta)
     title = empty
@@ -388,7 +419,7 @@ def compare(reader: Reader, asked: Asked) -> Figure:
     rows = reader.ask("compare", from_=first, to=last, with_=other, basis=basis, fields=fields)
     state = state_of(rows.meta)
     both = [r for r in rows.rows if r[f"difference_{mwh}"] is not None]
-    empty = "" if both else NOT_STORED
+    empty = "" if both else CLOSED if _is_closed(rows.meta) else NOT_STORED
     spans = compared_spans(rows.rows, first, last)
     title = empty or f"{words.span_text(*spans[0])} beside {words.span_text(*spans[1])}"
     subtitle = f"Curtailed energy: MWh a day; {BASES[basis]}"
@@ -434,9 +465,9 @@ def calendar(reader: Reader, asked: Asked) -> Figure:
     by = rows.meta["statuses"]
     good = sum(by.get(word, 0) for word in ("complete", "warned", "waived"))
     days = rows.meta["days_expected"]
-    empty = NOT_STORED if not rows.meta["days_present"] else ""
+    empty = "" if rows.meta["days_present"] else CLOSED if _is_closed(rows.meta) else NOT_STORED
     state = state_of(rows.meta)
-    title = empty or f"{good:,} of {words.counted(days, 'day')} are final and checked"
+    title = empty or f"{good:,} of {words.counted(days, 'day')} {words.is_or_are(good, days)} final and checked"
     subtitle = f"The state of every settlement day; {words.span_text(first, last)}"
     return Figure(
         "calendar",
@@ -464,8 +495,10 @@ def sizing(reader: Reader, asked: Asked) -> Figure:
     first, last = asked.span(recent(reader, 366), MOST_DAYS)
     farm, model = asked.get("farm"), asked.get("model") or DEFAULT_MODEL
     if farm is None:
-        raise asked.refused("choose a farm")
-    require(reader, asked, farm=farm)
+        names = farm_names(reader)
+        way_on = asked.address(farm=names[0]) if names else f"{asked.prefix}/miners"
+        raise NotAnsweredError(422, "choose a farm", **{"try": way_on})
+    require(reader, asked, farm=farm, model=asked.get("model"))
     machines, power = asked.number("machines", "1", "1000000"), asked.number("power_mw", "0.01", "5000")
     if machines is not None and power is not None:
         raise asked.refused("give the size as machines or in MW, not both", "machines")
@@ -491,7 +524,7 @@ def sizing(reader: Reader, asked: Asked) -> Figure:
     ]
     fields = [c.name for c in columns]
     rows = reader.ask("sizing", farm=farm, model=model, from_=first, to=last, fields=fields, **given)
-    empty = emptiness(rows.meta, rows.rows, "mined_btc", is_filtered=True)
+    empty = emptiness(rows.meta, rows.rows, "mined_btc", of=farm)
     span = words.span_text(first, last)
     subtitle = (
         f"Bitcoin by the size of the fleet: BTC, block subsidy only, no fees; {model.replace('_PRO', ' Pro')} at {farm}"

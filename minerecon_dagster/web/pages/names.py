@@ -36,14 +36,23 @@ def model_names(reader: Reader) -> list[str]:
     return [row["miner_model"] for row in reader.ask("models", fields=["miner_model"]).rows]
 
 
-def require(reader: Reader, asked: Asked, *, farm: str | None = None, party: str | None = None) -> None:
-    """Refuse a farm or a lead party that there is not, with those that it may be.
+def require(
+    reader: Reader, asked: Asked, *, farm: str | None = None, party: str | None = None, model: str | None = None
+) -> None:
+    """Refuse a farm, a lead party or a miner model that there is not, with those that it may be.
 
     Raises:
         NotAnsweredError: there is none of that name.
     """
     if farm is not None and farm not in (names := farm_names(reader)):
         raise _unknown(asked, farm, names, "wind farm", "farms")
+    if model is not None and model not in (names := model_names(reader)):
+        close = difflib.get_close_matches(model.upper(), names, 1, _ALIKE)
+        raise NotAnsweredError(
+            404,
+            f"there is no miner model {model[:_SHOWN]!r}; there are {', '.join(names)}",
+            **{"try": asked.address(model=close[0] if close else None)},
+        )
     if party is not None and not reader.rows(
         "SELECT FROM minerecon.unit_daily_summaries WHERE lead_party_name = %(name)s UNION ALL"
         " SELECT FROM minerecon.bm_units WHERE lead_party_name = %(name)s LIMIT 1",

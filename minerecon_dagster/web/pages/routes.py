@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from fastapi import FastAPI, Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -25,6 +25,7 @@ from minerecon_dagster.charts import NARROW, WIDE, Drawer, DrawingError, Theme, 
 from minerecon_dagster.charts.bundle import bundle
 from minerecon_dagster.web import answers
 from minerecon_dagster.web.answers import Answer
+from minerecon_dagster.web.database import RefusedError
 from minerecon_dagster.web.front import Access, key_of, takes_gzip
 from minerecon_dagster.web.pages import words
 from minerecon_dagster.web.pages.asked import Asked, address, read
@@ -38,6 +39,8 @@ Answered = Callable[[Service, tuple[str, ...], Callable[[], Answer], Any], Any]
 Whole = Callable[[Answer], Response]
 Rest = Callable[[], Answer]
 """What is to be done with what was read, without the database."""
+Make = Callable[[Reader, Request], Rest]
+"""Reads what a request needs."""
 
 _log = logging.getLogger("minerecon.web")
 _HTML = "text/html; charset=utf-8"
@@ -58,6 +61,8 @@ PREVIEW_WIDTH = 1200
 """Pixels of the picture that other sites show of a link."""
 _ASK_AGAIN_S = 120
 """How often a page of today asks whether something is new."""
+MOST_TRIED = 3
+"""Addresses that are tried before one of them is said to work."""
 _ALIVE = ("explore", "part", "compare")
 """The pages on which a pointer pays: their charts come alive in a browser."""
 _BACK = {"series": "/explore", "compare": "/compare", "farms": "/farms", "calendar": "/quality", "sizing": "/miners"}
@@ -156,7 +161,7 @@ class _Site:
     async def page(self, page: Page, request: Request) -> Response:
         """A page."""
 
-        def made(reader: Reader) -> Rest:
+        def made(reader: Reader, request: Request) -> Rest:
             asked = self._asked(request, page.path, page.parameters)
             context = page.make(reader, asked)
             alive = bundle() if page.template in _ALIVE else None
@@ -175,9 +180,9 @@ class _Site:
     async def chart(self, request: Request) -> Response:
         """A chart alone, as SVG."""
 
-        def made(reader: Reader) -> Rest:
+        def made(reader: Reader, request: Request) -> Rest:
             figure = self._figure(request, "/chart/{name}.svg", reader, ("theme",))
-            asked = self._asked(request, "", (*FIGURES[figure.name][0], "theme"))
+            asked = self._asked(request, "/chart/{name}.svg", (*FIGURES[figure.name][0], "theme"))
             theme: Theme = "dark" if asked.one_of("theme", ("light", "dark")) == "dark" else "light"
             return lambda: self._picture(figure, theme)
 
@@ -186,7 +191,7 @@ class _Site:
     async def preview(self, request: Request) -> Response:
         """A chart alone, as the picture that another site shows of a link."""
 
-        def made(reader: Reader) -> Rest:
+        def made(reader: Reader, request: Request) -> Rest:
             figure = self._figure(request, "/chart/{name}.png", reader)
             if figure.empty:
                 raise NotAnsweredError(404, f"there is nothing to draw: {figure.empty}")
@@ -197,7 +202,9 @@ class _Site:
     def _picture(self, figure: Figure, theme: Theme) -> Answer:
         headers = {"Cross-Origin-Resource-Policy": "cross-origin"} if self.access.token is None else {}
         if figure.empty:
-            body = self._template("empty.svg").render(text=figure.empty, subtitle=figure.subtitle)
+            body = self._template("empty.svg").render(
+                text=figure.empty, subtitle=figure.subtitle, state=figure.state.line
+            )
         else:
             body = self.drawer.svg(figure.charts[-1], theme=theme)
         return Answer(200, _SVG, body.encode(), headers)
@@ -205,7 +212,7 @@ class _Site:
     async def embed(self, request: Request) -> Response:
         """A chart for another page: with its state, its source and the way back."""
 
-        def made(reader: Reader) -> Rest:
+        def made(reader: Reader, request: Request) -> Rest:
             figure = self._figure(request, "/embed/{name}", reader)
             asked = self._asked(request, "/embed/{name}", FIGURES[figure.name][0])
             return lambda: self._html(
@@ -232,7 +239,7 @@ class _Site:
         query = request.scope["query_string"].decode("latin-1")
         return read(path, request.path_params, query, parameters, self.access.prefix)
 
-    async def _answer(self, request: Request, route: str, make: Callable[[Reader], Rest]) -> Response:
+    async def _answer(self, request: Request, route: str, make: Make) -> Response:
         scope = request.scope
         scope["minerecon"]["route"] = route
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
@@ -241,8 +248,10 @@ class _Site:
             self.service.columns("analytics.settlement_days")  # read before a connection is taken
             newest = self.service.newest_stored_day()
             started = time.perf_counter()
-            with self.service.database.asking() as asking:
-                rest = make(Reader(self.service, asking, newest))
+            try:
+                rest = self._rest(make, request, newest)
+            except NotAnsweredError as error:
+                raise self._with_a_way_on(error, make, request, newest) from None
             sql_ms = (time.perf_counter() - started) * 1000
             return replace(rest(), sql_ms=sql_ms)  # what is drawn and written needs no connection
 
@@ -250,6 +259,39 @@ class _Site:
         if answer.media_type == answers.PROBLEM:
             answer = self._in_words(answer, scope["minerecon"]["id"])
         return self.whole(answer)
+
+    def _rest(self, make: Make, request: Request, newest: dt.date | None) -> Rest:
+        """What is to be done with what a page reads.
+
+        Raises:
+            NotAnsweredError: it cannot be shown, by the page's own word or by the database's.
+        """
+        try:
+            with self.service.database.asking() as asking:
+                return make(Reader(self.service, asking, newest), request)
+        except RefusedError as error:
+            raise NotAnsweredError(404 if str(error).startswith("there is no") else 422, str(error)) from None
+
+    def _with_a_way_on(
+        self, error: NotAnsweredError, make: Make, request: Request, newest: dt.date | None
+    ) -> NotAnsweredError:
+        """A refusal whose ``try`` was tried: what else is wrong with it is left out, too, or the page is had plain."""
+        prefix, tried, seen = self.access.prefix, error.more.get("try"), set[str]()
+        plain = str(tried).partition("?")[0]
+        while tried is not None and unquote(plain.removeprefix(prefix)) == request.scope["path"]:
+            seen.add(tried)
+            changed = Request({**request.scope, "query_string": tried.partition("?")[2].encode("latin-1")})
+            try:
+                self._rest(make, changed, newest)
+                break
+            except NotAnsweredError as further:
+                tried = further.more.get("try", plain)
+                tried = tried if tried not in seen and len(seen) < MOST_TRIED else f"{prefix}/"
+                if tried.partition("?")[0] != plain:
+                    break
+        if tried is not None:
+            error.more["try"] = tried
+        return error
 
     def _in_words(self, answer: Answer, request_id: str) -> Answer:
         about = json.loads(answer.body)
@@ -317,7 +359,7 @@ class _Site:
             newest=newest,
             ui_url=self.beside.ui_url,
             own_url=self.beside.own_url,
-            has_reports=self.beside.reports is not None,
+            has_reports=self.beside.reports is not None and (self.beside.reports / "latest.html").is_file(),
             source=SOURCE,
             words=words,
             is_synthetic=bool(state and state.is_synthetic),

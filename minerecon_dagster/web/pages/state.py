@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from minerecon_dagster.web.pages import words
 NOBODY = "No wind farm was curtailed"
 NOT_STORED = "Not stored yet: missing"
 CLOSED = "Unavailable: a person has closed it"
+NOT_FLAGGED = "Nothing was flagged as for system reasons"
 NO_ROW = "No row matches this filter"
 
 BASES: Mapping[str, str] = {"so": "SO-flagged bids", "all": "all accepted bids"}
@@ -19,6 +21,8 @@ BASIS_MEANINGS: Mapping[str, str] = {
     "so": "turned down for system reasons",
     "all": "turned down in all accepted bids",
 }
+_WHOLE = ("complete", "warned", "waived", "provisional")
+"""Of a day of these every half hour is stored and its checks hold: that it has nothing can be said."""
 _WORST = ("failing", "incomplete", "missing", "provisional", UNAVAILABLE, "warned", "waived", "complete")
 """In the order in which a reader of several days must know them."""
 assert set(_WORST) == set(STATUSES)
@@ -42,6 +46,31 @@ class State:
     short: str
     is_synthetic: bool
     as_of: str
+
+
+def nothing_there(meta: Mapping[str, Any], of: str | None = None) -> str:
+    """What is said where no stored row has anything: of the three texts the one that is true.
+
+    That no wind farm was curtailed is said only where every day of the range is stored, whole, and had none; where days
+    are missing or not sure, it says so instead.
+
+    Args:
+        meta: of the answer, with its range and the states of its days.
+        of: the farm or lead party that was asked for; None: all.
+    """
+    by_status: Mapping[str, int] = meta["statuses"]
+    days = (dt.date.fromisoformat(meta["to"]) - dt.date.fromisoformat(meta["from"])).days + 1
+    stored, closed = meta["days_present"], by_status.get(UNAVAILABLE, 0)
+    missing = days - stored - closed
+    if not stored:
+        return CLOSED if closed and not missing else NOT_STORED
+    if not missing and not closed:
+        if any(by_status.get(word) for word in STATUSES if word not in _WHOLE):
+            return f"Not sure yet: what is stored has no bid{f' of {of}' if of else ''}"
+        return NO_ROW if of else NOBODY
+    gap = f"{NOT_STORED}, {missing:,}" if missing else f"{CLOSED}, {closed:,}"
+    there = "the one that is stored has" if stored == 1 else f"the {stored:,} that are stored have"
+    return f"{gap} of {words.counted(days, 'day')}; {there} no bid{f' of {of}' if of else ''}"
 
 
 def state_of(meta: Mapping[str, Any]) -> State:

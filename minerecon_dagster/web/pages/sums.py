@@ -24,7 +24,7 @@ class Sum:
         share: of what the wind offered, over the days with wind output.
         state: of its days.
         days: stored ones among `asked`.
-        meta: with which `state` was made.
+        all_bids_mwh: the energy of all accepted bids, whatever the basis.
     """
 
     first: dt.date
@@ -35,6 +35,7 @@ class Sum:
     state: State
     days: int
     asked: int
+    all_bids_mwh: Decimal | None
 
     @property
     def gbp_per_mwh(self) -> Decimal | None:
@@ -89,6 +90,7 @@ def of_days(rows: Sequence[Row], first: dt.date, last: dt.date, basis: str, meta
         state_of(about),
         sum(row[mwh] is not None for row in days),
         len(days),
+        total(days, "all_bids_mwh"),
     )
 
 

@@ -137,6 +137,17 @@ def within_text(first: dt.date, last: dt.date) -> str:
     return f"From {start.strip()} to {end.strip()}"
 
 
+def during_text(first: dt.date, last: dt.date) -> str:
+    """A range of days within a sentence: in March 2025, on Fri 28 March 2025, from 3 to 9 April 2025."""
+    within = within_text(first, last)
+    return within[0].lower() + within[1:]
+
+
+def is_or_are(count: int, of: int) -> str:
+    """The verb of so many of so many: 1 of 3 days is, 0 of 1 day is, 2 of 3 days are."""
+    return "is" if 1 in (count, of) else "are"
+
+
 def period_text(day: dt.date, period: int) -> str:
     """A half hour by a clock in London: 07:30–08:00."""
     begins = period_start(day, period).astimezone(LONDON).replace(tzinfo=None)

@@ -168,16 +168,13 @@ def series_sentence(
     span, within = words.span_text(first, last), words.within_text(first, last)
     mwh, gbp = (total(figure.rows, field_of(name, basis)) for name in ("energy", "payment"))
     where = Markup(" of {}").format(of) if of else Markup("")
-    if figure.empty in (NOT_STORED, CLOSED):
+    if figure.empty.startswith((NOT_STORED, CLOSED)):
         return Markup("{}. No figure stands in for {}.").format(figure.empty, span)
-    if figure.empty == NO_ROW or mwh is None:
-        return (
-            Markup("{}: {} has no bid in {}.").format(NO_ROW, of, span)
-            if of
-            else Markup("{} in {}.").format(NO_ROW, span)
-        )
-    if figure.empty:
-        return Markup("{} in {}.").format(figure.empty, span)
+    during = words.during_text(first, last)
+    if figure.empty == NO_ROW and of:
+        return Markup("{}: {} has no bid {}.").format(NO_ROW, of, during)
+    if figure.empty or mwh is None:
+        return Markup("{} {}.").format(figure.empty or NO_ROW, during)
     doubt = Markup(" ({})").format(figure.state.short) if figure.state.short else Markup("")
     if show == "bitcoin":
         btc = total(figure.rows, field_of("bitcoin", basis))

@@ -12,7 +12,7 @@ from minerecon_dagster.web.pages import figures, words
 from minerecon_dagster.web.pages.asked import Asked
 from minerecon_dagster.web.pages.figures import field_of, total
 from minerecon_dagster.web.pages.reader import Reader
-from minerecon_dagster.web.pages.state import BASIS_MEANINGS, NOT_STORED, state_of
+from minerecon_dagster.web.pages.state import BASIS_MEANINGS, state_of
 from minerecon_dagster.web.pages.views.common import (
     basis_links,
     change,
@@ -35,7 +35,7 @@ def compare(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     states = [figure.state, state_of({**then.meta, "basis": basis})]
     if this is None or that is None:
         sentence = Markup("{}: {} and the days beside it have none that is stored in both.").format(
-            NOT_STORED, texts[0]
+            figure.empty, texts[0]
         )
     else:
         doubt = "; ".join(s.short for s in states if s.short)
@@ -45,7 +45,7 @@ def compare(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             fig(this, "mwh"),
             BASIS_MEANINGS[basis],
             fig(total(alike, gbp), "gbp"),
-            words.within_text(*spans[1]).replace("In ", "in ").replace("From ", "from ").replace("On ", "on "),
+            words.during_text(*spans[1]),
             fig(that, "mwh"),
             fig(total(alike, f"other_{gbp}"), "gbp"),
             f"That is {change(this, that).removeprefix('now ')}" if that else "There was nothing then",

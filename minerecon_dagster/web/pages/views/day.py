@@ -24,7 +24,7 @@ from minerecon_dagster.web.pages.views.common import (
     listed,
     restatements,
 )
-from minerecon_dagster.web.question import NotAnsweredError
+from minerecon_dagster.web.question import FIRST_YEAR, NotAnsweredError
 
 _CHECKS = (
     Column("check_name", "Property", "text"),
@@ -60,7 +60,7 @@ def day(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     at = place(asked, [c.name for c in columns], "settlement_period")
     name = field_of("energy", basis)
     by_energy = sorted((r for r in ranked.rows if r[name] is not None), key=lambda r: Decimal(r[name]), reverse=True)
-    earliest = dt.date(reader.today.year - 100, 1, 1)
+    earliest = dt.date(FIRST_YEAR, 1, 1)
     return {
         "title": words.day_text(date),
         "sentence": _day_sentence(date, row, found, top, basis, mwh),
@@ -176,6 +176,8 @@ def _day_sentence(date: dt.date, row: Row, found: Sum, top: Row | None, basis: s
         text = Markup("No wind was turned down for system reasons; all accepted bids come to {}.").format(
             fig(every, "mwh")
         )
+    elif not found.mwh and status in ("incomplete", "failing"):
+        text = Markup("No bid of {} is stored.").format(words.day_text(date))
     elif not found.mwh:
         text = Markup("{} on {}.").format(NOBODY, words.day_text(date))
     else:
@@ -211,8 +213,8 @@ def _proofs(row: Row, halves: Figure, found: Sum, mwh: str) -> list[tuple[bool, 
     return [
         (
             parts == found.mwh,
-            f"The {there} half hours above add up to {words.exact(parts or 0)} MWh; the day's own figure is "
-            f"{words.exact(found.mwh or 0)} MWh.",
+            f"The {words.counted(there, 'half hour')} above, summed: {words.exact(parts or 0)} MWh; the day's own "
+            f"figure is {words.exact(found.mwh or 0)} MWh.",
         ),
         (
             periods == period_count(date) == row["periods_expected"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from minerecon_dagster.web.pages import figures, words
@@ -17,6 +17,16 @@ from minerecon_dagster.web.pages.views.common import (
     series_sentence,
     table_of,
 )
+from minerecon_dagster.web.question import NotAnsweredError
+
+
+def _has_half_hours(reader: Reader, asked: Asked, show: str) -> bool:
+    """Whether the page by half hours answers for this range, so that a link to it is no dead end."""
+    try:
+        asked.span(figures.recent(reader, 1), figures.MOST_HALF_HOUR_DAYS)
+    except NotAnsweredError:
+        return False
+    return show != "bitcoin"
 
 
 def explore(reader: Reader, asked: Asked) -> Mapping[str, Any]:
@@ -26,8 +36,12 @@ def explore(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     first, last = (dt.date.fromisoformat(parameters[name]) for name in ("from", "to"))
     show, basis = asked.one_of("show", tuple(figures.MEASURES)), asked.basis
     of = asked.get("farm") or asked.get("lead_party")
-    grains = ("months",) if asked.get("lead_party") else figures.FARM_GRAINS if asked.get("farm") else figures.GRAINS
+    grains: Sequence[str] = (
+        ("months",) if asked.get("lead_party") else figures.FARM_GRAINS if asked.get("farm") else figures.GRAINS
+    )
     grain = asked.get("grain") or grains[0]
+    if grain != "half-hours" and not _has_half_hours(reader, asked, show):
+        grains = [g for g in grains if g != "half-hours"]
 
     def to(**changed: str | None) -> str:
         return asked.address(**{"after": None, "sort": None, **changed})

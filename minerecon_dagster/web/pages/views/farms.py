@@ -14,7 +14,7 @@ from minerecon_dagster.web.pages.asked import Asked
 from minerecon_dagster.web.pages.figures import DEFAULT_MODEL, field_of, total
 from minerecon_dagster.web.pages.names import farm_names
 from minerecon_dagster.web.pages.reader import Reader
-from minerecon_dagster.web.pages.state import CLOSED, NOBODY, NOT_STORED
+from minerecon_dagster.web.pages.state import CLOSED, NO_ROW, NOT_STORED
 from minerecon_dagster.web.pages.tables import Column
 from minerecon_dagster.web.pages.views.common import (
     PAGE_OF_FARMS,
@@ -24,6 +24,7 @@ from minerecon_dagster.web.pages.views.common import (
     series_sentence,
     table_of,
 )
+from minerecon_dagster.web.question import FIRST_YEAR
 
 
 def farm_list(reader: Reader, asked: Asked) -> Mapping[str, Any]:
@@ -42,9 +43,9 @@ def farm_list(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     span = words.span_text(first, last)
     doubt = Markup(" ({})").format(figure.state.short) if figure.state.short else Markup("")
     share = "share_of_curtailed" if basis == "so" else "share_of_all_bids"
-    if figure.empty or not mwh:
-        sentence = Markup("{} {} {}.").format(figure.empty or NOBODY, "on" if first == last else "in", span)
-        if figure.empty in (NOT_STORED, CLOSED):
+    if figure.empty:
+        sentence = Markup("{} {}.").format(figure.empty, words.during_text(first, last))
+        if figure.empty.startswith((NOT_STORED, CLOSED)):
             sentence = Markup("{}. No figure stands in for {}.").format(figure.empty, span)
     else:
         top = ranked[0]
@@ -79,6 +80,7 @@ def farm_list(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             by_energy,
             "lead_party_name",
             found.address(),
+            empty=f"{figure.empty or NO_ROW}.",
             most=PAGE_OF_FARMS,
         )
     return {
@@ -91,7 +93,9 @@ def farm_list(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         "period": period,
         "basis": basis,
         "basis_links": basis_links(asked),
-        "earlier": asked.address(period=earlier.strftime(form), after=None, sort=None),
+        "earlier": asked.address(period=earlier.strftime(form), after=None, sort=None)
+        if earlier.year >= FIRST_YEAR
+        else None,
         "later": asked.address(period=later.strftime(form), after=None, sort=None) if later <= reader.today else None,
         "names": farm_names(reader),
     }
@@ -109,9 +113,17 @@ def party(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     return _part(reader, asked, "lead_party", name)
 
 
+def _grain(reader: Reader, asked: Asked, kind: str) -> str:
+    """Months; of a farm, days where the range is not one of whole months, so that no other day is in its figures."""
+    span = asked.span(figures.recent(reader, 366), figures.MOST_DAYS)
+    is_given = "from" in asked.given or "to" in asked.given
+    return "days" if kind == "farm" and is_given and span != figures.whole(*span, "months") else "months"
+
+
 def _part(reader: Reader, asked: Asked, kind: str, name: str) -> Mapping[str, Any]:
     given = {n: asked.given[n] for n in ("from", "to", "basis", "grain", "show") if n in asked.given}
-    inner = Asked(asked.path, {}, {"grain": "months", **given, kind: name}, asked.prefix)
+    own = {kind: name} if "grain" in given else {kind: name, "grain": _grain(reader, asked, kind)}
+    inner = Asked(asked.path, {}, {**given, **own}, asked.prefix, frozenset(own))
     figure = figures.series(reader, inner)
     first, last = (dt.date.fromisoformat(figure.parameters[n]) for n in ("from", "to"))
     basis = asked.basis
@@ -156,10 +168,7 @@ def _part(reader: Reader, asked: Asked, kind: str, name: str) -> Mapping[str, An
             0,
             (
                 "By",
-                [
-                    (g, asked.address(grain=None if g == "months" else g, after=None, sort=None), g == now)
-                    for g in grains
-                ],
+                [(g, asked.address(grain=g, after=None, sort=None), g == now) for g in grains],
             ),
         )
     return {

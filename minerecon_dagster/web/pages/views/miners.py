@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
-from urllib.parse import quote
 
 from markupsafe import Markup
 
@@ -14,9 +13,9 @@ from minerecon_dagster.core.mining import HASHES_PER_DIFFICULTY, HASHES_PER_TH
 from minerecon_dagster.web.pages import figures, tables, words
 from minerecon_dagster.web.pages.asked import Asked
 from minerecon_dagster.web.pages.figures import DEFAULT_MODEL
-from minerecon_dagster.web.pages.names import farm_names
+from minerecon_dagster.web.pages.names import farm_names, require
 from minerecon_dagster.web.pages.reader import Reader, Row
-from minerecon_dagster.web.pages.state import NO_ROW, NOT_STORED, state_of
+from minerecon_dagster.web.pages.state import CLOSED, NOT_STORED, state_of
 from minerecon_dagster.web.pages.tables import Column
 from minerecon_dagster.web.pages.views.common import (
     fig,
@@ -34,11 +33,20 @@ def miners(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     if "machines" not in given and "power_mw" not in given:
         given["power_mw"] = "10"
     names = farm_names(reader)
-    newest = reader.newest or reader.today
+    require(reader, asked, farm=asked.get("farm"), model=asked.get("model"))
+    figure = None
+    if asked.get("farm"):
+        of_fleet = {n: v for n, v in given.items() if n in figures.SIZING}
+        inner = Asked(asked.path, {}, of_fleet, asked.prefix, frozenset(of_fleet) - frozenset(asked.given))
+        figure = figures.sizing(reader, inner)
+        first, last = (dt.date.fromisoformat(figure.parameters[n]) for n in ("from", "to"))
+    else:
+        first, last = asked.span(figures.recent(reader), figures.MOST_DAYS)
     earnings = reader.ask(
         "mining/days",
-        from_=newest - dt.timedelta(days=30),
-        to=newest,
+        from_=first,
+        to=last,
+        model=model,
         fields=[
             "settlement_date",
             "miner_model",
@@ -64,7 +72,7 @@ def miners(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         Column("break_even_price_gbp", "Price at which mining equals what was paid to stop", "price", "£"),
         Column("status", "State", "status"),
     ]
-    of_model = [r for r in earnings.rows if r["miner_model"] == model][::-1]
+    of_model = earnings.rows[::-1]
     context: dict[str, Any] = {
         "title": "What machines would have made",
         "farms": names,
@@ -82,15 +90,17 @@ def miners(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             columns,
             of_model,
             "key",
-            earnings.address() + f"&model={quote(model, safe='')}",
+            earnings.address(),
             most=31,
             anchor="earnings",
         ),
         "choices": [("Period", periods(asked, reader))],
     }
-    if not asked.get("farm"):
+    if figure is None:
         known = next((r for r in of_model if None not in (r["gbp_per_ths_day"], r["value_gbp_per_mwh"])), None)
-        sentence = Markup("{} for prices and difficulty of these days.").format(NOT_STORED)
+        sentence = Markup("The price or the difficulty is not known {}.").format(words.during_text(first, last))
+        if not earnings.meta["days_present"]:
+            sentence = Markup("{}. No figure stands in for {}.").format(NOT_STORED, words.span_text(first, last))
         if known is not None:
             sentence = Markup(
                 "On {}, a TH/s earned {} a day and a MWh on {} {}: block subsidy only, no fees."
@@ -101,24 +111,21 @@ def miners(reader: Reader, asked: Asked) -> Mapping[str, Any]:
                 words.model_text(model),
                 fig(known["value_gbp_per_mwh"], "price"),
             )
-        first, last = figures.recent(reader, 31)
         return {
             **context,
             "sentence": sentence,
             "state": state_of(earnings.meta),
-            "first": given.get("from", str(first)),
-            "last": given.get("to", str(last)),
+            "first": str(first),
+            "last": str(last),
         }
-    inner = Asked(asked.path, {}, {n: v for n, v in given.items() if n in figures.SIZING}, asked.prefix)
-    figure = figures.sizing(reader, inner)
-    first, last = (dt.date.fromisoformat(figure.parameters[n]) for n in ("from", "to"))
     own = _own_size(figure.rows, given)
-    span = words.span_text(first, last)
     doubt = Markup(" ({})").format(figure.state.short) if figure.state.short else Markup("")
     if figure.empty or own is None or own["mined_btc"] is None:
-        sentence = Markup("{}: nothing to mine with at {} in {}.").format(
-            figure.empty or NO_ROW, asked.get("farm"), span
+        sentence = Markup("{}: nothing to mine with at {} {}.").format(
+            figure.empty or "No whole machine of this size", asked.get("farm"), words.during_text(first, last)
         )
+        if figure.empty.startswith((NOT_STORED, CLOSED)):
+            sentence = Markup("{}. No figure stands in for {}.").format(figure.empty, words.span_text(first, last))
     else:
         value = (
             Markup(", worth {} on those days").format(fig(own["value_gbp"], "gbp"))

@@ -14,7 +14,7 @@ from minerecon_dagster.web.pages import figures, sums, tables, words
 from minerecon_dagster.web.pages.asked import Asked, address
 from minerecon_dagster.web.pages.figures import DEFAULT_MODEL, field_of, total
 from minerecon_dagster.web.pages.reader import Reader, Row
-from minerecon_dagster.web.pages.state import BASIS_MEANINGS, NO_ROW, NOBODY, NOT_STORED, State
+from minerecon_dagster.web.pages.state import BASIS_MEANINGS, NO_ROW, NOBODY, NOT_FLAGGED, NOT_STORED, State
 from minerecon_dagster.web.pages.sums import SUMMED, Sum
 from minerecon_dagster.web.pages.views.common import (
     FEW,
@@ -50,25 +50,32 @@ def overview(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         return {"title": "Nothing is stored yet", "figure": None, "today": words.day_text(reader.today)}
     year = newest.replace(month=1, day=1)
     start = year.replace(year=year.year - 1)
-    days = reader.ask("days", from_=start, to=newest, fields=SUMMED)
+    month_end, year_end = (figures.whole(newest, newest, grain)[1] for grain in ("months", "years"))
+    in_month, in_year = reader.today <= month_end, reader.today <= year_end
+    month_last, year_last = newest if in_month else month_end, newest if in_year else year_end
+    days = reader.ask("days", from_=start, to=year_last, fields=SUMMED)
     mining = reader.ask(
         "mining/days",
         from_=year,
-        to=newest,
+        to=year_last,
         model=DEFAULT_MODEL,
         fields=["settlement_date", field_of("bitcoin", basis)],
     )
     spans = {
         words.day_text(newest): (newest, newest, f"/days/{newest}"),
-        f"{words.month_text(f'{newest:%Y-%m}')} so far": (
+        f"{words.month_text(f'{newest:%Y-%m}')}{' so far' if in_month else ''}": (
             newest.replace(day=1),
-            newest,
-            f"/explore?from={newest:%Y-%m}&to={newest}",
+            month_last,
+            f"/explore?from={newest:%Y-%m}&to={month_last}",
         ),
-        f"{newest.year} so far": (year, newest, f"/explore?from={year}&to={newest}&grain=months"),
+        f"{newest.year}{' so far' if in_year else ''}": (
+            year,
+            year_last,
+            f"/explore?from={year}&to={year_last}&grain=months",
+        ),
     }
     cards = [_card(asked, heading, days, mining.rows, *span) for heading, span in spans.items()]
-    day, of_year = (sums.of_days(days.rows, first, newest, basis, days.meta) for first in (newest, year))
+    day, of_year = (sums.of_days(days.rows, *span, basis, days.meta) for span in ((newest, newest), (year, year_last)))
     day_asked = Asked("/", {}, {"basis": basis}, asked.prefix)
     recent = figures.series(reader, day_asked, figures.recent(reader))
     ranked = figures.farms(reader, Asked("/farms", {}, {"basis": basis, "period": str(newest)}, asked.prefix))
@@ -80,7 +87,7 @@ def overview(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     late = (reader.today - newest).days - 1
     return {
         "title": "Great Britain's wasted wind",
-        "sentence": _overview_sentence(day, of_year, basis, newest),
+        "sentence": _overview_sentence(day, of_year, basis, newest, "So far in" if in_year else "In"),
         "state": day.state,
         "late": late if late > 0 else 0,
         "yesterday": words.day_text(reader.today - dt.timedelta(days=1)),
@@ -99,20 +106,20 @@ def overview(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             empty=f"{ranked.empty or NO_ROW}.",
         ),
         "farms_more": asked.prefix + address("/farms", period=str(newest), basis=None if basis == "so" else basis),
-        "published": published(reader, asked, year, newest),
+        "published": published(reader, asked, year, year_last),
         "restatements": restatements(reader, asked, start, newest),
         "basis_links": basis_links(asked),
         "is_live": True,
     }
 
 
-def _overview_sentence(day: Sum, year: Sum, basis: str, newest: dt.date) -> Markup:
+def _overview_sentence(day: Sum, year: Sum, basis: str, newest: dt.date, begins: str) -> Markup:
     when = words.day_text(newest)
     if day.mwh is None:
         return Markup("{} on {}.").format(NOT_STORED, when)
     unsure = Markup(" ({})").format(day.state.short) if day.state.short else Markup("")
     first = (
-        Markup("{} on {}{}.").format(NOBODY, when, unsure)
+        Markup("{} on {}{}.").format(_nothing(day), when, unsure)
         if not day.mwh
         else Markup("On {}, {} of wind was {}, and farms were paid {} for it{}.").format(
             when, fig(day.mwh, "mwh"), BASIS_MEANINGS[basis], fig(day.gbp, "gbp"), unsure
@@ -124,9 +131,16 @@ def _overview_sentence(day: Sum, year: Sum, basis: str, newest: dt.date) -> Mark
     )
     of = "" if year.days == year.asked else f", over {year.days:,} of {year.asked:,} days"
     doubt = f" ({year.state.short})" if year.state.short else ""
-    return first + Markup(" So far in {}: {} and {}{}{}.").format(
-        newest.year, fig(year.mwh, "mwh"), fig(year.gbp, "gbp"), of, doubt
+    return first + Markup(" {} {}: {} and {}{}{}.").format(
+        begins, newest.year, fig(year.mwh, "mwh"), fig(year.gbp, "gbp"), of, doubt
     )
+
+
+def _nothing(day: Sum) -> str:
+    """What is said of a stored day without energy on the basis."""
+    if day.all_bids_mwh:
+        return NOT_FLAGGED
+    return "No bid is stored" if day.state.word in ("incomplete", "failing") else NOBODY
 
 
 def _card(
@@ -140,7 +154,7 @@ def _card(
     if both is not None and both[0].mwh is not None and both[1].mwh is not None:
         now, then = both
         differs = f", {change(now.mwh, then.mwh)}" if now.mwh is not None and then.mwh else ""
-        of = "" if now.days == found.asked else f", over {now.days:,} days that are stored in both years"
+        of = "" if now.days == found.asked else f", over {words.counted(now.days, 'day')} stored in both years"
         before = Markup("A year before: {}{}{}").format(fig(then.mwh, "mwh"), differs, of)
     empty = NOT_STORED if found.mwh is None else ""
     return Card(

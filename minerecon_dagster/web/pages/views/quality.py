@@ -12,7 +12,6 @@ from minerecon_dagster.core.statuses import MEANINGS
 from minerecon_dagster.web.pages import figures, tables, words
 from minerecon_dagster.web.pages.asked import Asked, address
 from minerecon_dagster.web.pages.reader import Reader
-from minerecon_dagster.web.pages.state import NOT_STORED
 from minerecon_dagster.web.pages.tables import Column
 from minerecon_dagster.web.pages.views.common import (
     periods,
@@ -35,11 +34,17 @@ def quality(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         f"{by_status[w]:,} {w}" for w in words.GLYPHS if w not in ("complete", "warned", "waived") and by_status.get(w)
     ]
     span = words.span_text(first, last)
-    sentence = Markup("{}, {} of {} are final, and every check that stops publication holds on them{}.").format(
-        words.within_text(first, last), f"{good:,}", words.counted(days, "day"), f"; {', '.join(bad)}" if bad else ""
+    checked = f", and every check that stops publication holds on {'it' if good == 1 else 'them'}" if good else ""
+    sentence = Markup("{}, {} of {} {} final{}{}.").format(
+        words.within_text(first, last),
+        f"{good:,}",
+        words.counted(days, "day"),
+        words.is_or_are(good, days),
+        checked,
+        f"; {', '.join(bad)}" if bad else "",
     )
     if figure.empty:
-        sentence = Markup("{}. No figure stands in for {}.").format(NOT_STORED, span)
+        sentence = Markup("{}. No figure stands in for {}.").format(figure.empty, span)
     failures = reader.rows(
         "SELECT c.settlement_date, c.check_name, c.severity, c.expected, c.actual, c.repair"
         " FROM analytics.checks_now AS c WHERE NOT c.passed AND NOT c.is_waived AND c.scope = 'day'"

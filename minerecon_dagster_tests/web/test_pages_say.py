@@ -1,0 +1,226 @@
+"""What pages say where days are missing, ranges are short, names are unknown, and where their own links lead."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from sqlalchemy import Engine, text
+
+from minerecon_dagster.day.closing import delete_day
+from minerecon_dagster.sums.rollups import roll_up_months, roll_up_years
+from minerecon_dagster.warehouse.store import open_warehouse
+from minerecon_dagster.web.pages.routes import Beside
+from minerecon_dagster.web.pages.state import NO_ROW, NOBODY, NOT_STORED, nothing_there
+from minerecon_dagster_tests import databases
+from minerecon_dagster_tests.analytics.conftest import FIRST, LAST, MISSING, QUIET, SHORT
+from minerecon_dagster_tests.web.conftest import Api, served, url_of
+from minerecon_dagster_tests.web.pages_of import page_of, sentence
+from minerecon_dagster_tests.web.test_pages import farm_of, shown
+
+
+@pytest.fixture(scope="module")
+def windless(forty_days: str, embedded_environ: dict[str, str]) -> Iterator[Api]:
+    """A March of which one day alone is stored, in which no unit has a bid; April is as it was."""
+    with databases.database(embedded_environ["DATABASE_URL"], forty_days) as url:
+        engine = open_warehouse(url)
+        with engine.begin() as changes:
+            for number in range(31):
+                day = FIRST + dt.timedelta(days=number)
+                if day != QUIET:
+                    delete_day(changes, day)
+                    for table, column in (
+                        ("daily_summaries", "summary_date"),
+                        ("reconciliation_latest", "settlement_date"),
+                        ("ingestion_progress", "settlement_date"),
+                    ):
+                        changes.execute(text(f"DELETE FROM minerecon.{table} WHERE {column} = :day"), {"day": day})
+        roll_up_months(engine, ["2025-03"], dt.datetime(2025, 5, 2, tzinfo=dt.UTC))
+        roll_up_years(engine, [2025], dt.datetime(2025, 5, 2, tzinfo=dt.UTC))
+        engine.dispose()
+        with served(url) as api:
+            yield api
+
+
+def about(days_present: int, **statuses: int) -> dict[str, object]:
+    return {"from": "2025-03-01", "to": "2025-03-05", "days_present": days_present, "statuses": statuses}
+
+
+def test_that_nobody_was_curtailed_is_said_only_where_every_day_is_stored_and_had_none() -> None:
+    assert nothing_there(about(5, complete=5)) == NOBODY
+    assert nothing_there(about(5, complete=5), "A") == NO_ROW
+    assert nothing_there(about(0, missing=5)) == nothing_there(about(0, missing=5), "A") == NOT_STORED
+    assert nothing_there(about(0, unavailable=5)).startswith("Unavailable")
+    for gap in (
+        about(1, complete=1, missing=4),
+        about(4, complete=4, unavailable=1),
+        about(5, complete=4, incomplete=1),
+        about(4, complete=4),  # the last day has not begun
+    ):
+        for of in (None, "A"):
+            assert NOBODY not in nothing_there(gap, of)
+            assert NO_ROW not in nothing_there(gap, of)
+
+
+def test_where_days_are_missing_no_page_says_that_nobody_was_curtailed_or_that_a_filter_has_no_row(
+    windless: Api, stored: Engine
+) -> None:
+    farm = quote(farm_of(stored), safe="")
+    for path in (
+        "/farms?period=2025-03",
+        "/embed/farms?period=2025-03",
+        "/chart/farms.svg?period=2025-03",
+        "/explore?from=2025-03&to=2025-03",
+        "/chart/series.svg?from=2025-03&to=2025-03&grain=months",
+        f"/farms/{farm}?from=2025-03&to=2025-03",
+        f"/explore?from=2025-03&to=2025-03&farm={farm}",
+    ):
+        got = windless.get_raw(path)
+        assert got.status == 200, path
+        words = got.body.decode()
+        assert NOBODY not in words, path
+        assert NO_ROW not in words, path
+        assert f"{NOT_STORED}, 30 of 31 days; the one that is stored has no bid" in words, path
+        assert "30 of 31 days not stored yet" in words, path  # the state
+    for path in (f"/farms?period={QUIET}", f"/chart/farms.svg?period={QUIET}"):
+        words = windless.get(path).body.decode()
+        assert NOBODY in words, path
+        assert NOT_STORED not in words, path
+    assert f"{NOBODY} on Wed 5 March 2025." in sentence(shown(windless, f"/explore?from={QUIET}&to={QUIET}"))
+
+
+def test_a_model_that_there_is_not_is_a_404_in_words_that_names_those_that_there_are(api: Api, stored: Engine) -> None:
+    farm = quote(farm_of(stored))
+    for path in (
+        f"/miners?farm={farm}&model=nope&machines=5",
+        "/miners?model=nope",
+        f"/chart/sizing.svg?farm={farm}&model=nope",
+        f"/embed/sizing?farm={farm}&model=nope",
+        "/explore?show=bitcoin&model=nope",
+    ):
+        page = shown(api, path, 404)
+        assert "there is no miner model 'nope'; there are" in page.text, path
+        assert "S19J_PRO" in page.text, path
+        works(api, path)
+
+
+def works(api: Api, path: str) -> None:
+    """Follow the address that a refusal says works."""
+    got = api.get_raw(path)
+    assert got.status in (404, 422), (path, got.status, got.body[:200])
+    (way_on,) = re.findall(r'This works: <a href="([^"]+)"', got.body.decode())
+    address = way_on.replace("&amp;", "&")
+    assert api.get_raw(address).status in (200, 303), (path, address)
+
+
+def test_a_tooltip_of_a_month_or_year_that_is_stored_in_part_says_how_much(windless: Api) -> None:
+    for path, says in (
+        ("/chart/series.svg?grain=years&from=2025&to=2025", "10 of 365 days stored"),
+        ("/chart/series.svg?grain=months&from=2025-04&to=2025-04", "9 of 30 days stored"),
+        ("/chart/farms.svg?period=2025-04", "9 of 30 days stored"),
+    ):
+        words = windless.get(path).body.decode()
+        assert says in words, path
+        assert "missing: nothing stored" not in words, path
+
+
+def test_the_table_of_what_a_day_earned_is_of_the_range_that_is_asked_for(api: Api, stored: Engine) -> None:
+    for farm in ("", f"&farm={quote(farm_of(stored))}&machines=10"):
+        page = shown(api, f"/miners?from={SHORT}&to={SHORT}{farm}")
+        earned = page.one("section", id="earnings")
+        assert [row[0].text for row in earned.rows()] == ["Sun 30 March 2025"]
+        assert f"from={SHORT}&to={SHORT}" in earned.one("a", class_="csv").attributes["href"]
+        assert "Sun 30 March 2025" in sentence(page)
+        assert "all 31" not in page.one("p", class_="state").text
+
+
+def test_the_page_of_a_farm_shows_the_day_that_is_asked_for_and_no_whole_month(api: Api, stored: Engine) -> None:
+    farm = quote(farm_of(stored), safe="")
+    page = shown(api, f"/farms/{farm}?from={MISSING}&to={MISSING}")
+    assert sentence(page) == f"{NOT_STORED}. No figure stands in for Mon 10 March 2025."
+    month = shown(api, f"/farms/{farm}?from=2025-03&to=2025-03")
+    assert "March 2025" in sentence(month)
+    assert len(month.one("section", id="table").rows()) == 1
+    forced = shown(api, f"/farms/{farm}?from={MISSING}&to={MISSING}&grain=months")
+    assert "Mon 10 March 2025 was asked for, March 2025 is shown" in forced.one("figure").text
+
+
+def test_so_far_is_said_of_a_month_and_year_only_while_they_run(stored: Engine) -> None:
+    for today, says, days in (
+        (dt.datetime(2025, 4, 11, 12, tzinfo=dt.UTC), "So far in 2025:", "of 99 days"),
+        (dt.datetime(2026, 2, 1, 12, tzinfo=dt.UTC), "In 2025:", "of 365 days"),
+    ):
+        with served(url_of(stored), now=lambda today=today: today) as api:  # type: ignore[misc]
+            page = shown(api, "/")
+            assert says in sentence(page)
+            assert days in sentence(page)
+            headings = [card.one("h2").text for card in page.all("article", class_="card")]
+            is_running = today.year == 2025
+            assert headings[1:] == (["April 2025 so far", "2025 so far"] if is_running else ["April 2025", "2025"])
+            assert LAST.year == 2025
+
+
+def test_an_address_that_is_said_to_work_works(api: Api, stored: Engine) -> None:
+    farm = quote(farm_of(stored), safe="")
+    for path in (
+        "/chart/sizing.svg",
+        "/embed/sizing",
+        "/embed/sizing?power_mw=x",
+        "/chart/series.svg?theme=pink",
+        f"/farms/{farm}?grain=x",
+        f"/farms/{farm}?from=2000&to=2025",
+        f"/farms/{farm}?frm=1&grain=x&basis=both",
+        "/compare?from=2000&to=2025",
+        "/compare?from=2000&to=2000-12-31",
+        "/compare?from=2000&to=2099",
+        f"/explore?grain=half-hours&farm={farm}&lead_party=x",
+        f"/explore?from=2025-03&to=2025-03&farm={farm}&show=bitcoin&grain=half-hours",
+        "/explore?from=yesterday&to=tomorrow&basis=both&grain=weeks&show=x&sort=y",
+        "/explore?from=2000&to=2025&sort=-x",
+        "/explore?farm=no-such-farm&basis=both",
+        f"/miners?farm={farm}&power_mw=0&machines=x",
+        f"/miners?farm={farm}&power_mw=3&machines=4",
+        "/miners?from=2000&to=2025&model=nope",
+        "/farms?period=2025&basis=x",
+        "/quality?from=2000&to=2025&sort=z",
+        "/days/2025-03-28?period=99&basis=z",
+    ):
+        got = api.get_raw(path)
+        if got.status != 200 and "This works" in got.body.decode():
+            works(api, path)
+        else:
+            assert got.status == 200 or path.startswith("/compare?from=2000&to=2000"), (path, got.body[:300])
+
+
+def test_no_page_links_to_reports_that_are_not_there(stored: Engine, tmp_path: Path) -> None:
+    with served(url_of(stored), beside=Beside(tmp_path)) as api:
+        assert "Reports" not in shown(api, "/data").one("footer").text
+    (tmp_path / "latest.html").write_text("<p>now</p>")
+    with served(url_of(stored), beside=Beside(tmp_path)) as api:
+        assert "Reports" in shown(api, "/data").one("footer").text
+
+
+def test_no_page_links_to_half_hours_that_it_would_refuse(api: Api) -> None:
+    for path, has in (
+        ("/explore", True),
+        ("/explore?from=2025-03&to=2025-03", True),
+        ("/explore?from=2025-01-01&to=2025-10-26&grain=months", False),
+        ("/explore?from=2025-03-28&to=2025-03-28&show=bitcoin", False),
+    ):
+        links = shown(api, path).one("div", class_="choices").all("a")
+        halves = [a.attributes["href"] for a in links if a.text == "half hours"]
+        assert bool(halves) == has, path
+        with contextlib.suppress(IndexError):
+            assert api.get(halves[0]).status == 200
+
+
+def test_the_verb_and_the_preposition_fit(api: Api, windless: Api) -> None:
+    assert "on Wed 5 March 2025." in sentence(shown(api, f"/explore?from={QUIET}&to={QUIET}"))
+    assert "1 of 1 day is final" in sentence(shown(api, f"/quality?from={QUIET}&to={QUIET}"))
+    assert "1 of 31 days is final" in sentence(shown(windless, "/quality?from=2025-03&to=2025-03"))
+    assert "1 of 1 day is final and checked" in page_of(api.get(f"/embed/calendar?from={QUIET}&to={QUIET}").body).text
