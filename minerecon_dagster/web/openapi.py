@@ -261,7 +261,10 @@ _META: Json = {
         "from": _TEXT,
         "to": _TEXT,
         "covers_from": {"type": "string", "description": "Of rows of months or years: the first day that they are of."},
-        "covers_to": {"type": "string", "description": "The last day that they are of; days and state are of all of them."},
+        "covers_to": {
+            "type": "string",
+            "description": "The last day that they are of; days and state are of all of them.",
+        },
         "note": {"type": "string", "description": "What a reader of the rows must know."},
         "bitcoin": {"type": "string", "description": "What every figure of Bitcoin in the rows is of."},
         "published_as_of": {"type": "string", "description": "The instant of as_of."},

@@ -150,7 +150,7 @@ def day(reader: Reader, asked: Asked) -> Mapping[str, Any]:
 def _date(asked: Asked, reader: Reader) -> dt.date:
     text = asked.in_path["date"]
     try:
-        date = dt.date.fromisoformat(text) if len(text) == len("2025-03-28") else None
+        date = dt.date.fromisoformat(text) if len(text) == len("YYYY-MM-DD") else None
     except ValueError:
         date = None
     newest = f"/days/{reader.newest or reader.today}"
