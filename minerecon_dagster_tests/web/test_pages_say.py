@@ -204,6 +204,14 @@ def test_an_address_that_is_said_to_work_works(api: Api, stored: Engine) -> None
             assert got.status == 200 or path.startswith("/compare?from=2000&to=2000"), (path, got.body[:300])
 
 
+@pytest.mark.parametrize("value", ["NaN", "sNaN", "-Infinity"])
+def test_a_place_in_a_table_that_is_no_number_is_refused(api: Api, value: str) -> None:
+    path = f'/explore?from=2025-03&to=2025-03&sort=-curtailed_mwh&after=["{value}","x"]'
+    got = api.get(path)
+    assert got.status == 422
+    assert "not to be made by hand" in got.body.decode()
+
+
 def test_no_page_links_to_reports_that_are_not_there(stored: Engine, tmp_path: Path) -> None:
     with served(url_of(stored), beside=Beside(tmp_path)) as api:
         assert "Reports" not in shown(api, "/data").one("footer").text
