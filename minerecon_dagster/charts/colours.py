@@ -78,7 +78,7 @@ STATES: Mapping[str, State] = {
     "waived": State("w", "complete, with an accepted deviation"),
     "unavailable": State("–", "unavailable: closed by a person"),
     "provisional": State("~", "provisional: may still change"),
-    "incomplete": State("…", "incomplete: periods missing"),
+    "incomplete": State("…", "incomplete: a part is missing"),
     "failing": State("!", "failing: a check is red"),
     "missing": State("×", "missing: nothing stored"),
 }

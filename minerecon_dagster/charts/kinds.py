@@ -108,7 +108,7 @@ def share(name: str, points: Sequence[Point], words: Words, notes: Sequence[Note
         words: what it says.
         notes: records and the like.
     """
-    percent = [Point(p.at, {"share": _percent(p.values)}, p.status, p.text, p.is_restated) for p in points]
+    percent = [Point(p.at, {"share": _percent(p.values)}, p.status, p.text, p.is_restated, p.part) for p in points]
     keys: list[Key] = []
     if any(p.status in UNSURE and p.values.get("share") is not None for p in percent):
         keys = [Key("share turned down", "@accent"), Key("not final", "@accent", "hatched")]
@@ -150,7 +150,14 @@ def compare(
 def published(name: str, points: Sequence[Point], words: Words, publisher: str, unit: str = "MWh") -> Chart:
     """Our figures (``ours``) as bars beside those that somebody else publishes (``theirs``)."""
     relabelled = [
-        Point(p.at, {"this": p.values.get("ours"), "other": p.values.get("theirs")}, p.status, p.text, p.is_restated)
+        Point(
+            p.at,
+            {"this": p.values.get("ours"), "other": p.values.get("theirs")},
+            p.status,
+            p.text,
+            p.is_restated,
+            p.part,
+        )
         for p in points
     ]
     return compare(name, relabelled, words, "ours", publisher, unit)
@@ -159,7 +166,14 @@ def published(name: str, points: Sequence[Point], words: Words, publisher: str, 
 def restatements(name: str, points: Sequence[Point], words: Words, unit: str = "MWh") -> Chart:
     """What the source changed afterwards: ``before`` beside ``after``, for the slots that were changed."""
     relabelled = [
-        Point(p.at, {"this": p.values.get("after"), "other": p.values.get("before")}, p.status, p.text, p.is_restated)
+        Point(
+            p.at,
+            {"this": p.values.get("after"), "other": p.values.get("before")},
+            p.status,
+            p.text,
+            p.is_restated,
+            p.part,
+        )
         for p in points
     ]
     return compare(name, relabelled, words, "after", "before", unit)
@@ -355,7 +369,8 @@ def _time(sheet: Sheet, points: Sequence[Point], notes: Sequence[Note], tips: Ca
             taken.append((begins, ends, y))
             sheet.word(label, x + (4 if is_left else -4), y, "@soft", 11, "left" if is_left else "right")
     for place, point in enumerate(points):
-        tip = _tip(point.at.label, point.text or tips(point), point.status, point.is_restated)
+        text = [*(point.text or tips(point)), *([point.part] if point.part else [])]
+        tip = _tip(point.at.label, text, point.status, point.is_restated)
         sheet.add("hits", x0=place, x1=place + 1, y0=low, y1=high, tip=tip)
 
 

@@ -46,6 +46,7 @@ class Point:
         status: the word for how it stands; of several days the worst.
         text: what a tooltip says, a line each; made from the values where it is empty.
         is_restated: whether the source changed it afterwards.
+        part: of several days, how many of them are stored; a line more of a tooltip, empty where all are.
     """
 
     at: Slot
@@ -53,6 +54,7 @@ class Point:
     status: str = "complete"
     text: Sequence[str] = ()
     is_restated: bool = field(default=False)
+    part: str = ""
 
 
 def grain_of(first: dt.date, last: dt.date) -> Grain:
@@ -127,6 +129,7 @@ def regrouped(points: Sequence[Point], grain: Grain) -> list[Point]:
     for first, group in groupby(points, key=lambda p: _first_day(p.at.start, grain)):
         days = list(group)
         names = dict.fromkeys(name for p in days for name in p.values if name != "share")
+        stored = sum(any(v is not None for v in p.values.values()) for p in days)
         sums = {n: [v for p in days if (v := p.values.get(n)) is not None] for n in names}
         made.append(
             Point(
@@ -134,6 +137,7 @@ def regrouped(points: Sequence[Point], grain: Grain) -> list[Point]:
                 {name: sum(known, Decimal()) if known else None for name, known in sums.items()},
                 _status_of_a_sum(days),
                 is_restated=any(p.is_restated for p in days),
+                part=f"{stored:,} of {len(days):,} days stored" if 0 < stored < len(days) else "",
             )
         )
     return made

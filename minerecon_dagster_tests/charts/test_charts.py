@@ -143,6 +143,9 @@ def test_a_sum_over_days_is_of_those_that_are_known_and_has_the_worst_of_their_s
     assert [p.values["so"] for p in charts.regrouped(points, "month")] == [Decimal(5)]
     closed = days((Decimal(1), "complete"), (None, "unavailable"))
     assert [p.status for p in charts.regrouped(closed, "month")] == ["waived"]
+    assert [p.part for p in charts.regrouped(closed, "month")] == ["1 of 2 days stored"]
+    (hit,) = rows(charts.energy("x", charts.regrouped(closed, "month"), WORDS), "hits")
+    assert "1 of 2 days stored" in hit["tip"].splitlines()
     red = days((Decimal(1), "failing"), (None, "missing"))
     assert [p.status for p in charts.regrouped(red, "month")] == ["failing"]
     assert charts.regrouped(points, "day") == points

@@ -18,7 +18,7 @@ from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster.web.pages.routes import Beside
 from minerecon_dagster.web.pages.state import NO_ROW, NOBODY, NOT_STORED, nothing_there
 from minerecon_dagster_tests import databases
-from minerecon_dagster_tests.analytics.conftest import FIRST, LAST, MISSING, QUIET, SHORT
+from minerecon_dagster_tests.analytics.conftest import FIRST, LAST, MISSING, PRICELESS, QUIET, SHORT
 from minerecon_dagster_tests.web.conftest import Api, served, url_of
 from minerecon_dagster_tests.web.pages_of import page_of, sentence
 from minerecon_dagster_tests.web.test_pages import farm_of, shown
@@ -139,6 +139,13 @@ def test_the_table_of_what_a_day_earned_is_of_the_range_that_is_asked_for(api: A
         assert "all 31" not in page.one("p", class_="state").text
 
 
+def test_a_stored_day_without_a_price_is_not_said_to_be_missing(api: Api) -> None:
+    page = shown(api, f"/miners?from={PRICELESS}&to={PRICELESS}")
+    assert sentence(page) == "The price or the difficulty is not known on Fri 21 March 2025."
+    page = shown(api, f"/miners?from={MISSING}&to={MISSING}")
+    assert sentence(page) == f"{NOT_STORED}. No figure stands in for Mon 10 March 2025."
+
+
 def test_the_page_of_a_farm_shows_the_day_that_is_asked_for_and_no_whole_month(api: Api, stored: Engine) -> None:
     farm = quote(farm_of(stored), safe="")
     page = shown(api, f"/farms/{farm}?from={MISSING}&to={MISSING}")
@@ -195,6 +202,14 @@ def test_an_address_that_is_said_to_work_works(api: Api, stored: Engine) -> None
             works(api, path)
         else:
             assert got.status == 200 or path.startswith("/compare?from=2000&to=2000"), (path, got.body[:300])
+
+
+@pytest.mark.parametrize("value", ["NaN", "sNaN", "-Infinity"])
+def test_a_place_in_a_table_that_is_no_number_is_refused(api: Api, value: str) -> None:
+    path = f'/explore?from=2025-03&to=2025-03&sort=-curtailed_mwh&after=["{value}","x"]'
+    got = api.get(path)
+    assert got.status == 422
+    assert "not to be made by hand" in got.body.decode()
 
 
 def test_no_page_links_to_reports_that_are_not_there(stored: Engine, tmp_path: Path) -> None:

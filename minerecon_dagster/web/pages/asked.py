@@ -136,10 +136,18 @@ def place(asked: Asked, columns: Sequence[str], default: str) -> Place:
         except ValueError:
             found = None
         right = isinstance(found, list) and len(found) == 2 and isinstance(found[1], str)
-        if not right or not isinstance(found[0], str | None):
+        if not right or not isinstance(found[0], str | None) or _is_no_number(found[0]):
             raise asked.refused("after must be what a link to the next rows had: it is not to be made by hand", "after")
         after = (found[0], found[1])
     return Place(column, sort.startswith("-"), after, default)
+
+
+def _is_no_number(value: str | None) -> bool:
+    """Whether a value reads as NaN or an infinity, which no cell has and nothing can be sorted by."""
+    try:
+        return value is not None and not Decimal(value).is_finite()
+    except InvalidOperation:
+        return False
 
 
 def read(path: str, in_path: Mapping[str, str], query: str, known: Sequence[str], prefix: str = "") -> Asked:
