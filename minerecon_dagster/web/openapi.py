@@ -41,7 +41,7 @@ _PARAMETERS: Mapping[str, tuple[str, Json]] = {
     "source": ("1: a CSV begins with lines about itself, behind #.", {"type": "string", "enum": ["0", "1"]}),
     "farm": ("Wind farm, as in `units`.", _NAME),
     "unit": ("BM unit, as in T_SGRWO-1.", _NAME),
-    "period": ("Settlement period, counted from 1.", {"type": "string", "pattern": "^[0-9]{1,2}$"}),
+    "period": ("Settlement period, counted from 1.", {"type": "string", "pattern": "^([1-9]|[1-4][0-9]|50)$"}),
     "lead_party": ("Lead party, to the letter.", _NAME),
     "model": ("Miner model, as in `models`.", _NAME),
     "with": (
@@ -194,6 +194,9 @@ def _operation(resource: Resource, columns: Sequence[Column]) -> Json:
         if parameter["name"] in ("fields", "after"):
             pattern = _of_fields(columns) if parameter["name"] == "fields" else _of_keys(resource, columns)
             parameter["schema"] = {"type": "string", "pattern": pattern}
+        if parameter["name"] == "basis" and resource.basis:
+            parameter["description"] = f"{resource.basis}: the only one that there is here."
+            parameter["schema"] = {"type": "string", "enum": [resource.basis], "default": resource.basis}
     limit = f" At most {resource.most_days} days at once." if resource.span else ""
     row = {
         "type": "object",
@@ -263,7 +266,7 @@ _META: Json = {
         "covers_from": {"type": "string", "description": "Of rows of months or years: the first day that they are of."},
         "covers_to": {
             "type": "string",
-            "description": "The last day that they are of; days and state are of all of them.",
+            "description": "The last day that they are of: the state is of all.",
         },
         "note": {"type": "string", "description": "What a reader of the rows must know."},
         "bitcoin": {"type": "string", "description": "What every figure of Bitcoin in the rows is of."},

@@ -27,13 +27,16 @@ PAGE_ROWS = 5_000
 """Rows of a page of JSON, unless ``limit`` says another number."""
 MOST_SIZES = 50
 """Sizes of fleets that are asked for at once."""
+MOST_PERIODS = 50
+"""Of a day: the one on which the clocks go back."""
 FIRST_YEAR = 2000
 LAST_YEAR = 2100
 _LEAP_DAY = (2, 29)
 _HAS_ZONE = re.compile(r"T.*(Z|[+ -]\d\d(:?\d\d)?)$")
 _SHARED = ("basis", "fields", "after", "limit", "numbers", "source")
 _SO_FLAGGED = ("curtailed_mwh", "curtailed_share", "share_of_curtailed", "so_record_count", "so_bmu_count",
-               "so_period_count")  # fmt: skip
+               "so_period_count", "paid_gbp", "refunded_gbp", "value_gbp_per_mwh",
+               "priced_days_payment_gbp")  # fmt: skip
 _ALL_BIDS = ("share_of_all_bids", "record_count", "bmu_count", "period_count")
 _ABSENT: Mapping[str, str] = {
     "status": "coalesce(v.status, 'missing')",
@@ -165,6 +168,13 @@ def read(resource: Resource, in_path: Mapping[str, str], query: str, newest: dt.
     names = [*resource.filters, *resource.conditions, *resource.takes]
     equal: dict[str, Any] = {name: given[name] for name in names if name in given}
     equal |= {name: given[name] for name in in_path}
+    if "period" in equal and equal["period"] not in map(str, range(1, MOST_PERIODS + 1)):
+        raise NotAnsweredError(
+            422,
+            f"period must be a settlement period from 1 to {MOST_PERIODS}, not {equal['period'][:40]!r}",
+            limit=MOST_PERIODS,
+            asked=equal["period"][:40],
+        )
     if "machines" in resource.takes:
         equal |= _sizes(resource, given)
     if "with" in resource.takes:
@@ -186,7 +196,7 @@ def read(resource: Resource, in_path: Mapping[str, str], query: str, newest: dt.
         first,
         None if last is None or first is None else last,
         equal,
-        basis=_one_of("basis", given, ("so", "all")),  # type: ignore[arg-type]
+        basis=_basis(resource, given),
         fields=_fields(given),
         after=_after(resource, given),
         limit=limit,
@@ -221,6 +231,20 @@ def _one_of(name: str, given: Mapping[str, str], words: Sequence[str]) -> str:
     if value not in words:
         raise NotAnsweredError(422, f"{name} must be {' or '.join(words)}, not {value[:40]!r}")
     return value
+
+
+def _basis(resource: Resource, given: Mapping[str, str]) -> Basis:
+    """The basis that is asked for; a resource of one alone refuses the other."""
+    asked: Basis = _one_of("basis", given, ("so", "all"))  # type: ignore[assignment]
+    if resource.basis is None:
+        return asked
+    if "basis" in given and asked != resource.basis:
+        raise NotAnsweredError(
+            422,
+            f"{resource.path} is of basis={resource.basis} alone, and has no figures of basis={asked}",
+            **{"try": Question(resource, given).address(basis=None)},
+        )
+    return resource.basis
 
 
 def _whole(text: str) -> int | None:
@@ -298,16 +322,29 @@ def _after(resource: Resource, given: Mapping[str, str]) -> tuple[Any, ...] | No
         return None
     try:
         values = json.loads(given["after"])
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or lists in lists without end
         values = None
     right = isinstance(values, list) and len(values) == len(resource.keys)
     if not right or not all(isinstance(v, str | int) and not isinstance(v, bool) for v in values):
-        raise NotAnsweredError(
-            422,
-            "after must be what `next` of a page before had: it is not to be made by hand",
-            keys=list(resource.keys),
-        )
+        raise _made_by_hand(resource)
     return tuple(str(v) for v in values)
+
+
+def _made_by_hand(resource: Resource) -> NotAnsweredError:
+    return NotAnsweredError(
+        422,
+        "after must be what `next` of a page before had: it is not to be made by hand",
+        keys=list(resource.keys),
+    )
+
+
+def _is_key(value: str, sql_type: str) -> bool:
+    """Whether a value is one that a page ends with: PostgreSQL would take more, as ``now`` for a date."""
+    if sql_type == "date":
+        return len(value) == len("2025-03-28") and days_of(value) is not None
+    if sql_type == "text":
+        return not any(c == "\x00" or "\ud800" <= c <= "\udfff" for c in value)
+    return re.fullmatch(r"-?\d{1,18}", value, re.ASCII) is not None
 
 
 def _sizes(resource: Resource, given: Mapping[str, str]) -> dict[str, Any]:
@@ -392,6 +429,8 @@ def statement(
     if question.after is not None:
         casts = []
         for n, (key, value) in enumerate(zip(resource.keys, question.after, strict=True)):
+            if not _is_key(value, types[key]):
+                raise _made_by_hand(resource)
             values[f"after_{n}"] = value
             casts.append(f"CAST(%(after_{n})s AS {types[key]})")
         wheres.append(f"({', '.join(keys)}) > ({', '.join(casts)})")

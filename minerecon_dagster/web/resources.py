@@ -40,6 +40,7 @@ class Resource:
         derive: makes of the columns of ``relation`` what is asked instead of it.
         as_of: the same, where what was published at an instant is asked for; None: that is no question here.
         note: what a reader of every answer must know.
+        basis: of its rows, where they are of one alone, whatever is asked; None: ``basis`` chooses their columns.
     """
 
     path: str
@@ -62,6 +63,7 @@ class Resource:
     derive: Derive | None = None
     as_of: Derive | None = None
     note: str = ""
+    basis: Literal["so", "all"] | None = None
 
     @property
     def name(self) -> str:
@@ -164,7 +166,7 @@ RESOURCES = (
     Resource(
         "sizing", "analytics.sizing_curve", ("machine_count",),
         "What fleets of machines at a wind farm would have made; sizes as machines= or power_mw=, by comma.",
-        span="day", call=_SIZING, default_days=31, takes=("farm", "model", "machines", "power_mw"),
+        span="day", call=_SIZING, default_days=31, takes=("farm", "model", "machines", "power_mw"), basis="so",
     ),
     Resource(
         "compare", "analytics.curtailment_by_day", ("settlement_date",),
@@ -186,7 +188,8 @@ RESOURCES = (
     Resource(
         "acceptances", "minerecon.curtailment_records",
         ("settlement_date", "settlement_period", "bmu_id", "acceptance_id", "bid_offer_pair_id", "sequence_number"),
-        "Accepted wind bids, row by row as Elexon has them.", span="day", filters=_UNIT, default_days=1, most_days=31,
+        "All accepted wind bids, row by row as Elexon has them; so_flag says which are SO-flagged.", span="day",
+        filters=_UNIT, default_days=1, most_days=31, basis="all",
         conditions={"farm": _UNITS_OF_FARM, "period": "CAST(v.settlement_period AS text) = %(period)s"},
         null_keys=("acceptance_id", "bid_offer_pair_id"),
     ),

@@ -370,7 +370,7 @@ def _counted(days: Sequence[tuple[Any, ...]], expected: int) -> dict[str, Any]:
 
 def _may_change(days: Sequence[tuple[Any, ...]], expected: int) -> bool:
     """Whether one of the days is neither final nor closed for good."""
-    return sum(is_final or status == "unavailable" for _, status, _, is_final, _, _ in days) < expected
+    return len([day for day in days if day[3] or day[1] == "unavailable"]) < expected
 
 
 def _as_lines(meta: Mapping[str, Any]) -> Iterator[str]:
