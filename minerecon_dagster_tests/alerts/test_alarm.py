@@ -392,6 +392,7 @@ KINDS: tuple[tuple[str, dict[str, str], tuple[Step, ...], Step, str], ...] = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("job", "tags", "not_by", "by", "words"), KINDS, ids=[f"{n}-{k[0]}" for n, k in enumerate(KINDS)]
 )

@@ -182,6 +182,7 @@ ONE_CALCULATION = (
 REBUILD, RECALCULATE = c.REBUILD, c.RECALCULATE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "expected", "repair"),
     [
@@ -362,6 +363,7 @@ def test_a_calculation_within_the_tolerance_is_right(stored: Stored) -> None:
     assert stored.check()["calculation.btc_recomputed"].passed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [

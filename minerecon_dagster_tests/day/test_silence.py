@@ -174,6 +174,7 @@ CELLS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("periods", "where", "sides", "day", "state", "status", "expected"),
     CELLS,

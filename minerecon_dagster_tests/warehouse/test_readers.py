@@ -137,6 +137,7 @@ def test_what_the_wall_does_not_see_looks_at_rights_before_it_waits(place: Place
             assert roles.not_enforced(superuser) == [], "and nothing was changed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("catalog", ["pg_database", "pg_authid", "pg_auth_members", "pg_class", "pg_proc", "pg_type"])
 def test_where_the_wall_lacks_a_freeze_of_the_server_is_ended_within_5_s(place: Place, catalog: str) -> None:
     """The two sessions of a reader by which nobody could log in any more, the watchdog included."""
@@ -446,6 +447,7 @@ NAMES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["database", "schema", "role"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_is_no_statement_of_the_superusers_script_and_no_command_of_his_shell(
