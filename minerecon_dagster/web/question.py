@@ -341,7 +341,7 @@ def _made_by_hand(resource: Resource) -> NotAnsweredError:
 def _is_key(value: str, sql_type: str) -> bool:
     """Whether a value is one that a page ends with: PostgreSQL would take more, as ``now`` for a date."""
     if sql_type == "date":
-        return len(value) == len("2025-03-28") and days_of(value) is not None
+        return len(value) == len("YYYY-MM-DD") and days_of(value) is not None
     if sql_type == "text":
         return not any(c == "\x00" or "\ud800" <= c <= "\udfff" for c in value)
     return re.fullmatch(r"-?\d{1,18}", value, re.ASCII) is not None
