@@ -36,7 +36,6 @@ import psycopg2
 import requests
 
 from bench import end_in_order, page, served
-from bench.drawing import measure_drawing
 from bench.five_years import FIRST_DAY, make_five_years
 from bench.queries import RUNS as QUERY_RUNS
 from bench.queries import p95, time_pages, time_queries
@@ -626,6 +625,9 @@ def month_report(bench: Bench) -> None:
 def drawing(bench: Bench) -> None:
     """Charts: how long, how large, and the memory of the process that asks and of the one that draws."""
     del bench
+    # Here, since an older tree that is measured beside this one may have no charts.
+    from bench.drawing import measure_drawing
+
     for name, value, unit, about in measure_drawing(RUNS):
         emit(name, round(value, 4), unit, **about)
 
