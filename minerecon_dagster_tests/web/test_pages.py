@@ -442,6 +442,18 @@ def test_all_states_have_a_sign_and_quality_counts_each_of_them(api: Api) -> Non
     }  # fmt: skip
 
 
+def test_a_table_of_quality_leads_to_its_rows_or_says_what_else_is_there(api: Api) -> None:
+    page = shown(api, "/quality?from=2025-03-01&to=2025-03-31")
+    leads = {
+        box.one("h2").text: [(a.text, a.attributes["href"].split("?")[0]) for a in box.all("a", class_="csv")]
+        for box in page.all("section", class_="table-box")
+    }
+    assert leads["Every day and its state"][0][1] == "/api/v1/calendar.csv"
+    assert leads["Days that are not final and right"] == [("CSV of every day", "/api/v1/calendar.csv")]
+    assert leads["Checks that do not hold now"] == [("CSV of every check", "/api/v1/checks.csv")]
+    assert leads["Units that may be wind and are in no sum"] == []
+
+
 def test_without_the_database_a_page_that_was_answered_is_given_and_another_says_come_back(
     forty_days: str, embedded_environ: dict[str, str], serve: Serve
 ) -> None:
