@@ -251,6 +251,44 @@ def test_over_all_its_pages_a_table_is_the_csv_which_is_the_api_to_the_last_digi
         assert table == file == api_rows, path
 
 
+_OF_THE_RECORDS = """
+    SELECT sum(r.curtailed_mwh) FILTER (WHERE r.so_flag OR :all), sum(r.payment_gbp) FILTER (WHERE r.so_flag OR :all)
+    FROM minerecon.curtailment_records AS r LEFT JOIN analytics.wind_farms AS f ON f.bmu_id = r.bmu_id
+    WHERE r.settlement_date BETWEEN :first AND :last
+      AND (CAST(:period AS integer) IS NULL OR r.settlement_period = :period)
+      AND (CAST(:farm AS text) IS NULL OR f.farm_name = :farm)
+"""
+
+
+@pytest.mark.parametrize("count", [6, pytest.param(30, marks=pytest.mark.slow)])
+def test_its_energy_and_money_are_what_the_stored_records_add_up_to(api: Api, stored: Engine, count: int) -> None:
+    compared = 0
+    with stored.connect() as connection:
+        for path in filters(stored, count):
+            if path.startswith(("/compare", "/miners")) or "show=bitcoin" in path or "grain=months" in path:
+                continue  # of these the figures are no sums of records
+            _, csv_address = all_rows(api, path)
+            asked = {name: values[0] for name, values in parse_qs(urlsplit(path).query).items()}
+            of_all = asked.get("basis") == "all"
+            mwh, gbp = ("all_bids_mwh", "all_bids_payment_gbp") if of_all else ("curtailed_mwh", "payment_gbp")
+            span = asked.get("period", "2025-03")
+            whole = ("2025-03-01", "2025-03-31") if span == "2025-03" else (span, span)
+            for row in api.get(csv_address.replace(".csv", "", 1)).data:
+                if row["status"] == "failing" or (row.get(mwh) is None and row.get(gbp) is None):
+                    continue
+                day = row.get("settlement_date")
+                days = {"first": day or whole[0], "last": day or whole[1]}
+                farm = row.get("farm_name") or asked.get("farm")
+                wanted = connection.execute(
+                    text(_OF_THE_RECORDS), days | {"all": of_all, "period": row.get("settlement_period"), "farm": farm}
+                ).one()
+                for name, sum_ in zip((mwh, gbp), wanted, strict=True):
+                    if row.get(name) is not None:
+                        assert Decimal(row[name]) == (sum_ or 0), (path, row)
+                        compared += 1
+    assert compared > 10 * count
+
+
 def test_what_stands_in_a_cell_is_the_decimal_rounded_half_even(api: Api) -> None:
     rows, _ = all_rows(api, "/explore?from=2025-03-01&to=2025-04-09&show=payment")
     seen = 0
