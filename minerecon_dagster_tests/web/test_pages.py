@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from minerecon_dagster.core.statuses import MEANINGS
+from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster.web.front import Access
 from minerecon_dagster.web.pages.figures import FIGURES
 from minerecon_dagster.web.pages.routes import Beside
@@ -183,6 +184,29 @@ def test_the_overview_says_what_was_wasted_what_it_cost_and_how_sure_it_is(api: 
     assert all("subsidy only, no fees" in card.text for card in cards)
     assert cards[0].one("p", class_="card-state").text.split(" ", 1)[1] == "final"
     assert "not stored yet: missing" in page.one("p", class_="late").text
+
+
+def test_the_overview_has_the_newest_published_figures_and_leads_to_all_of_them(
+    forty_days: str, embedded_environ: dict[str, str], serve: Serve
+) -> None:
+    with databases.database(embedded_environ["DATABASE_URL"], forty_days) as url:
+        engine = open_warehouse(url)
+        with engine.begin() as changes:  # nothing is compared with days that are made up
+            changes.execute(text("UPDATE minerecon.daily_summaries SET is_synthetic = false"))
+        engine.dispose()
+        _newest_published(serve(url))
+
+
+def _newest_published(api: Api) -> None:
+    comparable = [r for r in api("published?limit=1000").data if r["difference_value"] is not None]
+    box = shown(api, "/").one("section", id="published")
+    newest = max(comparable, key=lambda r: str(r["last_day"]))
+    assert len(comparable) > 8, "or nothing is left out here"
+    assert len(box.rows()) == 8
+    assert box.rows()[0][0].text == newest["period_label"]
+    assert f"The first 8 of {len(comparable)} rows" in box.text
+    assert shown(api, "/").all("a", href="/quality#published")
+    assert shown(api, "/quality").all("details", id="published")
 
 
 def csv_rows(got: Got) -> list[dict[str, str]]:
