@@ -8,7 +8,7 @@ BIN := .venv/bin
 SETUP := .venv/.installed
 CHARTS := .venv/.charts
 
-.PHONY: run test test-slow test-all docs ui dashboard api web-check bench weekend regressions pairs year-2025 mutants mutants-of-change setup lint types format clean
+.PHONY: run test test-slow test-all docs ui dashboard api web-check bench weekend regressions pairs year-2025 mutants mutants-of-change setup lint types format lock clean
 
 run: $(SETUP)
 	@$(BIN)/minerecon run $(FROM) $(TO)
@@ -69,6 +69,10 @@ mutants: $(SETUP)
 
 mutants-of-change: $(SETUP)
 	@$(BIN)/python -m bench.mutants change $(if $(BASE),--base $(BASE)) $(ARGS)
+
+# The hashed locks of the image (deploy/README.md): names and versions from constraints.txt, hashes from the registry.
+lock: $(SETUP)
+	@$(BIN)/python deploy/lock.py
 
 setup: $(SETUP) $(CHARTS)
 

@@ -11,6 +11,7 @@ import sys
 import click
 
 from minerecon_dagster.cli import (
+    archive,
     dashboard,
     database,
     days,
@@ -63,6 +64,7 @@ def cli() -> None:
 
 
 for command in (
+    archive.archive,
     environment.local,
     ui.ui,
     dashboard.dashboard,

@@ -61,6 +61,21 @@ class ArchiveError(MinereconError):
     """The raw archive cannot be read or written, or holds something damaged."""
 
 
+class DamagedError(ArchiveError):
+    """An object of the raw archive is not what was written.
+
+    Args:
+        uri: the object.
+        problem: what is wrong with it.
+        remedy: what the reader should do.
+    """
+
+    def __init__(self, uri: str, problem: str, remedy: str) -> None:
+        self.problem = problem
+        self.remedy = remedy
+        super().__init__(f"{uri}: {problem}; {remedy}")
+
+
 class DifficultyError(MinereconError):
     """The network difficulty of a day is missing or not believable. There is no default."""
 

@@ -14,7 +14,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -25,7 +25,7 @@ import msgspec
 
 from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic
 from minerecon_dagster.core.calendar import UTC, day_start, rerun_done_at
-from minerecon_dagster.core.errors import ArchiveError
+from minerecon_dagster.core.errors import ArchiveError, DamagedError
 from minerecon_dagster.elexon.datasets import of_the_day, parse_key
 from minerecon_dagster.storage import AbsentError, Store, TakenError, open_store
 
@@ -41,6 +41,7 @@ _LOCAL_HEADER = struct.Struct("<26xHH")
 """Of a member of a ZIP file: the lengths of its name and of its extra field, which follow."""
 _STAMP_FORMAT = "%Y%m%dT%H%M%S.%fZ"
 _REFUSAL = ".refused.json"
+_LOOKS = ".looks.json"
 _SILENT = "silent/"
 """Before the name of an answer that came without rows which the one of that name has: it displaces nothing."""
 _SETTLED = "settled/"
@@ -117,6 +118,45 @@ class ArchivedDay:
     def is_synthetic(self) -> bool:
         """Whether the answers are the bundled sample's, and made up."""
         return _all_synthetic(self.answers.values())
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A file of the archive that reads as it was written.
+
+    Args:
+        uri: the file.
+        day: settlement date; None of a register.
+        answers: how many answers it holds; 0 of what stands beside an object.
+        bytes: its size.
+    """
+
+    uri: str
+    day: dt.date | None
+    answers: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A file of the archive that does not, or that is gone while what stood beside it is there.
+
+    Args:
+        uri: the file.
+        day: settlement date; None of a register.
+        is_current: whether it is read when its day, or the register, is looked at; an older one says what was before.
+        problem: what is wrong, in one line.
+        remedy: what to do about it, in one line.
+    """
+
+    uri: str
+    day: dt.date | None
+    is_current: bool
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.uri}: {self.problem}; {self.remedy}"
 
 
 class _Entry(msgspec.Struct, omit_defaults=True):
@@ -306,6 +346,89 @@ class Archive:
         found = self._newest(_REGISTER_FOLDER)
         return None if found is None else (self._uri(found.name), found.answers[_REGISTER_KEY])
 
+    def files(self, first: dt.date | None = None, last: dt.date | None = None) -> list[str]:
+        """The names of all that `verify` looks at, in order: the objects, and what is noted beside them.
+
+        Args:
+            first: settlement date to begin with; None: all days, and registers too.
+            last: the last one.
+        """
+        folders = ("days", "datasets") if first else ("days", "datasets", _REGISTER_FOLDER, _REFUSED_FOLDER)
+        return [
+            name
+            for folder in folders
+            for name in self._store.names(folder)
+            if (match := _OBJECT.fullmatch(_object_beside(name)))
+            and (first is None or last is None or first <= dt.date.fromisoformat(match["day"]) <= last)
+        ]
+
+    def verify(self, names: Sequence[str]) -> Iterator[Sound | Damaged | None]:
+        """Read each of ``names``, as `files` gives them, wholly; every answer is compared with its SHA-256.
+
+        Yields:
+            How each file is, in order; None where it was pruned since it was listed.
+
+        Raises:
+            ArchiveError: the place cannot be used.
+        """
+        listed = set(names)
+        usable = (name for name in sorted(names) if _OBJECT.fullmatch(name) and _refusal_name(name) not in listed)
+        newest = {name.rpartition("/")[0]: name for name in usable}
+
+        def look(name: str) -> Sound | Damaged | None:
+            of = _object_beside(name)
+            folder = of.rpartition("/")[0]
+            # What was refused, and is newer, is read with each look at its day.
+            day, is_current = _day_of(of), of >= newest.get(folder, "")
+            try:
+                if of not in listed and of not in self._store.names(folder):
+                    remedy = f"restore it from a backup, or delete {self._uri(name)}"
+                    return Damaged(self._uri(of), day, False, "the object is gone that notes stand beside", remedy)
+                body = self._store.read(name)
+                answers = self._look_into(name, body)
+            except AbsentError:
+                return None
+            except (ArchiveError, msgspec.DecodeError) as error:
+                return Damaged(self._uri(name), day, is_current, *self._what_and_remedy(name, error, is_current))
+            return Sound(self._uri(name), day, answers, len(body))
+
+        threads = ThreadPoolExecutor(4, "verify")
+        try:
+            yield from threads.map(look, names)
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+    def _look_into(self, name: str, body: bytes) -> int:
+        """How many answers are in a file whose content is ``body``. Raises what reading it raises."""
+        if name.endswith(_LOOKS):
+            msgspec.json.decode(body, type=dict[str, _Instant])
+            return 0
+        if name.endswith(_REFUSAL):
+            msgspec.json.decode(body, type=Refusal)
+            return 0
+        found = self._opened(name, body, {})
+        if found.name.startswith((_REGISTER_FOLDER, _REFUSED_FOLDER)):
+            if _REGISTER_KEY not in found.answers:
+                raise DamagedError(self._uri(name), f"has no {_REGISTER_KEY}.json", _remedy(name))
+        else:
+            self._archived_day(found)
+        return len(found.answers)
+
+    def _what_and_remedy(
+        self, name: str, error: ArchiveError | msgspec.DecodeError, is_current: bool
+    ) -> tuple[str, str]:
+        if isinstance(error, DamagedError):
+            if is_current:
+                return error.problem, error.remedy
+            return error.problem, "restore it from a backup: what was said then cannot be asked for again"
+        if isinstance(error, ArchiveError):
+            raise error
+        if name.endswith(_REFUSAL):
+            return f"it is damaged ({error})", "restore it, or delete it to have the object looked at again"
+        day = _day_of(_object_beside(name))
+        again = "materialise the asset bm_units" if day is None else f"run minerecon reingest {day} --force"
+        return f"it is damaged ({error})", f"restore it, or {again}: the next look writes it anew"
+
     def _record(
         self, folder: str, day: dt.date | None, fetched: Mapping[str, Answer], now: dt.datetime
     ) -> tuple[_Object, bool]:
@@ -431,7 +554,9 @@ class Archive:
 
     def _read(self, name: str) -> _Object:
         looks = self._looks(name)
-        packed = self._store.read(name)
+        return self._opened(name, self._store.read(name), looks)
+
+    def _opened(self, name: str, packed: bytes, looks: Mapping[str, dt.datetime]) -> _Object:
         answers: dict[str, Answer] = {}
         member = _MANIFEST
         day = _day_of(name)
@@ -466,7 +591,7 @@ class Archive:
                     answers[key] = next(found)
         # zipfile and zlib raise a dozen unrelated types on damaged input, and all mean the same.
         except Exception as error:
-            raise ArchiveError(f"{self._uri(name)}: {member} is damaged ({error}); {_remedy(name)}") from error
+            raise DamagedError(self._uri(name), f"{member} is damaged ({error})", _remedy(name)) from error
         return _Object(name, answers, {key: entry.fetched_at for key, entry in manifest.answers.items()})
 
     def _looks(self, name: str) -> dict[str, dt.datetime]:
@@ -491,7 +616,7 @@ class Archive:
                 else:
                     answers[parse_key(key)] = answer
         except ValueError as error:
-            raise ArchiveError(f"{self._uri(found.name)}: {error}; {_remedy(found.name)}") from None
+            raise DamagedError(self._uri(found.name), str(error), _remedy(found.name)) from None
         return ArchivedDay(
             self._uri(found.name),
             day,
@@ -532,7 +657,15 @@ def _just_after(name: str) -> dt.datetime:
 
 
 def _looks_name(name: str) -> str:
-    return f"{name.removesuffix('.zip')}.looks.json"
+    return f"{name.removesuffix('.zip')}{_LOOKS}"
+
+
+def _object_beside(name: str) -> str:
+    """The object that a file stands beside; itself, if it is none of the two kinds that do."""
+    for kind in (_LOOKS, _REFUSAL):
+        if name.endswith(kind):
+            return f"{name.removesuffix(kind)}.zip"
+    return name
 
 
 def _refusal_name(name: str) -> str:

@@ -18,7 +18,7 @@ from moto.server import ThreadedMotoServer
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.errors import ArchiveError
-from minerecon_dagster.elexon.archive import Archive
+from minerecon_dagster.elexon.archive import Archive, Damaged, Sound
 from minerecon_dagster.elexon.datasets import parse_key
 
 DAY = dt.date(2025, 3, 28)
@@ -476,7 +476,7 @@ def run_until_killed(url, sabotage):
     script = f"""
         import datetime as dt, os, pathlib, signal
         from minerecon_dagster.core.answers import Answer, AnswerKey
-        from minerecon_dagster.elexon.archive import Archive
+        from minerecon_dagster.elexon.archive import Archive, Damaged, Sound
         def die(*_, **__):
             os.kill(os.getpid(), signal.SIGKILL)
         {sabotage}
@@ -519,7 +519,7 @@ def test_two_processes_that_write_at_the_same_instant_both_keep_what_they_brough
     script = f"""
         import datetime as dt, sys
         from minerecon_dagster.core.answers import Answer, AnswerKey
-        from minerecon_dagster.elexon.archive import Archive
+        from minerecon_dagster.elexon.archive import Archive, Damaged, Sound
         now = dt.datetime.fromisoformat("{NOW.isoformat()}")
         archive = Archive.from_url({url!r})
         print("ready", flush=True)
@@ -629,3 +629,89 @@ def unused_endpoint():
         # Bound and not listening: whoever connects is refused, and nobody else can take the port.
         held.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{held.getsockname()[1]}"
+
+
+def looked_at(archive, first=None, last=None):
+    return list(archive.verify(archive.files(first, last)))
+
+
+def damaged(archive):
+    return [look for look in looked_at(archive) if isinstance(look, Damaged)]
+
+
+def test_an_archive_as_it_was_written_is_sound_with_all_its_objects_notes_and_answers(archive, place):
+    archive.record(DAY, day_of_answers(), now=NOW)
+    archive.record(DAY, {BOAV: answer(b'{"data": [4]}', NOW + HOUR)}, now=NOW + HOUR)
+    archive.record(DAY, {BOAV: answer(b'{"data": [4]}', NOW + 2 * HOUR)}, now=NOW + 2 * HOUR)
+    archive.record_register(answer(b"[1]"), NOW)
+    looks = looked_at(archive)
+    assert all(isinstance(look, Sound) for look in looks)
+    assert sorted(look.uri for look in looks) == place.files()
+    assert [look.answers for look in looks] == [3, 3, 0, 1] if looks[1].answers else [3, 0, 3, 1]
+    assert sum(look.bytes for look in looks) == sum(len(place.read(uri)) for uri in place.files())
+
+
+def test_a_flipped_byte_in_any_object_is_named_with_what_mends_it_and_the_others_are_sound(archive, place):
+    old = archive.record(DAY, day_of_answers(), now=NOW)[0].uri
+    new = archive.record(DAY, {BOAV: answer(b'{"data": [4]}', NOW + HOUR)}, now=NOW + HOUR)[0].uri
+    register, _ = archive.record_register(answer(b"[1]"), NOW)
+    assert damaged(archive) == []
+    for uri in (old, new, register):
+        whole = place.read(uri)
+        at = whole.index(b".json", whole.index(b".json") + 200) + len(b".json") + 3
+        place.write(uri, whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+    found = {look.uri: look for look in damaged(archive)}
+    assert list(found) == [old, new, register]
+    assert [look.is_current for look in found.values()] == [False, True, True]
+    assert "cannot be asked for again" in found[old].remedy
+    assert found[new].remedy == "restore it from a backup, or delete it and run minerecon reingest 2025-03-28 --force"
+    assert "bm_units" in found[register].remedy
+    assert found[new].day == DAY
+    assert all("damaged" in look.problem for look in found.values())
+
+
+def test_what_a_damaged_refusal_or_damaged_looks_cost_is_said(archive, place):
+    archived, _ = archive.record(DAY, day_of_answers(), now=NOW)
+    archive.record(DAY, day_of_answers(NOW + HOUR), now=NOW + HOUR)
+    archive.refuse(archived, "too little", now=NOW, run_id=None)
+    assert damaged(archive) == []
+    beside = [uri for uri in place.files() if uri.endswith(".json")]
+    for uri in beside:
+        place.write(uri, b"{")
+    found = {look.uri.rpartition("Z.")[2]: look.remedy for look in damaged(archive)}
+    assert found.keys() == {"looks.json", "refused.json"}
+    assert "the next look writes it anew" in found["looks.json"]
+    assert "delete it to have the object looked at again" in found["refused.json"]
+
+
+def test_an_object_that_is_gone_while_its_notes_stay_is_missed(archive, place):
+    uri = archive.record(DAY, day_of_answers(), now=NOW)[0].uri
+    archive.record(DAY, day_of_answers(NOW + HOUR), now=NOW + HOUR)
+    place.remove(uri)
+    [gone] = damaged(archive)
+    assert (gone.uri, gone.day) == (uri, DAY)
+    assert "gone" in gone.problem
+
+
+def test_only_the_days_asked_for_are_verified_and_the_register_with_all(archive):
+    for n in range(3):
+        archive.record(DAY + n * dt.timedelta(days=1), day_of_answers(), now=NOW)
+    archive.record_register(answer(b"[1]"), NOW)
+    assert [look.day for look in looked_at(archive, DAY, DAY + dt.timedelta(days=1))] == [
+        DAY,
+        DAY + dt.timedelta(days=1),
+    ]
+    assert len(looked_at(archive)) == 4
+
+
+def test_an_object_that_is_pruned_while_the_archive_is_verified_is_no_damage(archive, place):
+    uri = archive.record(DAY, day_of_answers(), now=NOW)[0].uri
+    names = archive.files()
+    place.remove(uri)
+    assert list(archive.verify(names)) == [None]
+
+
+def test_a_place_that_cannot_be_read_is_no_damage_but_an_error(s3):
+    archive = Archive.from_url("s3://no-such-bucket/x")
+    with pytest.raises(ArchiveError, match="NoSuchBucket"):
+        list(archive.verify(["days/2025/2025-03-28/20250402T090000.123456Z.zip"]))
