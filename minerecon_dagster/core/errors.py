@@ -61,6 +61,10 @@ class ArchiveError(MinereconError):
     """The raw archive cannot be read or written, or holds something damaged."""
 
 
+class ArchiveSetupError(ArchiveError, ConfigurationError):
+    """The place of the archive is not there, or lacks what it must have: a bucket, a right, conditional writes."""
+
+
 class DifficultyError(MinereconError):
     """The network difficulty of a day is missing or not believable. There is no default."""
 
