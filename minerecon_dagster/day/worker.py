@@ -516,6 +516,8 @@ class Worker:
         try:
             with day_lock(self._engine, day):
                 results, rates, uncounted = self._look(day)
+        except ConfigurationError:
+            raise
         except (ArchiveError, DayFailedError) as error:
             results = self.accepted(day, evaluators.not_run(day, str(error)))
             self._record(day, results)
@@ -596,6 +598,8 @@ class Worker:
     def _reading_at(self, uri: str) -> DayReading | None:
         try:
             return read_archived(self._archive.load(uri), self._sides)
+        except ConfigurationError:
+            raise
         except ArchiveError:
             return None  # the stored sums stand in for it
 
