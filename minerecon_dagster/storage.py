@@ -68,7 +68,12 @@ def open_store(url: str) -> Store:
 
     Nothing is read or written yet.
     """
-    return _S3Store(url) if url.startswith("s3://") else _FolderStore(Path(url))
+    return _FolderStore(Path(url)) if is_folder(url) else _S3Store(url)
+
+
+def is_folder(url: str) -> bool:
+    """Whether ``url`` is a folder's path, and no ``s3://bucket/prefix``."""
+    return not url.startswith("s3://")
 
 
 class _FolderStore:

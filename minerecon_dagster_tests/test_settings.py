@@ -32,6 +32,7 @@ TOUCH_THE_ENVIRONMENT = {
     "storage.py": "looks whether boto3's own variable names an S3 of this machine, which no proxy is asked for",
     "difficulty/source.py": "the same of DynamoDB",
     "local/services.py": "starts PostgreSQL without the variables that would lead it elsewhere",
+    "doctor/machine.py": "looks whether the file of certificates is there that requests would take",
     "alerts/redaction.py": "hides the values of all secrets of the process, whoever's they are",
 }
 

@@ -47,12 +47,13 @@ _PATHS_OF_OTHERS = (
 
 
 @contextmanager
-def services(*, sample: bool = False) -> Iterator[Settings]:
+def services(*, sample: bool = False, looks_only: bool = False) -> Iterator[Settings]:
     """Start what the environment does not name, and put all addresses into it; stop it afterwards.
 
     Args:
         sample: serve the bundled synthetic sample unless ``ELEXON_BASE_URL`` is set, and keep what is
             made of it apart, in ``MINERECON_HOME/sample``.
+        looks_only: see no warehouse first, and migrate and load nothing: whoever asks looks at it all by himself.
 
     Raises:
         ConfigurationError: a setting is wrong, a service cannot be had, or the sample would reach another's services.
@@ -90,9 +91,10 @@ def services(*, sample: bool = False) -> Iterator[Settings]:
         os.environ[places.SEAL] = places.seal(os.environ)
         started = Settings.from_environ()
         is_sample = home != settings.home
-        _prepare_warehouse(started, embedded=settings.database_url is None, sample=is_sample)
-        if is_sample:
-            load_sample_difficulty()
+        if not looks_only:
+            _prepare_warehouse(started, embedded=settings.database_url is None, sample=is_sample)
+            if is_sample:
+                load_sample_difficulty()
         yield started
 
 

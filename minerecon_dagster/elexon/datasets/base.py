@@ -150,6 +150,14 @@ class DayDataset(Dataset, Generic[SaidT]):
     def path(self, key: AnswerKey, day: dt.date) -> str:
         """Path and query of a question, below the base URL."""
 
+    def parse(self, key: AnswerKey, day: dt.date, answer: Answer) -> Sequence[Any]:
+        """The rows of one answer, as Elexon's description has them.
+
+        Raises:
+            SchemaDriftError: it is not what that says.
+        """
+        raise NotImplementedError
+
     @abstractmethod
     def read(self, came: Came) -> SaidT:
         """What came of a day; whatever is wrong with it is in what is returned."""
