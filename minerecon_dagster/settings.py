@@ -154,6 +154,12 @@ def _read_embedded(text: str) -> str:
     return text
 
 
+def _read_switch(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise UnfitError(f"not {text!r}")
+    return text == "1"
+
+
 def _read_waivers(text: str) -> Path:
     path = _read_folder(text)
     if not path.is_file():
@@ -197,6 +203,7 @@ ARCHIVE = Kind("a folder or s3://bucket/prefix", _read_archive, is_path=True)
 EMBEDDED = Kind("auto or never", _read_embedded)
 DATE = Kind("a date as in 2022-01-01", _read_date)
 SIDES = Kind("bid,offer or bid", _read_sides)
+SWITCH = Kind("1 or 0", _read_switch)
 HTTP_URL = Kind("an http or https URL", _read_http_url)
 SECRET_URL = Kind("an http or https URL", _read_secret_url, is_secret=True)
 """Kept to the letter: whoever is asked by it knows it so."""
@@ -257,6 +264,25 @@ class Settings(BaseSettings):
             "watches for what would be missed.",
         ),
     ] = STACK_SIDES
+    elexon_potential: Annotated[
+        bool,
+        Variable(
+            "ELEXON_POTENTIAL",
+            SWITCH,
+            "Whether the wind units' physical notifications (PN: one request a day) and metered output (B1610) are "
+            "asked for; 0: neither is, and what is held of them stays.",
+            default="1",
+        ),
+    ] = True
+    metered_calls_per_run: Annotated[
+        int,
+        Variable(
+            "ELEXON_METERED_CALLS_PER_RUN",
+            whole(1, 10_000),
+            "So many requests for metered output (B1610) a run makes at most.",
+            unit="requests",
+        ),
+    ] = 30
     price_base_url: Annotated[
         str,
         Variable(
