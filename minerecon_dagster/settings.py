@@ -171,11 +171,18 @@ def _read_folder(text: str) -> Path:
     return Path(text).expanduser().absolute()
 
 
+def _read_bucket(text: str) -> str:
+    if not text.startswith("s3://") or not _split(text).netloc:
+        raise UnfitError(f"not {text!r}")
+    return text.rstrip("/")
+
+
 def _read_archive(text: str) -> str:
     if text.startswith("s3://"):
-        if not _split(text).netloc:
-            raise UnfitError(f"not {text!r}", "as s3://bucket/prefix")
-        return text.rstrip("/")
+        try:
+            return _read_bucket(text)
+        except UnfitError as error:
+            raise UnfitError(error.found, "as s3://bucket/prefix") from None
     if "://" in text:
         raise UnfitError(f"not {text!r}")
     return str(_read_folder(text))
@@ -201,6 +208,7 @@ FOLDER = Kind("a folder", _read_folder, is_path=True)
 WAIVERS = Kind("a file of waivers", _read_waivers, is_path=True)
 ARCHIVE = Kind("a folder or s3://bucket/prefix", _read_archive, is_path=True)
 EMBEDDED = Kind("auto or never", _read_embedded)
+BUCKET = Kind("s3://bucket/prefix", _read_bucket)
 DATE = Kind("a date as in 2022-01-01", _read_date)
 SIDES = Kind("bid,offer or bid", _read_sides)
 SWITCH = Kind("1 or 0", _read_switch)
@@ -251,7 +259,7 @@ class Settings(BaseSettings):
         Variable(
             "ELEXON_MAX_REQUESTS_PER_MINUTE",
             whole(0, 1_000_000),
-            "Request starts in any 60 s, over all processes of this machine; 0 lifts the limit.",
+            "Request starts in any 60 s, over all processes and hosts that work on one warehouse; 0 lifts the limit.",
             unit="requests a minute",
         ),
     ] = 1200
@@ -334,6 +342,17 @@ class Settings(BaseSettings):
             "error.",
         ),
     ] = "auto"
+    logs_url: Annotated[
+        str | None,
+        Variable(
+            "MINERECON_LOGS_URL",
+            BUCKET,
+            "Where what runs print is kept, for whoever reads it in Dagster's UI: a bucket, where runs are on other "
+            "hosts or in containers.",
+            default="a folder under MINERECON_HOME",
+            example="s3://my-bucket/logs",
+        ),
+    ] = None
     archive_url: Annotated[
         str,
         Variable(
@@ -651,6 +670,16 @@ def variables() -> dict[str, Variable]:
 def declared() -> tuple[Variable, ...]:
     """Every variable that is documented."""
     return (*variables().values(), *READ_BY_OTHERS)
+
+
+def require_shared_archive(is_launched_elsewhere: bool, archive_url: str) -> None:
+    """Refuse a folder where runs are launched on other hosts: each would have an archive of its own.
+
+    Raises:
+        ConfigurationError: it is so.
+    """
+    if is_launched_elsewhere and not archive_url.startswith("s3://"):
+        raise ConfigurationError("MINERECON_ARCHIVE_URL is a folder, and runs are launched on any host: use s3://…")
 
 
 def is_checkout() -> bool:

@@ -230,3 +230,19 @@ def test_a_secret_that_is_set_twice_or_whose_file_is_empty_or_not_there_is_one_l
 def test_what_is_no_secret_is_in_no_file(tmp_path: Path) -> None:
     (tmp_path / "port").write_text("9")
     assert Settings.from_environ({"PORT_FILE": str(tmp_path / "port")}).port == 3000
+
+
+def test_an_archive_in_a_folder_is_refused_where_runs_are_launched_on_other_hosts() -> None:
+    module.require_shared_archive(False, "/a/folder")
+    module.require_shared_archive(True, "s3://bucket/prefix")
+    with pytest.raises(ConfigurationError, match=r"^MINERECON_ARCHIVE_URL is a folder, and runs are launched on any "):
+        module.require_shared_archive(True, "/a/folder")
+
+
+@pytest.mark.parametrize("variable", ["MINERECON_LOGS_URL", "MINERECON_EMBEDDED"])
+def test_what_is_neither_a_bucket_nor_a_known_word_is_refused(variable: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{variable} must be "):
+        Settings.from_environ({variable: "/a/folder"})
+    good = {"MINERECON_LOGS_URL": "s3://bucket/logs/", "MINERECON_EMBEDDED": "never"}
+    settings = Settings.from_environ(good)
+    assert (settings.logs_url, settings.embedded) == ("s3://bucket/logs", "never")

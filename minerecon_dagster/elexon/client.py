@@ -86,14 +86,11 @@ class ElexonClient:
 
         Returns:
             Each of ``keys``, in their order, with its answer (HTTP 200 or 404) or the error that is in its place.
-
-        Raises:
-            ConfigurationError: the rate limit's state file cannot be used.
         """
         return self.ask({key: dataset_of(key).path(key, day) for key in keys})
 
     def ask(self, paths: Mapping[AnswerKey, str]) -> dict[AnswerKey, Answer | SourceError]:
-        """Ask for several answers at once, each by its path and query; `fetch` says what is returned and raised."""
+        """Ask for several answers at once, each by its path and query; `fetch` says what is returned."""
         urls = {key: self._base_url + path for key, path in paths.items()}
         got = self._http.ask_all(list(urls.values()))
         return {key: got[url] for key, url in urls.items()}
@@ -103,7 +100,6 @@ class ElexonClient:
 
         Raises:
             SourceError: it did not come; a 404 is an error here.
-            ConfigurationError: the rate limit's state file cannot be used.
         """
         got = self._http.ask(self._base_url + REGISTER_PATH)
         if got.status == 404:

@@ -7,6 +7,8 @@ Roles and rights follow after it, statement by statement: what the migrating rol
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg2.extensions import connection as PostgresConnection  # noqa: N812 - a class of that name
-from sqlalchemy import Connection, Engine, Table, delete, text, tuple_
+from sqlalchemy import Connection, Engine, Table, delete, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
@@ -33,6 +35,7 @@ from minerecon_dagster.warehouse.tables import (
     block_subsidies,
     miner_models,
     published_figures,
+    schema_compatibility,
     wind_farm_exceptions,
 )
 
@@ -40,6 +43,7 @@ LEAST_SERVER_VERSION = 150000
 """PostgreSQL 15: the first with UNIQUE NULLS NOT DISTINCT, which the identity of a record needs."""
 
 _HERE = Path(__file__).parent
+_log = logging.getLogger(__name__)
 _ADVISORY_LOCK = 0x6D696E65
 """Any number that only this program takes: two upgrades wait for each other."""
 
@@ -148,6 +152,9 @@ def _migrate(engine: Engine, lock_timeout_s: int, statement_timeout_s: int) -> t
             for file in sorted((_HERE / "sql" / "objects").glob("*.sql")):
                 connection.exec_driver_sql(file.read_text("utf-8").replace("%", "%%"))
             sync_reference_data(connection)
+            connection.execute(delete(schema_compatibility))
+            state = {"min_code_revision": min_code_revision(), "reference_sha256": reference_sha256()}
+            connection.execute(schema_compatibility.insert().values(state))
             return before, _current(connection)
         except (OperationalError, ProgrammingError, WarehouseError) as error:
             reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
@@ -157,12 +164,8 @@ def _migrate(engine: Engine, lock_timeout_s: int, statement_timeout_s: int) -> t
             ) from error
 
 
-def sync_reference_data(connection: Connection) -> None:
-    """Copy the lists of which the code is the master: miner models, subsidy eras, names of farms, published figures.
-
-    Raises:
-        ConfigurationError: the file of the farms' names is not what it should be.
-    """
+def _lists() -> list[tuple[Table, list[dict[str, Any]]]]:
+    """The lists of which the code is the master: miner models, subsidy eras, names of farms, published figures."""
     models: list[dict[str, Any]] = [
         {"miner_model": m.name, "hashrate_ths": m.hashrate_ths, "power_w": m.power_w} for m in MINER_MODELS
     ]
@@ -170,8 +173,6 @@ def sync_reference_data(connection: Connection) -> None:
         {"first_height": e.first_height, "starts_at": e.starts_at, "block_subsidy_btc": e.block_subsidy_btc}
         for e in SUBSIDY_ERAS
     ]
-    for table, rows in ((miner_models, models), (block_subsidies, eras)):
-        _copy(connection, table, rows)
     farms: list[dict[str, Any]] = [
         {"matches": e.matches, "key": e.key, "farm_name": e.farm_name, "reason": e.reason} for e in farm_exceptions()
     ]
@@ -193,12 +194,60 @@ def sync_reference_data(connection: Connection) -> None:
         }
         for f in published.published_figures()
     ]
-    for table, listed in ((wind_farm_exceptions, farms), (published_figures, figures)):
+    return [
+        (miner_models, models),
+        (block_subsidies, eras),
+        (wind_farm_exceptions, farms),
+        (published_figures, figures),
+    ]
+
+
+_NOTHING_DEPENDS_ON = (wind_farm_exceptions, published_figures)
+"""Of these, what the list no longer has goes."""
+
+
+def sync_reference_data(connection: Connection) -> None:
+    """Copy the lists of the code into the warehouse: for `db upgrade` alone, or code of two versions would contend.
+
+    Raises:
+        ConfigurationError: the file of the farms' names is not what it should be.
+    """
+    for table, listed in _lists():
         _copy(connection, table, listed)
-        keys = list(table.primary_key)
-        # Nothing depends on these: what the list no longer has goes.
-        kept = [tuple(row[c.name] for c in keys) for row in listed]
-        connection.execute(delete(table).where(tuple_(*keys).not_in(kept)))
+        if table in _NOTHING_DEPENDS_ON:
+            keys = list(table.primary_key)
+            kept = [tuple(row[c.name] for c in keys) for row in listed]
+            connection.execute(delete(table).where(tuple_(*keys).not_in(kept)))
+
+
+def reference_sha256() -> str:
+    """SHA-256 of the lists of the code."""
+    written = [(table.name, [sorted(map(str, row.items())) for row in listed]) for table, listed in _lists()]
+    return hashlib.sha256(repr(written).encode()).hexdigest()
+
+
+def require_reference_data(connection: Connection) -> None:
+    """See that the warehouse holds what the code computes by: its miner models and subsidy eras, as they are.
+
+    What another version of the code has brought beside them does no harm: while versions change, both work.
+
+    Raises:
+        ConfigurationError: it lacks some, or has another value; says how to bring it up to date.
+    """
+    held = connection.execute(select(schema_compatibility.c.reference_sha256)).scalar_one_or_none()
+    if held == reference_sha256():
+        return
+    for table, listed in _lists():
+        if table in _NOTHING_DEPENDS_ON:
+            continue
+        names = list(listed[0])
+        stored = {tuple(row) for row in connection.execute(select(*(table.c[name] for name in names)))}
+        if missing := [row for row in listed if tuple(row[name] for name in names) not in stored]:
+            raise ConfigurationError(
+                f"{table.name} of the warehouse is not the code's list (first: {next(iter(missing[0].values()))}): "
+                "run `minerecon db upgrade`"
+            )
+    _log.info("the warehouse holds the lists of another version of the code, and all that this one computes by")
 
 
 def _copy(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
@@ -209,16 +258,35 @@ def _copy(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> N
 
 
 def require_current(connection: Connection) -> None:
-    """Refuse to work on a warehouse of another revision than the code's.
+    """Refuse to work on a warehouse of another revision than the code's, unless that says that this code may.
 
     Raises:
-        ConfigurationError: says how to migrate it.
+        ConfigurationError: says how to migrate it, or that this code is too old.
     """
-    current, head = revisions(connection)
-    if current != head:
+    current, scripts = _current(connection), ScriptDirectory.from_config(_config())
+    head = scripts.get_current_head()
+    if current == head:
+        return
+    known = {script.revision for script in scripts.walk_revisions()}
+    if current is None or current in known:
         raise ConfigurationError(
             f"the warehouse is at revision {current or 'none'} and the code needs {head}: run `minerecon db upgrade`"
         )
+    least = connection.execute(select(schema_compatibility.c.min_code_revision)).scalar_one_or_none()
+    if least not in known:
+        raise ConfigurationError(
+            f"the warehouse is at revision {current}, which is newer than the code's, {head}, and takes code of "
+            f"{least} or later only: update this program (`minerecon db upgrade` of the newer one has migrated it)"
+        )
+
+
+def min_code_revision() -> str:
+    """The oldest revision whose code may work on the code's own schema: steps marked ``expands_only`` are left out."""
+    scripts = ScriptDirectory.from_config(_config())
+    for script in scripts.walk_revisions():
+        if not getattr(script.module, "expands_only", False):
+            return str(script.revision)
+    raise AssertionError("the first migration expands nothing")
 
 
 def revisions(connection: Connection) -> tuple[str | None, str | None]:
@@ -227,10 +295,13 @@ def revisions(connection: Connection) -> tuple[str | None, str | None]:
 
 
 def is_current(engine: Engine) -> bool:
-    """Whether the warehouse is at the code's revision."""
+    """Whether the warehouse is at the code's revision and holds its lists."""
     with engine.connect() as connection:
         current, head = revisions(connection)
-        return current == head
+        if current != head:
+            return False
+        held = connection.execute(select(schema_compatibility.c.reference_sha256)).scalar_one_or_none()
+        return held == reference_sha256()
 
 
 def not_enforced(engine: Engine) -> list[roles.NotEnforced]:
