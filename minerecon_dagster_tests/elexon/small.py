@@ -108,3 +108,20 @@ def read(
         silent=answers_of(silent or {}, now),
         controls_waived=controls_waived,
     )
+
+
+def of_itself(dataset: Any) -> dict[str, Any]:
+    """What a dataset of the day declares of itself, without what it does."""
+    names = (
+        "name", "report", "source", "is_bare", "columns", "group", "reads_register", "is_required", "has_side",
+        "has_period", "held_stands_in", "what", "amount", "wind_amount", "where", "compared_as", "unit", "digits",
+    )  # fmt: skip
+    found = {name: getattr(dataset, name) for name in names if hasattr(dataset, name)}
+    unseen = dataset.unseen_as and dataset.unseen_as.name
+    of_table = {"table": dataset.table.name, "may_be_null": [c.name for c in dataset.table.columns if c.nullable]}
+    return found | of_table | {"properties": [p.name for p in dataset.properties], "unseen_as": unseen}
+
+
+def are_stored(dataset: Any) -> list[str]:
+    """The columns of its table that PostgreSQL works out and stores."""
+    return [c.name for c in dataset.table.columns if c.computed is not None and c.computed.persisted is True]

@@ -11,7 +11,7 @@ from minerecon_dagster.core.calendar import STACK_SIDES, StackSide, rerun_done_a
 from minerecon_dagster.core.errors import MinereconError
 from minerecon_dagster.elexon.datasets.agws import AGWS
 from minerecon_dagster.elexon.datasets.boav import BOAV
-from minerecon_dagster.elexon.reading import silent_answers
+from minerecon_dagster.elexon.reading import read_day, silent_answers
 from minerecon_dagster_tests.elexon.small import (
     AT,
     DAY,
@@ -112,10 +112,11 @@ def test_of_a_day_that_is_all_there_each_period_has_rows_and_the_time_of_its_ans
             "control total (BOAV bid): it was not fetched; control total (BOAV offer): it was not fetched",
         ),
         (lacking(CASHFLOWS_BID, AGWS.key), {}, "final", ""),
+        (lacking(BID_3), {}, "failing", "bid periods 3 failed"),
         (without(whole_day(), {7, 8}, ["bid"]), {}, "final", ""),
     ],
     ids=["failed", "silent", "silent and failed", "not published", "nothing beside it", "a long silence", "no control",
-         "no control at all", "what is not required", "a short silence"],
+         "no control at all", "what is not required", "never asked", "a short silence"],
 )  # fmt: skip
 def test_a_day_says_in_one_line_what_keeps_it(
     rows: Rows, failures: dict[AnswerKey, MinereconError], state: str, problem: str
@@ -207,6 +208,27 @@ def test_a_control_total_that_has_nothing_where_there_was_something_is_none(
 def test_of_a_day_in_progress_the_periods_that_are_due_are_counted_against_a_silent_control_total() -> None:
     says = read(whole_day() | {BOAV_BID: []}, now=NOON).of(BOAV)
     assert says.errors == {"bid": "it has no volume at all, and the stack has acceptances in 23 periods"}
+
+
+def test_one_side_without_a_control_total_or_with_a_sound_one_says_nothing_of_the_other() -> None:
+    rows = without(lacking(BOAV_BID), {7}, ["offer"])
+    assert read(rows).looks["offer", 7].status == "empty"
+    assert read(whole_day() | {BOAV_OFFER: []}).of(BOAV).errors.keys() == {"offer"}
+
+
+def test_a_day_on_which_nothing_was_accepted_in_any_report_is_not_published_and_not_failed() -> None:
+    judgement = read(without(whole_day(), PERIODS)).judgement
+    assert (judgement.state, judgement.periods_present) == ("incomplete", 0)
+
+
+def test_of_bids_alone_a_long_silence_is_told_without_the_side_that_is_not_fetched() -> None:
+    reading = read(without(whole_day(), {7, 8, 9}, ["bid"]), sides=("bid",))
+    assert reading.problem().startswith("bid periods 7-9 unpublished (no acceptance in more than 2 periods in a row")
+
+
+def test_unless_it_is_said_nothing_is_silent_and_nobody_does_without_control_totals() -> None:
+    reading = read_day(DAY, answers_of(lacking(BOAV_BID)), {}, sides=STACK_SIDES, now=AT)
+    assert (reading.judgement.state, reading.kept) == ("failing", {})
 
 
 # Which periods are there.
@@ -304,10 +326,11 @@ def test_where_the_stack_does_not_say_when_it_was_made_the_control_totals_do(
 ) -> None:
     rows = made(whole_day(), None, {7}, ("bid",))
     rows = made(rows, cashflows, {7}, ("bid",), "cashflows")
+    rows = made(rows, "2025-03-28T04:30:00Z", {8}, ("bid",), "boav")
     rows = without(rows, {7}, ["bid"], ["boav"]) if boav is None else made(rows, boav, {7}, ("bid",), "boav")
     made_at = read(rows).made_at
     assert made_at["bid", 7] == (None if expected is None else dt.datetime.fromisoformat(expected))
-    assert made_at["bid", 8] == dt.datetime.fromisoformat(MADE)
+    assert made_at["bid", 8] == dt.datetime.fromisoformat(MADE), "of which the stack says it"
 
 
 def test_what_the_control_totals_were_made_at_says_nothing_of_a_stack_that_says_it() -> None:

@@ -29,8 +29,10 @@ from minerecon_dagster_tests.elexon.small import (
     PERIODS,
     STARTS,
     answer,
+    are_stored,
     in_agws,
     in_stack,
+    of_itself,
     read,
     whole_day,
 )
@@ -93,7 +95,9 @@ def test_one_answer_is_asked_for_whatever_the_sides_and_periods_from_the_first_s
 
 
 def test_the_sample_answers_with_the_rows_of_the_range_and_says_if_there_are_none() -> None:
-    asked = Asked([DAY], "generation/actual/per-type/wind-and-solar", {"from": ["2025-03-28T00:00Z"], "to": ["2025-03-28T23:30Z"]})  # fmt: skip # noqa: E501
+    asked = Asked(
+        [DAY], "generation/actual/per-type/wind-and-solar", {"from": ["2025-03-28T00:00Z"], "to": ["2025-03-28T23:30Z"]}
+    )
     world: Any = SimpleNamespace(wind_and_solar=lambda first, last: [{"of": (first, last)}])
     assert AGWS.sample(world, asked) == [{"of": (STARTS[0], STARTS[-1])}]
     assert AGWS.sample(world, Asked([DAY], "generation", {})) is None
@@ -160,7 +164,9 @@ def test_an_answer_lacks_the_periods_that_were_known_unless_it_says_nothing_at_a
     assert AGWS.lacks(AGWS.key, came, held, of_wind([in_agws(1, "Wind Onshore", None)])) == set()
 
 
-@pytest.mark.parametrize(("period", "text"), [(1, "the wind output was 1,003 MW"), (2, "the wind output was 3 MW"), (3, "")])  # fmt: skip # noqa: E501
+@pytest.mark.parametrize(
+    ("period", "text"), [(1, "the wind output was 1,003 MW"), (2, "the wind output was 3 MW"), (3, "")]
+)
 def test_beside_a_silent_period_stands_the_output_that_is_known(period: int, text: str) -> None:
     assert AGWS.beside(of_wind(output({1: 1000}, {1: 3, 2: 3})).of(AGWS), period) == text
 
@@ -214,6 +220,7 @@ def test_a_zero_beside_a_bid_is_found_with_what_was_turned_down() -> None:
     bids = [bid(1, -1.5), bid(1, -2), bid(2), bid(4), bid(5)]
     (found,) = AGWS.check(of_wind(rows), bids, {})
     assert found.checked is WIND_OUTPUT_ABOVE_ZERO
+    assert found.checked.full_name == "physics.wind_output_above_zero"
     assert list(found.violations) == [
         {"settlement_period": 1, "wind_onshore_mw": "0", "wind_offshore_mw": "3", "all_bids_mwh": "3.5"},
         {"settlement_period": 2, "wind_onshore_mw": "1", "wind_offshore_mw": "0", "all_bids_mwh": "2"},
@@ -281,3 +288,24 @@ def test_a_materialization_says_the_output_or_why_there_is_none() -> None:
     assert metadata(None, passing, foreign) == {
         "wind_generation_mwh": None, "missing": "not known of every period yet",
     }  # fmt: skip
+
+
+def test_it_declares_of_itself_what_the_others_go_by() -> None:
+    assert of_itself(AGWS) == {
+        "name": "agws",
+        "report": "AGWS",
+        "source": "Elexon's wind output (AGWS)",
+        "is_bare": False,
+        "columns": ("settlement_date", "settlement_period", "start_time", "wind_onshore_mw", "wind_offshore_mw"),
+        "group": "curtailment",
+        "reads_register": False,
+        "is_required": False,
+        "has_side": False,
+        "has_period": False,
+        "held_stands_in": True,
+        "table": "wind_generation_data",
+        "may_be_null": ["wind_onshore_mw", "wind_offshore_mw", "total_wind_mw", "total_wind_mwh"],
+        "properties": ["wind_output_known", "wind_output_above_zero"],
+        "unseen_as": None,
+    }
+    assert are_stored(AGWS) == ["total_wind_mw", "total_wind_mwh"]

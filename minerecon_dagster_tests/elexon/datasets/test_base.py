@@ -97,9 +97,23 @@ def test_rows_are_written_into_the_columns_of_the_table_in_pieces_of_a_thousand(
     assert at_a_time == 1000
 
 
-@pytest.mark.parametrize(
-    ("exact", "digits", "shown"), [("1.23456", base.MWH_DIGITS, 1.235), ("1.23456", base.GBP_DIGITS, 1.23)]
-)
-def test_a_figure_is_shown_rounded(exact: str, digits: int, shown: float) -> None:
-    found = rounded(Decimal(exact), digits)
-    assert (found, type(found)) == (shown, float)
+def test_a_figure_is_shown_rounded_energy_to_a_kilowatt_hour_and_money_to_a_penny() -> None:
+    shown = [rounded(Decimal("1.23456"), digits) for digits in (base.MWH_DIGITS, base.GBP_DIGITS)]
+    assert shown == [1.235, 1.23]
+    assert {type(figure) for figure in shown} == {float}
+
+
+def test_a_dataset_that_declares_nothing_is_built_from_if_it_comes_and_not_missed_if_it_does_not() -> None:
+    names = ("is_bare", "group", "reads_register", "properties", "is_required", "has_side", "has_period",
+             "held_stands_in", "unseen_as")  # fmt: skip
+    assert {name: getattr(base.DayDataset, name) for name in names} == {
+        "is_bare": False,
+        "group": "elexon",
+        "reads_register": True,
+        "properties": (),
+        "is_required": False,
+        "has_side": False,
+        "has_period": False,
+        "held_stands_in": True,
+        "unseen_as": None,
+    }

@@ -14,7 +14,7 @@ from minerecon_dagster.elexon.datasets.boav import BOAV, BOAV_WIND_VOLUME, NO_RE
 from minerecon_dagster.elexon.datasets.control_total import TurnedDown
 from minerecon_dagster.elexon.datasets.stack import wind_bids
 from minerecon_dagster.elexon.reading import DayReading
-from minerecon_dagster_tests.elexon.small import DAY, UNIT, answer, in_boav, in_stack, read, whole_day
+from minerecon_dagster_tests.elexon.small import DAY, UNIT, answer, in_boav, in_stack, of_itself, read, whole_day
 
 BID, OFFER = AnswerKey("boav", "bid"), AnswerKey("boav", "offer")
 OTHER = "T_OTHER-1"
@@ -56,12 +56,13 @@ def test_a_row_has_a_volume_if_it_is_known_and_not_zero(mwh: float | None, has_v
 
 def test_a_unit_is_reduced_by_its_negative_volumes_in_the_periods_that_are_there() -> None:
     of = [
-        in_boav(1, totalVolumeAccepted=-1), in_boav(2, totalVolumeAccepted=-2), in_boav(1, totalVolumeAccepted=5),
+        in_boav(1, totalVolumeAccepted=-1), in_boav(2, totalVolumeAccepted=-2), in_boav(1, totalVolumeAccepted=0.5),
+        in_boav(1, bmUnit=OTHER, totalVolumeAccepted=0),
         in_boav(1, totalVolumeAccepted=None), in_boav(3, totalVolumeAccepted=-4), in_boav(1, bmUnit=None),
         in_boav(1, bmUnit="T_GAS-1", totalVolumeAccepted=-8),
     ]  # fmt: skip
     reading = read(whole_day() | {BID: of}, failures={AnswerKey("stack", "bid", 3): MinereconError("x")})
-    assert BOAV.reductions_mwh(reading, "bid", {UNIT}) == {UNIT: Decimal(-3)}
+    assert BOAV.reductions_mwh(reading, "bid", UNITS) == {UNIT: Decimal(-3)}
     assert BOAV.by_unit(reading, "bid", {UNIT}) == {UNIT: (Decimal(-3),)}
     gone = read({key: each for key, each in whole_day().items() if key != BID})
     assert BOAV.reductions_mwh(gone, "bid", {UNIT}) == {}
@@ -70,7 +71,7 @@ def test_a_unit_is_reduced_by_its_negative_volumes_in_the_periods_that_are_there
 @pytest.mark.parametrize(
     ("mwh", "side", "text"),
     [(-1.5, "bid", "-1.5 MWh"), (2, "bid", "2 MWh"), (0, "bid", None), (None, "bid", None), (-1.5, "offer", "-1.5 MWh"),
-     (2, "offer", None), (0, "offer", None), (None, "offer", None)],
+     (2, "offer", None), (0.5, "offer", None), (0, "offer", None), (None, "offer", None)],
 )  # fmt: skip
 def test_a_day_without_bids_should_have_no_volume_of_a_farm_but_that_of_an_offer(
     mwh: float | None, side: Any, text: str | None
@@ -79,8 +80,6 @@ def test_a_day_without_bids_should_have_no_volume_of_a_farm_but_that_of_an_offer
 
 
 def test_a_unit_is_turned_down_by_both_sides_together_and_what_that_cost_is_not_known() -> None:
-    reading = day([], [in_boav(1, totalVolumeAccepted=-1)], [in_boav(1, totalVolumeAccepted=-2)],
-                  [in_stack(1, id="T_GAS-1")])  # fmt: skip
     reading = read(whole_day() | {BID: [in_boav(1, totalVolumeAccepted=-1), in_boav(1, bmUnit=OTHER)],
                                   OFFER: [in_boav(1, totalVolumeAccepted=-2)]})  # fmt: skip
     assert BOAV.turned_down(reading, {UNIT}) == {UNIT: TurnedDown(Decimal(3), None)}
@@ -111,7 +110,10 @@ def test_a_units_volumes_are_equal_to_half_a_per_cent_or_one_megawatt_hour(
 
 def test_what_only_one_of_them_has_is_found_on_its_side() -> None:
     volume, _ = checked(
-        [in_stack(1, volume=-5), in_stack(1, volume=-6, sequenceNumber=2), in_stack(1, id=OTHER, volume=-7, acceptanceId=None)],  # noqa: E501
+        [
+            in_stack(1, volume=-5), in_stack(1, volume=-6, sequenceNumber=2),
+            in_stack(1, id=OTHER, volume=-7, acceptanceId=None),
+        ],
         [in_boav(1, bmUnit=OTHER, totalVolumeAccepted=-3)],
         [in_boav(1, totalVolumeAccepted=-2)],
     )  # fmt: skip
@@ -145,7 +147,7 @@ def test_a_reduction_among_the_offers_is_found_in_the_stack_and_in_the_volumes()
         in_stack(1, volume=7, sequenceNumber=3),
     ]
     of_offer = [
-        in_boav(1, totalVolumeAccepted=-2), in_boav(2, totalVolumeAccepted=-3), in_boav(2, totalVolumeAccepted=4),
+        in_boav(1, totalVolumeAccepted=-2), in_boav(2, totalVolumeAccepted=-3), in_boav(2, totalVolumeAccepted=0.5),
         in_boav(2, totalVolumeAccepted=None), in_boav(1, bmUnit=OTHER, totalVolumeAccepted=-1),
         in_boav(1, bmUnit="T_GAS-1", totalVolumeAccepted=-9),
     ]  # fmt: skip
@@ -156,13 +158,14 @@ def test_a_reduction_among_the_offers_is_found_in_the_stack_and_in_the_volumes()
         {"report": "BOAV", "bmu_id": OTHER, "volume_mwh": "-1"},
     ]
     assert reduction.checked is NO_REDUCTION_ON_OFFER_SIDE
-    assert (reduction.looked_at, reduction.actual) == (1 + 9 + 50, "2 units")
+    assert (reduction.looked_at, reduction.actual) == (1 + 9 + 50, "2 units"), "one of them in both"
     assert reduction.expected == "no wind unit with a negative volume on the offer side"
     assert str(reduction.repair) == "minerecon reingest 2025-03-28 --force"
 
 
 def test_without_a_reduction_among_the_offers_nothing_is_found() -> None:
-    _, reduction = checked([in_stack(1)], [in_boav(1, totalVolumeAccepted=-2)], [in_boav(1, totalVolumeAccepted=2)])
+    of_offer = [in_boav(1, totalVolumeAccepted=2), in_boav(1, bmUnit=OTHER, totalVolumeAccepted=0)]
+    _, reduction = checked([in_stack(1)], [in_boav(1, totalVolumeAccepted=-2)], of_offer)
     assert (reduction.passed, reduction.actual) == (True, "0 units")
 
 
@@ -171,3 +174,30 @@ def test_a_reduction_in_the_stack_is_told_though_the_volumes_did_not_come() -> N
     _, reduction = checked([in_stack(1)], [], [], [in_stack(1, volume=-5)], failures=both)
     assert reduction.actual == "1 units"
     assert [v.get("report") or v["control_total"] for v in reduction.violations] == ["BOAV offer", "stack"]
+
+
+def test_it_declares_of_itself_what_the_others_go_by() -> None:
+    assert of_itself(BOAV) == {
+        "name": "boav",
+        "report": "BOAV",
+        "source": "Elexon's accepted volumes (BOAV)",
+        "is_bare": False,
+        "columns": ("settlement_date", "stack_side", "bmu_id", "volume_mwh"),
+        "group": "elexon",
+        "reads_register": True,
+        "is_required": True,
+        "has_side": True,
+        "has_period": False,
+        "held_stands_in": True,
+        "what": "accepted volumes",
+        "amount": "accepted volume (BOAV)",
+        "wind_amount": "volume",
+        "where": "acceptance/volumes",
+        "compared_as": "BOAV (MWh)",
+        "unit": "mwh",
+        "digits": 3,
+        "table": "boav_control_totals",
+        "may_be_null": [],
+        "properties": ["boav_wind_volume", "no_reduction_on_offer_side"],
+        "unseen_as": None,
+    }

@@ -17,7 +17,18 @@ from minerecon_dagster.elexon.datasets.cashflows import CASHFLOWS, EBOCF_WIND_CA
 from minerecon_dagster.elexon.datasets.control_total import TurnedDown
 from minerecon_dagster.elexon.datasets.stack import wind_bids
 from minerecon_dagster.elexon.reading import DayReading
-from minerecon_dagster_tests.elexon.small import AT, DAY, UNIT, answer, in_boav, in_cashflows, in_stack, read, whole_day
+from minerecon_dagster_tests.elexon.small import (
+    AT,
+    DAY,
+    UNIT,
+    answer,
+    in_boav,
+    in_cashflows,
+    in_stack,
+    of_itself,
+    read,
+    whole_day,
+)
 
 BID, OFFER = AnswerKey("cashflows", "bid"), AnswerKey("cashflows", "offer")
 VOLUMES = AnswerKey("boav", "bid")
@@ -50,7 +61,9 @@ def test_a_row_has_a_cashflow_if_it_is_not_zero(gbp: float, flows: bool) -> None
     assert row(gbp).has_cashflow is CASHFLOWS.has_amount(row(gbp)) is flows
 
 
-@pytest.mark.parametrize(("gbp", "side", "text"), [(1.5, "bid", "£1.5"), (-2, "bid", "£-2"), (0, "bid", None), (5, "offer", None)])  # fmt: skip # noqa: E501
+@pytest.mark.parametrize(
+    ("gbp", "side", "text"), [(1.5, "bid", "£1.5"), (-2, "bid", "£-2"), (0, "bid", None), (5, "offer", None)]
+)
 def test_a_day_without_bids_should_have_no_cashflow_of_a_farms_bid(gbp: float, side: Any, text: str | None) -> None:
     assert CASHFLOWS.unexpected(row(gbp), side) == text
 
@@ -68,7 +81,11 @@ def test_a_unit_is_paid_by_the_periods_that_are_there_with_their_signs_and_witho
 
 
 def test_a_unit_was_turned_down_if_any_money_flowed_for_a_bid_and_by_how_much_is_not_known() -> None:
-    of = [in_cashflows(1, totalCashflow=9), in_cashflows(2, totalCashflow=-9), in_cashflows(1, bmUnit=OTHER, totalCashflow=0)]  # fmt: skip # noqa: E501
+    of = [
+        in_cashflows(1, totalCashflow=9),
+        in_cashflows(2, totalCashflow=-9),
+        in_cashflows(1, bmUnit=OTHER, totalCashflow=0),
+    ]
     reading = read(whole_day() | {BID: of, OFFER: [in_cashflows(1, totalCashflow=50)]})
     assert CASHFLOWS.turned_down(reading, UNITS) == {UNIT: TurnedDown(None, Decimal(0))}
 
@@ -130,7 +147,9 @@ def test_the_sides_that_are_not_known_are_asked_again(missing: tuple[AnswerKey, 
     assert CASHFLOWS.asked_again(reading) == again
 
 
-@pytest.mark.parametrize(("known", "status", "can_lack"), [(True, 200, True), (True, 404, True), (False, 200, False), (False, 404, True)])  # fmt: skip # noqa: E501
+@pytest.mark.parametrize(
+    ("known", "status", "can_lack"), [(True, 200, True), (True, 404, True), (False, 200, False), (False, 404, True)]
+)
 def test_an_answer_that_cannot_be_read_lacks_nothing(known: bool, status: int, can_lack: bool) -> None:
     says = read({key: each for key, each in whole_day().items() if known or key != BID}).of(CASHFLOWS)
     assert CASHFLOWS.came(says, "bid", Answer("u", status, AT, b"")) is can_lack
@@ -197,3 +216,30 @@ def test_where_a_side_is_not_known_the_check_could_not_look() -> None:
     )  # fmt: skip
     assert list(found.violations) == [{"control_total": "EBOCF offer", "error": "it was not fetched"}]
     assert str(found.repair) == "minerecon reingest 2025-03-28"
+
+
+def test_it_declares_of_itself_what_the_others_go_by() -> None:
+    assert of_itself(CASHFLOWS) == {
+        "name": "cashflows",
+        "report": "EBOCF",
+        "source": "Elexon's indicative cashflows (EBOCF)",
+        "is_bare": False,
+        "columns": ("settlement_date", "stack_side", "bmu_id", "cashflow_gbp", "gross_cashflow_gbp"),
+        "group": "elexon",
+        "reads_register": True,
+        "is_required": False,
+        "has_side": True,
+        "has_period": False,
+        "held_stands_in": False,
+        "what": "indicative cashflows",
+        "amount": "cashflow (EBOCF)",
+        "wind_amount": "cashflow",
+        "where": "indicative/cashflows",
+        "compared_as": "EBOCF (GBP; gross)",
+        "unit": "gbp",
+        "digits": 2,
+        "table": "ebocf_control_totals",
+        "may_be_null": [],
+        "properties": ["ebocf_wind_cashflow"],
+        "unseen_as": "ebocf_wind_cashflow",
+    }

@@ -95,6 +95,15 @@ def test_the_amounts_of_the_same_units_are_added_up_once_and_of_others_anew() ->
     ]  # fmt: skip
 
 
+def test_what_was_added_up_is_no_part_of_what_is_said() -> None:
+    says: SaidBySide[BoavRow] = SaidBySide()
+    units = [UNIT]
+    says.totals_once(units, lambda: {("bid", UNIT): (Decimal(1),)})
+    assert says == SaidBySide()
+    assert repr(says) == repr(SaidBySide())
+    assert says.keeping("bid", []).totals_once(units, dict) == {}, "with other rows it is added up anew"
+
+
 def test_periods_are_those_of_rows_that_have_an_amount() -> None:
     of = [in_boav(1), in_boav(2, totalVolumeAccepted=0), in_boav(3, totalVolumeAccepted=None), in_boav(4), in_boav(4)]
     assert BOAV.periods(rows(*of)) == {1, 4}

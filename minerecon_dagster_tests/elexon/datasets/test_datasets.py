@@ -94,6 +94,7 @@ def test_an_answer_that_comes_later_is_named_with_its_run(with_made_up: MadeUp) 
 
 def test_what_comes_later_is_asked_for_the_wind_farms_in_order_and_counted() -> None:
     made = MadeUp()
+    assert made.run_column is None, "a newer answer replaces that of any run before"
     units: dict[str, Any] = {"T_B-1": None, "T_A-1": None}
     assert made.units(units) == ["T_A-1", "T_B-1"]
     look = Look(DAY, made.runs[0], made.units(units), units, Answer("u", 200, AT, b""), [1, 2, 3])

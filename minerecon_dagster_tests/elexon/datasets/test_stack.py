@@ -20,12 +20,25 @@ from minerecon_dagster.elexon.datasets.stack import (
     BidRow,
     OfferRow,
     StackRow,
+    StackSaid,
+    _Lines,
     distinct_rows,
     wind_bids,
 )
 from minerecon_dagster.elexon.reading import DayReading
 from minerecon_dagster.sample.ask import Asked
-from minerecon_dagster_tests.elexon.small import DAY, MADE, PERIODS, UNIT, answer, in_stack, read, whole_day
+from minerecon_dagster_tests.elexon.small import (
+    DAY,
+    MADE,
+    PERIODS,
+    UNIT,
+    answer,
+    are_stored,
+    in_stack,
+    of_itself,
+    read,
+    whole_day,
+)
 
 BID_7, OFFER_7 = AnswerKey("stack", "bid", 7), AnswerKey("stack", "offer", 7)
 
@@ -58,6 +71,7 @@ def test_the_sample_answers_with_the_rows_of_the_day_side_and_period() -> None:
 def test_the_rows_of_a_side_are_of_that_side_and_of_the_period_that_was_asked_for() -> None:
     assert isinstance(rows(in_stack(7))[0], BidRow)
     assert isinstance(rows(in_stack(7), key=OFFER_7)[0], OfferRow)
+    assert [rows(in_stack(7), key=key)[0].identity[2] for key in (BID_7, OFFER_7)] == ["bid", "offer"]
     with pytest.raises(SchemaDriftError, match="8 is not a period asked for"):
         rows(in_stack(8))
 
@@ -93,6 +107,11 @@ def test_what_came_of_a_day_is_by_side_and_period_and_what_went_wrong_too() -> N
     assert len(says.rows["bid", 7]) == 2
     assert says.kept == {BID_7: (7,)}
     assert says.answer_count == 0
+
+
+def test_a_day_of_which_nothing_is_said_has_no_rows_and_no_errors() -> None:
+    says = StackSaid()
+    assert (says.rows, says.errors, says.duplicate_count) == ({}, {}, 0)
 
 
 def test_of_bids_alone_the_offers_are_not_looked_for() -> None:
@@ -164,6 +183,7 @@ def checked(*of: dict[str, Any]) -> tuple[Result, Result]:
 def test_a_bid_without_a_price_is_found() -> None:
     priced, _ = checked({"originalPrice": None}, {"originalPrice": 0}, {"originalPrice": None, "volume": -1.25})
     assert priced.checked is BIDS_ARE_PRICED
+    assert priced.checked.full_name == "money.bids_are_priced"
     assert list(priced.violations) == [
         {"stack_side": "bid", "settlement_period": 7, "bmu_id": UNIT, "volume_mwh": mwh} for mwh in ("-23.5", "-1.25")
     ]
@@ -183,6 +203,7 @@ def test_prices_at_the_limit_or_beyond_are_found_and_the_first_three_are_told() 
     prices = (99_999, -99_999, 5, 123_456.78, -100_000)
     _, below = checked(*({"originalPrice": price, "volume": -2} for price in prices))
     assert below.checked is PRICES_BELOW_LIMIT
+    assert below.checked.full_name == "money.prices_below_limit"
     assert below.actual == (
         "4 bids at it or beyond, 8.000 MWh, £-46,913.56: "
         f"{UNIT} in period 7 at £99,999/MWh, {UNIT} in period 7 at £-99,999/MWh, {UNIT} in period 7 at £123,456.78/MWh"
@@ -214,6 +235,11 @@ def test_a_materialization_says_the_rows_and_the_sums_rounded() -> None:
     }
 
 
+def test_lines_are_copied_in_pieces_of_500() -> None:
+    lines = _Lines(iter(["x"] * 501))
+    assert [len(lines.read(1)) for _ in range(3)] == [500, 1, 0]
+
+
 def test_its_rows_are_copied_as_lines_into_the_columns_of_the_table() -> None:
     copied: list[tuple[str, str]] = []
     cursor: Any = SimpleNamespace(copy_expert=lambda statement, file: copied.append((statement, file.read(1))))
@@ -228,3 +254,29 @@ def test_its_rows_are_copied_as_lines_into_the_columns_of_the_table() -> None:
     )
     with pytest.raises(NotImplementedError):
         STACK.rows(read(whole_day()), [], {})
+
+
+def test_it_declares_of_itself_what_the_others_go_by() -> None:
+    assert of_itself(STACK) == {
+        "name": "stack",
+        "report": "ISPSTACK",
+        "source": "Elexon's settlement stack (ISPSTACK)",
+        "is_bare": False,
+        "columns": STACK.columns,
+        "group": "curtailment",
+        "reads_register": True,
+        "is_required": True,
+        "has_side": True,
+        "has_period": True,
+        "held_stands_in": True,
+        "table": "curtailment_records",
+        "may_be_null": [
+            "acceptance_id", "bid_offer_pair_id", "lead_party_name", "original_price_gbp_per_mwh",
+            "final_price_gbp_per_mwh", "payment_gbp", "so_flag", "cadl_flag", "elexon_created_at",
+        ],
+        "properties": ["bids_are_priced", "prices_below_limit"],
+        "unseen_as": None,
+    }  # fmt: skip
+    assert are_stored(STACK) == ["curtailed_mwh", "payment_gbp"]
+    (identity,) = [c for c in STACK.table.constraints if c.name == "curtailment_records_identity_key"]
+    assert identity.dialect_options["postgresql"]["nulls_not_distinct"] is True
