@@ -66,7 +66,7 @@ class ElexonResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         settings = Settings.from_environ()
         url = settings.elexon_base_url
         limiter = RateLimiter(settings.elexon_max_requests_per_minute, default_state_file(url))
-        return ElexonClient(url, limiter)
+        return ElexonClient(url, limiter, credentials=url.credentials)
 
 
 class ArchiveResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -118,7 +118,8 @@ class PriceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The source."""
         from minerecon_dagster.prices.source import CoinbaseCandles
 
-        return CoinbaseCandles(self.base_url())
+        url = Settings.from_environ().price_base_url
+        return CoinbaseCandles(url, credentials=url.credentials)
 
 
 class ClockResource(dg.ConfigurableResource):  # type: ignore[type-arg]
