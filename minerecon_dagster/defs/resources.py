@@ -74,7 +74,7 @@ class ElexonResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         settings = Settings.from_environ()
         url, limit = settings.elexon_base_url, settings.elexon_max_requests_per_minute
         turns = TurnsInWarehouse(_database_url(settings), url) if limit else None
-        return ElexonClient(url, RateLimiter(limit, turns))
+        return ElexonClient(url, RateLimiter(limit, turns), credentials=url.credentials)
 
 
 class ArchiveResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -126,7 +126,8 @@ class PriceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The source."""
         from minerecon_dagster.prices.source import CoinbaseCandles
 
-        return CoinbaseCandles(self.base_url())
+        url = Settings.from_environ().price_base_url
+        return CoinbaseCandles(url, credentials=url.credentials)
 
 
 class ClockResource(dg.ConfigurableResource):  # type: ignore[type-arg]

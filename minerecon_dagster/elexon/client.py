@@ -37,6 +37,7 @@ class ElexonClient:
         base_url: as in ``https://data.elexon.co.uk/bmrs/api/v1``.
         limiter: shared by all who ask this host.
         threads: requests under way at once.
+        credentials: name and password that it is asked with; None: none.
         now: the clock of `Answer.fetched_at` (UTC).
         patience: as of `http.client.Patience`.
     """
@@ -47,6 +48,7 @@ class ElexonClient:
         limiter: RateLimiter,
         *,
         threads: int = 8,
+        credentials: tuple[str, str] | None = None,
         now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
         **patience: Any,
     ) -> None:
@@ -65,7 +67,13 @@ class ElexonClient:
             refused=_remedy,
         )
         self._http = HttpClient(
-            source, Patience(**patience), limiter=limiter, threads=threads, sees_outages=True, now=now
+            source,
+            Patience(**patience),
+            limiter=limiter,
+            threads=threads,
+            credentials=credentials,
+            sees_outages=True,
+            now=now,
         )
         self.stats = self._http.stats
 

@@ -142,6 +142,7 @@ class HttpClient(Generic[T]):
         patience: how long and how often.
         limiter: shared by all who ask this host; None: no limit.
         threads: requests under way at once.
+        credentials: name and password that the source is asked with; no URL holds them.
         sees_outages: what is left of an `ask_all` is not tried (again) in an outage, and fails at once.
         now: the clock of `Reply.fetched_at` (UTC).
     """
@@ -153,6 +154,7 @@ class HttpClient(Generic[T]):
         *,
         limiter: RateLimiter | None = None,
         threads: int = 1,
+        credentials: tuple[str, str] | None = None,
         sees_outages: bool = False,
         now: Callable[[], dt.datetime],
     ) -> None:
@@ -168,7 +170,8 @@ class HttpClient(Generic[T]):
         )
         self._sees_outages = sees_outages
         self._now = now
-        self._sessions = [Session(source.headers) for _ in range(threads)]
+        self._credentials = credentials
+        self._sessions = [self._session() for _ in range(threads)]
         self._one_at_a_time = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -184,6 +187,9 @@ class HttpClient(Generic[T]):
         for session in self._sessions:
             session.close()
         self._limiter.close()
+
+    def _session(self) -> Session:
+        return Session(self._source.headers, self._credentials)
 
     def ask(self, url: str) -> T:
         """The answer to one question.
@@ -238,7 +244,7 @@ class HttpClient(Generic[T]):
                             session.line.cut_if_over()
             except BaseException:
                 cancelled.set()
-                self._sessions = [Session(self._source.headers) for _ in self._sessions]
+                self._sessions = [self._session() for _ in self._sessions]
                 raise
         if crashes:
             raise crashes[0]

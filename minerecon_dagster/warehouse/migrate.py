@@ -1,7 +1,8 @@
 """Bring a warehouse to the present schema: migrations, functions, views, roles, reference data.
 
-Tables change by Alembic migrations only. Functions and views are replaced from ``sql/objects`` each
-time, so that the files say what is in force. All of it is one transaction: a failure changes nothing.
+Tables change by Alembic migrations only. Functions and views are what ``sql/objects`` says (`warehouse.objects`). All
+of it is one transaction: a failure changes nothing. It waits for a lock for seconds, so that nobody queues behind it
+for long, and begins again; a reader's session that holds what it wants is ended, and named.
 Roles and rights follow after it, statement by statement: what the migrating role may not do is no failure.
 """
 
@@ -11,7 +12,7 @@ import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg2.errorcodes import LOCK_NOT_AVAILABLE
 from psycopg2.extensions import connection as PostgresConnection  # noqa: N812 - a class of that name
 from sqlalchemy import Connection, Engine, Table, delete, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
@@ -28,7 +30,7 @@ from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.core.mining import MINER_MODELS, SUBSIDY_ERAS
 from minerecon_dagster.decisions import published_figures as published
 from minerecon_dagster.decisions.wind_farms import farm_exceptions
-from minerecon_dagster.warehouse import roles
+from minerecon_dagster.warehouse import objects, roles
 from minerecon_dagster.warehouse.store import WarehouseError, act_as_owner, wait_for_locks
 from minerecon_dagster.warehouse.tables import (
     SCHEMA,
@@ -38,9 +40,14 @@ from minerecon_dagster.warehouse.tables import (
     schema_compatibility,
     wind_farm_exceptions,
 )
+from minerecon_dagster.warehouse.way import Way, way_cleared
 
 LEAST_SERVER_VERSION = 150000
 """PostgreSQL 15: the first with UNIQUE NULLS NOT DISTINCT, which the identity of a record needs."""
+
+LOCK_TIMEOUT_S = 3
+TRIES = 10
+"""Everybody who comes while a lock is waited for waits behind it: so it is given up soon, and all begun again."""
 
 _HERE = Path(__file__).parent
 _log = logging.getLogger(__name__)
@@ -57,11 +64,18 @@ def _config() -> Config:
 
 @dataclass(frozen=True)
 class Upgrade:
-    """The revision before (None: an empty database) and after, and what the role may not enforce."""
+    """What an upgrade did.
+
+    Args:
+        before, after: the revisions; None: an empty database.
+        not_enforced: what the role may not enforce.
+        ended: the readers' sessions that were ended since they held what it wanted, each in a few words.
+    """
 
     before: str | None
     after: str | None
     not_enforced: list[roles.NotEnforced]
+    ended: list[str] = field(default_factory=list)
 
 
 def upgrade(
@@ -69,7 +83,7 @@ def upgrade(
     *,
     analyst_password: str | None = None,
     api_password: str | None = None,
-    lock_timeout_s: int = 30,
+    lock_timeout_s: int = LOCK_TIMEOUT_S,
     statement_timeout_s: int = 600,
 ) -> Upgrade:
     """Migrate the warehouse to the newest revision, then its roles and rights.
@@ -80,17 +94,18 @@ def upgrade(
         engine: connects as the owner of the database.
         analyst_password: the one that analysts log in with from now on; None leaves it as it is.
         api_password: the same of the read API.
-        lock_timeout_s: how long to wait for a lock that somebody else holds.
+        lock_timeout_s: how long to wait for a lock that somebody else holds, each time: there are `TRIES`.
         statement_timeout_s: how long one statement may take.
 
     Raises:
         ConfigurationError: the server is too old, or the role may not do it; nothing was changed.
     """
-    before, after = _migrate(engine, lock_timeout_s, statement_timeout_s)
+    with way_cleared(engine) as way:
+        before, after = _migrate(engine, way, lock_timeout_s, statement_timeout_s)
     left_over = _secure(engine, {roles.ANALYST: analyst_password, roles.API: api_password})
     # The connections of before the first upgrade are the owner's, who may do more than the work needs.
     engine.dispose()
-    return Upgrade(before, after, left_over)
+    return Upgrade(before, after, left_over, way.ended)
 
 
 def change_analyst_password(engine: Engine, password: str) -> list[roles.NotEnforced]:
@@ -132,7 +147,24 @@ def _autocommitting_owner(engine: Engine) -> Iterator[PostgresConnection]:
         yield connection
 
 
-def _migrate(engine: Engine, lock_timeout_s: int, statement_timeout_s: int) -> tuple[str | None, str | None]:
+def _migrate(engine: Engine, way: Way, lock_timeout_s: int, statement_timeout_s: int) -> tuple[str | None, str | None]:
+    for tries_left in reversed(range(TRIES)):
+        try:
+            return _try_to_migrate(engine, way, lock_timeout_s, statement_timeout_s)
+        except (OperationalError, ProgrammingError, WarehouseError) as error:
+            if tries_left and getattr(error.__cause__, "pgcode", None) == LOCK_NOT_AVAILABLE:
+                continue
+            reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
+            raise ConfigurationError(
+                f"the warehouse could not be migrated, nothing was changed: {reason}; "
+                "check that the role of DATABASE_URL owns the database and that nothing holds its tables, and try again"
+            ) from error
+    raise AssertionError  # pragma: no cover - the last try returns or raises
+
+
+def _try_to_migrate(
+    engine: Engine, way: Way, lock_timeout_s: int, statement_timeout_s: int
+) -> tuple[str | None, str | None]:
     with engine.begin() as connection:
         act_as_owner(connection)
         version = connection.execute(text("SELECT current_setting('server_version_num')::int")).scalar_one()
@@ -141,27 +173,20 @@ def _migrate(engine: Engine, lock_timeout_s: int, statement_timeout_s: int) -> t
         # The role's own limits are for its ordinary work.
         wait_for_locks(connection, lock_timeout_s)
         connection.execute(text("SELECT set_config('statement_timeout', :s, true)"), {"s": f"{statement_timeout_s}s"})
-        try:
+        with way.of(connection):
             connection.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _ADVISORY_LOCK})
-            for schema in (SCHEMA, "analytics"):
+            for schema in (SCHEMA, objects.VIEWS):
                 connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
             before = _current(connection)
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-            for file in sorted((_HERE / "sql" / "objects").glob("*.sql")):
-                connection.exec_driver_sql(file.read_text("utf-8").replace("%", "%%"))
+            objects.bring_up_to_date(connection)
             sync_reference_data(connection)
             connection.execute(delete(schema_compatibility))
             state = {"min_code_revision": min_code_revision(), "reference_sha256": reference_sha256()}
             connection.execute(schema_compatibility.insert().values(state))
             return before, _current(connection)
-        except (OperationalError, ProgrammingError, WarehouseError) as error:
-            reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
-            raise ConfigurationError(
-                f"the warehouse could not be migrated, nothing was changed: {reason}; "
-                "check that the role of DATABASE_URL owns the database and that nothing holds its tables, and try again"
-            ) from error
 
 
 def _lists() -> list[tuple[Table, list[dict[str, Any]]]]:
