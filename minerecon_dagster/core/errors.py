@@ -11,7 +11,8 @@ class MinereconError(Exception):
 
 def one_line(error: BaseException) -> str:
     """What an error says, in one line; of a database's error what the server said, without the statement."""
-    return printable(" ".join(str(getattr(error, "orig", None) or error).split()))
+    said = error if isinstance(error, MinereconError) else getattr(error, "orig", None) or error
+    return printable(" ".join(str(said).split()))
 
 
 class ConfigurationError(MinereconError):
