@@ -16,8 +16,12 @@ run: $(SETUP)
 test: $(SETUP) lint types
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
+# What mostly waits does so in a process of its own, beside the two that are busy.
 test-slow: $(SETUP)
-	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -m "slow and waits" > .waits.log 2>&1 & waiting=$$!; \
+	trap 'kill $$waiting' INT TERM; \
+	$(BIN)/python -m pytest -m "slow and not waits" -n 2 --dist loadfile --no-loadscope-reorder; failed=$$?; \
+	wait $$waiting || failed=1; cat .waits.log; rm -f .waits.log; exit $$failed
 
 test-all: test test-slow
 

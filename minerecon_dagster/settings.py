@@ -28,6 +28,7 @@ from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.decisions.reader import WAIVERS_FILE
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+"""The project's folder; of an installed package, some folder of Python's, which is nobody's to write in."""
 _POSTGRES_URL = re.compile(r"^(postgres|postgresql|postgresql\+psycopg2)://")
 _MAY_HOLD_A_SECRET = re.compile(r"^(?![/.~]).*[@?]", re.S)
 """A text that may be a URL with a password or a token, whatever the variable is meant for; no plain path is."""
@@ -147,6 +148,18 @@ def _read_sides(text: str) -> tuple[StackSide, ...]:
     return tuple(side for side in STACK_SIDES if side in asked)
 
 
+def _read_embedded(text: str) -> str:
+    if text not in ("auto", "never"):
+        raise UnfitError(f"not {text!r}")
+    return text
+
+
+def _read_switch(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise UnfitError(f"not {text!r}")
+    return text == "1"
+
+
 def _read_waivers(text: str) -> Path:
     path = _read_folder(text)
     if not path.is_file():
@@ -187,8 +200,10 @@ SECRET = Kind("a text", is_secret=True)
 FOLDER = Kind("a folder", _read_folder, is_path=True)
 WAIVERS = Kind("a file of waivers", _read_waivers, is_path=True)
 ARCHIVE = Kind("a folder or s3://bucket/prefix", _read_archive, is_path=True)
+EMBEDDED = Kind("auto or never", _read_embedded)
 DATE = Kind("a date as in 2022-01-01", _read_date)
 SIDES = Kind("bid,offer or bid", _read_sides)
+SWITCH = Kind("1 or 0", _read_switch)
 HTTP_URL = Kind("an http or https URL", _read_http_url)
 SECRET_URL = Kind("an http or https URL", _read_secret_url, is_secret=True)
 """Kept to the letter: whoever is asked by it knows it so."""
@@ -249,6 +264,25 @@ class Settings(BaseSettings):
             "watches for what would be missed.",
         ),
     ] = STACK_SIDES
+    elexon_potential: Annotated[
+        bool,
+        Variable(
+            "ELEXON_POTENTIAL",
+            SWITCH,
+            "Whether the wind units' physical notifications (PN: one request a day) and metered output (B1610) are "
+            "asked for; 0: neither is, and what is held of them stays.",
+            default="1",
+        ),
+    ] = True
+    metered_calls_per_run: Annotated[
+        int,
+        Variable(
+            "ELEXON_METERED_CALLS_PER_RUN",
+            whole(1, 10_000),
+            "So many requests for metered output (B1610) a run makes at most.",
+            unit="requests",
+        ),
+    ] = 30
     price_base_url: Annotated[
         str,
         Variable(
@@ -285,11 +319,21 @@ class Settings(BaseSettings):
             "MINERECON_HOME",
             FOLDER,
             "Everything that a local stack writes.",
-            default=".minerecon in the project's folder",
+            default=".minerecon in the project's folder; of an installed package, minerecon in the user's data folder "
+            "(~/.local/share)",
             example=".minerecon",
             is_address=True,
         ),
-    ] = PROJECT_ROOT / ".minerecon"
+    ] = Field(default_factory=lambda: _default_home())
+    embedded: Annotated[
+        str,
+        Variable(
+            "MINERECON_EMBEDDED",
+            EMBEDDED,
+            "Whether embedded services stand in for what is not named: with never, a variable that was forgotten is an "
+            "error.",
+        ),
+    ] = "auto"
     archive_url: Annotated[
         str,
         Variable(
@@ -522,12 +566,47 @@ class _Environment(PydanticBaseSettingsSource):
         self._only = only
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str, str, bool]:  # noqa: ARG002
-        return self._environ.get(variables()[field_name].name, "").strip(), field_name, False
+        variable = variables()[field_name]
+        text = _in_file(variable, self._environ) or self._environ.get(variable.name, "").strip()
+        return text, field_name, False
 
     def __call__(self) -> dict[str, str]:
         names = self.settings_cls.model_fields if self._only is None else self._only
         texts = {name: self.get_field_value(self.settings_cls.model_fields[name], name)[0] for name in names}
         return {name: text for name, text in texts.items() if text}
+
+
+def secrets_in_files(environ: Mapping[str, str]) -> dict[str, str]:
+    """The secrets that ``environ`` does not hold but names the files of, by their variables.
+
+    Raises:
+        ConfigurationError: a file cannot be read or is empty, or the variable is set too; one line without a secret.
+    """
+    found = {variable.name: _in_file(variable, environ) for variable in variables().values()}
+    return {name: text for name, text in found.items() if text}
+
+
+def file_variable(name: str) -> str:
+    """The variable that names the file of a secret."""
+    return f"{name}_FILE"
+
+
+def _in_file(variable: Variable, environ: Mapping[str, str]) -> str:
+    """A secret as its file holds it, without blanks around it; empty where no file is named."""
+    named = file_variable(variable.name)
+    path = environ.get(named, "").strip() if variable.kind.is_secret else ""
+    if not path:
+        return ""
+    if environ.get(variable.name, "").strip():
+        raise ConfigurationError(f"{variable.name} and {named} are both set: unset one of them")
+    try:
+        text = Path(path).expanduser().read_text("utf-8").strip()
+    except (OSError, RuntimeError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise ConfigurationError(f"{named}: {path} cannot be read: {reason}") from None
+    if not text:
+        raise ConfigurationError(f"{named}: {path} is empty")
+    return text
 
 
 def _what_is_wrong(variable: Variable, error: UnfitError, text: str) -> str:
@@ -574,6 +653,26 @@ def declared() -> tuple[Variable, ...]:
     return (*variables().values(), *READ_BY_OTHERS)
 
 
+def is_checkout() -> bool:
+    """Whether the package is used from the project's folder, and not installed from a wheel."""
+    return all((PROJECT_ROOT / name).is_file() for name in ("pyproject.toml", "dagster.yaml"))
+
+
+def dagster_folder() -> Path:
+    """The folder with ``dagster.yaml`` and ``workspace.yaml``: the project's, or the package's own copies of them."""
+    return PROJECT_ROOT if is_checkout() else Path(__file__).parent / "dagster_home"
+
+
+def _default_home() -> Path:
+    if is_checkout():
+        return PROJECT_ROOT / ".minerecon"
+    shared = os.environ.get("XDG_DATA_HOME", "").strip() or "~/.local/share"
+    try:
+        return Path(shared).expanduser().absolute() / "minerecon"
+    except RuntimeError:  # a user whom the system does not know, without HOME
+        return Path("/nonexistent/minerecon")
+
+
 def start_date() -> dt.date:
     """``MINERECON_START_DATE`` by itself, the first daily partition; raises as `Settings.from_environ`."""
     return Settings.from_environ(only=["start_date"]).start_date
@@ -618,7 +717,10 @@ def table() -> str:
 
 
 def _in_words(variable: Variable) -> str:
-    return f"{variable.meaning} A secret." if variable.kind.is_secret else variable.meaning
+    if not variable.kind.is_secret:
+        return variable.meaning
+    is_ours = variable not in READ_BY_OTHERS
+    return f"{variable.meaning} A secret{f', or {file_variable(variable.name)} names its file' if is_ours else ''}."
 
 
 def _with_defaults() -> list[tuple[Variable, str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import time
 import uuid
@@ -16,11 +18,20 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from minerecon_dagster.core.addresses import aws_proxies
-from minerecon_dagster.core.errors import ArchiveError
+from minerecon_dagster.core.errors import ArchiveError, ArchiveSetupError
 from minerecon_dagster.settings import Settings
 
 _TEMPORARY_PREFIX = ".writing-"
 _TEMPORARY_KEPT_S = 3600
+_DENIED = (401, 403)
+_NOT_IMPLEMENTED = 501
+_RIGHTS = {
+    "DeleteObject": "s3:DeleteObject",
+    "GetObject": "s3:GetObject",
+    "ListObjectsV2": "s3:ListBucket",
+    "PutObject": "s3:PutObject",
+}
+"""Which right an operation needs; docs/operate/go-live.md has them as a policy."""
 
 
 class AbsentError(Exception):
@@ -57,7 +68,12 @@ def open_store(url: str) -> Store:
 
     Nothing is read or written yet.
     """
-    return _S3Store(url) if url.startswith("s3://") else _FolderStore(Path(url))
+    return _FolderStore(Path(url)) if is_folder(url) else _S3Store(url)
+
+
+def is_folder(url: str) -> bool:
+    """Whether ``url`` is a folder's path, and no ``s3://bucket/prefix``."""
+    return not url.startswith("s3://")
 
 
 class _FolderStore:
@@ -150,7 +166,8 @@ def _folder_errors(path: Path) -> Iterator[None]:
 class _S3Store:
     """Objects in an S3 bucket, which appear whole by themselves; ``If-None-Match`` keeps them from being overwritten.
 
-    The region is ``AWS_REGION``; credentials and endpoint are found by boto3's own chain.
+    The region is ``AWS_REGION``; credentials and endpoint are found by boto3's own chain. What AWS has and others lack
+    is done without: a body has its MD5 in the header, and no checksum behind it.
     """
 
     def __init__(self, url: str) -> None:
@@ -158,6 +175,7 @@ class _S3Store:
         self._bucket, prefix = parts.netloc, parts.path.strip("/")
         self._prefix = f"{prefix}/" if prefix else ""
         self.root = f"s3://{self._bucket}/{self._prefix}".rstrip("/")
+        self._is_known_to_keep = False
         with self._errors(""):
             self._client: Any = boto3.session.Session().client(
                 "s3",
@@ -167,6 +185,8 @@ class _S3Store:
                     connect_timeout=5,
                     read_timeout=60,
                     retries={"mode": "standard", "total_max_attempts": 5},
+                    request_checksum_calculation="when_required",
+                    response_checksum_validation="when_required",
                 ),
             )
 
@@ -180,33 +200,94 @@ class _S3Store:
 
     def read(self, name: str) -> bytes:
         with self._errors(name):
-            body: bytes = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name)["Body"].read()
+            try:
+                body: bytes = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name)["Body"].read()
+            except ClientError as error:
+                if _status(error) in _DENIED and not self._is_there(name):
+                    raise AbsentError(name) from None
+                raise
             return body
 
     def create(self, name: str, body: bytes) -> None:
         with self._errors(name):
-            self._client.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=body, IfNoneMatch="*")
+            self._put(name, body, IfNoneMatch="*")
+        if not self._is_known_to_keep:
+            self._see_that_it_keeps(name, body)
 
     def replace(self, name: str, body: bytes) -> None:
         with self._errors(name):
-            self._client.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=body)
+            self._put(name, body)
 
     def delete(self, name: str) -> None:
         with self._errors(name):
             self._client.delete_object(Bucket=self._bucket, Key=self._prefix + name)
 
+    def _put(self, name: str, body: bytes, **conditions: str) -> None:
+        md5 = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+        self._client.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=body, ContentMD5=md5, **conditions)
+
+    def _is_there(self, name: str) -> bool:
+        """Whether the bucket lists an object: without the right to list all of it, one that is absent is forbidden."""
+        key = self._prefix + name
+        listed = self._client.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1).get("Contents", ())
+        return any(found["Key"] == key for found in listed)
+
+    def _see_that_it_keeps(self, name: str, body: bytes) -> None:
+        """Once per process: a store that ignores the condition would let two writers overwrite each other unseen."""
+        try:
+            with self._errors(name):
+                self._put(name, body, IfNoneMatch="*")  # of what is there now: no harm is done where it is taken
+        except TakenError:
+            self._is_known_to_keep = True
+            return
+        raise ArchiveSetupError(
+            f"{self.root}: this store ignores If-None-Match and overwrites what is there, and the archive needs "
+            "conditional writes; take another store, or a folder, by MINERECON_ARCHIVE_URL"
+        )
+
     @contextmanager
     def _errors(self, name: str) -> Iterator[None]:
         check = "check MINERECON_ARCHIVE_URL and the AWS_ variables"
+        where = f"{self.root}/{name}".rstrip("/")
         try:
             yield
         except ClientError as error:
-            code = error.response["Error"]["Code"]
+            code, says = error.response["Error"]["Code"], _what_s3_says(error)
             if code == "NoSuchKey":
                 raise AbsentError(name) from None
-            if code in ("PreconditionFailed", "ConditionalRequestConflict"):
+            if _is_taken(error):
                 raise TakenError(name) from None
-            raise ArchiveError(f"{self.root}/{name}: S3 says {' '.join(str(error).split())}; {check}") from error
+            if code == "NoSuchBucket":
+                raise ArchiveSetupError(
+                    f"{where}: there is no bucket {self._bucket}; make it (aws s3api create-bucket --bucket "
+                    f"{self._bucket}), or correct MINERECON_ARCHIVE_URL"
+                ) from error
+            if error.operation_name == "PutObject" and (_status(error) == _NOT_IMPLEMENTED or code == "NotImplemented"):
+                raise ArchiveSetupError(
+                    f"{where}: this store lacks conditional writes (If-None-Match), which the archive needs ({says}); "
+                    "take another store, or a folder, by MINERECON_ARCHIVE_URL"
+                ) from error
+            if _status(error) in _DENIED:
+                right = _RIGHTS.get(error.operation_name, error.operation_name)
+                raise ArchiveSetupError(
+                    f"{where}: {right} is refused ({says}); give the credentials that right "
+                    "(docs/operate/go-live.md has the policy), or correct the AWS_ variables"
+                ) from error
+            raise ArchiveError(f"{where}: S3 says {says}; {check}") from error
         # ValueError is boto3's for an endpoint that is no URL.
         except (BotoCoreError, ValueError) as error:
-            raise ArchiveError(f"{self.root}/{name}: {' '.join(str(error).split())}; {check}") from error
+            raise ArchiveError(f"{where}: {' '.join(str(error).split())}; {check}") from error
+
+
+def _status(error: ClientError) -> int | None:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+
+
+def _is_taken(error: ClientError) -> bool:
+    return error.response["Error"]["Code"] in ("PreconditionFailed", "ConditionalRequestConflict")
+
+
+def _what_s3_says(error: ClientError) -> str:
+    """In the store's own words; a store without any has a code."""
+    said = error.response["Error"]
+    return " ".join((said.get("Message") or said["Code"]).split()).rstrip(".")

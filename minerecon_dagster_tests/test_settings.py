@@ -32,6 +32,7 @@ TOUCH_THE_ENVIRONMENT = {
     "storage.py": "looks whether boto3's own variable names an S3 of this machine, which no proxy is asked for",
     "difficulty/source.py": "the same of DynamoDB",
     "local/services.py": "starts PostgreSQL without the variables that would lead it elsewhere",
+    "doctor/machine.py": "looks whether the file of certificates is there that requests would take",
     "alerts/redaction.py": "hides the values of all secrets of the process, whoever's they are",
 }
 
@@ -190,3 +191,42 @@ def test_the_embedded_servers_port_is_any_and_analysts_have_five_minutes_unless_
     assert settings.postgres_port is None
     assert settings.analyst_max_seconds == 300
     assert Settings.from_environ({"MINERECON_POSTGRES_PORT": "5433"}).postgres_port == 5433
+
+
+OF_OURS = {field: variable.name for field, variable in variables().items() if variable.kind.is_secret}
+
+
+@pytest.mark.parametrize("field", OF_OURS)
+def test_every_secret_may_be_in_a_file_and_is_then_as_if_it_were_set(field: str, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("postgresql://u:hush-hush@h/d\n" if "url" in field else "hush-hush\n")
+    if field in ("alert_webhook_url", "heartbeat_url"):
+        (tmp_path / "secret").write_text("https://host.example/hush-hush\n")
+    environ = {f"{OF_OURS[field]}_FILE": str(tmp_path / "secret")}
+    settings = Settings.from_environ(environ)
+    assert "hush-hush" in getattr(settings, field)
+    assert not getattr(settings, field).endswith("\n")
+    assert settings.model_fields_set == {field}
+    assert "hush" not in redact("it was hush-hush", environ)
+    assert module.secrets_in_files(environ).keys() == {OF_OURS[field]}
+
+
+def test_a_secret_that_is_set_twice_or_whose_file_is_empty_or_not_there_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text(" \n")
+    (tmp_path / "binary").write_bytes(b"\xff\xfehush")
+    for environ, said in (
+        ({"DATABASE_URL": "postgresql://u:hush@h/d"}, "DATABASE_URL and DATABASE_URL_FILE are both set: unset one"),
+        ({"DATABASE_URL_FILE": f"{tmp_path}/empty"}, f"DATABASE_URL_FILE: {tmp_path}/empty is empty"),
+        ({"DATABASE_URL_FILE": f"{tmp_path}/binary"}, f"DATABASE_URL_FILE: {tmp_path}/binary cannot be read: it is no"),
+        ({"DATABASE_URL_FILE": f"{tmp_path}/x"}, f"DATABASE_URL_FILE: {tmp_path}/x cannot be read: No such file"),
+        ({"DATABASE_URL_FILE": f"{tmp_path}"}, f"DATABASE_URL_FILE: {tmp_path} cannot be read: Is a directory"),
+    ):
+        with pytest.raises(ConfigurationError) as caught:
+            Settings.from_environ({"DATABASE_URL_FILE": f"{tmp_path}/empty", **environ})
+        assert str(caught.value).startswith(said)
+        assert "hush" not in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_secret_is_in_no_file(tmp_path: Path) -> None:
+    (tmp_path / "port").write_text("9")
+    assert Settings.from_environ({"PORT_FILE": str(tmp_path / "port")}).port == 3000

@@ -12,6 +12,9 @@ import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
+from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.settings import secrets_in_files
+
 HIDDEN = "[hidden]"
 _SECRET_NAME = re.compile(
     r"PASS(WORD|WD|PHRASE)?(_|$)|PASSWORD|SECRET|TOKEN|KEY|CREDENTIAL|SIGNATURE|WEBHOOK|HEARTBEAT", re.I
@@ -57,7 +60,7 @@ def redact(text: str, environ: Mapping[str, str] | None = None) -> str:
         text: anything that is to be sent, logged or stored.
         environ: environment variables; by default this process's. The values of those whose name says that they
             are secret are hidden (…PASSWORD, …SECRET…, …TOKEN…, …KEY…, …WEBHOOK…, …HEARTBEAT…), and so are the
-            passwords and the secret parameters in any of them that is a URL.
+            passwords and the secret parameters in any of them that is a URL, and what the files of secrets hold.
     """
     known = set(_known(os.environ if environ is None else environ))
     # A secret may be part of another: the longer one goes first.
@@ -72,10 +75,14 @@ def redact(text: str, environ: Mapping[str, str] | None = None) -> str:
 
 
 def _known(environ: Mapping[str, str]) -> Iterator[str]:
-    for name, value in environ.items():
+    try:
+        in_files = secrets_in_files(environ)
+    except ConfigurationError:  # a file that cannot be read now: whoever needs the secret is told
+        in_files = {}
+    for name, value in (*environ.items(), *in_files.items()):
         whole = value.strip()
         secrets = [*_in_url(whole)]
-        if _SECRET_NAME.search(name):
+        if _SECRET_NAME.search(name) and not name.endswith("_FILE"):
             secrets += [whole, *_parts_of_url(whole)]
         for secret in secrets:
             if len(secret) >= _LEAST_LENGTH and secret not in _PUBLIC_VALUES:

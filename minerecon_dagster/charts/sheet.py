@@ -200,8 +200,8 @@ class Sheet:
             hour, minute = point.at.clock.split(":")
             x = self.x_of(place)
             if minute == "00" and int(hour) % every == 0 and x >= free_from:
-                self._tick(point.at.clock, x, y, "left" if place == 0 else "center")
-                free_from = x + (56 if place == 0 else 40)
+                self._tick(point.at.clock, x, y)
+                free_from = x + 40
 
     def _days(self, points: Sequence[Point], wide: float, y: float) -> None:
         every = next((k for k in (1, 2, 5, 10) if wide * k >= (21 if k < 5 else 26)), 10)

@@ -16,6 +16,25 @@ def difficulty() -> None:
     """The network difficulty, a value a day, in DynamoDB."""
 
 
+@difficulty.command("create-table")
+def create_table() -> None:
+    """Make the table that DYNAMODB_DIFFICULTY_TABLE names, unless it is there.
+
+    Its key is Date, a string, and it is paid by the request. It takes the right dynamodb:CreateTable, once.
+    """
+    from minerecon_dagster.core.errors import ConfigurationError
+    from minerecon_dagster.defs.resources import DifficultyResource
+    from minerecon_dagster.settings import Settings
+
+    if Settings.from_environ().difficulty_table is None:
+        raise ConfigurationError(
+            "set DYNAMODB_DIFFICULTY_TABLE to the name of the table to make; the embedded one is there already"
+        )
+    table = DifficultyResource().table()
+    made = table.create()
+    click.echo(f"{table.name}: made" if made else f"{table.name}: is there already")
+
+
 @difficulty.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def load(file: Path) -> None:

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -47,25 +48,30 @@ _PATHS_OF_OTHERS = (
 
 
 @contextmanager
-def services(*, sample: bool = False) -> Iterator[Settings]:
+def services(*, sample: bool = False, looks_only: bool = False) -> Iterator[Settings]:
     """Start what the environment does not name, and put all addresses into it; stop it afterwards.
 
     Args:
         sample: serve the bundled synthetic sample unless ``ELEXON_BASE_URL`` is set, and keep what is
             made of it apart, in ``MINERECON_HOME/sample``.
+        looks_only: see no warehouse first, and migrate and load nothing: whoever asks looks at it all by himself.
 
     Raises:
         ConfigurationError: a setting is wrong, a service cannot be had, or the sample would reach another's services.
     """
-    from minerecon_dagster.settings import Settings
+    from minerecon_dagster.settings import Settings, file_variable, secrets_in_files
 
     settings = Settings.from_environ()
     before = dict(os.environ)
     _say_what_is_not_read(before)
     with ExitStack() as stack:
         stack.callback(_restore, before)
-        home = settings.home
-        if sample and "elexon_base_url" not in settings.model_fields_set:
+        for name, secret in secrets_in_files(before).items():
+            os.environ[name] = secret
+            del os.environ[file_variable(name)]
+        is_sample = sample and "elexon_base_url" not in settings.model_fields_set
+        home = _usable_home(settings, is_sample=is_sample)
+        if is_sample:
             from minerecon_dagster.sample.prices import serve_sample_prices
             from minerecon_dagster.sample.server import serve_sample
 
@@ -78,7 +84,6 @@ def services(*, sample: bool = False) -> Iterator[Settings]:
             os.environ["ELEXON_BASE_URL"] = stack.enter_context(serve_sample())
             os.environ.setdefault("ELEXON_MAX_REQUESTS_PER_MINUTE", "0")
         os.environ["MINERECON_HOME"] = str(home)
-        own_folder(settings.home)
         own_folder(home)
         if settings.dagster_postgres_url is not None:
             os.environ["DAGSTER_POSTGRES_URL"] = settings.dagster_postgres_url
@@ -89,10 +94,10 @@ def services(*, sample: bool = False) -> Iterator[Settings]:
         os.environ.pop("DAGSTER_PROJECT_ENV_FILE_PATHS", None)
         os.environ[places.SEAL] = places.seal(os.environ)
         started = Settings.from_environ()
-        is_sample = home != settings.home
-        _prepare_warehouse(started, embedded=settings.database_url is None, sample=is_sample)
-        if is_sample:
-            load_sample_difficulty()
+        if not looks_only:
+            _prepare_warehouse(started, embedded=settings.database_url is None, sample=is_sample)
+            if is_sample:
+                load_sample_difficulty()
         yield started
 
 
@@ -112,15 +117,34 @@ def _restore(environ: dict[str, str]) -> None:
     os.environ.update(environ)
 
 
+def _usable_home(settings: Settings, *, is_sample: bool) -> Path:
+    """The home, made if it is not there; where none is set and the default cannot be had, one for a while.
+
+    Raises:
+        ConfigurationError: it cannot be had, and was set, or something would be kept there that must not be lost.
+    """
+    try:
+        own_folder(settings.home)
+    except ConfigurationError:
+        given = {settings.database_url, settings.dagster_postgres_url, settings.difficulty_table}
+        keeps_nothing = None not in given and "archive_url" in settings.model_fields_set
+        if "home" in settings.model_fields_set or not (keeps_nothing or is_sample):
+            raise
+        scratch = Path(tempfile.gettempdir()) / f"minerecon-{os.getuid()}"
+        own_folder(scratch)
+        if scratch.stat().st_uid != os.getuid():
+            raise
+        return scratch
+    return settings.home
+
+
 def _dagster_home() -> Path:
-    """The folder of ``DAGSTER_HOME``, or the project's."""
-    from minerecon_dagster.settings import PROJECT_ROOT
+    """The folder of ``DAGSTER_HOME``, or the project's, or the package's own."""
+    from minerecon_dagster.settings import dagster_folder
 
     if os.environ.get("DAGSTER_HOME", "").strip():
         return places.dagster_home(os.environ)
-    if not (PROJECT_ROOT / "dagster.yaml").is_file():
-        raise ConfigurationError("DAGSTER_HOME is not set: set it to the folder that holds the project's dagster.yaml")
-    return PROJECT_ROOT
+    return dagster_folder()
 
 
 def _say_what_is_not_read(environ: Mapping[str, str]) -> None:

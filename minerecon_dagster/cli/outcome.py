@@ -166,7 +166,7 @@ def outcome_of(result: dg.ExecuteInProcessResult) -> Outcome:
         cause = cause_of(failure)
         message = " ".join((cause.message if cause else "the run failed").split())
         name = cause.cls_name if cause else None
-        if name == ConfigurationError.__name__:
+        if name in _names(ConfigurationError):
             raise ConfigurationError(message.split(": ", 1)[-1])
         is_ours = name in _names(MinereconError) or message.startswith("dagster")
         outcome.stopped_by = message.split(": ", 1)[-1] if name and is_ours else message
@@ -184,7 +184,7 @@ def cause_of(failure: StepFailureData) -> SerializableErrorInfo | None:
 def is_of_the_command(failure: StepFailureData) -> bool:
     """Whether a step failed by what the person gave it, or by a setting: exit code 2, and nobody else's business."""
     cause = cause_of(failure)
-    return cause is not None and cause.cls_name == ConfigurationError.__name__
+    return cause is not None and cause.cls_name in _names(ConfigurationError)
 
 
 def _work_done(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:

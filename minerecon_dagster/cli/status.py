@@ -11,9 +11,6 @@ from minerecon_dagster.cli.environment import services
 from minerecon_dagster.cli.options import DAY, DAYS_ARE, sample_option, say_it_is_the_sample
 from minerecon_dagster.core.printable import printable
 
-DIFFICULTY_WARNING_DAYS = 3
-"""Warn when the difficulty table reaches no further than so many days from today."""
-
 
 @click.command(epilog=DAYS_ARE)
 @click.option("--from", "first", type=DAY, help="First day (default: MINERECON_START_DATE, the first partition).")
@@ -33,6 +30,7 @@ def status(first: dt.datetime | None, last: dt.datetime | None, sample: bool, as
     from minerecon_dagster.cli.standing import print_report, read_report
     from minerecon_dagster.cli.tables import console
     from minerecon_dagster.core.calendar import settlement_date
+    from minerecon_dagster.core.difficulty import WARN_AHEAD_DAYS
     from minerecon_dagster.day.decisions import read_day_decisions
     from minerecon_dagster.defs.resources import DifficultyResource
 
@@ -45,7 +43,7 @@ def status(first: dt.datetime | None, last: dt.datetime | None, sample: bool, as
         end = last.date() if last else today - dt.timedelta(days=1)
         closed = read_day_decisions(settings.waivers_file, today=today).closed
         report = read_report(settings.database_url, begin, end, now, narrowed=bool(first or last), closed=closed)
-    near = reach is None or reach < today + dt.timedelta(days=DIFFICULTY_WARNING_DAYS)
+    near = reach is None or reach < today + dt.timedelta(days=WARN_AHEAD_DAYS)
     if as_json:
         difficulty = {"difficulty_reaches": reach.isoformat() if reach else None, "difficulty_warning": near}
         print_json(report.as_dict() | difficulty)

@@ -25,13 +25,13 @@ def ui() -> None:
 
     On the bundled synthetic sample, as `minerecon run`, unless ELEXON_BASE_URL is set.
     """
-    from minerecon_dagster.settings import PROJECT_ROOT, Settings
+    from minerecon_dagster.settings import Settings, dagster_folder
 
     given = Settings.from_environ()
     require_free_port(given.port)
     with services(sample=True) as settings:
         say_how_analysts_connect(settings, embedded=given.database_url is None)
-        workspace = PROJECT_ROOT / "workspace.yaml"
+        workspace = dagster_folder() / "workspace.yaml"
         # It recommends `dg dev`, of a package that this project does without.
         ignored = [os.environ.get("PYTHONWARNINGS", ""), "ignore:Function `dev_command` is superseded"]
         os.environ["PYTHONWARNINGS"] = ",".join(filter(None, ignored))

@@ -19,18 +19,21 @@ class AnswerKey:
         side: of an answer that is of one side of the settlement stack.
         period: settlement period, counted from 1, of an answer that is of one; 0 of one that is of the whole day.
         run: which run of Elexon's, of a dataset that is published again by later ones.
+        part: counted from 1, of a question that was too long for one request; 0 of one that was not.
     """
 
     kind: str
     side: StackSide | None = None
     period: int = 0
     run: str = ""
+    part: int = 0
 
     def __str__(self) -> str:
-        """As in ``stack/bid/07``, ``boav/offer`` and ``agws``: also the member's name in an archive object."""
+        """As in ``stack/bid/07``, ``boav/offer``, ``agws`` and ``pn/2``: also a member's name in an archive object."""
         side = f"/{self.side}" if self.side else ""
         run = f"/{self.run}" if self.run else ""
-        return self.kind + side + (f"/{self.period:02d}" if self.period else "") + run
+        part = f"/{self.part}" if self.part else ""
+        return self.kind + side + (f"/{self.period:02d}" if self.period else "") + run + part
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ class Property:
         repair: what mends it, with DATE for the day.
         evaluated: what evaluates it.
         scope: what it is a property of.
+        is_beside: whether it is of figures that stand beside the day's: at ERROR they are not shown, and the day warns.
     """
 
     family: str
@@ -62,6 +63,7 @@ class Property:
     repair: Repair = REFETCH
     evaluated: str = _BUILD
     scope: Literal["day", "month and year", "all"] = "day"
+    is_beside: bool = False
 
     @property
     def full_name(self) -> str:

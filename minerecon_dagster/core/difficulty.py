@@ -36,6 +36,8 @@ CARRIED_BEFORE_A_GAP = dt.timedelta(days=10)
 """How long a retarget is sure to be in force where the next one is not known: none since 2018 took under 11 days."""
 
 LOAD_REMEDY = "load it with `minerecon difficulty load FILE.csv`"
+WARN_AHEAD_DAYS = 3
+"""Warn when the difficulty table reaches no further than so many days from today."""
 
 _COLUMNS = ("height", "time_utc", "difficulty")
 _LARGEST_MANTISSA = 0x7FFFFF

@@ -76,6 +76,10 @@ class DamagedError(ArchiveError):
         super().__init__(f"{uri}: {problem}; {remedy}")
 
 
+class ArchiveSetupError(ArchiveError, ConfigurationError):
+    """The place of the archive is not there, or lacks what it must have: a bucket, a right, conditional writes."""
+
+
 class DifficultyError(MinereconError):
     """The network difficulty of a day is missing or not believable. There is no default."""
 

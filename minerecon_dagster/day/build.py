@@ -586,6 +586,7 @@ def record_results(
                 "check_name": r.checked.name,
                 "passed": r.passed,
                 "severity": r.checked.severity,
+                "is_beside": r.checked.is_beside,
                 "expected": r.expected,
                 "actual": r.actual,
                 "looked_at": r.looked_at,

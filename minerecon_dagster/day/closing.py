@@ -113,7 +113,8 @@ def delete_day(connection: Connection, day: dt.date, datasets: Iterable[Dataset]
 
     What comes later has its own tables, which the building of a day leaves alone.
     """
-    tables = [dataset.table.fullname for dataset in (of_the_day() if datasets is None else datasets)]
+    written = of_the_day() if datasets is None else datasets
+    tables = [table.fullname for dataset in written for table in (dataset.table, *dataset.more_tables)]
     of_datasets = "".join(f"DELETE FROM {table} WHERE settlement_date = :day;\n" for table in tables)  # noqa: S608 - our own
     connection.execute(text(sql("day/delete_derived") + of_datasets), {"day": day})
 

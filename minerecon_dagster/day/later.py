@@ -6,28 +6,38 @@ Beside the build of a day and never in its way: whatever goes wrong here is on r
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, Engine, delete
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from minerecon_dagster.core.answers import Answer, is_synthetic
-from minerecon_dagster.core.calendar import settlement_date
+from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic
+from minerecon_dagster.core.calendar import STACK_SIDES, StackSide, settlement_date
 from minerecon_dagster.core.checks import Result
-from minerecon_dagster.core.errors import DayFailedError, MinereconError, SourceError, one_line
+from minerecon_dagster.core.errors import ArchiveError, DayFailedError, MinereconError, SourceError, one_line
+from minerecon_dagster.core.potential import DayVolumes
 from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.day.build import record_results
 from minerecon_dagster.day.closing import is_closed
 from minerecon_dagster.elexon.datasets import later
 from minerecon_dagster.elexon.datasets.later import LaterDataset, Look, Run
+from minerecon_dagster.elexon.datasets.stack import wind_volumes
+from minerecon_dagster.elexon.fetch import read_archived
 from minerecon_dagster.warehouse.sample import refuse_to_mix
-from minerecon_dagster.warehouse.store import cursor, day_lock, statement
+from minerecon_dagster.warehouse.store import day_lock, statement
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
     from minerecon_dagster.elexon.archive import Archive
     from minerecon_dagster.elexon.client import ElexonClient
+
+
+SCAN_DAY_OF_MONTH: Final = 3
+"""On which `monthly_restatement_scan` runs."""
+_URI_TOO_LONG = 414
 
 
 @dataclass(frozen=True)
@@ -41,12 +51,19 @@ class LaterReport:
 
 
 def days_due_later(connection: Connection, *, first_day: dt.date, today: dt.date) -> set[dt.date]:
-    """The stored days of which a dataset is due, oldest first, of each dataset at most its `days_a_run`."""
+    """The stored days of which a dataset is due, oldest first, of each dataset at most its `days_a_run`.
+
+    And those that were built again since, of a dataset that follows them.
+    """
     found: set[dt.date] = set()
     for dataset in later():
         first = max(first_day, today - dt.timedelta(days=dataset.reaches_back_days))
-        days = dict.fromkeys(day for day, _ in _due(connection, dataset, first, today, today))
-        found.update(list(days)[: dataset.days_a_run])
+        most = min(dataset.days_a_run, dataset.most_requests_a_run() or dataset.days_a_run)
+        if dataset.is_asked_for():
+            days = dict.fromkeys(day for day, _ in _due(connection, dataset, first, today, today))
+            found.update(list(days)[:most])
+        if dataset.follows_day:
+            found.update(_left_behind(connection, dataset, first, today)[: dataset.days_a_run])
     return found
 
 
@@ -62,9 +79,31 @@ def _due(
         "runs": list(by_name),
         "ranks": [run.rank for run in dataset.runs],
         "after_days": [run.after_days for run in dataset.runs],
+        "with_scan": [run.with_scan for run in dataset.runs],
+        "scan_day": SCAN_DAY_OF_MONTH,
         "most_attempts": dataset.most_attempts,
     }
     return [(r.settlement_date, by_name[r.run]) for r in connection.execute(statement("later/due"), parameters)]
+
+
+def _left_behind(connection: Connection, dataset: LaterDataset, first: dt.date, last: dt.date) -> list[dt.date]:
+    """The days that were built again since the rows of a dataset that follows them were written."""
+    parameters = {"dataset": dataset.name, "first_day": first, "last_day": last}
+    return list(connection.execute(statement("later/left_behind"), parameters).scalars())
+
+
+def volumes_of_day(
+    archive: Archive, sides: tuple[StackSide, ...], day: dt.date, wind_units: Mapping[str, BmUnit]
+) -> DayVolumes:
+    """What was accepted of the wind units of a day, by the answers that the archive holds of it.
+
+    Raises:
+        ArchiveError: the archive has nothing of the day, or it cannot be read.
+    """
+    archived = archive.newest(day)
+    if archived is None:
+        raise ArchiveError(f"{day}: the archive has nothing of this day; fetch it: minerecon reingest {day}")
+    return wind_volumes(read_archived(archived, sides), wind_units)
 
 
 class Later:
@@ -76,6 +115,7 @@ class Later:
         open_client: makes the Elexon client, when something has to be asked.
         now: the clock.
         run_id: the Dagster run, for the record.
+        volumes: what was accepted of the wind units of a day; None to read it from the archive.
     """
 
     def __init__(
@@ -86,12 +126,16 @@ class Later:
         open_client: Callable[[], ElexonClient],
         now: Callable[[], dt.datetime],
         run_id: str | None,
+        volumes: Callable[[dt.date, Mapping[str, BmUnit]], DayVolumes] | None = None,
     ) -> None:
         self._engine = engine
         self._archive = archive
         self._open_client = open_client
         self._now = now
         self._run_id = run_id
+        self._volumes = volumes or partial(volumes_of_day, archive, STACK_SIDES)
+        self._requests: Counter[str] = Counter()
+        """How many requests were made of each dataset."""
 
     def of(self, day: dt.date, wind_units: Mapping[str, BmUnit], *, ask: bool) -> Iterator[LaterReport]:
         """Everything of a day that is due, or, without asking, all of it that the archive holds.
@@ -112,25 +156,55 @@ class Later:
     def _asked(self, dataset: LaterDataset, day: dt.date, wind_units: Mapping[str, BmUnit]) -> LaterReport:
         with self._engine.connect() as connection:
             due = [run for _, run in _due(connection, dataset, day, day, settlement_date(self._now()))]
+            is_behind = dataset.follows_day and bool(_left_behind(connection, dataset, day, day))
         said: dict[str, Any] = {}
         results: list[Result] = []
         units = dataset.units(wind_units)
-        for run in due if units else ():
-            key = dataset.key(run)
-            got = self._open_client().ask({key: dataset.path(day, run, units)})[key]
+        why = self._not_asked(dataset, units)
+        for run in due if units and not why else ():
             try:
-                if isinstance(got, SourceError):
-                    raise got
-                found, of_run = self._taken(dataset, day, run, units, wind_units, got)
+                found, of_run = self._taken(dataset, day, run, units, wind_units, self._ask(dataset, day, run, units))
             except (MinereconError, SQLAlchemyError) as error:
                 self._record(dataset, day, run, reason=one_line(error))
-                said[_name("missing", run)] = one_line(error)
-                continue
+                found, of_run = {"missing": one_line(error)}, []
             results += of_run
             said |= {_name(name, run): value for name, value in found.items()}
-            if "missing" not in found:
-                break  # a lower run no longer counts
-        return LaterReport(dataset, day, said or {"missing": "nothing of it is due"}, results)
+            if "missing" not in found or dataset.runs_are_looks:
+                break  # a lower run no longer counts; another look is another day's
+        if is_behind and not any("missing" not in name for name in said):
+            return self._held(dataset, day, wind_units)
+        return LaterReport(dataset, day, said or {"missing": why or "nothing of it is due"}, results)
+
+    def _not_asked(self, dataset: LaterDataset, units: Sequence[str]) -> str:
+        """Why a dataset is not asked for now; empty where it is."""
+        if not dataset.is_asked_for():
+            return "not asked for: it is switched off"
+        most = dataset.most_requests_a_run()
+        if most is not None and self._requests[dataset.name] >= most:
+            return f"not asked for: {most} requests of it are as many as a run makes"
+        return "" if units else "the register has no wind unit on the day"
+
+    def _ask(self, dataset: LaterDataset, day: dt.date, run: Run, units: Sequence[str]) -> dict[AnswerKey, Answer]:
+        """The answers of a run, in as many requests as it takes: a URL that is too long (HTTP 414) is halved once.
+
+        Raises:
+            SourceError: one of them did not come.
+        """
+        paths = dataset.questions(day, run, units)
+        try:
+            return self._answers(dataset, paths)
+        except SourceError as error:
+            if error.status != _URI_TOO_LONG:
+                raise
+            return self._answers(dataset, dataset.questions(day, run, units, 2 * len(paths)))
+
+    def _answers(self, dataset: LaterDataset, paths: Mapping[AnswerKey, str]) -> dict[AnswerKey, Answer]:
+        self._requests[dataset.name] += len(paths)
+        got = self._open_client().ask(paths)
+        for answer in got.values():
+            if isinstance(answer, SourceError):
+                raise answer
+        return {key: answer for key, answer in got.items() if isinstance(answer, Answer)}
 
     def _taken(
         self,
@@ -139,35 +213,53 @@ class Later:
         run: Run,
         units: Sequence[str],
         wind_units: Mapping[str, BmUnit],
-        answer: Answer,
+        answers: Mapping[AnswerKey, Answer],
     ) -> tuple[dict[str, Any], list[Result]]:
-        """Archive an answer, and write it if it says something: what its materialization says, and the results."""
-        look = Look(day, run, units, wind_units, answer, dataset.parse(dataset.key(run), day, answer))
-        if not look.rows:
-            reason = f"HTTP {answer.status} without rows: not published yet"
+        """Archive answers, and write them if they say something: what its materialization says, and the results."""
+        rows = _rows(dataset, day, answers)
+        if not rows:
+            status = ", ".join(sorted({str(answer.status) for answer in answers.values()}))
+            reason = f"HTTP {status} without rows: not published yet"
             self._record(dataset, day, run, reason=reason)
             return {"missing": reason}, []
-        archived = self._archive.record_of(dataset.name, day, dataset.key(run), answer, now=self._now())
+        archived = self._archive.record_of(dataset.name, day, answers, now=self._now())
+        look = self._look(dataset, day, run, units, wind_units, answers, rows)
         return self._written(dataset, look, archived.uri, asked=True)
+
+    def _look(
+        self,
+        dataset: LaterDataset,
+        day: dt.date,
+        run: Run,
+        units: Sequence[str],
+        wind_units: Mapping[str, BmUnit],
+        answers: Mapping[AnswerKey, Answer],
+        rows: Sequence[Any],
+    ) -> Look:
+        volumes = self._volumes(day, wind_units) if dataset.reads_volumes else None
+        return Look(day, run, units, wind_units, next(iter(answers.values())), rows, volumes)
 
     def _written(
         self, dataset: LaterDataset, look: Look, archive_uri: str, *, asked: bool
     ) -> tuple[dict[str, Any], list[Result]]:
         results = dataset.check(look)
         blocking = [r for r in results if r.blocks]
-        table, day = dataset.table, look.day
+        day = look.day
         with self._engine.begin() as connection:
             if is_closed(connection, day):
                 raise DayFailedError(f"{day}: a person has closed this day meanwhile; nothing was stored")
             refuse_to_mix(connection, synthetic=is_synthetic(look.answer.url))
-            record_results(connection, day, results, now=self._now(), run_id=self._run_id)
             if not blocking:
-                stored = delete(table).where(table.c.settlement_date == day)
-                if dataset.run_column is not None:
-                    stored = stored.where(table.c[dataset.run_column] == look.run.name)
-                connection.execute(stored)
-                with cursor(connection) as many:
-                    dataset.insert(many, dataset.rows(look))
+                # What the tables say against it takes its rows out again, and leaves what was there.
+                with connection.begin_nested() as written:
+                    dataset.write(connection, look)
+                    of_tables = dataset.check_stored(connection, look)
+                    blocking = [r for r in of_tables if r.blocks]
+                    if blocking:
+                        written.rollback()
+                results += of_tables
+            if results:
+                record_results(connection, day, results, now=self._now(), run_id=self._run_id)
         reason = "; ".join(map(str, blocking)) or None
         self._record(dataset, day, look.run, reason=reason, archive_uri=archive_uri, asked=asked)
         return ({"missing": reason} if reason else dataset.metadata(look)), results
@@ -179,10 +271,11 @@ class Later:
         # Lower ranks first: where a newer answer replaces any before, the highest is what stays.
         for run in sorted(dataset.runs, key=lambda run: run.rank) if archived is not None else ():
             assert archived is not None
-            answer = archived.answers.get(dataset.key(run))
-            if answer is not None:
-                rows = dataset.parse(dataset.key(run), day, answer)
-                look = Look(day, run, dataset.units(wind_units), wind_units, answer, rows)
+            answers = dataset.held(run, archived.answers)
+            if answers:
+                rows = _rows(dataset, day, answers)
+                units = dataset.units_asked(answers.values(), wind_units)
+                look = self._look(dataset, day, run, units, wind_units, answers, rows)
                 found, of_run = self._written(dataset, look, archived.uri, asked=False)
                 said |= {_name(name, run): value for name, value in found.items()}
                 results += of_run
@@ -212,6 +305,10 @@ class Later:
                     "asked": asked,
                 },
             )
+
+
+def _rows(dataset: LaterDataset, day: dt.date, answers: Mapping[AnswerKey, Answer]) -> list[Any]:
+    return [row for key, answer in answers.items() for row in dataset.parse(key, day, answer)]
 
 
 def _name(name: str, run: Run) -> str:

@@ -33,6 +33,7 @@ from minerecon_dagster.core.errors import (
     MinereconError,
 )
 from minerecon_dagster.core.mining import MINER_MODELS
+from minerecon_dagster.core.potential import DayVolumes
 from minerecon_dagster.core.register import BmUnit, Register
 from minerecon_dagster.core.states import accepting_first_run
 from minerecon_dagster.day.build import (
@@ -50,11 +51,11 @@ from minerecon_dagster.day.build import (
 )
 from minerecon_dagster.day.closing import DayClosedError, close_day, follow
 from minerecon_dagster.day.decisions import NO_DECISIONS, read_day_decisions
-from minerecon_dagster.day.later import Later, LaterReport
+from minerecon_dagster.day.later import Later, LaterReport, volumes_of_day
 from minerecon_dagster.day.stored import StoredDay
 from minerecon_dagster.decisions.unavailable import Unavailable
 from minerecon_dagster.elexon.datasets import of_the_day
-from minerecon_dagster.elexon.datasets.stack import STACK, wind_bids
+from minerecon_dagster.elexon.datasets.stack import STACK, wind_bids, wind_volumes
 from minerecon_dagster.elexon.fetch import (
     FetchedDay,
     FetchFailedError,
@@ -79,6 +80,8 @@ if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run 
 _log = logging.getLogger(__name__)
 
 _ASKED = "; the register was asked in this run, and does not have them as wind"
+_MOST_REMEMBERED_DAYS = 31
+"""So many days' accepted volumes, a megabyte each on a windy one, are kept for what follows them in the same run."""
 MODEL_NAMES = tuple(model.name for model in MINER_MODELS)
 
 
@@ -182,6 +185,15 @@ class Worker:
         self._asked_register = ""
         self._register = Register([])
         self._decisions = NO_DECISIONS
+        self._later = Later(
+            engine=engine,
+            archive=archive,
+            open_client=self._client,
+            now=now,
+            run_id=run_id,
+            volumes=self._volumes_of,
+        )
+        self._volumes: dict[dt.date, DayVolumes] = {}
         self.newly_closed: list[tuple[dt.date, Unavailable]] = []
         """The days that this run has closed, each with the entry that closes it."""
 
@@ -333,10 +345,12 @@ class Worker:
         """What comes days after a day and is due of it, or, without fetching, is held; no day fails by it."""
         if self.closed(day) is not None or not self._is_stored(day):
             return
-        beside = Later(
-            engine=self._engine, archive=self._archive, open_client=self._client, now=self._now, run_id=self._run_id
-        )
-        yield from beside.of(day, self._register.wind_units(day), ask=fetch)
+        yield from self._later.of(day, self._register.wind_units(day), ask=fetch)
+
+    def _volumes_of(self, day: dt.date, wind_units: Mapping[str, BmUnit]) -> DayVolumes:
+        """What was accepted of the wind units of a day: as it was just built, or else as the archive has it."""
+        known = self._volumes.pop(day, None)
+        return known if known is not None else volumes_of_day(self._archive, self._sides, day, wind_units)
 
     def _is_stored(self, day: dt.date) -> bool:
         with self._engine.connect() as connection:
@@ -429,6 +443,8 @@ class Worker:
                 return build(taken, accept_restatement)
 
         figures, results = self._recording(day, build_or_refuse)
+        if len(self._volumes) < _MOST_REMEMBERED_DAYS:
+            self._volumes[day] = wind_volumes(found.reading, wind_units)
         built = BuiltDay(found.reading, found.archived.answers, wind_units, figures, results, uncounted())
         return DayReport(
             day=day,
@@ -516,6 +532,8 @@ class Worker:
         try:
             with day_lock(self._engine, day):
                 results, rates, uncounted = self._look(day)
+        except ConfigurationError:
+            raise
         except (ArchiveError, DayFailedError) as error:
             results = self.accepted(day, evaluators.not_run(day, str(error)))
             self._record(day, results)
@@ -596,6 +614,8 @@ class Worker:
     def _reading_at(self, uri: str) -> DayReading | None:
         try:
             return read_archived(self._archive.load(uri), self._sides)
+        except ConfigurationError:
+            raise
         except ArchiveError:
             return None  # the stored sums stand in for it
 

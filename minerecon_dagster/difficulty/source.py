@@ -40,6 +40,9 @@ _LARGEST_BATCH = 100
 
 _BATCH_ATTEMPTS = 8
 _LONGEST_WAIT_S = 5.0
+_LOOK_EVERY_S = 2
+_LOOKS = 60
+"""How often, and how many times, a new table is looked at until it can be used."""
 _ONE_DAY = dt.timedelta(days=1)
 _DENIED = (
     "AccessDeniedException",
@@ -152,9 +155,7 @@ class DifficultyTable:
             DifficultyError: a value is no positive number; nothing was written.
             ConfigurationError: the table's key is neither ``Date`` nor ``ID``, as a string.
         """
-        if self._key not in ((("Date", "S"),), (("ID", "S"),)):
-            key = ", ".join(f"{name} ({kind})" for name, kind in self._key)
-            raise ConfigurationError(f"{self._where} has the key {key}; it must be Date or ID alone, a string (S)")
+        self._require_a_key_to_load_by()
         for day, value in values.items():
             validate_difficulty(day, value, None, "the values to load")
         held: dict[str, list[_Item]] = defaultdict(list)
@@ -179,6 +180,37 @@ class DifficultyTable:
             for item in puts:
                 writer.put_item(Item=item)
         return LoadReport(written, unchanged, changed)
+
+    def create(self) -> bool:
+        """Make the table, keyed by ``Date`` and paid by the request, and wait until it can be used.
+
+        Returns:
+            Whether it was made; it may be there already.
+
+        Raises:
+            ConfigurationError: also where one is there whose key no difficulty can be loaded by.
+        """
+        client = self._client
+        with self._calls():
+            try:
+                client.create_table(
+                    TableName=self.name,
+                    AttributeDefinitions=[{"AttributeName": "Date", "AttributeType": "S"}],
+                    KeySchema=[{"AttributeName": "Date", "KeyType": "HASH"}],
+                    BillingMode="PAY_PER_REQUEST",
+                )
+            except client.exceptions.ResourceInUseException:
+                self._require_a_key_to_load_by()
+                return False
+            client.get_waiter("table_exists").wait(
+                TableName=self.name, WaiterConfig={"Delay": _LOOK_EVERY_S, "MaxAttempts": _LOOKS}
+            )
+        return True
+
+    def _require_a_key_to_load_by(self) -> None:
+        if self._key not in ((("Date", "S"),), (("ID", "S"),)):
+            key = ", ".join(f"{name} ({kind})" for name, kind in self._key)
+            raise ConfigurationError(f"{self._where} has the key {key}; it must be Date or ID alone, a string (S)")
 
     def last_day(self) -> dt.date | None:
         """The last date that the table has a believable value for, None where there is none. Reads all of it."""
@@ -282,19 +314,22 @@ class DifficultyTable:
         try:
             yield
         except ClientError as error:
-            says = " ".join(str(error).split())
             code = error.response["Error"]["Code"]
+            says = " ".join((error.response["Error"].get("Message") or code).split()).rstrip(".")
             if code == "ResourceNotFoundException":
                 raise ConfigurationError(
-                    f"{self._place} is not there; create it, or correct DYNAMODB_DIFFICULTY_TABLE and AWS_REGION"
+                    f"{self._place} is not there; make it by `minerecon difficulty create-table`, or correct "
+                    "DYNAMODB_DIFFICULTY_TABLE and AWS_REGION"
                 ) from error
             if code in _DENIED:
                 raise ConfigurationError(
-                    f"{self._place}: {says}; check the AWS credentials and their rights"
+                    f"{self._place}: dynamodb:{error.operation_name} is refused ({says}); check the AWS credentials "
+                    "and their rights (docs/operate/go-live.md has the policy)"
                 ) from error
             if code == "ValidationException":
                 raise ConfigurationError(f"{self._place}: {says}; check DYNAMODB_DIFFICULTY_TABLE") from error
-            raise DifficultyError(f"{self._place}: {says}; try again later") from error
+            # With how often it was tried, which only botocore knows.
+            raise DifficultyError(f"{self._place}: {' '.join(str(error).split())}; try again later") from error
         except _UNUSABLE as error:
             raise ConfigurationError(f"{self._where}: {error}; set AWS_REGION and AWS credentials") from error
         except BotoCoreError as error:

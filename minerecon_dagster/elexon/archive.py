@@ -294,13 +294,17 @@ class Archive:
         found = self._newest(_dataset_folder(dataset, day))
         return None if found is None else self._archived_day(found)
 
-    def record_of(self, dataset: str, day: dt.date, key: AnswerKey, answer: Answer, *, now: dt.datetime) -> ArchivedDay:
-        """Keep an answer of a dataset that comes later, beside those of its other runs; `record` says how.
+    def record_of(
+        self, dataset: str, day: dt.date, answers: Mapping[AnswerKey, Answer], *, now: dt.datetime
+    ) -> ArchivedDay:
+        """Keep the answers of a dataset that comes later, beside those of its other runs; `record` says how.
 
         Raises:
             ArchiveError: the answer is synthetic, and those held are real.
         """
-        held, _ = self._record(_dataset_folder(dataset, day), day, {str(key): answer}, now)
+        held, _ = self._record(
+            _dataset_folder(dataset, day), day, {str(key): answer for key, answer in answers.items()}, now
+        )
         return self._archived_day(held)
 
     def record_register(self, answer: Answer, now: dt.datetime) -> tuple[str, bool]:

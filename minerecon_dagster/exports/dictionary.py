@@ -54,7 +54,8 @@ _SOURCES: Mapping[str, str] = {
 
 def sources() -> dict[str, str]:
     """Where the rows of each table are from; a view's are from the tables that it reads."""
-    return {**_SOURCES, **{dataset.table.fullname: dataset.source for dataset in DATASETS}}
+    of_datasets = {t.fullname: dataset.source for dataset in DATASETS for t in (dataset.table, *dataset.more_tables)}
+    return {**_SOURCES, **of_datasets}
 
 
 @dataclass(frozen=True)

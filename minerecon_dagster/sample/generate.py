@@ -20,7 +20,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from math import fsum
+from math import ceil, fsum
 from random import Random
 from typing import Any
 
@@ -37,6 +37,7 @@ WINDLESS_DAYS = frozenset({dt.date(2025, 6, 15)})
 _RERUN = dt.timedelta(hours=24, minutes=44, seconds=18)
 """From a period's start to the settlement run that the answers are of: the second, on the next day."""
 _FIRST_PUBLISHED = dt.timedelta(hours=1)
+_KINDS = ("onshore", "offshore")
 _MAPPED = frozenset(unit.bmu_id for unit in MAPPED_WIND)
 
 
@@ -358,6 +359,81 @@ class SampleWorld:
             if first <= start <= last
             for psr_type, quantity_mw in self.day(day).output_mw[period - 1].items()
         ]
+
+    def notifications(self, day: dt.date, units: Iterable[str]) -> list[Row]:
+        """The rows of PN for a day and units, made up and in no order; a unit that is no farm of the sample has 0 MW.
+
+        Raises:
+            KeyError: the world has no such day.
+        """
+        notified = self._notified_mw(day)
+        rows = [
+            {
+                "dataset": "PN",
+                "settlementDate": day.isoformat(),
+                "settlementPeriod": period,
+                "timeFrom": _iso(start + dt.timedelta(minutes=first)),
+                "timeTo": _iso(start + dt.timedelta(minutes=last)),
+                "levelFrom": level,
+                "levelTo": level + ramp,
+                "nationalGridBmUnit": bmu_id.partition("_")[2].lstrip("_"),
+                "bmUnit": bmu_id,
+            }
+            for bmu_id in dict.fromkeys(units)
+            for period, start in enumerate(period_starts(day), 1)
+            for level in (notified.get((bmu_id, period), 0),)
+            for first, last, ramp in (((0, 30, 0),) if period % 5 else ((29, 30, 1), (0, 29, 0)))
+        ]
+        # The last periods first, as an answer of Elexon's may have them.
+        return rows[::-1]
+
+    def metered(self, day: dt.date, units: Iterable[str]) -> list[Row]:
+        """The rows of B1610 for a day and units, made up: what was instructed, less a station's own load; in MWh.
+
+        Raises:
+            KeyError: the world has no such day.
+        """
+        notified, accepted = self._notified_mw(day), self._accepted_mwh(day)
+        return [
+            {
+                "dataset": "B1610",
+                "psrType": "Generation",
+                "bmUnit": bmu_id,
+                "nationalGridBmUnitId": None,
+                "settlementDate": day.isoformat(),
+                "settlementPeriod": period,
+                "halfHourEndTime": _iso(start + dt.timedelta(minutes=30)).removesuffix("Z"),
+                "quantity": round(
+                    0.99 * (notified.get((bmu_id, period), 0) / 2 + accepted.get((bmu_id, period), 0.0)) - 0.01, 3
+                ),
+                "settlementRunType": "SF",
+            }
+            for bmu_id in dict.fromkeys(units)
+            for period, start in enumerate(period_starts(day), 1)
+        ]
+
+    def _notified_mw(self, day: dt.date) -> dict[tuple[str, int], int]:
+        """What each farm notified in a period: its part of four fifths of the output, and what was taken from it."""
+        made, accepted = self.day(day), self._accepted_mwh(day)
+        installed_mw = {kind: fsum(u.capacity_mw for u in MAPPED_WIND if u.wind == kind) for kind in _KINDS}
+        return {
+            (unit.bmu_id, period): ceil(max(down_mw, min(of_output_mw + down_mw, unit.capacity_mw - 1)))
+            for period, output in enumerate(made.output_mw, 1)
+            for unit in MAPPED_WIND
+            for of_output_mw in (
+                0.8 * output[f"Wind {str(unit.wind).title()}"] * unit.capacity_mw / installed_mw[str(unit.wind)],
+            )
+            for down_mw in (max(0.0, -2 * accepted.get((unit.bmu_id, period), 0.0)),)
+        }
+
+    def _accepted_mwh(self, day: dt.date) -> dict[tuple[str, int], float]:
+        """What was accepted of each farm in a period, bids below 0 and offers above."""
+        volumes: dict[tuple[str, int], list[float]] = defaultdict(list)
+        for (_, period), actions in self.day(day).stack.items():
+            for action in dict.fromkeys(actions):
+                if action.is_mapped_wind:
+                    volumes[str(action.bmu_id), period].append(action.volume_mwh)
+        return {pair: fsum(of_pair) for pair, of_pair in volumes.items()}
 
     def register(self) -> list[Row]:
         """The rows of the register of BM units."""

@@ -378,6 +378,8 @@ class Verifier:
     def _check(self, day: dt.date) -> list[Result]:
         try:
             return list(self._worker.check(day))
+        except ConfigurationError:
+            raise
         except (ArchiveError, DayFailedError) as error:
             # What could not be evaluated is on record as failed; Elexon can be asked all the same.
             return list(getattr(error, "results", ()))
@@ -385,6 +387,8 @@ class Verifier:
     def _held(self, day: dt.date) -> DayReading | None:
         try:
             archived = self._archive.newest(day)
+        except ConfigurationError:
+            raise
         except ArchiveError:
             return None  # the day's own checks say so
         waived = self._worker.is_control_total_waived(day)

@@ -214,17 +214,31 @@ def require_current(connection: Connection) -> None:
     Raises:
         ConfigurationError: says how to migrate it.
     """
-    current, head = _current(connection), ScriptDirectory.from_config(_config()).get_current_head()
+    current, head = revisions(connection)
     if current != head:
         raise ConfigurationError(
             f"the warehouse is at revision {current or 'none'} and the code needs {head}: run `minerecon db upgrade`"
         )
 
 
+def revisions(connection: Connection) -> tuple[str | None, str | None]:
+    """The revision of the warehouse (None: it is empty), and the code's."""
+    return _current(connection), ScriptDirectory.from_config(_config()).get_current_head()
+
+
 def is_current(engine: Engine) -> bool:
     """Whether the warehouse is at the code's revision."""
     with engine.connect() as connection:
-        return _current(connection) == ScriptDirectory.from_config(_config()).get_current_head()
+        current, head = revisions(connection)
+        return current == head
+
+
+def not_enforced(engine: Engine) -> list[roles.NotEnforced]:
+    """What is not as docs/operate/access.md promises it, by the catalogs alone: nothing is changed."""
+    with _autocommitting_owner(engine) as connection:
+        with connection.cursor() as cursor:
+            cursor.execute("SET default_transaction_read_only = on")
+        return roles.not_enforced(connection)
 
 
 def _current(connection: Connection) -> str | None:

@@ -479,10 +479,22 @@ later_answers = Table(
         "and 16 days, then monthly, and not for ever.",
     ),
     Column("archive_uri", Text, comment="The archive object that holds it; NULL where none does."),
+    Column("built_at", Instant, comment="When its rows were last written; NULL where they never were."),
     PrimaryKeyConstraint("dataset", "settlement_date", "run"),
     CheckConstraint("asked_count > 0 AND first_asked_at <= last_asked_at", name="asked"),
     comment="What was asked for of datasets that come days after their settlement day, and what became of it.",
 )
+
+
+def _is_beside() -> Column[Any]:
+    return Column(
+        "is_beside",
+        Boolean,
+        nullable=False,
+        server_default="false",
+        comment="Whether it is of figures that stand beside the day's: at ERROR they are not shown, and the day warns.",
+    )
+
 
 reconciliation_results = Table(
     "reconciliation_results",
@@ -511,6 +523,7 @@ reconciliation_results = Table(
     ),
     Column("waiver", Text, comment="Why the violators are accepted, and by whom; NULL where they are not."),
     Column("waived_until", Date, comment="The last day on which the waiver holds; after it the result counts again."),
+    _is_beside(),
     CheckConstraint("severity IN ('ERROR', 'WARN')", name="severity"),
     CheckConstraint("scope IN ('day', 'month', 'year', 'all')", name="scope"),
     CheckConstraint("(waiver IS NULL) = (waived_until IS NULL)", name="waiver"),
@@ -531,6 +544,7 @@ reconciliation_latest = Table(
     Column("severity", Text, nullable=False, comment="ERROR: what follows would be wrong. WARN: a person should look."),
     Column("waived_until", Date, comment="The last day on which a waiver of it holds; NULL where there is none."),
     Column("evaluated_at", Instant, nullable=False, comment="When it was evaluated."),
+    _is_beside(),
     PrimaryKeyConstraint("scope", "settlement_date", "check_family", "check_name"),
     comment="The latest evaluation of each property, kept by a trigger of reconciliation_results: its index, in effect.",
 )
@@ -673,6 +687,13 @@ def _period_sums() -> list[Column[Any]]:
         *sums.wind_output_of_days(),
         sums.curtailed_share(),
         *_coverage(),
+        Column(
+            "potential_days",
+            SmallInteger,
+            nullable=False,
+            server_default="0",
+            comment="Days among those present of which notified potential (PN) is there: what potential is of.",
+        ),
         Column("is_synthetic", Boolean, nullable=False, comment=_SYNTHETIC),
         Column("built_at", Instant, nullable=False, comment="When the sums were last made."),
         Column("summed", JSONB, comment="The sums as they were made, to tell figures that somebody typed in later."),

@@ -41,6 +41,8 @@ _TITLES = {404: "Not Found", 406: "Not Acceptable", 422: "Unprocessable Content"
 _LOOPBACK = ("127.0.0.1", "::1")
 _OVERLOAD_S = 2
 _DOWN_S = 5
+DRAWN_WITHIN_S = 8.0
+"""A page waits so long for a picture, other drawings included, and then says that its figures are in the table."""
 _log = logging.getLogger("minerecon.web")
 
 
@@ -63,6 +65,7 @@ def build_app(
     *,
     now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     beside: routes.Beside | None = None,
+    drawing_at_once: bool = False,
 ) -> Front:
     """The application over a warehouse; it connects when it begins to serve.
 
@@ -71,14 +74,15 @@ def build_app(
         access: who may ask; by default whoever reaches it by a local name.
         now: the clock.
         beside: what the pages serve and link to beside the warehouse.
+        drawing_at_once: start what draws with the application, so that the first page does not wait for it.
     """
     access = access or Access()
     service = Service(Database(database_url), now)
-    drawer = Drawer()
+    drawer = Drawer(time_out_s=DRAWN_WITHIN_S)
     app = FastAPI(
         title="minerecon", version=version("minerecon-dagster"), openapi_url=None, docs_url=None, redoc_url=None,
         redirect_slashes=False,  # a redirection would name the host that was asked for
-        lifespan=partial(_while_serving, service, drawer),
+        lifespan=partial(_while_serving, service, drawer, drawing_at_once),
     )  # fmt: skip
     app.add_exception_handler(HTTPException, _not_found)
     for resource in RESOURCES:
@@ -108,9 +112,11 @@ def build_app(
 
 
 @contextlib.asynccontextmanager
-async def _while_serving(service: Service, drawer: Drawer, _app: FastAPI) -> AsyncIterator[None]:
+async def _while_serving(service: Service, drawer: Drawer, drawing_at_once: bool, _app: FastAPI) -> AsyncIterator[None]:
     await service.look()
     watching = asyncio.create_task(service.watch())
+    if drawing_at_once:
+        drawer.warm_up()  # it starts a process, and waits for nothing of it
     yield
     watching.cancel()
     service.close()

@@ -43,7 +43,7 @@ def run(
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
     logger.propagate = False
     config = uvicorn.Config(
-        build_app(database_url, access, beside=beside),
+        build_app(database_url, access, beside=beside, drawing_at_once=True),
         log_level="warning",
         access_log=False,
         server_header=False,

@@ -384,6 +384,7 @@ def wait_for(happened: Callable[[], bool], within_s: float, what: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.waits
 def test_with_a_real_daemon_sensor_switched_off_and_daemon_stopped_are_silence(
     switch: Switch,
     receiver: Receiver,

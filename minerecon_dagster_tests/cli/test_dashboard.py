@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -30,6 +31,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def below(pid: int) -> list[int]:
+    """The processes that one has started, and theirs."""
+    own = [int(c) for t in Path(f"/proc/{pid}/task").iterdir() for c in (t / "children").read_text().split()]
+    return own + [further for child in own for further in below(child)]
+
+
+def command_of(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
 def read(url: str) -> str:
     with urllib.request.urlopen(url, timeout=30) as answer:
         return str(answer.read().decode())
@@ -52,6 +63,9 @@ def test_without_a_stored_day_it_shows_the_sample_says_so_first_and_the_next_one
             assert str(tmp_path) in first
             line = next(line for line in process.stdout if line.startswith("Dashboard: "))
             url = line.split()[1]
+            # Before anybody has asked for a page: the first one does not wait for what draws to start.
+            assert json.loads(read(f"{url}/readyz"))["status"] == "ok"
+            assert any(b"charts.worker" in command_of(pid) for pid in below(process.pid))
             assert served_at(tmp_path / "sample") == url
             page = read(url)
             assert "Made-up data." in page

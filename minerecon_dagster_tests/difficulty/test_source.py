@@ -292,7 +292,8 @@ def test_a_table_that_is_not_there_is_one_clear_line_and_is_not_made(make_table,
     with pytest.raises(ConfigurationError) as caught:
         use(DifficultyTable("no-such-table", region="eu-west-2"))
     endpoint = dynamodb.meta.client.meta.endpoint_url
-    assert f"DynamoDB table no-such-table (eu-west-2, {endpoint}) is not there; create it" in str(caught.value)
+    where = f"DynamoDB table no-such-table (eu-west-2, {endpoint})"
+    assert f"{where} is not there; make it by `minerecon difficulty create-table`" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "no-such-table" not in [table.name for table in dynamodb.tables.all()]
 
@@ -391,9 +392,31 @@ def test_throttling_without_end_is_told_in_one_line(scripted):
 @pytest.mark.parametrize("code", ["AccessDeniedException", "UnrecognizedClientException", "ValidationException"])
 def test_a_refusal_is_a_matter_of_configuration_and_not_tried_again(scripted, code):
     scripted.script = lambda request, keys: (400, {"__type": f"com.amazon.coral.service#{code}", "message": "no"})
-    with pytest.raises(ConfigurationError, match=rf"table t \(eu-west-2, .*{code}"):
+    with pytest.raises(ConfigurationError, match=r"table t \(eu-west-2, .*no") as caught:
         DifficultyTable("t", region="eu-west-2").values([DAY])
     assert len(scripted.seen) == 1
+    if code != "ValidationException":
+        assert "dynamodb:BatchGetItem is refused (no)" in str(caught.value)
+        assert "docs/operate/go-live.md" in str(caught.value)
+
+
+def test_a_table_is_made_keyed_by_date_once_and_can_be_loaded(make_table, dynamodb):
+    make_table()
+    table = DifficultyTable("made-here", region="eu-west-2")
+    try:
+        assert table.create()
+        assert dynamodb.Table("made-here").key_schema == [{"AttributeName": "Date", "KeyType": "HASH"}]
+        table.load({DAY: VALUE})
+        assert not table.create()
+        assert table.values([DAY]) == {DAY: VALUE}
+    finally:
+        dynamodb.Table("made-here").delete()
+
+
+def test_a_table_of_that_name_that_no_difficulty_can_be_loaded_by_is_refused(make_table):
+    table = make_table(kind="N")
+    with pytest.raises(ConfigurationError, match=r"has the key ID \(N\); it must be Date or ID alone, a string"):
+        client_of(table).create()
 
 
 def test_a_dead_endpoint_is_one_clear_line_that_names_it(environment):

@@ -28,6 +28,16 @@ GIVEN = {
 }
 
 
+def test_where_embedded_services_are_forbidden_a_forgotten_variable_is_an_error(tmp_path: Path) -> None:
+    forgotten = {name: value for name, value in GIVEN.items() if name != "DATABASE_URL"}
+    with (
+        pytest.raises(ConfigurationError, match=r"^set DATABASE_URL: MINERECON_EMBEDDED=never lets nothing stand in$"),
+        local_services(tmp_path / "home", forgotten | {"MINERECON_EMBEDDED": "never"}),
+    ):
+        pass
+    assert not (tmp_path / "home").exists()
+
+
 def test_two_processes_share_the_services_and_the_last_one_stops_them(home: Path) -> None:
     first = Client(home)
     first.query("CREATE TABLE seen AS SELECT 1 AS one")

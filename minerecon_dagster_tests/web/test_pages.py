@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from minerecon_dagster.core.statuses import MEANINGS
+from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster.web.front import Access
 from minerecon_dagster.web.pages.figures import FIGURES
 from minerecon_dagster.web.pages.routes import Beside
@@ -185,6 +186,29 @@ def test_the_overview_says_what_was_wasted_what_it_cost_and_how_sure_it_is(api: 
     assert "not stored yet: missing" in page.one("p", class_="late").text
 
 
+def test_the_overview_has_the_newest_published_figures_and_leads_to_all_of_them(
+    forty_days: str, embedded_environ: dict[str, str], serve: Serve
+) -> None:
+    with databases.database(embedded_environ["DATABASE_URL"], forty_days) as url:
+        engine = open_warehouse(url)
+        with engine.begin() as changes:  # nothing is compared with days that are made up
+            changes.execute(text("UPDATE minerecon.daily_summaries SET is_synthetic = false"))
+        engine.dispose()
+        _newest_published(serve(url))
+
+
+def _newest_published(api: Api) -> None:
+    comparable = [r for r in api("published?limit=1000").data if r["difference_value"] is not None]
+    box = shown(api, "/").one("section", id="published")
+    newest = max(comparable, key=lambda r: str(r["last_day"]))
+    assert len(comparable) > 8, "or nothing is left out here"
+    assert len(box.rows()) == 8
+    assert box.rows()[0][0].text == newest["period_label"]
+    assert f"The first 8 of {len(comparable)} rows" in box.text
+    assert shown(api, "/").all("a", href="/quality#published")
+    assert shown(api, "/quality").all("details", id="published")
+
+
 def csv_rows(got: Got) -> list[dict[str, str]]:
     assert got.status == 200, got.body
     return list(csv.DictReader(io.StringIO(got.body.decode("utf-8-sig"))))
@@ -249,6 +273,44 @@ def test_over_all_its_pages_a_table_is_the_csv_which_is_the_api_to_the_last_digi
         file = sorted([str(row[name] or None) for name in figures] for row in from_csv)
         api_rows = sorted([str(row[name]) for name in figures] for row in from_api)
         assert table == file == api_rows, path
+
+
+_OF_THE_RECORDS = """
+    SELECT sum(r.curtailed_mwh) FILTER (WHERE r.so_flag OR :all), sum(r.payment_gbp) FILTER (WHERE r.so_flag OR :all)
+    FROM minerecon.curtailment_records AS r LEFT JOIN analytics.wind_farms AS f ON f.bmu_id = r.bmu_id
+    WHERE r.settlement_date BETWEEN :first AND :last
+      AND (CAST(:period AS integer) IS NULL OR r.settlement_period = :period)
+      AND (CAST(:farm AS text) IS NULL OR f.farm_name = :farm)
+"""
+
+
+@pytest.mark.parametrize("count", [6, pytest.param(30, marks=pytest.mark.slow)])
+def test_its_energy_and_money_are_what_the_stored_records_add_up_to(api: Api, stored: Engine, count: int) -> None:
+    compared = 0
+    with stored.connect() as connection:
+        for path in filters(stored, count):
+            if path.startswith(("/compare", "/miners")) or "show=bitcoin" in path or "grain=months" in path:
+                continue  # of these the figures are no sums of records
+            _, csv_address = all_rows(api, path)
+            asked = {name: values[0] for name, values in parse_qs(urlsplit(path).query).items()}
+            of_all = asked.get("basis") == "all"
+            mwh, gbp = ("all_bids_mwh", "all_bids_payment_gbp") if of_all else ("curtailed_mwh", "payment_gbp")
+            span = asked.get("period", "2025-03")
+            whole = ("2025-03-01", "2025-03-31") if span == "2025-03" else (span, span)
+            for row in api.get(csv_address.replace(".csv", "", 1)).data:
+                if row["status"] == "failing" or (row.get(mwh) is None and row.get(gbp) is None):
+                    continue
+                day = row.get("settlement_date")
+                days = {"first": day or whole[0], "last": day or whole[1]}
+                farm = row.get("farm_name") or asked.get("farm")
+                wanted = connection.execute(
+                    text(_OF_THE_RECORDS), days | {"all": of_all, "period": row.get("settlement_period"), "farm": farm}
+                ).one()
+                for name, sum_ in zip((mwh, gbp), wanted, strict=True):
+                    if row.get(name) is not None:
+                        assert Decimal(row[name]) == (sum_ or 0), (path, row)
+                        compared += 1
+    assert compared > 10 * count
 
 
 def test_what_stands_in_a_cell_is_the_decimal_rounded_half_even(api: Api) -> None:
@@ -440,6 +502,18 @@ def test_all_states_have_a_sign_and_quality_counts_each_of_them(api: Api) -> Non
         "complete": "27", "warned": "0", "waived": "0", "unavailable": "0", "provisional": "1", "incomplete": "1",
         "failing": "1", "missing": "1",
     }  # fmt: skip
+
+
+def test_a_table_of_quality_leads_to_its_rows_or_says_what_else_is_there(api: Api) -> None:
+    page = shown(api, "/quality?from=2025-03-01&to=2025-03-31")
+    leads = {
+        box.one("h2").text: [(a.text, a.attributes["href"].split("?")[0]) for a in box.all("a", class_="csv")]
+        for box in page.all("section", class_="table-box")
+    }
+    assert leads["Every day and its state"][0][1] == "/api/v1/calendar.csv"
+    assert leads["Days that are not final and right"] == [("CSV of every day", "/api/v1/calendar.csv")]
+    assert leads["Checks that do not hold now"] == [("CSV of every check", "/api/v1/checks.csv")]
+    assert leads["Units that may be wind and are in no sum"] == []
 
 
 def test_without_the_database_a_page_that_was_answered_is_given_and_another_says_come_back(

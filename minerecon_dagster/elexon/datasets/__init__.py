@@ -11,14 +11,16 @@ from typing import Any
 from minerecon_dagster.core.answers import AnswerKey
 from minerecon_dagster.core.calendar import STACK_SIDES
 from minerecon_dagster.elexon.datasets.agws import AGWS
+from minerecon_dagster.elexon.datasets.b1610 import METERED
 from minerecon_dagster.elexon.datasets.base import Dataset, DayDataset
 from minerecon_dagster.elexon.datasets.boav import BOAV
 from minerecon_dagster.elexon.datasets.cashflows import CASHFLOWS
 from minerecon_dagster.elexon.datasets.control_total import ControlTotal
 from minerecon_dagster.elexon.datasets.later import LaterDataset
+from minerecon_dagster.elexon.datasets.pn import PN
 from minerecon_dagster.elexon.datasets.stack import STACK
 
-DATASETS: list[Dataset] = [STACK, BOAV, CASHFLOWS, AGWS]
+DATASETS: list[Dataset] = [STACK, BOAV, CASHFLOWS, AGWS, PN, METERED]
 """In the order in which they are asked for."""
 
 
@@ -52,9 +54,9 @@ def parse_key(text: str) -> AnswerKey:
     name, *parts = text.split("/")
     dataset = next((dataset for dataset in DATASETS if dataset.name == name), None)
     if isinstance(dataset, LaterDataset):
-        run = next((run for run in dataset.runs if [run.name] == (parts or [""])), None)
-        if run is not None:
-            return dataset.key(run)
+        key = dataset.key_named(parts)
+        if key is not None:
+            return key
     elif isinstance(dataset, DayDataset) and len(parts) == dataset.has_side + dataset.has_period:
         side = next((s for s in STACK_SIDES if s == parts[0]), None) if dataset.has_side else None
         period = parts[-1] if dataset.has_period else "0"

@@ -192,6 +192,10 @@ class Agws(DayDataset[WindSaid]):
             raise asked.not_there()
         return rows
 
+    def parse(self, key: AnswerKey, day: dt.date, answer: Answer) -> list[AgwsRow]:
+        """The rows of the day; arguments and errors as `parse_rows` has them."""
+        return parse_rows(_SHAPE, key, day, answer)
+
     def read(self, came: Came) -> WindSaid:
         kept: dict[AnswerKey, tuple[int, ...]] = {}
         if self.key in came.failures:
@@ -212,7 +216,7 @@ class Agws(DayDataset[WindSaid]):
 
     def _latest_mw(self, day: dt.date, answer: Answer) -> dict[tuple[int, str | None], Decimal]:
         latest: dict[tuple[int, str | None], AgwsRow] = {}
-        for row in parse_rows(_SHAPE, self.key, day, answer):
+        for row in self.parse(self.key, day, answer):
             slot = (row.settlement_period, row.psr_type)
             if slot not in latest or latest[slot].publish_time < row.publish_time:
                 latest[slot] = row

@@ -100,6 +100,7 @@ class Dataset(ABC):
         source: where its rows are from, for the data dictionary.
         is_bare: whether an answer is the list of rows itself.
         table: where its rows go; it has a ``settlement_date``.
+        more_tables: others that it writes, which have one too.
         columns: those that its rows have, in their order.
         group: of its asset.
         reads_register: whether its rows depend on the register of BM units.
@@ -111,6 +112,7 @@ class Dataset(ABC):
     source: ClassVar[str]
     is_bare: ClassVar[bool] = False
     table: ClassVar[Table]
+    more_tables: ClassVar[Sequence[Table]] = ()
     columns: ClassVar[Sequence[str]]
     group: ClassVar[str] = "elexon"
     reads_register: ClassVar[bool] = True
@@ -149,6 +151,14 @@ class DayDataset(Dataset, Generic[SaidT]):
     @abstractmethod
     def path(self, key: AnswerKey, day: dt.date) -> str:
         """Path and query of a question, below the base URL."""
+
+    def parse(self, key: AnswerKey, day: dt.date, answer: Answer) -> Sequence[Any]:
+        """The rows of one answer, as Elexon's description has them.
+
+        Raises:
+            SchemaDriftError: it is not what that says.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def read(self, came: Came) -> SaidT:

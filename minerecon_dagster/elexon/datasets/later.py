@@ -11,10 +11,15 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+from sqlalchemy import Connection, delete
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.checks import Result
+from minerecon_dagster.core.potential import DayVolumes
 from minerecon_dagster.elexon.datasets.base import Dataset
+from minerecon_dagster.warehouse.store import cursor
 
 if TYPE_CHECKING:  # only named here
     from minerecon_dagster.core.register import BmUnit
@@ -28,11 +33,13 @@ class Run:
         name: in keys and tables; empty where there is but one.
         rank: of the runs that are there the highest counts, and lower ones are not asked for any more.
         after_days: so many days after the settlement day it is due.
+        with_scan: it is then due on the day of the next monthly scan.
     """
 
     name: str
     rank: int
     after_days: int
+    with_scan: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,8 +51,9 @@ class Look:
         run: which run of Elexon's.
         units: the BM units that it was asked for.
         wind_units: the wind farms in force on the day, by unit id.
-        answer: as it came.
+        answer: as it came; the first one, where it took several.
         rows: what it holds.
+        volumes: what was accepted of the wind units of the day, where the dataset `reads_volumes`.
     """
 
     day: dt.date
@@ -54,6 +62,7 @@ class Look:
     wind_units: Mapping[str, BmUnit]
     answer: Answer
     rows: Sequence[Any]
+    volumes: DayVolumes | None = None
 
 
 class LaterDataset(Dataset):
@@ -65,6 +74,13 @@ class LaterDataset(Dataset):
         reaches_back_days: so far back stored days are filled, oldest first.
         days_a_run: how many days the schedule adds at most to what it asks for.
         most_attempts: so often a run of a day is asked for at most; the distances grow as those of a silent day do.
+        runs_are_looks: whether every request brings the newest there is, and a run is but the time of a look: of
+            several that are due one is then asked for, and another day the next, so that a day is asked for at most as
+            often as there are runs.
+        most_units: more units than these are asked for in several requests.
+        follows_day: whether its rows or checks go by what the day says: they are made again from the archive, without a
+            request, when the day was built again.
+        reads_volumes: whether it needs what was accepted of the day's wind units.
     """
 
     runs: ClassVar[Sequence[Run]]
@@ -72,14 +88,68 @@ class LaterDataset(Dataset):
     reaches_back_days: ClassVar[int]
     days_a_run: ClassVar[int]
     most_attempts: ClassVar[int]
+    runs_are_looks: ClassVar[bool] = False
+    most_units: ClassVar[int | None] = None
+    follows_day: ClassVar[bool] = False
+    reads_volumes: ClassVar[bool] = False
 
-    def key(self, run: Run) -> AnswerKey:
-        """The key of a run's answer."""
-        return AnswerKey(self.name, run=run.name)
+    def is_asked_for(self) -> bool:
+        """Whether a person wants it; where not, it is not asked for, and what is held of it stays."""
+        return True
+
+    def most_requests_a_run(self) -> int | None:
+        """How many requests of it a run makes at most; None where only the days limit them."""
+        return None
+
+    def key(self, run: Run, part: int = 0) -> AnswerKey:
+        """The key of a run's answer, or of a part of it."""
+        return AnswerKey(self.name, run=run.name, part=part)
+
+    def key_named(self, parts: Sequence[str]) -> AnswerKey | None:
+        """The key of whose text ``parts`` stand after the name; None where there is none such."""
+        for run in self.runs:
+            of_run = [run.name] if run.name else []
+            if list(parts[: len(of_run)]) == of_run:
+                match list(parts[len(of_run) :]):
+                    case []:
+                        return self.key(run)
+                    case [number] if number.isascii() and number.isdigit() and int(number) > 0:
+                        return self.key(run, int(number))
+        return None
 
     def units(self, wind_units: Mapping[str, BmUnit]) -> list[str]:
         """The BM units that it is asked for, given the wind farms in force on the day."""
         return sorted(wind_units)
+
+    def questions(self, day: dt.date, run: Run, units: Sequence[str], parts: int = 0) -> dict[AnswerKey, str]:
+        """Path and query of each request for a run of a day.
+
+        Args:
+            day: settlement date.
+            run: which run.
+            units: the units that are asked for.
+            parts: in how many requests; 0 for as few as `most_units` allows.
+        """
+        if not parts:
+            parts = -(-len(units) // self.most_units) if self.most_units else 1
+        if parts < 2:
+            return {self.key(run): self.path(day, run, units)}
+        size = -(-len(units) // parts)
+        pieces = [units[at : at + size] for at in range(0, len(units), size)]
+        return {self.key(run, number): self.path(day, run, piece) for number, piece in enumerate(pieces, 1)}
+
+    def held(self, run: Run, answers: Mapping[AnswerKey, Answer]) -> dict[AnswerKey, Answer]:
+        """The answers of a run among those that the archive holds, of the newest request where it changed its parts."""
+        of_run = {key: answer for key, answer in answers.items() if key.run == run.name}
+        whole = of_run.pop(self.key(run), None)
+        if whole is None or (of_run and max(answer.fetched_at for answer in of_run.values()) > whole.fetched_at):
+            return of_run
+        return {self.key(run): whole}
+
+    def units_asked(self, answers: Iterable[Answer], wind_units: Mapping[str, BmUnit]) -> list[str]:
+        """The units that answers were asked for, as their URLs say; a register of today may have others."""
+        asked = [unit for answer in answers for unit in parse_qs(urlsplit(answer.url).query).get("bmUnit", ())]
+        return sorted(set(asked)) or self.units(wind_units)
 
     @abstractmethod
     def path(self, day: dt.date, run: Run, units: Sequence[str]) -> str:
@@ -99,6 +169,22 @@ class LaterDataset(Dataset):
 
     def check(self, look: Look) -> list[Result]:
         """The evaluation of its `properties`: one that blocks keeps the answer out of the table."""
+        return []
+
+    def write(self, connection: Connection, look: Look) -> None:
+        """Write its rows in place of those that are stored of the day, or of its run."""
+        stored = delete(self.table).where(self.table.c.settlement_date == look.day)
+        if self.run_column is not None:
+            stored = stored.where(self.table.c[self.run_column] == look.run.name)
+        connection.execute(stored)
+        with cursor(connection) as many:
+            self.insert(many, self.rows(look))
+
+    def check_stored(self, connection: Connection, look: Look) -> list[Result]:
+        """The evaluation of those of its `properties` that the tables decide, once its rows are in them.
+
+        One that blocks takes them out again.
+        """
         return []
 
     def metadata(self, look: Look) -> dict[str, Any]:

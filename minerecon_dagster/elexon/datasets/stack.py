@@ -32,6 +32,7 @@ from minerecon_dagster.core.calendar import StackSide, period_count, period_star
 from minerecon_dagster.core.checks import Property, Result, result
 from minerecon_dagster.core.errors import SchemaDriftError
 from minerecon_dagster.core.exact import EXACT
+from minerecon_dagster.core.potential import DayVolumes, Volumes
 from minerecon_dagster.core.repairs import REFETCH
 from minerecon_dagster.core.schema import (
     NUMBERS,
@@ -411,6 +412,25 @@ def wind_bids(reading: DayReading, wind_units: Collection[str]) -> Iterator[Bid]
         for row in rows:
             if row.id in wind_units and row.is_reduction:
                 yield side, period, row
+
+
+def wind_volumes(reading: DayReading, wind_units: Collection[str]) -> DayVolumes:
+    """What was accepted of wind units by period, in MWh: bids on either side, and offers."""
+    found: dict[tuple[str, int], Volumes] = {}
+    with localcontext(EXACT):
+        for (_, period), rows in reading.rows.items():
+            for row in rows:
+                if row.id is None or row.id not in wind_units:
+                    continue
+                of_unit = found.setdefault((row.id, period), Volumes())
+                volume = row.volume
+                if not row.is_reduction:
+                    of_unit.offers += volume
+                    continue
+                of_unit.bids += volume
+                if row.so_flag:
+                    of_unit.so_bids += volume
+    return DayVolumes(found, has_offers="offer" in reading.sides)
 
 
 def bids_are_priced(reading: DayReading, bids: Iterable[Bid]) -> Result:

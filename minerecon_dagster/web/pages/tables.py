@@ -65,7 +65,8 @@ class Table:
         count: rows in all.
         first: the number of the first row that is shown.
         next_, start: addresses of further rows and of the first ones; None: there are none.
-        csv: where the same rows are, as CSV.
+        csv: where the same rows are, as CSV; None: nowhere.
+        csv_has: what is there, where it is more than these rows.
         empty: what is said where there is no row.
     """
 
@@ -76,7 +77,8 @@ class Table:
     first: int
     next_: str | None
     start: str | None
-    csv: str
+    csv: str | None
+    csv_has: str
     empty: str
 
 
@@ -86,8 +88,9 @@ def make(
     columns: Sequence[Column],
     rows: Sequence[Row],
     key: str,
-    csv: str,
+    csv: str | None,
     *,
+    csv_has: str = "",
     at: Place | None = None,
     empty: str = "No row matches this filter.",
     anchor: str = "table",
@@ -101,7 +104,8 @@ def make(
         columns: that are shown.
         rows: all of them.
         key: the field that no two rows share.
-        csv: the address of the same rows.
+        csv: the address of the same rows; None where the API has no such rows.
+        csv_has: what is at that address, where it is more than these rows.
         at: by what it is sorted and where it begins; None: as the rows come, all of them or the first ``most``.
         empty: what is said where there is no row.
         anchor: of the table in the page.
@@ -128,7 +132,8 @@ def make(
         first + 1,
         next_,
         asked.address(after=None) + f"#{anchor}" if first else None,
-        asked.prefix + csv,
+        None if csv is None else asked.prefix + csv,
+        csv_has,
         empty,
     )
 

@@ -1,12 +1,15 @@
 -- A run of a dataset that comes later was asked for, or built again from the archive (then :asked is false).
 INSERT INTO minerecon.later_answers AS l
-    (dataset, settlement_date, run, is_there, reason, first_asked_at, last_asked_at, asked_count, archive_uri)
-VALUES (:dataset, :day, :run, :is_there, :reason, :at, :at, 1, :archive_uri)
+    (dataset, settlement_date, run, is_there, reason, first_asked_at, last_asked_at, asked_count, archive_uri,
+     built_at)
+VALUES (:dataset, :day, :run, :is_there, :reason, :at, :at, 1, :archive_uri,
+        CASE WHEN :is_there THEN CAST(:at AS timestamptz) END)
 ON CONFLICT (dataset, settlement_date, run) DO UPDATE SET
     -- What was there stays there: an answer that did not come takes nothing away.
     is_there = l.is_there OR excluded.is_there,
     reason = CASE WHEN l.is_there THEN NULL ELSE excluded.reason END,
     archive_uri = coalesce(excluded.archive_uri, l.archive_uri),
+    built_at = coalesce(excluded.built_at, l.built_at),
     last_asked_at = greatest(l.last_asked_at, excluded.last_asked_at),
     asked_count = l.asked_count + CAST(
         :asked AND CAST(excluded.last_asked_at AT TIME ZONE 'Europe/London' AS date)

@@ -22,15 +22,17 @@ COMMENT ON FUNCTION minerecon.block_subsidy_btc(timestamptz) IS
 CREATE OR REPLACE FUNCTION minerecon.keep_latest_results() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO minerecon.reconciliation_latest AS l (
-        scope, settlement_date, check_family, check_name, result_id, passed, severity, waived_until, evaluated_at
+        scope, settlement_date, check_family, check_name, result_id, passed, severity, waived_until, evaluated_at,
+        is_beside
     )
     SELECT DISTINCT ON (scope, settlement_date, check_family, check_name)
-           scope, settlement_date, check_family, check_name, result_id, passed, severity, waived_until, evaluated_at
+           scope, settlement_date, check_family, check_name, result_id, passed, severity, waived_until, evaluated_at,
+           is_beside
     FROM inserted
     ORDER BY scope, settlement_date, check_family, check_name, result_id DESC
     ON CONFLICT (scope, settlement_date, check_family, check_name) DO UPDATE SET
         result_id = excluded.result_id, passed = excluded.passed, severity = excluded.severity,
-        waived_until = excluded.waived_until, evaluated_at = excluded.evaluated_at
+        waived_until = excluded.waived_until, evaluated_at = excluded.evaluated_at, is_beside = excluded.is_beside
     WHERE l.result_id < excluded.result_id;
     RETURN NULL;
 END $$;

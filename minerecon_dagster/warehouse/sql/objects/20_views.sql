@@ -27,8 +27,9 @@ AS $$
     LEFT JOIN minerecon.unavailable_days AS u ON u.settlement_date = of_day
     CROSS JOIN LATERAL (
         SELECT count(*) AS check_count,
-               count(*) FILTER (WHERE NOT passed AND NOT w.waived AND severity = 'ERROR') AS error_count,
-               count(*) FILTER (WHERE NOT passed AND NOT w.waived AND severity = 'WARN') AS warning_count,
+               -- What stands beside the day's figures, and is not shown, keeps nothing else from being so.
+               count(*) FILTER (WHERE NOT passed AND NOT w.waived AND severity = 'ERROR' AND NOT is_beside) AS error_count,
+               count(*) FILTER (WHERE NOT passed AND NOT w.waived AND (severity = 'WARN' OR is_beside)) AS warning_count,
                count(*) FILTER (WHERE NOT passed AND w.waived) AS waived_count,
                array_agg(property ORDER BY property) FILTER (WHERE NOT passed AND NOT w.waived) AS not_passed,
                array_agg(property ORDER BY property) FILTER (WHERE NOT passed AND w.waived) AS waived,

@@ -7,7 +7,11 @@
 WITH of_days AS (
     SELECT $key, $sums_of_days,
            $next_day_of_key - $first_day_of_key AS days_expected, count(*) AS days_present,
-           count(*) FILTER (WHERE is_final) AS days_final, bool_or(is_synthetic) AS is_synthetic
+           count(*) FILTER (WHERE is_final) AS days_final,
+           count(*) FILTER (WHERE EXISTS (
+               SELECT FROM minerecon.period_potential AS q WHERE q.settlement_date = d.summary_date
+           )) AS potential_days,
+           bool_or(is_synthetic) AS is_synthetic
     FROM (SELECT $key_of_summary_date AS $key, * FROM minerecon.daily_summaries) AS d GROUP BY $key
 ), days AS (
     SELECT $key_of_summary_date AS $key,
@@ -38,6 +42,10 @@ SELECT $key AS key,
                 SELECT min(d.built_at) FROM minerecon.daily_summaries AS d
                 WHERE d.summary_date >= $first_day_of_key AND d.summary_date < $next_day_of_key
                   AND d.built_at > s.built_at
+            ), (
+                SELECT min(a.built_at) FROM minerecon.later_answers AS a
+                WHERE a.settlement_date >= $first_day_of_key AND a.settlement_date < $next_day_of_key
+                  AND a.built_at > s.built_at
             ), days.newest_day_built_at) END AS lagging_since,
        coalesce(failing.waits_for, '{}') AS waits_for,
        CASE WHEN days.stored_days IS NULL THEN 'its days are gone'
@@ -48,6 +56,8 @@ SELECT $key AS key,
                 THEN 'not the sum of its days: changed after it was summed'
             WHEN s.built_at < days.newest_day_built_at THEN 'older than a day in it'
             WHEN s.summed_days <> days.stored_days THEN 'of other days than are stored'
+            -- What comes later of a day comes to the sums with the next roll-up.
+            WHEN s.potential_days <> of_days.potential_days THEN 'of other days than are stored'
             WHEN to_jsonb(s) - CAST(ARRAY[
        $not_sealed
                  ] AS text[]) IS DISTINCT FROM to_jsonb(of_days)

@@ -4,10 +4,13 @@ DELETE FROM $sums WHERE $key = ANY(CAST(:keys AS $key_type[]));
 -- No sum is dated before a day in it, whatever clock that had.
 INSERT INTO $sums (
     $key, $sum_columns,
-    days_expected, days_present, days_final, is_synthetic, built_at, summed_days
+    days_expected, days_present, days_final, potential_days, is_synthetic, built_at, summed_days
 )
 SELECT $key, $sums_of_days,
        next_day - first_day, count(*), count(*) FILTER (WHERE is_final),
+       count(*) FILTER (WHERE EXISTS (
+           SELECT FROM minerecon.period_potential AS q WHERE q.settlement_date = summary_date
+       )),
        bool_or(is_synthetic), greatest(CAST(:now AS timestamptz), max(built_at)),
        md5(string_agg(to_char(summary_date, 'YYYYMMDD') || ' ' || extract(epoch FROM built_at), ','
                       ORDER BY summary_date))

@@ -79,7 +79,7 @@ def change(now: Decimal, then: Decimal) -> str:
 
 
 def published(reader: Reader, asked: Asked, first: dt.date | None, last: dt.date | None) -> Table | None:
-    """Figures that others published of periods within the range, beside ours."""
+    """Figures that others published, beside ours: all of them, or the newest of periods within a range."""
     columns = [
         Column("period_label", "Period", "text"),
         Column("figure", "Figure", "text"),
@@ -107,9 +107,15 @@ def published(reader: Reader, asked: Asked, first: dt.date | None, last: dt.date
             notes.append(f"{row['ours_days_present']:,} of {row['ours_days_expected']:,} days are stored here")
             row["ours_value"] = None
         row["source"] = ". ".join(n.rstrip(".") for n in notes if n) + "."
-    if first is not None and not any(r["difference_value"] for r in wanted):
+    if first is None:
+        return tables.make(asked, "Published figures beside ours", columns, wanted, "figure_id", rows.address())
+    newest = sorted((r for r in wanted if r["difference_value"]), key=lambda r: r["last_day"], reverse=True)
+    if not newest:
         return None  # the page of the quality has all of them
-    return tables.make(asked, "Published figures beside ours", columns, wanted, "figure_id", rows.address())
+    caption = "The newest published figures beside ours"
+    return tables.make(
+        asked, caption, columns, newest, "figure_id", rows.address(), csv_has="every published figure", most=FEW
+    )
 
 
 def restatements(reader: Reader, asked: Asked, first: dt.date, last: dt.date) -> Table:

@@ -183,12 +183,14 @@ def _day_sentence(date: dt.date, row: Row, found: Sum, top: Row | None, basis: s
     else:
         paid = found.gbp or Decimal()
         least = "At least " if status == "incomplete" else ""
-        text = Markup("{}{} of wind was {}, and farms {} {} for it.").format(
+        each = found.gbp_per_mwh
+        text = Markup("{}{} of wind was {}, and farms {} {} for it{}.").format(
             least,
             fig(found.mwh, "mwh"),
             BASIS_MEANINGS[basis],
             "were paid" if paid >= 0 else "paid",
             fig(abs(paid), "gbp"),
+            Markup(", {} for each MWh").format(fig(abs(each), "price")) if each is not None else "",
         )
         if found.share is not None:
             text += Markup(" That is {} of what the wind offered.").format(fig(found.share, "share"))

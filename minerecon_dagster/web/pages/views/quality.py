@@ -69,7 +69,7 @@ def quality(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         last=f"{last:%Y-%m}",
     )
     looked = reader.rows("SELECT max(evaluated_at) AS at FROM minerecon.reconciliation_latest")
-    api_quality = address("/api/v1/status.csv", **{"from": str(first), "to": str(last)})
+    checks = address("/api/v1/checks.csv", **{"from": str(first), "to": str(last)})
     return {
         "title": "How far this can be trusted",
         "sentence": sentence,
@@ -92,6 +92,7 @@ def quality(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             [r for r in figure.rows[::-1] if r["status"] not in ("complete", "waived")],
             "settlement_date",
             figure.csv,
+            csv_has="every day",
             empty="Every day is final and right.",
             most=31,
         ),
@@ -107,7 +108,8 @@ def quality(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             ],
             failures,
             "check_name",
-            api_quality,
+            checks,
+            csv_has="every check",
             empty="Every check that has looked at these days holds.",
         ),
         "rates": tables.make(
@@ -122,7 +124,7 @@ def quality(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             ],
             rates,
             "year_month",
-            api_quality,
+            None,
             empty="No calculation of these days has been compared.",
             most=36,
         ),
@@ -140,7 +142,7 @@ def quality(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             ],
             uncounted,
             "bmu_id",
-            api_quality,
+            None,
             empty="No unit that looks like wind was left out.",
         ),
         "published": published(reader, asked, None, None),

@@ -1,0 +1,47 @@
+"""All lines, in their order."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+from minerecon_dagster.core.calendar import settlement_date
+from minerecon_dagster.doctor.line import Line, looked_at
+from minerecon_dagster.doctor.machine import machine_lines
+from minerecon_dagster.doctor.services import service_lines
+from minerecon_dagster.elexon.client import ElexonClient
+from minerecon_dagster.settings import Settings
+
+
+def examine(settings: Settings, now: Callable[[], dt.datetime]) -> list[Line]:
+    """Everything but the source: nothing is changed, and nothing outside is asked.
+
+    Args:
+        settings: what is configured.
+        now: this machine's clock.
+    """
+    return [*service_lines(settings, settlement_date(now()), now), *machine_lines(settings)]
+
+
+def examine_source(
+    open_client: Callable[[], ElexonClient], source_url: str, now: Callable[[], dt.datetime]
+) -> list[Line]:
+    """The source, by about ten questions.
+
+    Args:
+        open_client: makes a client of it.
+        source_url: its base URL.
+        now: this machine's clock.
+    """
+    from minerecon_dagster.doctor.source import known_day, source_lines
+
+    lines: list[Line] = []
+
+    def look() -> Line:
+        known = known_day(source_url)
+        with open_client() as client:
+            first, *others = source_lines(client, known, settlement_date(now()))
+        lines.extend(others)
+        return first
+
+    return [looked_at("source", look), *lines]

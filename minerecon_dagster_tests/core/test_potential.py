@@ -1,0 +1,87 @@
+"""The energy of a notification: what it comes to, and when it is not known."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minerecon_dagster.core.potential import Notified, Segment, notified
+
+START = dt.datetime(2025, 3, 28, 4, tzinfo=dt.UTC)
+END = START + dt.timedelta(minutes=30)
+
+
+def line(first: int, last: int, level_from: int, level_to: int) -> Segment:
+    return Segment(START + dt.timedelta(minutes=first), START + dt.timedelta(minutes=last), level_from, level_to)
+
+
+def of(*segments: Segment) -> Notified:
+    return notified(segments, START, END)
+
+
+def test_a_level_in_mw_gives_half_of_itself_in_mwh() -> None:
+    assert of(line(0, 30, 71, 71)) == (Decimal("35.5"), None)
+
+
+def test_a_ramp_gives_the_area_under_it_to_six_decimals() -> None:
+    assert of(line(0, 29, 50, 50), line(29, 30, 50, 61)) == (Decimal("25.091667"), None)
+
+
+def test_segments_are_taken_by_their_times_and_not_in_the_order_in_which_they_come() -> None:
+    lines = [line(0, 10, 5, 5), line(10, 20, 5, 9), line(20, 30, 9, 9)]
+    assert {of(*order) for order in itertools.permutations(lines)} == {(Decimal("3.5"), None)}
+
+
+@pytest.mark.parametrize("dropped", [0, 1, 2])
+def test_a_segment_that_is_missing_leaves_the_energy_unknown(dropped: int) -> None:
+    lines = [line(0, 10, 5, 5), line(10, 20, 5, 9), line(20, 30, 9, 9)]
+    del lines[dropped]
+    assert of(*lines) == (None, "gap")
+
+
+def test_no_segment_at_all_is_no_zero() -> None:
+    assert of() == (None, "gap")
+
+
+def test_a_segment_that_stands_twice_counts_once_and_at_two_levels_leaves_the_energy_unknown() -> None:
+    assert of(line(0, 30, 8, 8), line(0, 30, 8, 8)) == (Decimal(4), None)
+    assert of(line(0, 30, 8, 8), line(0, 30, 15, 15)) == (None, "levels")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [line(0, 30, 8, 8), line(10, 20, 8, 8)],
+        [line(0, 20, 8, 8), line(10, 30, 8, 8)],
+        [line(-1, 30, 8, 8)],
+        [line(0, 31, 8, 8)],
+        [line(0, 20, 8, 8), line(20, 15, 8, 8), line(20, 30, 8, 8)],
+    ],
+)
+def test_what_covers_a_part_twice_or_leaves_the_period_is_not_known(lines: list[Segment]) -> None:
+    assert of(*lines) == (None, "overlap")
+
+
+def test_a_negative_level_is_not_clipped() -> None:
+    assert of(line(0, 30, -3, -1)) == (Decimal(-1), None)
+
+
+@given(
+    cuts=st.lists(st.integers(1, 29), max_size=4, unique=True),
+    levels=st.lists(st.tuples(st.integers(-50, 2000), st.integers(-50, 2000)), min_size=5, max_size=5),
+)
+def test_it_is_the_exact_area_rounded_once(cuts: list[int], levels: list[tuple[int, int]]) -> None:
+    at = [0, *sorted(cuts), 30]
+    lines = [line(a, b, *levels[n]) for n, (a, b) in enumerate(itertools.pairwise(at))]
+    exact = sum(
+        Fraction((b - a) * (levels[n][0] + levels[n][1]), 120) for n, (a, b) in enumerate(itertools.pairwise(at))
+    )
+    mwh = of(*reversed(lines)).mwh
+    assert mwh is not None
+    assert abs(Fraction(mwh) - exact) <= Fraction(1, 2_000_000)
