@@ -123,7 +123,8 @@ def contract() -> str:
         found = [(path, path.lstat()) for path in files.rglob("*")]
         within = {f"/{path.relative_to(files)}": status for path, status in found}
         for path, status in within.items():
-            if stat.S_ISLNK(status.st_mode):
+            # Links have no rights of their own, and devices of the base are replaced by whoever runs a container.
+            if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
                 continue
             assert not status.st_mode & 0o6000 or stat.S_ISDIR(status.st_mode), f"{path} gives other rights"
             assert path == "/tmp" or not status.st_mode & 0o022, f"{path} can be written by others"

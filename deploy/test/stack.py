@@ -219,7 +219,7 @@ def main() -> None:
         as_superuser(server, *passwords, "-f", str(DEPLOY / "postgres" / "roles.psql"))
         elexon = stack.enter_context(serve_sample())
         given = {"DATABASE_URL": "given", "DAGSTER_POSTGRES_URL": "given"}
-        dynamodb = stack.enter_context(local_services(folder / "home", given))
+        dynamodb = stack.enter_context(local_services(folder / "dynamodb", given))
         environ = {
             **{k: v for k, v in dynamodb.items() if k.startswith(("AWS_", "DYNAMODB_"))},
             "ELEXON_BASE_URL": elexon,
