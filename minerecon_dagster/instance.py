@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from dagster import AssetKey, DagsterEventType, DagsterInstance, EventLogEntry, EventLogRecord
@@ -21,7 +22,7 @@ from dagster._config import UserConfigSchema
 from dagster._core.errors import DagsterInvariantViolationError
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus as _Status
 from dagster._core.storage.base_storage import DagsterStorage
-from dagster._core.storage.compute_log_manager import CapturedLogContext
+from dagster._core.storage.compute_log_manager import CapturedLogContext, ComputeLogManager
 from dagster._core.storage.event_log.migration import ASSET_KEY_INDEX_COLS
 from dagster._core.storage.event_log.schema import AssetKeyTable, SqlEventLogStorageTable
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
@@ -32,8 +33,13 @@ from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
 from sqlalchemy.dialects import postgresql
 
 from minerecon_dagster import places
+from minerecon_dagster.core.addresses import with_time_outs
 from minerecon_dagster.settings import Settings
 
+_HELD = {"statement_timeout": 60_000, "pool_recycle": 3600, "max_overflow": 20}
+"""How connections to Dagster's storage are held: milliseconds, seconds, and how many beside one."""
+LOGS_EVERY_S = 30
+"""How often what a run prints is brought to a bucket."""
 _PLANNED = (DagsterEventType.ASSET_MATERIALIZATION_PLANNED, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED)
 _OF_ASSETS = (DagsterEventType.ASSET_MATERIALIZATION_PLANNED, DagsterEventType.ASSET_MATERIALIZATION)
 _OF_CHECKS = (DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED, DagsterEventType.ASSET_CHECK_EVALUATION)
@@ -239,6 +245,9 @@ class PostgresStorage(DagsterPostgresStorage):
     def __init__(self, postgres_url: str, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(postgres_url, inst_data=inst_data)
         self._event_log_storage = EventLog(postgres_url)
+        # Of any process: the daemon and the code server ask all the time, too.
+        for storage in (self.run_storage, self.event_log_storage, self.schedule_storage):
+            storage.optimize_for_webserver(**_HELD)
 
 
 @contextmanager
@@ -290,7 +299,8 @@ class Storage(DagsterStorage, ConfigurableClass):
         places.check(os.environ, Path.cwd())
         url = Settings.from_environ().dagster_postgres_url
         if url is not None:
-            return PostgresStorage(url, inst_data=inst_data)
+            # Or a failed-over server leaves a run waiting for an answer until it has run for too long.
+            return PostgresStorage(with_time_outs(url), inst_data=inst_data)
         if os.environ.get("DAGSTER_HOME"):
             raise places.MisplacedError(
                 "DAGSTER_POSTGRES_URL is not set: set it, or run this under `minerecon local -- …`"
@@ -313,7 +323,7 @@ class Artifacts(LocalArtifactStorage):
 
 
 class ComputeLogs(LocalComputeLogManager):
-    """What runs print, under ``MINERECON_HOME``."""
+    """What runs print, under ``MINERECON_HOME``, or in the bucket of ``MINERECON_LOGS_URL``."""
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:
@@ -321,9 +331,16 @@ class ComputeLogs(LocalComputeLogManager):
         return {}
 
     @classmethod
-    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Self:  # noqa: ARG003
-        """The log manager; its folder is made when something is written."""
-        return cls(str(Settings.from_environ().home / "dagster" / "logs"), inst_data=inst_data)
+    def from_config_value(  # type: ignore[override]  # it stands for one of Dagster's own, too
+        cls,
+        inst_data: ConfigurableClassData | None,
+        config_value: Any,  # noqa: ARG003
+    ) -> ComputeLogManager[Any]:
+        """The log manager; a folder is made when something is written."""
+        settings = Settings.from_environ()
+        if settings.logs_url is None:
+            return cls(str(settings.home / "dagster" / "logs"), inst_data=inst_data)
+        return _in_bucket(settings.logs_url, inst_data)
 
     @contextmanager
     def capture_logs(self, log_key: Sequence[str]) -> Generator[CapturedLogContext, None, None]:
@@ -333,6 +350,29 @@ class ComputeLogs(LocalComputeLogManager):
         else:
             with super().capture_logs(log_key) as context:
                 yield context
+
+
+def _in_bucket(url: str, inst_data: ConfigurableClassData | None) -> ComputeLogManager[Any]:
+    """Logs in S3, brought there every half a minute while a run goes on: a host may die with its folder."""
+    from dagster_aws.s3.compute_log_manager import S3ComputeLogManager  # loads boto3, which most need not
+
+    class LogsInBucket(S3ComputeLogManager):
+        @contextmanager
+        def capture_logs(self, log_key: Sequence[str]) -> Generator[CapturedLogContext, None, None]:
+            if _left_alone.get():
+                yield CapturedLogContext(log_key)
+            else:
+                with super().capture_logs(log_key) as context:
+                    yield context
+
+    parts = urlsplit(url)
+    return LogsInBucket(
+        bucket=parts.netloc,
+        prefix=parts.path.strip("/") or "logs",
+        skip_empty_files=True,
+        upload_interval=LOGS_EVERY_S,
+        inst_data=inst_data,
+    )
 
 
 _left_alone: ContextVar[bool] = ContextVar("left_alone", default=False)
@@ -359,7 +399,8 @@ def hold_connections(instance: DagsterInstance) -> None:
     itself. The webserver may hold them by this very call, and a run that logs hundreds of events gains
     as much.
     """
-    instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=3600, max_overflow=20)
+    if not isinstance(instance.event_log_storage, EventLog):  # which does so by itself
+        instance.optimize_for_webserver(**_HELD)
 
 
 def _scratch() -> str:

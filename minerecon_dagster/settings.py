@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Self
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
@@ -99,12 +99,38 @@ def whole(least: int, most: int) -> Kind:
     return Kind(f"a whole number from {least} to {most}", read)
 
 
+class SourceUrl(str):
+    """The address of a source, without the credentials that stood in it: it may be shown and stored.
+
+    Args:
+        text: the address.
+        credentials: name and password that stood in it; None where there were none.
+    """
+
+    __slots__ = ("credentials",)
+    credentials: tuple[str, str] | None
+
+    def __new__(cls, text: str, credentials: tuple[str, str] | None = None) -> Self:
+        """Keep both."""
+        made = super().__new__(cls, text)
+        made.credentials = credentials
+        return made
+
+
 def _read_http_url(text: str) -> str:
     text = text.rstrip("/")
     parts = _split(text)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UnfitError(f"not {text!r}")
     return text
+
+
+def _read_source_url(text: str) -> SourceUrl:
+    parts = _split(_read_http_url(text))
+    place = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
+    if parts.username is None:
+        return SourceUrl(place)
+    return SourceUrl(place, (unquote(parts.username), unquote(parts.password or "")))
 
 
 def _split(text: str) -> SplitResult:
@@ -171,11 +197,18 @@ def _read_folder(text: str) -> Path:
     return Path(text).expanduser().absolute()
 
 
+def _read_bucket(text: str) -> str:
+    if not text.startswith("s3://") or not _split(text).netloc:
+        raise UnfitError(f"not {text!r}")
+    return text.rstrip("/")
+
+
 def _read_archive(text: str) -> str:
     if text.startswith("s3://"):
-        if not _split(text).netloc:
-            raise UnfitError(f"not {text!r}", "as s3://bucket/prefix")
-        return text.rstrip("/")
+        try:
+            return _read_bucket(text)
+        except UnfitError as error:
+            raise UnfitError(error.found, "as s3://bucket/prefix") from None
     if "://" in text:
         raise UnfitError(f"not {text!r}")
     return str(_read_folder(text))
@@ -201,10 +234,13 @@ FOLDER = Kind("a folder", _read_folder, is_path=True)
 WAIVERS = Kind("a file of waivers", _read_waivers, is_path=True)
 ARCHIVE = Kind("a folder or s3://bucket/prefix", _read_archive, is_path=True)
 EMBEDDED = Kind("auto or never", _read_embedded)
+BUCKET = Kind("s3://bucket/prefix", _read_bucket)
 DATE = Kind("a date as in 2022-01-01", _read_date)
 SIDES = Kind("bid,offer or bid", _read_sides)
 SWITCH = Kind("1 or 0", _read_switch)
 HTTP_URL = Kind("an http or https URL", _read_http_url)
+SOURCE_URL = Kind("an http or https URL", _read_source_url)
+"""Credentials in it are split off: `SourceUrl`."""
 SECRET_URL = Kind("an http or https URL", _read_secret_url, is_secret=True)
 """Kept to the letter: whoever is asked by it knows it so."""
 ORIGINS = Kind("origins as https://maps.example.com, by comma", _read_origins)
@@ -219,7 +255,9 @@ class Settings(BaseSettings):
     `model_fields_set` says which of them the environment holds.
     """
 
-    model_config = SettingsConfigDict(frozen=True, validate_default=False, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        frozen=True, validate_default=False, hide_input_in_errors=True, arbitrary_types_allowed=True
+    )
 
     database_url: Annotated[
         str | None,
@@ -244,14 +282,21 @@ class Settings(BaseSettings):
         ),
     ] = None
     elexon_base_url: Annotated[
-        str, Variable("ELEXON_BASE_URL", HTTP_URL, "Elexon's Insights API, or what answers like it.", is_address=True)
-    ] = "https://data.elexon.co.uk/bmrs/api/v1"
+        SourceUrl,
+        Variable(
+            "ELEXON_BASE_URL",
+            SOURCE_URL,
+            "Elexon's Insights API, or what answers like it. A name and a password in it are sent, and never shown or "
+            "stored.",
+            is_address=True,
+        ),
+    ] = SourceUrl("https://data.elexon.co.uk/bmrs/api/v1")
     elexon_max_requests_per_minute: Annotated[
         int,
         Variable(
             "ELEXON_MAX_REQUESTS_PER_MINUTE",
             whole(0, 1_000_000),
-            "Request starts in any 60 s, over all processes of this machine; 0 lifts the limit.",
+            "Request starts in any 60 s, over all processes and hosts that work on one warehouse; 0 lifts the limit.",
             unit="requests a minute",
         ),
     ] = 1200
@@ -284,14 +329,14 @@ class Settings(BaseSettings):
         ),
     ] = 30
     price_base_url: Annotated[
-        str,
+        SourceUrl,
         Variable(
             "BITCOIN_PRICE_BASE_URL",
-            HTTP_URL,
+            SOURCE_URL,
             "Daily prices of Bitcoin in GBP: Coinbase Exchange's public candles, or what answers like it.",
             is_address=True,
         ),
-    ] = "https://api.exchange.coinbase.com"
+    ] = SourceUrl("https://api.exchange.coinbase.com")
     difficulty_table: Annotated[
         str | None,
         Variable(
@@ -334,6 +379,17 @@ class Settings(BaseSettings):
             "error.",
         ),
     ] = "auto"
+    logs_url: Annotated[
+        str | None,
+        Variable(
+            "MINERECON_LOGS_URL",
+            BUCKET,
+            "Where what runs print is kept, for whoever reads it in Dagster's UI: a bucket, where runs are on other "
+            "hosts or in containers.",
+            default="a folder under MINERECON_HOME",
+            example="s3://my-bucket/logs",
+        ),
+    ] = None
     archive_url: Annotated[
         str,
         Variable(
@@ -651,6 +707,16 @@ def variables() -> dict[str, Variable]:
 def declared() -> tuple[Variable, ...]:
     """Every variable that is documented."""
     return (*variables().values(), *READ_BY_OTHERS)
+
+
+def require_shared_archive(is_launched_elsewhere: bool, archive_url: str) -> None:
+    """Refuse a folder where runs are launched on other hosts: each would have an archive of its own.
+
+    Raises:
+        ConfigurationError: it is so.
+    """
+    if is_launched_elsewhere and not archive_url.startswith("s3://"):
+        raise ConfigurationError("MINERECON_ARCHIVE_URL is a folder, and runs are launched on any host: use s3://…")
 
 
 def is_checkout() -> bool:

@@ -238,6 +238,8 @@ class FakeElexon(SampleServer):
         super().__init__(world, handler=_FakeHandler)
         self.faults: Callable[[str], Fault | None] = lambda path: None
         self.requests: Counter[str] = Counter()
+        self.saw: Callable[[Mapping[str, str]], object] = lambda headers: None
+        """Told the headers of each request."""
         self._counting = threading.Lock()
         self.hanging: set[threading.Event] = set()
 
@@ -269,6 +271,7 @@ class _FakeHandler(SampleHandler):
             self.path = SYNTHETIC_PATH + self.path.removeprefix("/")
         path = self.path.removeprefix(API_PATH)
         self.server.count(path)
+        self.server.saw(self.headers)
         fault = self.server.faults(path) or Fault()
         if fault.hang is not None:
             self.server.hanging.add(fault.hang)

@@ -20,6 +20,7 @@ PACKAGE = PROJECT_ROOT / "minerecon_dagster"
 SECRETS = {field: variable.name for field, variable in variables().items() if variable.kind.is_secret}
 NO_SETTINGS = {
     "MINERECON_PLACES": "set by `minerecon` for the processes that it starts, and by nobody else",
+    "MINERECON_EMBEDDED_DYNAMODB_KEY": "set for what is started with the embedded services, and by nobody else",
     "DAGSTER_PROJECT_ENV_FILE_PATHS": "Dagster's; taken out of the environment",
 }
 TOUCH_THE_ENVIRONMENT = {
@@ -104,11 +105,32 @@ def test_the_first_wrong_variable_is_told_and_nothing_of_it_is_in_a_traceback() 
 
 
 @pytest.mark.parametrize("variable", ["ELEXON_BASE_URL", "MINERECON_UI_URL", "MINERECON_ARCHIVE_URL", "PORT"])
-@pytest.mark.parametrize("value", ["ftp://user:hush@host/x", "ftp://host/x?token=hush"])
+@pytest.mark.parametrize(
+    "value", ["ftp://user:hush@host/x", "ftp://host/x?token=hush", "http://user:hush@", "http://user:hush@host:x"]
+)
 def test_a_url_that_may_hold_a_secret_is_not_repeated_wherever_it_was_put(variable: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=f"^{variable} must be ") as caught:
         Settings.from_environ({variable: value})
     assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("variable", ["ELEXON_BASE_URL", "BITCOIN_PRICE_BASE_URL"])
+@pytest.mark.parametrize(
+    ("given", "shown", "credentials"),
+    [
+        ("https://me:hu%40sh@host.example:8443/v1/", "https://host.example:8443/v1", ("me", "hu@sh")),
+        ("http://me@host.example", "http://host.example", ("me", "")),
+        ("http://me:a:b@[::1]:80/v1", "http://[::1]:80/v1", ("me", "a:b")),
+        ("https://host.example/v1", "https://host.example/v1", None),
+    ],
+)
+def test_credentials_in_the_address_of_a_source_are_split_off(
+    variable: str, given: str, shown: str, credentials: tuple[str, str] | None
+) -> None:
+    settings = Settings.from_environ({variable: given})
+    url = settings.elexon_base_url if variable == "ELEXON_BASE_URL" else settings.price_base_url
+    assert (str(url), url.credentials) == (shown, credentials)
+    assert "hu" not in repr(settings) + str(settings)
 
 
 @pytest.mark.parametrize("field", SECRETS)
@@ -230,3 +252,19 @@ def test_a_secret_that_is_set_twice_or_whose_file_is_empty_or_not_there_is_one_l
 def test_what_is_no_secret_is_in_no_file(tmp_path: Path) -> None:
     (tmp_path / "port").write_text("9")
     assert Settings.from_environ({"PORT_FILE": str(tmp_path / "port")}).port == 3000
+
+
+def test_an_archive_in_a_folder_is_refused_where_runs_are_launched_on_other_hosts() -> None:
+    module.require_shared_archive(False, "/a/folder")
+    module.require_shared_archive(True, "s3://bucket/prefix")
+    with pytest.raises(ConfigurationError, match=r"^MINERECON_ARCHIVE_URL is a folder, and runs are launched on any "):
+        module.require_shared_archive(True, "/a/folder")
+
+
+@pytest.mark.parametrize("variable", ["MINERECON_LOGS_URL", "MINERECON_EMBEDDED"])
+def test_what_is_neither_a_bucket_nor_a_known_word_is_refused(variable: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{variable} must be "):
+        Settings.from_environ({variable: "/a/folder"})
+    good = {"MINERECON_LOGS_URL": "s3://bucket/logs/", "MINERECON_EMBEDDED": "never"}
+    settings = Settings.from_environ(good)
+    assert (settings.logs_url, settings.embedded) == ("s3://bucket/logs", "never")

@@ -8,14 +8,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import click
 import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.execution.plan.objects import ErrorSource
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG, MAX_RETRIES_TAG
 from dagster._core.utils import make_new_run_id
 from rich.console import Console
 from rich.progress import (
@@ -33,12 +32,11 @@ from minerecon_dagster.cli.outcome import Interrupted, is_of_the_command
 from minerecon_dagster.core.printable import printable_lines
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.instance import hold_connections, planning_together, streams_left_alone
+from minerecon_dagster.launchers.heartbeat import PROCESS_TAG, SILENT_AFTER_S, ages_s, beating, forget_old
 
 _QUIET_DAGSTER = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Dagster's own events are in the UI; a terminal shows what the project's code says."""
 _BY_HAND = "Interrupted at the command line (Ctrl-C); the days that it had finished are stored."
-_PROCESS_TAG = "minerecon/process"
-"""On a command line's runs: host, boot and process, to tell later whether the process is still there."""
 
 
 def execute(
@@ -62,7 +60,7 @@ def execute(
         Interrupted: by Ctrl-C or SIGTERM. The run is cancelled, and no alert tells of it.
     """
     definition = _definitions().resolve_job_def(job)
-    tags = {_PROCESS_TAG: _process(os.getpid())}
+    tags = {PROCESS_TAG: _process(), MAX_RETRIES_TAG: "0"}
     if first is not None and last is not None:
         tags |= {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}
     run_id = make_new_run_id()
@@ -71,7 +69,7 @@ def execute(
         _close_runs_of_killed_commands(instance)
         ending = _Ending(instance, run_id)
         try:
-            with planning_together(instance):
+            with beating(instance, run_id), planning_together(instance):
                 result = definition.execute_in_process(
                     instance=instance,
                     run_config=run_config | _QUIET_DAGSTER,
@@ -130,28 +128,23 @@ def _definitions() -> dg.Definitions:
     return build_defs()
 
 
-def _process(pid: int) -> str:
-    boot = Path("/proc/sys/kernel/random/boot_id")
-    return f"{os.uname().nodename} {boot.read_text().strip() if boot.exists() else '-'} {pid}"
+def _process() -> str:
+    """Who works on a run, for people: host and process. Whether it is there is told by its heartbeat, never by this."""
+    return f"{os.uname().nodename} {os.getpid()}"
 
 
 def _close_runs_of_killed_commands(instance: dg.DagsterInstance) -> None:
-    """Mark runs of commands that were killed on this machine as failed; nothing else would ever end them."""
-    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
-        process = run.tags.get(_PROCESS_TAG, "")
-        pid = process.rpartition(" ")[2]
-        if pid.isdigit() and process == _process(int(pid)) and not _is_alive(int(pid)):
-            instance.report_run_failed(run, "The command that ran this was killed; its finished days are stored.")
+    """Mark runs of commands that were killed, on whatever host, as failed; without a guarded launcher nobody does.
 
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    A run without a heartbeat is of an older version, and is left alone.
+    """
+    forget_old(instance)
+    started = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+    commands = {run.run_id: run for run in started if PROCESS_TAG in run.tags}
+    for run_id, age_s in ages_s(instance, list(commands)).items():
+        if age_s > SILENT_AFTER_S:
+            why = "The command that ran this was killed; its finished days are stored."
+            instance.report_run_failed(commands[run_id], why)
 
 
 class _Lines(logging.Handler):

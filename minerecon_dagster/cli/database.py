@@ -51,6 +51,8 @@ def upgrade(print_superuser_sql: bool, sample: bool) -> None:
                 mark_as_sample(warehouse.engine)
     said = f"{done.before or 'empty'} -> {done.after}" if done.before != done.after else f"at {done.after}, up to date"
     click.echo(f"warehouse: {said}", err=print_superuser_sql)
+    for session in done.ended:
+        click.echo(f"ended a reader's session, which held what the migration wanted: {session}", err=True)
     for day, entry in followed.closed:
         click.echo(f"{day}: unavailable, closed by a person: {entry}", err=print_superuser_sql)
     for day in followed.opened:

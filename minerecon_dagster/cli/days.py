@@ -43,6 +43,12 @@ if TYPE_CHECKING:
     help="Take what Elexon says of a final day though it loses more than 10 % of its energy, units or money; with "
     "--from-archive, what was refused before. It is on record that you did.",
 )
+@click.option(
+    "--submit/--no-submit",
+    default=None,
+    help="Hand the run to Dagster's queue and follow it, or work here. By default here, unless runs are launched on "
+    "other hosts.",
+)
 @sample_option
 @json_option
 def reingest(
@@ -52,6 +58,7 @@ def reingest(
     from_archive: bool,
     force: bool,
     accept_restatement: bool,
+    submit: bool | None,
     sample: bool,
     as_json: bool,
 ) -> None:
@@ -76,8 +83,15 @@ def reingest(
             config |= {"accept_restatement": True, "requested_by": asker("minerecon reingest")}
         # Whatever asks for days again in any case asks for those that are done, too.
         goes_on = not (force or periods or from_archive or accept_restatement)
-        with interruptible(days, "reingest", options, goes_on_by_itself=goes_on):
-            outcome = run_days(days[0], days[-1], config)
+        if submit is None and not sample:
+            from minerecon_dagster.cli.submitted import submits_by_default
+
+            submit = submits_by_default()
+        if submit:
+            outcome = _submit_days(days, config)
+        else:
+            with interruptible(days, "reingest", options, goes_on_by_itself=goes_on):
+                outcome = run_days(days[0], days[-1], config)
         outcome = outcome.joined(update_sums(settings, days))
         sys.exit(report(settings, days, outcome, as_json=as_json))
 
@@ -154,6 +168,29 @@ def _run_sample() -> tuple[list[dt.date], Outcome]:
     return list(SAMPLE_DAYS), outcome.joined(fetch_prices(SAMPLE_DAYS))
 
 
+def _submit_days(days: Sequence[dt.date], config: dict[str, Any]) -> Outcome:
+    """Let the job `ingest` be run over a range of days wherever Dagster launches runs.
+
+    Raises:
+        ConfigurationError: nothing could be done, by a setting that is wrong.
+        Interrupted: by Ctrl-C; the run goes on.
+    """
+    from minerecon_dagster.cli.submitted import Left, submit
+    from minerecon_dagster.jobs import INGEST
+
+    try:
+        followed = submit(INGEST, str(days[0]), str(days[-1]), _run_config(config))
+    except Left as left:
+        raise Interrupted(0, f"not followed any more: {left}") from None
+    outcome = outcome_of(followed)
+    outcome.stopped_by = outcome.stopped_by or followed.problem
+    return outcome
+
+
+def _run_config(config: dict[str, Any]) -> dict[str, Any]:
+    return {"ops": {"settlement_day": {"config": config}}} if config else {}
+
+
 def run_days(first: dt.date, last: dt.date, config: dict[str, Any]) -> Outcome:
     """Run the job `ingest` over a range of days, in this process, on the Dagster instance.
 
@@ -163,7 +200,7 @@ def run_days(first: dt.date, last: dt.date, config: dict[str, Any]) -> Outcome:
     from minerecon_dagster.cli.dagster_run import execute
     from minerecon_dagster.jobs import INGEST
 
-    result = execute(INGEST, str(first), str(last), {"ops": {"settlement_day": {"config": config}}} if config else {})
+    result = execute(INGEST, str(first), str(last), _run_config(config))
     return outcome_of(result)
 
 

@@ -45,8 +45,8 @@ def doctor(live: bool, sample: bool, as_json: bool) -> None:
         settings.home / SAMPLE_HOME if sample and "elexon_base_url" not in settings.model_fields_set else settings.home
     )
     if _is_embedded_where_nothing_ran(settings, home):
-        # Nothing is started to be looked at: that would make it.
-        lines = _lines(settings, live=live)
+        # Nothing is started to be looked at: that would make it. The sample's source comes with its services.
+        lines = _lines(settings, live=live and not sample)
     else:
         lines = _lines_of_services(settings, sample=sample, live=live)
     code = exit_code(lines)
@@ -81,7 +81,7 @@ def _lines_of_services(settings: Settings, *, sample: bool, live: bool) -> list[
         raise why
 
     # What is named can be looked at all the same.
-    return [looked_at("embedded", fail), *_lines(settings, live=live)]
+    return [looked_at("embedded", fail), *_lines(settings, live=live and not sample)]
 
 
 def _lines(settings: Settings, *, live: bool) -> list[Line]:

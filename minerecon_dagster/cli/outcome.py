@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
@@ -148,8 +148,22 @@ def _names(error: type[Exception]) -> set[str]:
     return {error.__name__}.union(*map(_names, error.__subclasses__()))
 
 
-def outcome_of(result: dg.ExecuteInProcessResult) -> Outcome:
-    """How a run in this process went.
+class Result(Protocol):
+    """A run that is over, in this process or elsewhere."""
+
+    @property
+    def run_id(self) -> str:
+        """Of the run."""
+
+    def get_step_failure_events(self) -> Sequence[dg.DagsterEvent]:
+        """Why steps failed."""
+
+    def get_asset_materialization_events(self) -> Sequence[dg.DagsterEvent]:
+        """What was materialized."""
+
+
+def outcome_of(result: Result) -> Outcome:
+    """How a run went.
 
     Raises:
         ConfigurationError: it failed by a setting that is wrong.
@@ -187,7 +201,7 @@ def is_of_the_command(failure: StepFailureData) -> bool:
     return cause is not None and cause.cls_name in _names(ConfigurationError)
 
 
-def _work_done(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
+def _work_done(result: Result) -> dict[str, dict[str, Any]]:
     """What the run says of each day that it finished: state, requests, seconds, archive object."""
     from minerecon_dagster.asset_keys import PROGRESS
 

@@ -14,8 +14,37 @@ PREFIX = "/reports"
 """Where the reports are, as the dashboard has them too."""
 
 
+_LONGEST_S = 30
+"""How long a connection may be silent: each holds a thread."""
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+"""What a page may load: it has its styles and pictures in itself, and no script."""
+
+
 class _Pages(SimpleHTTPRequestHandler):
-    """Serves the pages, and logs nothing."""
+    """Serves the pages under the names of this machine, no file from elsewhere, and logs nothing."""
+
+    timeout = _LONGEST_S
+
+    def send_head(self) -> Any:
+        """Refuse a page of another name that leads here, and what is no file of the folder itself."""
+        port = self.server.server_address[1]  # type: ignore[index]
+        if self.headers.get("Host") not in (f"127.0.0.1:{port}", f"localhost:{port}"):
+            self.send_error(421)
+            return None
+        try:
+            path = Path(self.translate_path(self.path))
+            is_inside = path.resolve() == Path(self.directory).resolve() / path.relative_to(self.directory)
+        except ValueError:  # of a NUL, or of a path that is below nothing
+            is_inside = False
+        if not is_inside:
+            self.send_error(404)
+            return None
+        return super().send_head()
+
+    def end_headers(self) -> None:
+        """Say what a page may load."""
+        self.send_header("Content-Security-Policy", _POLICY)
+        super().end_headers()
 
     def list_directory(self, path: Any) -> None:  # noqa: ARG002 - as the base class has it
         """Refuse: a folder is not a page."""

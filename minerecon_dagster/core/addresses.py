@@ -1,9 +1,9 @@
-"""Which addresses are this machine's own: they are never asked through a proxy."""
+"""Addresses: which are this machine's own, never asked through a proxy; and how a database's death is noticed."""
 
 from __future__ import annotations
 
 import ipaddress
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 
 def is_this_machine(host: str) -> bool:
@@ -25,3 +25,40 @@ def aws_proxies(*endpoints: str | None) -> dict[str, str] | None:
         return {} if is_this_machine(urlsplit(given).hostname or "") else None
     except ValueError:
         return None  # no URL: boto3 says so
+
+
+SESSION_ENDS_WITHIN = {"tcp_keepalives_idle": 30, "tcp_keepalives_interval": 10, "tcp_keepalives_count": 3}
+"""Settings of a session, in seconds but the last, by which PostgreSQL ends it a minute after its host has died.
+
+By default Linux takes two hours and eleven minutes, in which the session keeps its locks.
+"""
+LONGEST_UNSAID_MS = 60_000
+"""How long what was sent may be without an answer of the other machine, whichever of the two sent it."""
+_CLIENT_NOTICES = {
+    "connect_timeout": 10,
+    "keepalives_idle": SESSION_ENDS_WITHIN["tcp_keepalives_idle"],
+    "keepalives_interval": SESSION_ENDS_WITHIN["tcp_keepalives_interval"],
+    "keepalives_count": SESSION_ENDS_WITHIN["tcp_keepalives_count"],
+    "tcp_user_timeout": LONGEST_UNSAID_MS,
+}
+
+
+def set_session_ends() -> str:
+    """The statements by which a session of PostgreSQL ends soon after its client's host has died."""
+    limits = {**SESSION_ENDS_WITHIN, "tcp_user_timeout": LONGEST_UNSAID_MS}
+    return "; ".join(f"SET {name} = {value}" for name, value in limits.items())
+
+
+def time_outs(url: str) -> dict[str, int]:
+    """The parameters by which a client of PostgreSQL notices a dead server, but for those that ``url`` sets itself."""
+    try:
+        given = {name for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
+    except ValueError:
+        given = set()  # no URL: whoever connects says so
+    return {name: value for name, value in _CLIENT_NOTICES.items() if name not in given}
+
+
+def with_time_outs(url: str) -> str:
+    """A PostgreSQL URL that has the parameters of `time_outs`."""
+    lacking = "&".join(f"{name}={value}" for name, value in time_outs(url).items())
+    return f"{url}{'&' if '?' in url else '?'}{lacking}" if lacking else url

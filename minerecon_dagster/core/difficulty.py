@@ -41,8 +41,6 @@ WARN_AHEAD_DAYS = 3
 
 _COLUMNS = ("height", "time_utc", "difficulty")
 _LARGEST_MANTISSA = 0x7FFFFF
-_SMALLEST_MANTISSA = 0x8000
-"""Of a target of 3 bytes or more: a smaller one is written with a smaller exponent."""
 # Without traps a product that overflows is infinite and compares as such.
 _WIDE = Context(prec=60, traps=[])
 _SHOWN = Context(prec=17)
@@ -98,11 +96,11 @@ def nearest_compact_difficulty(value: Decimal) -> Decimal:
     exact = Fraction(LARGEST_TARGET) / Fraction(min(max(value, Decimal(1)), Decimal(LARGEST_TARGET)))
     size = (int(exact).bit_length() + 7) // 8
     candidates = set()
-    for bytes_ in (size - 1, size, size + 1):
+    # As many bytes as it has, or one more, for its highest bit.
+    for bytes_ in (size, size + 1):
         unit = 256 ** max(bytes_ - 3, 0)
-        smallest = _SMALLEST_MANTISSA if bytes_ > 3 else 1
         below = int(exact / unit)
-        candidates |= {m * unit for m in (below, below + 1) if smallest <= m <= _LARGEST_MANTISSA}
+        candidates |= {m * unit for m in (below, below + 1) if m <= _LARGEST_MANTISSA}
     target = min((t for t in candidates if t <= LARGEST_TARGET), key=lambda t: abs(1 / Fraction(t) - 1 / exact))
     return _WIDE.divide(Decimal(LARGEST_TARGET), Decimal(target))
 
@@ -306,7 +304,8 @@ def _ill_timed(retarget: Retarget, chain: Sequence[Retarget]) -> str:
 def _ill_valued(retarget: Retarget, chain: Sequence[Retarget]) -> str:
     before = next((r for r in reversed(chain) if r.height < retarget.height), None)
     after = next((r for r in chain if r.height > retarget.height), None)
-    is_after = before is None or (after is not None and _is_reachable(before, retarget))
+    # The last one that can have become of the one before would be in the chain.
+    is_after = before is None or _is_reachable(before, retarget)
     other, which = (after, "after") if is_after else (before, "before")
     assert other is not None
     return (

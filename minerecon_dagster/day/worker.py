@@ -66,7 +66,8 @@ from minerecon_dagster.elexon.fetch import (
 )
 from minerecon_dagster.elexon.reading import DayReading
 from minerecon_dagster.register.store import RegisterReport, load_register, rebuild_register, record_register
-from minerecon_dagster.warehouse.migrate import sync_reference_data
+from minerecon_dagster.warehouse.clock import check_clock
+from minerecon_dagster.warehouse.migrate import require_reference_data
 from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.store import day_lock, statement
 from minerecon_dagster.warehouse.warehouse import Warehouse
@@ -213,7 +214,8 @@ class Worker:
         now = self._now()
         self._decisions = read_day_decisions(self._waivers_file, today=settlement_date(now))
         with Warehouse(self._engine).transaction(require_current=True) as connection:
-            sync_reference_data(connection)
+            require_reference_data(connection)
+            check_clock(connection)
             self._register = load_register(connection)
         self.newly_closed += follow(self._engine, self._decisions.closed, now=now).closed
         self._may_ask_register = ask_register and not from_archive and not is_synthetic(self._source_url)

@@ -20,6 +20,7 @@ from minerecon_dagster.defs import automation, catalog
 from minerecon_dagster.defs.resources import ArchiveResource, ClockResource, WarehouseResource
 from minerecon_dagster.exports.month import Export, export_month, months_with_days
 from minerecon_dagster.instance import hold_connections
+from minerecon_dagster.launchers.heartbeat import beating
 
 _log = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ def _export(
     """
     hold_connections(context.instance)
     not_done: dict[str, str] = {}
-    with warehouse.open() as opened:
+    with beating(context.instance, context.run.run_id), warehouse.open() as opened:
         store = archive.store()
         for month in months:
             try:

@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 PLACES = "places"
 
 
+def _database_url(settings: Settings) -> str:
+    if settings.database_url is None:
+        raise ConfigurationError("DATABASE_URL is not set: set it, or run this under `minerecon local -- …`")
+    return settings.database_url
+
+
 class PlacesResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The addresses that the code location uses, as fingerprints: `minerecon ui` compares them with what it has set."""
 
@@ -43,10 +49,7 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises:
             ConfigurationError: the variable is not set, or the server cannot be reached.
         """
-        url = Settings.from_environ().database_url
-        if url is None:
-            raise ConfigurationError("DATABASE_URL is not set: set it, or run this under `minerecon local -- …`")
-        warehouse = Warehouse.open(url)
+        warehouse = Warehouse.open(_database_url(Settings.from_environ()))
         check_reachable(warehouse.engine)
         return warehouse
 
@@ -59,14 +62,19 @@ class ElexonResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return Settings.from_environ().elexon_base_url
 
     def client(self) -> ElexonClient:
-        """A client; close it after use."""
+        """A client; close it after use. With a limit it takes its turns in the warehouse, as all hosts do.
+
+        Raises:
+            ConfigurationError: ``DATABASE_URL`` is not set.
+        """
         from minerecon_dagster.elexon.client import ElexonClient
-        from minerecon_dagster.http.rate_limit import RateLimiter, default_state_file
+        from minerecon_dagster.http.rate_limit import RateLimiter
+        from minerecon_dagster.warehouse.turns import TurnsInWarehouse
 
         settings = Settings.from_environ()
-        url = settings.elexon_base_url
-        limiter = RateLimiter(settings.elexon_max_requests_per_minute, default_state_file(url))
-        return ElexonClient(url, limiter)
+        url, limit = settings.elexon_base_url, settings.elexon_max_requests_per_minute
+        turns = TurnsInWarehouse(_database_url(settings), url) if limit else None
+        return ElexonClient(url, RateLimiter(limit, turns), credentials=url.credentials)
 
 
 class ArchiveResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -118,7 +126,8 @@ class PriceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The source."""
         from minerecon_dagster.prices.source import CoinbaseCandles
 
-        return CoinbaseCandles(self.base_url())
+        url = Settings.from_environ().price_base_url
+        return CoinbaseCandles(url, credentials=url.credentials)
 
 
 class ClockResource(dg.ConfigurableResource):  # type: ignore[type-arg]

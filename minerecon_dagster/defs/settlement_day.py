@@ -40,7 +40,9 @@ from minerecon_dagster.defs.resources import (
 from minerecon_dagster.elexon.datasets import later
 from minerecon_dagster.elexon.fetch import FetchFailedError
 from minerecon_dagster.instance import hold_connections
-from minerecon_dagster.settings import Settings
+from minerecon_dagster.launchers.guard import is_remote
+from minerecon_dagster.launchers.heartbeat import beating
+from minerecon_dagster.settings import Settings, require_shared_archive
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
     from minerecon_dagster.http.traffic import ClientStats
@@ -94,8 +96,10 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
         selected = context.selected_asset_keys
         fetch = asset_keys.PROGRESS in selected and not config.from_archive
         settings = Settings.from_environ()
+        require_shared_archive(is_remote(context.instance.run_launcher), settings.archive_url)
         not_done: dict[str, str] = {}
         with (
+            beating(context.instance, context.run.run_id),
             warehouse.open() as opened,
             closing(
                 Worker(

@@ -29,6 +29,7 @@ from minerecon_dagster.defs.resources import (
 from minerecon_dagster.defs.sums import look_at_sums_of
 from minerecon_dagster.instance import hold_connections
 from minerecon_dagster.jobs import SPOT_FIX_OP, VERIFY_OP
+from minerecon_dagster.launchers.heartbeat import beating
 from minerecon_dagster.settings import Settings
 from minerecon_dagster.verify.record import Order, Verification, differences
 from minerecon_dagster.verify.verifier import Verifier
@@ -150,7 +151,7 @@ def _verifier(
     hold_connections(context.instance)
     client = cache(elexon.client)  # the looks and the repairs share one, and its connections
     settings, run_id = Settings.from_environ(), context.run.run_id
-    with warehouse.open() as opened:
+    with beating(context.instance, run_id), warehouse.open() as opened:
         shared: dict[str, Any] = {
             "engine": opened.engine,
             "archive": archive.archive(),

@@ -226,7 +226,7 @@ class DifficultyTable:
     def _resource(self) -> Any:
         try:
             with self._calls():
-                return boto3.session.Session().resource(
+                return _session().resource(
                     "dynamodb",
                     region_name=self._region,
                     config=Config(
@@ -335,6 +335,14 @@ class DifficultyTable:
         except BotoCoreError as error:
             says = " ".join(str(error).split())
             raise DifficultyError(f"{self._place}: {says}; check that it can be reached, and try again") from error
+
+
+def _session() -> boto3.session.Session:
+    """boto3's own chain; for the embedded DynamoDB its key, whatever credentials there are for an archive in S3."""
+    key = os.environ.get("MINERECON_EMBEDDED_DYNAMODB_KEY")
+    if key and aws_proxies(os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")) is not None:  # it is this machine's
+        return boto3.session.Session(aws_access_key_id=key, aws_secret_access_key=key)
+    return boto3.session.Session()
 
 
 def with_days_before(days: Collection[dt.date]) -> set[dt.date]:

@@ -50,7 +50,7 @@ def _proxy(settings: Settings) -> Line:
     """By which way each source is asked; the secret address of the webhook is in no line."""
     if (file := _certificates()) is not None and not file.exists():
         raise ConfigurationError(f"there are no certificates at {file}; correct REQUESTS_CA_BUNDLE")
-    asked = {"Elexon": settings.elexon_base_url, "prices": settings.price_base_url}
+    asked: dict[str, str] = {"Elexon": settings.elexon_base_url, "prices": settings.price_base_url}
     if settings.alert_webhook_url is not None:
         asked["the webhook"] = settings.alert_webhook_url
     ways = {name: proxy_of(url) for name, url in asked.items()}

@@ -14,7 +14,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -47,6 +47,8 @@ _SILENT = "silent/"
 _SETTLED = "settled/"
 """Before the name of an answer in the file of looks: the first look after the re-run that found it to say this."""
 _MOST_BYTES_OF_A_MANIFEST = 16 * 1024**2
+AHEAD_AT_MOST = dt.timedelta(days=1)
+"""How far an object may be ahead of our clock: clocks differ, and one from the future would be current for ever."""
 _ATTEMPTS = 5
 """How often to begin again when another process wrote or pruned in between."""
 
@@ -197,11 +199,16 @@ class _Standing:
 class Archive:
     """The raw archive at one place; keeps no state, so any number of processes may use it.
 
-    Every method raises `ArchiveError` where the place cannot be used, or an object in it is damaged.
+    Every method raises `ArchiveError` where the place cannot be used, or an object in it is damaged or of the future.
+
+    Args:
+        store: the place.
+        clock: by which an object is of the future (UTC).
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(UTC)) -> None:
         self._store = store
+        self._clock = clock
 
     @classmethod
     def from_url(cls, url: str) -> Self:
@@ -210,7 +217,13 @@ class Archive:
 
     def days(self) -> list[dt.date]:
         """The settlement days of which there is something, in order; one listing."""
-        return sorted({dt.date.fromisoformat(match["day"]) for match in self._objects("days")})
+        return sorted({self._day(match) for match in self._objects("days")})
+
+    def _day(self, match: re.Match[str]) -> dt.date:
+        try:
+            return dt.date.fromisoformat(match["day"])
+        except ValueError:
+            raise ArchiveError(f"{self._uri(match['folder'])} is of no day: move it out of the archive") from None
 
     def versions(self, day: dt.date) -> list[str]:
         """The addresses of all objects of ``day``, oldest first."""
@@ -557,6 +570,8 @@ class Archive:
             ) from error
 
     def _read(self, name: str) -> _Object:
+        latest = self._clock() + AHEAD_AT_MOST
+        self._refuse_the_future(name, latest)
         looks = self._looks(name)
         return self._opened(name, self._store.read(name), looks)
 
@@ -575,6 +590,8 @@ class Archive:
 
                 def unpacked(key: str) -> Answer:
                     entry = manifest.answers[key]
+                    if entry.fetched_at > latest:
+                        raise ValueError(f"it was fetched at {entry.fetched_at:%Y-%m-%d %H:%M} UTC, which is to come")
                     seen_at = max(entry.fetched_at, looks.get(key, entry.fetched_at))
                     settled_at = entry.settled_at or looks.get(_SETTLED + key)
                     if settled_at is None and settled_after is not None and entry.fetched_at > settled_after:
@@ -597,6 +614,17 @@ class Archive:
         except Exception as error:
             raise DamagedError(self._uri(name), f"{member} is damaged ({error})", _remedy(name)) from error
         return _Object(name, answers, {key: entry.fetched_at for key, entry in manifest.answers.items()})
+
+    def _refuse_the_future(self, name: str, latest: dt.datetime) -> None:
+        try:
+            is_ahead = _written_at(name) > latest
+        except ValueError:
+            is_ahead = True  # of no time at all
+        if is_ahead:
+            raise ArchiveError(
+                f"{self._uri(name)} is of the future, and whatever is written now would never be current: set the "
+                f"clock of this machine, or {_remedy(name)}"
+            )
 
     def _looks(self, name: str) -> dict[str, dt.datetime]:
         looks_name = _looks_name(name)

@@ -37,6 +37,7 @@ class ElexonClient:
         base_url: as in ``https://data.elexon.co.uk/bmrs/api/v1``.
         limiter: shared by all who ask this host.
         threads: requests under way at once.
+        credentials: name and password that it is asked with; None: none.
         now: the clock of `Answer.fetched_at` (UTC).
         patience: as of `http.client.Patience`.
     """
@@ -47,6 +48,7 @@ class ElexonClient:
         limiter: RateLimiter,
         *,
         threads: int = 8,
+        credentials: tuple[str, str] | None = None,
         now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
         **patience: Any,
     ) -> None:
@@ -65,7 +67,13 @@ class ElexonClient:
             refused=_remedy,
         )
         self._http = HttpClient(
-            source, Patience(**patience), limiter=limiter, threads=threads, sees_outages=True, now=now
+            source,
+            Patience(**patience),
+            limiter=limiter,
+            threads=threads,
+            credentials=credentials,
+            sees_outages=True,
+            now=now,
         )
         self.stats = self._http.stats
 
@@ -86,14 +94,11 @@ class ElexonClient:
 
         Returns:
             Each of ``keys``, in their order, with its answer (HTTP 200 or 404) or the error that is in its place.
-
-        Raises:
-            ConfigurationError: the rate limit's state file cannot be used.
         """
         return self.ask({key: dataset_of(key).path(key, day) for key in keys})
 
     def ask(self, paths: Mapping[AnswerKey, str]) -> dict[AnswerKey, Answer | SourceError]:
-        """Ask for several answers at once, each by its path and query; `fetch` says what is returned and raised."""
+        """Ask for several answers at once, each by its path and query; `fetch` says what is returned."""
         urls = {key: self._base_url + path for key, path in paths.items()}
         got = self._http.ask_all(list(urls.values()))
         return {key: got[url] for key, url in urls.items()}
@@ -103,7 +108,6 @@ class ElexonClient:
 
         Raises:
             SourceError: it did not come; a 404 is an error here.
-            ConfigurationError: the rate limit's state file cannot be used.
         """
         got = self._http.ask(self._base_url + REGISTER_PATH)
         if got.status == 404:

@@ -87,13 +87,18 @@ def user_agent() -> str:
 
 
 class Session(requests.Session):
-    """A session, whose connections are kept: one a thread. Its `line` is the request under way."""
+    """A session, whose connections are kept: one a thread. Its `line` is the request under way.
 
-    def __init__(self, headers: Mapping[str, str] | None = None) -> None:
+    Args:
+        headers: of every request.
+        credentials: name and password that every request is sent with; None: those of its URL, if it has any.
+    """
+
+    def __init__(self, headers: Mapping[str, str] | None = None, credentials: tuple[str, str] | None = None) -> None:
         super().__init__()
         self.headers.update(headers or {})
         self.line = Line()
-        self.auth = _OfTheUrl()
+        self.auth = HTTPBasicAuth(*(part.encode() for part in credentials)) if credentials else _OfTheUrl()
         for scheme in ("http://", "https://"):
             self.mount(scheme, LineAdapter(self.line))
 

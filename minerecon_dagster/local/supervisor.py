@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import secrets
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -49,7 +50,8 @@ def _serve(run: RunFolder, postgres_port: int | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with lock_file(run.users_lock) as users, ThreadPoolExecutor(1) as executor:
-        table = executor.submit(dynamodb.serve, run.home / "dynamodb")
+        key = secrets.token_hex(16)
+        table = executor.submit(dynamodb.serve, run.home / "dynamodb", key)
         with postgres.running(run.home, WAREHOUSE_DATABASE, [DAGSTER_DATABASE], port=postgres_port) as server:
             endpoint = table.result()
             run.write_state(
@@ -59,6 +61,7 @@ def _serve(run: RunFolder, postgres_port: int | None) -> None:
                     "MINERECON_API_DATABASE_URL": postgres.api_url(run.home, server, WAREHOUSE_DATABASE),
                     "DYNAMODB_DIFFICULTY_TABLE": dynamodb.DIFFICULTY_TABLE,
                     "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
+                    "MINERECON_EMBEDDED_DYNAMODB_KEY": key,
                 }
             )
             logger.info("ready")

@@ -82,6 +82,7 @@ class CoinbaseCandles:
 
     Args:
         base_url: as in ``https://api.exchange.coinbase.com``.
+        credentials: name and password that it is asked with; None: none.
         now: the clock of `DailyPrice.fetched_at` (UTC).
         patience: as of `http.client.Patience`.
     """
@@ -89,8 +90,14 @@ class CoinbaseCandles:
     name = "Coinbase Exchange, close of the daily BTC-GBP candle"
 
     def __init__(
-        self, base_url: str, *, now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC), **patience: Any
+        self,
+        base_url: str,
+        *,
+        credentials: tuple[str, str] | None = None,
+        now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+        **patience: Any,
     ) -> None:
+        self._credentials = credentials
         self._base_url = base_url.rstrip("/")
         self._patience = Patience(**patience)
         self._now = now
@@ -98,7 +105,7 @@ class CoinbaseCandles:
     def fetch(self, first: dt.date, last: dt.date) -> list[DailyPrice]:
         """As `PriceSource.fetch`; a request per `MOST_CANDLES` days."""
         prices: list[DailyPrice] = []
-        with HttpClient(_SOURCE, self._patience, now=self._now) as client:
+        with HttpClient(_SOURCE, self._patience, credentials=self._credentials, now=self._now) as client:
             while first <= last:
                 until = min(last, first + (MOST_CANDLES - 1) * _ONE_DAY)
                 prices += self._fetch(client, first, until)

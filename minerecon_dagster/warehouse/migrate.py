@@ -1,15 +1,18 @@
 """Bring a warehouse to the present schema: migrations, functions, views, roles, reference data.
 
-Tables change by Alembic migrations only. Functions and views are replaced from ``sql/objects`` each
-time, so that the files say what is in force. All of it is one transaction: a failure changes nothing.
+Tables change by Alembic migrations only. Functions and views are what ``sql/objects`` says (`warehouse.objects`). All
+of it is one transaction: a failure changes nothing. It waits for a lock for seconds, so that nobody queues behind it
+for long, and begins again; a reader's session that holds what it wants is ended, and named.
 Roles and rights follow after it, statement by statement: what the migrating role may not do is no failure.
 """
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,8 +20,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg2.errorcodes import LOCK_NOT_AVAILABLE
 from psycopg2.extensions import connection as PostgresConnection  # noqa: N812 - a class of that name
-from sqlalchemy import Connection, Engine, Table, delete, text, tuple_
+from sqlalchemy import Connection, Engine, Table, delete, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
@@ -26,20 +30,27 @@ from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.core.mining import MINER_MODELS, SUBSIDY_ERAS
 from minerecon_dagster.decisions import published_figures as published
 from minerecon_dagster.decisions.wind_farms import farm_exceptions
-from minerecon_dagster.warehouse import roles
+from minerecon_dagster.warehouse import objects, roles
 from minerecon_dagster.warehouse.store import WarehouseError, act_as_owner, wait_for_locks
 from minerecon_dagster.warehouse.tables import (
     SCHEMA,
     block_subsidies,
     miner_models,
     published_figures,
+    schema_compatibility,
     wind_farm_exceptions,
 )
+from minerecon_dagster.warehouse.way import Way, way_cleared
 
 LEAST_SERVER_VERSION = 150000
 """PostgreSQL 15: the first with UNIQUE NULLS NOT DISTINCT, which the identity of a record needs."""
 
+LOCK_TIMEOUT_S = 3
+TRIES = 10
+"""Everybody who comes while a lock is waited for waits behind it: so it is given up soon, and all begun again."""
+
 _HERE = Path(__file__).parent
+_log = logging.getLogger(__name__)
 _ADVISORY_LOCK = 0x6D696E65
 """Any number that only this program takes: two upgrades wait for each other."""
 
@@ -53,11 +64,18 @@ def _config() -> Config:
 
 @dataclass(frozen=True)
 class Upgrade:
-    """The revision before (None: an empty database) and after, and what the role may not enforce."""
+    """What an upgrade did.
+
+    Args:
+        before, after: the revisions; None: an empty database.
+        not_enforced: what the role may not enforce.
+        ended: the readers' sessions that were ended since they held what it wanted, each in a few words.
+    """
 
     before: str | None
     after: str | None
     not_enforced: list[roles.NotEnforced]
+    ended: list[str] = field(default_factory=list)
 
 
 def upgrade(
@@ -65,7 +83,7 @@ def upgrade(
     *,
     analyst_password: str | None = None,
     api_password: str | None = None,
-    lock_timeout_s: int = 30,
+    lock_timeout_s: int = LOCK_TIMEOUT_S,
     statement_timeout_s: int = 600,
 ) -> Upgrade:
     """Migrate the warehouse to the newest revision, then its roles and rights.
@@ -76,17 +94,18 @@ def upgrade(
         engine: connects as the owner of the database.
         analyst_password: the one that analysts log in with from now on; None leaves it as it is.
         api_password: the same of the read API.
-        lock_timeout_s: how long to wait for a lock that somebody else holds.
+        lock_timeout_s: how long to wait for a lock that somebody else holds, each time: there are `TRIES`.
         statement_timeout_s: how long one statement may take.
 
     Raises:
         ConfigurationError: the server is too old, or the role may not do it; nothing was changed.
     """
-    before, after = _migrate(engine, lock_timeout_s, statement_timeout_s)
+    with way_cleared(engine) as way:
+        before, after = _migrate(engine, way, lock_timeout_s, statement_timeout_s)
     left_over = _secure(engine, {roles.ANALYST: analyst_password, roles.API: api_password})
     # The connections of before the first upgrade are the owner's, who may do more than the work needs.
     engine.dispose()
-    return Upgrade(before, after, left_over)
+    return Upgrade(before, after, left_over, way.ended)
 
 
 def change_analyst_password(engine: Engine, password: str) -> list[roles.NotEnforced]:
@@ -128,7 +147,24 @@ def _autocommitting_owner(engine: Engine) -> Iterator[PostgresConnection]:
         yield connection
 
 
-def _migrate(engine: Engine, lock_timeout_s: int, statement_timeout_s: int) -> tuple[str | None, str | None]:
+def _migrate(engine: Engine, way: Way, lock_timeout_s: int, statement_timeout_s: int) -> tuple[str | None, str | None]:
+    for tries_left in reversed(range(TRIES)):
+        try:
+            return _try_to_migrate(engine, way, lock_timeout_s, statement_timeout_s)
+        except (OperationalError, ProgrammingError, WarehouseError) as error:
+            if tries_left and getattr(error.__cause__, "pgcode", None) == LOCK_NOT_AVAILABLE:
+                continue
+            reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
+            raise ConfigurationError(
+                f"the warehouse could not be migrated, nothing was changed: {reason}; "
+                "check that the role of DATABASE_URL owns the database and that nothing holds its tables, and try again"
+            ) from error
+    raise AssertionError  # pragma: no cover - the last try returns or raises
+
+
+def _try_to_migrate(
+    engine: Engine, way: Way, lock_timeout_s: int, statement_timeout_s: int
+) -> tuple[str | None, str | None]:
     with engine.begin() as connection:
         act_as_owner(connection)
         version = connection.execute(text("SELECT current_setting('server_version_num')::int")).scalar_one()
@@ -137,32 +173,24 @@ def _migrate(engine: Engine, lock_timeout_s: int, statement_timeout_s: int) -> t
         # The role's own limits are for its ordinary work.
         wait_for_locks(connection, lock_timeout_s)
         connection.execute(text("SELECT set_config('statement_timeout', :s, true)"), {"s": f"{statement_timeout_s}s"})
-        try:
+        with way.of(connection):
             connection.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _ADVISORY_LOCK})
-            for schema in (SCHEMA, "analytics"):
+            for schema in (SCHEMA, objects.VIEWS):
                 connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
             before = _current(connection)
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-            for file in sorted((_HERE / "sql" / "objects").glob("*.sql")):
-                connection.exec_driver_sql(file.read_text("utf-8").replace("%", "%%"))
+            objects.bring_up_to_date(connection)
             sync_reference_data(connection)
+            connection.execute(delete(schema_compatibility))
+            state = {"min_code_revision": min_code_revision(), "reference_sha256": reference_sha256()}
+            connection.execute(schema_compatibility.insert().values(state))
             return before, _current(connection)
-        except (OperationalError, ProgrammingError, WarehouseError) as error:
-            reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
-            raise ConfigurationError(
-                f"the warehouse could not be migrated, nothing was changed: {reason}; "
-                "check that the role of DATABASE_URL owns the database and that nothing holds its tables, and try again"
-            ) from error
 
 
-def sync_reference_data(connection: Connection) -> None:
-    """Copy the lists of which the code is the master: miner models, subsidy eras, names of farms, published figures.
-
-    Raises:
-        ConfigurationError: the file of the farms' names is not what it should be.
-    """
+def _lists() -> list[tuple[Table, list[dict[str, Any]]]]:
+    """The lists of which the code is the master: miner models, subsidy eras, names of farms, published figures."""
     models: list[dict[str, Any]] = [
         {"miner_model": m.name, "hashrate_ths": m.hashrate_ths, "power_w": m.power_w} for m in MINER_MODELS
     ]
@@ -170,8 +198,6 @@ def sync_reference_data(connection: Connection) -> None:
         {"first_height": e.first_height, "starts_at": e.starts_at, "block_subsidy_btc": e.block_subsidy_btc}
         for e in SUBSIDY_ERAS
     ]
-    for table, rows in ((miner_models, models), (block_subsidies, eras)):
-        _copy(connection, table, rows)
     farms: list[dict[str, Any]] = [
         {"matches": e.matches, "key": e.key, "farm_name": e.farm_name, "reason": e.reason} for e in farm_exceptions()
     ]
@@ -193,12 +219,60 @@ def sync_reference_data(connection: Connection) -> None:
         }
         for f in published.published_figures()
     ]
-    for table, listed in ((wind_farm_exceptions, farms), (published_figures, figures)):
+    return [
+        (miner_models, models),
+        (block_subsidies, eras),
+        (wind_farm_exceptions, farms),
+        (published_figures, figures),
+    ]
+
+
+_NOTHING_DEPENDS_ON = (wind_farm_exceptions, published_figures)
+"""Of these, what the list no longer has goes."""
+
+
+def sync_reference_data(connection: Connection) -> None:
+    """Copy the lists of the code into the warehouse: for `db upgrade` alone, or code of two versions would contend.
+
+    Raises:
+        ConfigurationError: the file of the farms' names is not what it should be.
+    """
+    for table, listed in _lists():
         _copy(connection, table, listed)
-        keys = list(table.primary_key)
-        # Nothing depends on these: what the list no longer has goes.
-        kept = [tuple(row[c.name] for c in keys) for row in listed]
-        connection.execute(delete(table).where(tuple_(*keys).not_in(kept)))
+        if table in _NOTHING_DEPENDS_ON:
+            keys = list(table.primary_key)
+            kept = [tuple(row[c.name] for c in keys) for row in listed]
+            connection.execute(delete(table).where(tuple_(*keys).not_in(kept)))
+
+
+def reference_sha256() -> str:
+    """SHA-256 of the lists of the code."""
+    written = [(table.name, [sorted(map(str, row.items())) for row in listed]) for table, listed in _lists()]
+    return hashlib.sha256(repr(written).encode()).hexdigest()
+
+
+def require_reference_data(connection: Connection) -> None:
+    """See that the warehouse holds what the code computes by: its miner models and subsidy eras, as they are.
+
+    What another version of the code has brought beside them does no harm: while versions change, both work.
+
+    Raises:
+        ConfigurationError: it lacks some, or has another value; says how to bring it up to date.
+    """
+    held = connection.execute(select(schema_compatibility.c.reference_sha256)).scalar_one_or_none()
+    if held == reference_sha256():
+        return
+    for table, listed in _lists():
+        if table in _NOTHING_DEPENDS_ON:
+            continue
+        names = list(listed[0])
+        stored = {tuple(row) for row in connection.execute(select(*(table.c[name] for name in names)))}
+        if missing := [row for row in listed if tuple(row[name] for name in names) not in stored]:
+            raise ConfigurationError(
+                f"{table.name} of the warehouse is not the code's list (first: {next(iter(missing[0].values()))}): "
+                "run `minerecon db upgrade`"
+            )
+    _log.info("the warehouse holds the lists of another version of the code, and all that this one computes by")
 
 
 def _copy(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
@@ -209,16 +283,35 @@ def _copy(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> N
 
 
 def require_current(connection: Connection) -> None:
-    """Refuse to work on a warehouse of another revision than the code's.
+    """Refuse to work on a warehouse of another revision than the code's, unless that says that this code may.
 
     Raises:
-        ConfigurationError: says how to migrate it.
+        ConfigurationError: says how to migrate it, or that this code is too old.
     """
-    current, head = revisions(connection)
-    if current != head:
+    current, scripts = _current(connection), ScriptDirectory.from_config(_config())
+    head = scripts.get_current_head()
+    if current == head:
+        return
+    known = {script.revision for script in scripts.walk_revisions()}
+    if current is None or current in known:
         raise ConfigurationError(
             f"the warehouse is at revision {current or 'none'} and the code needs {head}: run `minerecon db upgrade`"
         )
+    least = connection.execute(select(schema_compatibility.c.min_code_revision)).scalar_one_or_none()
+    if least not in known:
+        raise ConfigurationError(
+            f"the warehouse is at revision {current}, which is newer than the code's, {head}, and takes code of "
+            f"{least} or later only: update this program (`minerecon db upgrade` of the newer one has migrated it)"
+        )
+
+
+def min_code_revision() -> str:
+    """The oldest revision whose code may work on the code's own schema: steps marked ``expands_only`` are left out."""
+    scripts = ScriptDirectory.from_config(_config())
+    for script in scripts.walk_revisions():
+        if not getattr(script.module, "expands_only", False):
+            return str(script.revision)
+    raise AssertionError("the first migration expands nothing")
 
 
 def revisions(connection: Connection) -> tuple[str | None, str | None]:
@@ -227,10 +320,13 @@ def revisions(connection: Connection) -> tuple[str | None, str | None]:
 
 
 def is_current(engine: Engine) -> bool:
-    """Whether the warehouse is at the code's revision."""
+    """Whether the warehouse is at the code's revision and holds its lists."""
     with engine.connect() as connection:
         current, head = revisions(connection)
-        return current == head
+        if current != head:
+            return False
+        held = connection.execute(select(schema_compatibility.c.reference_sha256)).scalar_one_or_none()
+        return held == reference_sha256()
 
 
 def not_enforced(engine: Engine) -> list[roles.NotEnforced]:

@@ -22,6 +22,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from minerecon_dagster.core.addresses import set_session_ends, time_outs
 from minerecon_dagster.core.errors import ConfigurationError, MinereconError, one_line
 from minerecon_dagster.warehouse.roles import PIPELINE
 from minerecon_dagster.warehouse.sums import Grain, names
@@ -48,7 +49,7 @@ def statement(name: str, grain: Grain | None = None) -> TextClause:
     return text(sql(name, grain))
 
 
-_SESSION = "SET search_path = public; SET timezone = 'UTC'; SET application_name = 'minerecon'"
+_SESSION = f"SET search_path = public; SET timezone = 'UTC'; SET application_name = 'minerecon'; {set_session_ends()}"
 # Not before `db upgrade` has let the role in: what an older one left works on as the owner until then.
 _WORK_AS_THE_PIPELINE = f"""
 SELECT set_config('role', rolname, false) FROM pg_catalog.pg_roles
@@ -76,7 +77,7 @@ def open_warehouse(url: str, *, as_owner: bool = False) -> Engine:
         url: of the owner of the database.
         as_owner: work as the owner in any case, to make what no migration makes.
     """
-    engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+    engine = create_engine(url, pool_pre_ping=True, connect_args=time_outs(url))
 
     @event.listens_for(engine, "connect")
     def _session(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

@@ -635,6 +635,40 @@ day_locks = Table(
     comment="Held by an open transaction while a day is worked on, so that no two runs meet; always looks empty.",
 )
 
+request_turns = Table(
+    "request_turns",
+    metadata,
+    Column("source", Text, primary_key=True, comment="Host of the source that is asked."),
+    Column("due_at", Instant, nullable=False, comment="When the next request would be due if all came evenly."),
+    Column(
+        "held_until_at",
+        Instant,
+        nullable=False,
+        comment="Nobody starts before, because the source has asked for patience.",
+    ),
+    Column("taken_at", Instant, nullable=False, comment="When turns were last taken."),
+    comment="Turns of requests, over all hosts; unlogged: what a crash empties begins without a burst.",
+    prefixes=["UNLOGGED"],
+)
+
+schema_compatibility = Table(
+    "schema_compatibility",
+    metadata,
+    Column(
+        "min_code_revision",
+        Text,
+        primary_key=True,
+        comment="The oldest revision of the schema whose code may work on this one.",
+    ),
+    Column(
+        "reference_sha256",
+        Text,
+        nullable=False,
+        comment="SHA-256 of the lists of the code that this warehouse was brought up to date with.",
+    ),
+    comment="One row: which code may work on this warehouse, and whose lists it holds; written by db upgrade.",
+)
+
 bitcoin_price_gbp = Table(
     "bitcoin_price_gbp",
     metadata,

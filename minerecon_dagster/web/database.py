@@ -18,6 +18,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import errorcodes, extensions
 
+from minerecon_dagster.core.addresses import time_outs
 from minerecon_dagster.core.units import unit_of
 
 SECRET_COLUMNS = ("run_id", "error")
@@ -206,7 +207,8 @@ class Database:
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-        connection = psycopg2.connect(self._url, connect_timeout=_CONNECT_TIMEOUT_S)
+        notices: dict[str, Any] = {**time_outs(self._url), "connect_timeout": _CONNECT_TIMEOUT_S}
+        connection = psycopg2.connect(self._url, **notices)
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(_SESSION)

@@ -71,7 +71,7 @@ class Stored:
             engine=engine,
             archive=Archive.from_url(str(self.archive)),
             difficulty=self.difficulty,
-            open_client=lambda: ElexonClient(self.elexon.base_url, RateLimiter(0, self.archive.parent / "limit")),
+            open_client=lambda: ElexonClient(self.elexon.base_url, RateLimiter(0)),
             source_url=self.elexon.base_url,
             sides=("bid", "offer"),
             waivers_file=Settings.from_environ().waivers_file,

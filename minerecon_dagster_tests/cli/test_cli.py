@@ -118,7 +118,8 @@ def test_a_difficulty_that_was_rounded_is_refused_by_its_row_and_the_others_are_
     rows = SAMPLE_DIFFICULTY_CSV.read_text("utf-8").replace("113757508810854.0", "113800000000000")
     (tmp_path / "rounded.csv").write_text(rows, "utf-8")
     # Of a table of its own: the session's other tests share the embedded one.
-    dynamodb = boto3.session.Session("test", "test", region_name=embedded_environ["AWS_REGION"]).resource(
+    key, region = embedded_environ["AWS_ACCESS_KEY_ID"], embedded_environ["AWS_REGION"]
+    dynamodb = boto3.session.Session(key, "test", region_name=region).resource(
         "dynamodb", endpoint_url=embedded_environ["AWS_ENDPOINT_URL_DYNAMODB"]
     )
     table = dynamodb.create_table(

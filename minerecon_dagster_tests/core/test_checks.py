@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from minerecon_dagster.checks.properties import DAY_PROPERTIES, PROPERTIES, table
 from minerecon_dagster.core import checks as c
-from minerecon_dagster.core.checks import SAMPLE_SIZE, Result, result
+from minerecon_dagster.core.checks import Result, result
 from minerecon_dagster.core.repairs import REINGEST, words
 from minerecon_dagster.defs import catalog
 from minerecon_dagster.defs.events import check_metadata
@@ -69,7 +69,54 @@ def test_a_check_that_looked_at_nothing_has_not_passed() -> None:
 def test_all_violators_are_counted_and_a_sample_is_shown() -> None:
     found = failed(BOAV_WIND_VOLUME, 30)
     assert found.violation_count == 30
-    assert len(found.sample) == SAMPLE_SIZE
+    assert found.sample == list(found.violations[:10])
+
+
+@pytest.mark.parametrize(
+    ("checked", "count", "is_accepted", "expected"),
+    [
+        (c.SIGNS_BY_FORMULA, 0, False, (True, False, False)),
+        (c.SIGNS_BY_FORMULA, 1, False, (False, False, True)),
+        (c.SIGNS_BY_FORMULA, 1, True, (False, True, False)),
+        (BIDS_ARE_PRICED, 0, False, (True, False, False)),
+        (BIDS_ARE_PRICED, 1, False, (False, False, False)),
+        (BIDS_ARE_PRICED, 1, True, (False, True, False)),
+    ],
+)
+def test_what_fails_at_error_blocks_the_day_unless_it_is_accepted(
+    checked: c.Property, count: int, is_accepted: bool, expected: tuple[bool, bool, bool]
+) -> None:
+    made = failed(checked, count)
+    if is_accepted:
+        made = made.waived("agreed (accepted by A. Person)", DAY)
+    assert (made.passed, made.is_waived, made.blocks) == expected
+
+
+def test_a_result_reads_as_one_line_with_its_waiver_where_it_has_one() -> None:
+    line = (
+        "money.signs_by_formula: 2 of 50 wrong; expected x, found y; "
+        "repair: minerecon reingest 2025-03-28 --from-archive"
+    )
+    assert str(failed(c.SIGNS_BY_FORMULA, 2)) == line
+    assert str(failed(c.SIGNS_BY_FORMULA, 2).waived("agreed", DAY)) == f"{line}; WAIVED until 2025-03-28: agreed"
+
+
+def test_a_result_of_which_no_violator_is_said_has_none_and_one_thing_is_enough_to_have_looked() -> None:
+    made = c.passed(c.SIGNS_BY_FORMULA, looked_at=1, expected="x", actual="y", repair=A_FIX)
+    assert made == Result(c.SIGNS_BY_FORMULA, 1, "x", "y", A_FIX)
+    assert made.violations == ()
+
+
+def test_what_failed_is_told_in_words_or_by_what_is_there() -> None:
+    violations = [{"bmu_id": "T_A-1"}]
+    told = c.failed(c.SIGNS_BY_FORMULA, looked_at=3, expected="x", problem="not x", repair=A_FIX, violations=violations)
+    assert (told.actual, told.violation_count, told.violations) == ("not x", 1, ({"bmu_id": "T_A-1"},))
+    assert failed(c.SIGNS_BY_FORMULA).actual == "y"
+
+
+def test_what_could_not_be_looked_at_is_mended_by_its_own_repair_or_by_that_of_what_kept_it() -> None:
+    assert c.could_not_look(c.SIGNS_BY_FORMULA, DAY, "gone").repair == c.SIGNS_BY_FORMULA.repair_of(DAY)
+    assert c.could_not_look(c.SIGNS_BY_FORMULA, DAY, "gone", repair=A_FIX).repair == A_FIX
 
 
 A_FIX = REINGEST.over(DAY)

@@ -1,6 +1,7 @@
 """The network difficulty of a day: read to the digit, carried no further than it is known."""
 
 import datetime as dt
+import time
 from decimal import Context, Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -59,6 +60,12 @@ def test_the_last_retarget_is_carried_fourteen_days_and_no_further():
     assert values_by_day([]) == {}
 
 
+def test_before_a_gap_a_retarget_at_midnight_counts_for_ten_days_and_not_for_the_first_instant_of_the_eleventh():
+    midnight = Retarget(887040, dt.datetime(2025, 3, 9, tzinfo=dt.UTC), Decimal(1))
+    after_a_gap = Retarget(891072, dt.datetime(2025, 4, 5, 13, 54, 28, tzinfo=dt.UTC), Decimal(1))
+    assert days_between(values_by_day([midnight, after_a_gap])) == [(dt.date(2025, 3, 19), dt.date(2025, 4, 5))]
+
+
 def test_a_file_is_read_to_the_digit_and_further_columns_are_ignored(tmp_path):
     retargets = read_retargets(written(tmp_path, GOOD_CSV))
     assert list(retargets) == [MARCH_9, MARCH_23]
@@ -78,6 +85,18 @@ def test_a_time_without_a_zone_is_utc_as_the_column_says(tmp_path):
         "2025-03-09T15:52:03+00:00",
         "2025-03-23T11:00:00+00:00",
     ]
+
+
+def test_a_time_without_a_zone_is_utc_on_a_machine_that_is_elsewhere_too(tmp_path, monkeypatch):
+    path = written(tmp_path, "height,time_utc,difficulty\n2016,2025-03-09 15:52:03,5\n")
+    try:
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setenv("TZ", "Asia/Tokyo")
+            time.tzset()
+            (found,) = read_retargets(path)
+    finally:
+        time.tzset()
+    assert found.time_utc == dt.datetime(2025, 3, 9, 15, 52, 3, tzinfo=dt.UTC)
 
 
 def test_a_file_without_a_column_is_refused_whole(tmp_path):
@@ -107,6 +126,11 @@ def test_a_file_without_a_column_is_refused_whole(tmp_path):
          " (2025-03-23)"),
         ("113757508810854.0", "many", "line 3: height must be a whole number and difficulty a number"),
         ("889056", "88.9", "line 3: height must be a whole number"),
+        ("889056", "-2016", "line 3: height -2016 of 2025-03-23: the height is not a multiple of 2016"),
+        (",2025-03-23T11:13:43Z,113757508810854.0,", "", "line 3: time_utc must be a time as in 2025-03-23T11:13:43Z, "
+         "not ''"),
+        (",113757508810854.0,", "", "line 3: height must be a whole number and difficulty a number, not '889056' and ''"
+         " (2025-03-23)"),
     ],
 )  # fmt: skip
 def test_a_row_that_bitcoin_cannot_have_made_is_refused_by_itself_in_one_line_that_names_it(tmp_path, old, new, says):
@@ -185,6 +209,72 @@ def test_a_file_of_which_no_row_can_be_used_has_no_values(tmp_path):
     assert values_by_day(found) == {}
 
 
+def test_a_file_of_which_no_row_can_be_read_is_one_with_refused_rows_and_not_one_without_any(tmp_path):
+    found = read_series(tmp_path, [(2016, "today", "1")])
+    assert (list(found), len(found.refused)) == ([], 1)
+
+
+def test_the_first_block_of_all_is_a_retarget(tmp_path):
+    (first,) = read_series(tmp_path, [(0, "2009-01-03T18:15:05Z", "1")])
+    assert values_by_day([first])[dt.date(2009, 1, 4)] == 1
+
+
+def test_every_row_that_is_refused_is_told_whatever_it_is_refused_for(tmp_path):
+    rows = [(5, "today", "1"), *SERIES, (885024, "2025-02-23", "1"), (893088, "2025-04-19", "1")]
+    found = read_series(tmp_path, rows)
+    assert [r.height for r in found] == [887040, 889056, 891072]
+    assert [text.partition(": ")[0].rpartition(" ")[2] for text in found.refused] == ["2", "3", "8", "7", "9"]
+
+
+@pytest.mark.parametrize(
+    ("number", "time", "refused", "says"),
+    [
+        (2, "2052-03-23T11:13:43Z", 2, "2052-03-23T11:13:43+00:00 is not before 2025-04-05T13:54:28+00:00 of the "
+         "retarget after"),
+        (2, "1925-03-23T11:13:43Z", 2, "1925-03-23T11:13:43+00:00 is not after 2025-03-09T15:52:03+00:00 of the "
+         "retarget before"),
+        (2, "2025-03-09T15:52:03Z", 2, "2025-03-09T15:52:03+00:00 is not after 2025-03-09T15:52:03+00:00 of the "
+         "retarget before"),
+        (0, "2052-03-23T11:13:43Z", 0, "2052-03-23T11:13:43+00:00 is not before 2025-03-09T15:52:03+00:00 of the "
+         "retarget after"),
+    ],
+)  # fmt: skip
+def test_a_row_at_the_wrong_time_is_told_with_the_neighbour_that_it_contradicts(tmp_path, number, time, refused, says):
+    found = read_series(tmp_path, changed(number, time=time))
+    assert [r.height for r in found] == [height for n, (height, _, _) in enumerate(SERIES) if n != refused]
+    (text,) = found.refused
+    assert text.endswith(f": time_utc {says}")
+
+
+def of_difficulties(tmp_path, *difficulties, heights=None):
+    """A retarget of each, two weeks apart, from height 2,016 on."""
+    first = dt.datetime(2025, 1, 5, tzinfo=dt.UTC)
+    heights = heights or [2016 * (n + 1) for n in range(len(difficulties))]
+    times = [(first + n * dt.timedelta(days=14)).isoformat() for n in range(len(difficulties))]
+    return read_series(tmp_path, zip(heights, times, difficulties, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("difficulties", "wrong", "says"),
+    [
+        ((256, 4, 4), 0, "256 is more than a factor of 4 a retarget from 4 of the retarget after"),
+        ((4, 4, 256, 4, 4), 2, "256 is more than a factor of 4 a retarget from 4 of the retarget before"),
+        ((64, 64, 256, 4, 4), 2, "256 is more than a factor of 4 a retarget from 4 of the retarget after"),
+        ((4, 4, 256), 2, "256 is more than a factor of 4 a retarget from 4 of the retarget before"),
+    ],
+)
+def test_a_leap_is_told_with_the_neighbour_that_it_is_one_from(tmp_path, difficulties, wrong, says):
+    found = of_difficulties(tmp_path, *difficulties)
+    assert [r.difficulty for r in found] == [None if n == wrong else value for n, value in enumerate(difficulties)]
+    (text,) = found.refused
+    assert text.endswith(f": difficulty {says}, which Bitcoin does not allow")
+
+
+def test_over_many_retargets_the_difficulty_can_have_become_any_other(tmp_path):
+    found = of_difficulties(tmp_path, "1", "113757508810854.0", heights=[0, 2016 * 600])
+    assert [r.difficulty for r in found] == [1, Decimal("113757508810854.0")]
+
+
 @pytest.mark.parametrize("content", [b"", b"height,time_utc,difficulty\n", b"\xff\xfe\x00"])
 def test_a_file_without_retargets_is_refused(tmp_path, content):
     path = tmp_path / "empty.csv"
@@ -229,6 +319,17 @@ def test_a_difficulty_that_the_network_cannot_have_had_is_refused_naming_date_an
     with pytest.raises(DifficultyError, match=r"2025-03-28 in table X") as caught:
         validate_difficulty(dt.date(2025, 3, 28), value, previous, "table X")
     assert str(value) in str(caught.value)
+
+
+@pytest.mark.parametrize(("value", "previous"), [(Decimal(0), None), (FOUR, Decimal(1))])
+def test_what_is_refused_is_told_with_the_command_that_mends_it(value, previous):
+    with pytest.raises(DifficultyError, match=r"load it with `minerecon difficulty load FILE\.csv`$"):
+        validate_difficulty(dt.date(2025, 3, 28), value, previous, "table X")
+
+
+def test_what_is_off_by_the_tolerance_is_still_compact_and_what_is_off_by_more_is_not():
+    assert is_compact(Decimal("1.000000001"))
+    assert not is_compact(Decimal("1.0000000010000001"))
 
 
 def test_a_value_that_is_no_compact_target_is_told_with_the_nearest_one():

@@ -33,6 +33,11 @@ def test_a_repeated_unit_is_kept_once_with_each_fields_first_known_value() -> No
     assert found["T_SGRWO-1"] == unit()
 
 
+def test_of_repeated_rows_without_wind_the_first_is_kept_too() -> None:
+    found = one_of_each([unit(fuel=None), unit(fuel=None, lead_party_name="Another")])
+    assert found["T_SGRWO-1"] == unit(fuel=None)
+
+
 @pytest.mark.parametrize("first", [None, "OTHER"])
 def test_a_repeated_unit_is_wind_if_any_row_says_so(first: str | None) -> None:
     assert one_of_each([unit(fuel=first), unit(fuel="WIND")])["T_SGRWO-1"].is_wind
@@ -51,6 +56,7 @@ def test_the_first_version_covers_all_days_before_it_and_later_ones_their_own() 
 def test_a_unit_that_has_gone_is_no_longer_in_force_and_is_reported() -> None:
     register = Register([UnitVersion(unit("T_ABCD-1", "A"), D("2025-01-01"), D("2025-06-01"))])
     assert register.in_force("T_ABCD-1", D("2025-06-01")) is None
+    assert register.wind_units(D("2025-06-01")) == {}
     assert list(register.unmapped_wind_like(D("2025-06-01"))) == ["T_ABCD-1"]
     assert register.unmapped_wind_like(D("2025-05-31")) == {}
 
@@ -69,12 +75,14 @@ def test_changes_are_what_is_new_different_or_gone() -> None:
         ("E_GFLDW-1", "Goole Fields Wind Farm", None, True),
         ("T_HAGHW-2", "Hagshaw Repower 2", None, True),
         ("E_KHLLW-1", "Kirk Hill WF", None, True),
+        ("T_HAGHW-3", None, None, True),
         ("T_GLNDO-1", "Glendoe Generator 1", "NPSHYD", False),
         ("E_DERW-1", "Derwent Cogeneration Ltd", None, False),
         ("T_GRIFWD-1", "Griffin Windfarm Demand BMU", None, False),
         ("I_I2D-BAYW1", "Flow from UK over IFA2", None, False),
+        ("I_WNDFM-1", "Some Wind Farm", None, False),
         ("T_DRAXX-1", "Drax", "BIOMASS", False),
     ],
 )
-def test_what_looks_like_a_wind_farm(bmu_id: str, name: str, fuel: str | None, looks: bool) -> None:
+def test_what_looks_like_a_wind_farm(bmu_id: str, name: str | None, fuel: str | None, looks: bool) -> None:
     assert unit(bmu_id, name, fuel).looks_like_wind is looks

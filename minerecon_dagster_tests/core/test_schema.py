@@ -5,6 +5,7 @@ import json
 import logging
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import STACK_SIDES
 from minerecon_dagster.core.errors import SchemaDriftError
-from minerecon_dagster.core.schema import parse_register
+from minerecon_dagster.core.schema import NUMBERS_OR_NULLS, Shape, parse_register, parse_rows
 from minerecon_dagster.elexon.datasets.boav import BOAV as BOAV_DATASET
+from minerecon_dagster.elexon.datasets.boav import BoavRow
 from minerecon_dagster.elexon.datasets.cashflows import CASHFLOWS
 from minerecon_dagster.elexon.datasets.stack import STACK as STACK_DATASET
 from minerecon_dagster.elexon.datasets.stack import distinct_rows
@@ -182,7 +184,11 @@ def test_every_declared_field_of_the_control_total_is_required(name):
         ({"createdDateTime": "2025-03-29T06:14:00"}, r"timezone component - at `\$\.data\[1\]\.createdDateTime`"),
         ({"settlementDate": "2025-03-27"}, r"'2025-03-27' is not the day .* at `\$\.data\[1\]\.settlementDate`"),
         ({"settlementPeriod": 13}, r"13 is not a period asked for - at `\$\.data\[1\]\.settlementPeriod`"),
-        ({"startTime": "2025-03-28T06:30:00Z"}, r"is not the start of period 12, .* at `\$\.data\[1\]\.startTime`"),
+        (
+            {"startTime": "2025-03-28T06:30:00Z"},
+            r"'2025-03-28T06:30:00Z' is not the start of period 12, "
+            r"2025-03-28T05:30:00\+00:00 - at `\$\.data\[1\]\.startTime`",
+        ),
         ({"startTime": "noon"}, r"RFC3339 .* at `\$\.data\[1\]\.startTime`"),
     ],
 )
@@ -192,6 +198,16 @@ def test_a_value_that_is_not_as_declared_is_drift_and_says_where(change, problem
     assert URL in str(error.value)
     assert "adapt elexon/datasets/stack.py" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("name", "bits"), [("sequenceNumber", 32), ("acceptanceId", 64)])
+def test_a_whole_number_is_taken_where_the_warehouse_has_room_for_it_and_is_drift_beyond(name, bits):
+    row = {"acceptanceId": None, "id": None} if name == "acceptanceId" else {}
+    for fits in (2 ** (bits - 1) - 1, -(2 ** (bits - 1))):
+        assert len(stack(stack_row(**row | {name: fits}))) == 1
+    for too_large in (2 ** (bits - 1), -(2 ** (bits - 1)) - 1):
+        with pytest.raises(SchemaDriftError, match=rf"at `\$\.data\[0\]\.{name}`"):
+            stack(stack_row(**row | {name: too_large}))
 
 
 @pytest.mark.parametrize(
@@ -355,3 +371,85 @@ def test_only_a_volume_below_zero_is_a_reduction(digits, reduces):
     answer = Answer("u", 200, dt.datetime(2025, 3, 30, tzinfo=dt.UTC), body.encode())
     (parsed,) = STACK_DATASET.parse(AnswerKey("stack", "bid", 1), dt.date(2025, 3, 28), answer)
     assert parsed.is_reduction is reduces
+
+
+# A shape, made anew as where a dataset declares its own.
+
+
+class PlainRow(msgspec.Struct, frozen=True, rename="camel"):
+    settlement_date: str
+    settlement_period: int
+
+
+def shape_of_volumes():
+    return Shape(BoavRow, {"total_volume_accepted_digits": NUMBERS_OR_NULLS})
+
+
+def test_a_shape_takes_what_is_declared_and_its_rows_do_not_change(caplog):
+    (row,) = parse_rows(shape_of_volumes(), BOAV, DAY, answer({"data": [boav_row()], "metadata": {"datasets": []}}))
+    assert (row.bm_unit, row.total_volume_accepted) == ("T_ABRBO-1", Decimal("-75.725"))
+    assert not caplog.messages
+    with pytest.raises(AttributeError, match="immutable"):
+        row.settlement_period = 2
+
+
+def test_a_shape_logs_what_is_not_declared_wherever_it_stands_and_nothing_else(caplog):
+    pairs = boav_row()["pairVolumes"] | {"ofAPart": None}
+    body = {"data": [boav_row(pairVolumes=pairs, ofARow=1)], "metadata": {"ofTheMetadata": 1}, "ofTheEnvelope": 1}
+    assert len(parse_rows(shape_of_volumes(), BOAV, DAY, answer(body))) == 1
+    assert sorted(m.rsplit("'", 2)[1] for m in caplog.messages) == [
+        "ofAPart", "ofARow", "ofTheEnvelope", "ofTheMetadata",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("alone", ["ofThatPart", "ofThatEnvelope"])
+def test_a_shape_logs_what_is_not_declared_though_all_else_is_as_it_must_be(caplog, alone):
+    body = {"data": [boav_row()]} | ({alone: 1} if alone == "ofThatEnvelope" else {})
+    body["data"][0]["pairVolumes"] |= {alone: None} if alone == "ofThatPart" else {}
+    assert len(parse_rows(shape_of_volumes(), BOAV, DAY, answer(body))) == 1
+    assert [m.rsplit("'", 2)[1] for m in caplog.messages] == [alone]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"totalVolumeAccepted": "x"}, r"got `str` - at `\$\.data\[0\]\.totalVolumeAccepted`"),
+        ({"settlementPeriod": 2}, "is not the start of period 2"),
+        ({"settlementDate": "2025-03-27"}, "is not the day asked for"),
+    ],
+)
+def test_a_shape_finds_drift_and_says_where_it_is_declared(change, problem):
+    with pytest.raises(SchemaDriftError, match=rf"{problem}.*adapt elexon/datasets/boav\.py"):
+        parse_rows(shape_of_volumes(), BOAV, DAY, answer({"data": [boav_row(**change)]}))
+
+
+def test_a_shape_without_a_start_time_is_of_the_day_and_the_period_alone():
+    rows = [{"settlementDate": "2025-03-28", "settlementPeriod": p} for p in (1, 48)]
+    assert len(parse_rows(Shape(PlainRow, {}), BOAV, DAY, answer({"data": rows}))) == 2
+    with pytest.raises(SchemaDriftError, match="49 is not a period asked for"):
+        parse_rows(Shape(PlainRow, {}), BOAV, DAY, answer({"data": [rows[0] | {"settlementPeriod": 49}]}))
+
+
+def test_a_bare_shape_is_the_list_of_rows_itself_and_any_other_is_not():
+    rows = [{"settlementDate": "2025-03-28", "settlementPeriod": 1}]
+    assert len(parse_rows(Shape(PlainRow, {}, is_bare=True), BOAV, DAY, answer(rows))) == 1
+    for body, is_bare in (({"data": rows}, True), (rows, False)):
+        with pytest.raises(SchemaDriftError, match="Expected `"):
+            parse_rows(Shape(PlainRow, {}, is_bare=is_bare), BOAV, DAY, answer(body))
+
+
+def test_an_answer_of_a_shape_may_lack_its_rows_and_what_describes_them():
+    for body in ({"data": []}, {"data": None}, {"data": None, "metadata": {"datasets": None}}):
+        assert parse_rows(shape_of_volumes(), BOAV, DAY, answer(body)) == []
+
+
+def test_a_unit_of_the_register_may_lack_its_capacity_and_does_not_change():
+    (unit,) = parse_register(json.dumps([without(register_unit(), "generationCapacity")]).encode())
+    assert unit.generation_capacity_mw is None
+    with pytest.raises(AttributeError, match="immutable"):
+        unit.fuel_type = "CCGT"
+
+
+def test_drift_of_the_register_is_told_with_its_address():
+    with pytest.raises(SchemaDriftError, match=r"^/reference/bmunits/all: .*adapt core/schema\.py$"):
+        parse_register(b"{}")

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from minerecon_dagster.core import calendar
 from minerecon_dagster.core.calendar import STACK_SIDES, StackSide
+from minerecon_dagster.core.checks import NO_LONG_SILENCE
 from minerecon_dagster.core.states import (
+    CONFIRMED_AFTER,
     DayJudgement,
     PeriodLook,
     PeriodStatus,
@@ -99,6 +101,32 @@ def test_a_long_silence_is_believed_as_a_whole_or_not_at_all() -> None:
     assert [judged(found).statuses["bid", p] for p in (1, 2, 3)] == ["unpublished"] * 3
 
 
+def test_every_long_silence_that_was_confirmed_is_told() -> None:
+    slots: list[Slot] = [("bid", p) for p in (1, 2, 3, 20, 21, 22)]
+    confirmed = {slot: SlotEvidence(0, is_due=True, is_confirmed=True) for slot in slots}
+    assert judged(evidence() | confirmed).confirmed == tuple(slots)
+
+
+def test_a_long_silence_decides_nothing_of_the_periods_after_it() -> None:
+    found = evidence(bid_1=0, bid_2=0, bid_3=0, bid_20=0)
+    assert [judged(found).statuses["bid", p] for p in (3, 20)] == ["unpublished", "empty"]
+
+
+def test_a_period_without_an_answer_decides_nothing_of_the_periods_after_it() -> None:
+    found = evidence(bid_5=None, bid_7=0)
+    assert [judged(found).statuses["bid", p] for p in (5, 7)] == ["failed", "empty"]
+
+
+def test_a_silence_is_confirmed_by_looks_as_far_apart_as_its_check_says() -> None:
+    assert f" {CONFIRMED_AFTER / dt.timedelta(hours=1):g} h apart, found it so" in NO_LONG_SILENCE.meaning
+
+
+def test_of_what_nothing_is_said_nothing_is_confirmed_or_silent_and_no_acceptance_is_counted() -> None:
+    assert Verdict({}) == Verdict({}, confirmed=(), silent=())
+    assert PeriodLook("failed", None).acceptance_count == 0
+    assert DayJudgement("final", 48, 48, 48, (), (), ()).first_run == ()
+
+
 @pytest.mark.parametrize(
     "between", [SlotEvidence(None, is_due=True), SlotEvidence(0, is_due=True)], ids=["no answer", "silent too"]
 )
@@ -123,7 +151,9 @@ def test_no_answer_is_a_failure_whatever_the_other_side_and_the_controls_say() -
 def test_a_neighbour_that_is_not_known_is_no_evidence(other: SlotEvidence | None) -> None:
     found = evidence(bid_7=0)
     del found["offer", 7]
-    assert status(found | ({("offer", 7): other} if other else {}), "bid", 7) == "unpublished"
+    verdict = judged(found | ({("offer", 7): other} if other else {}))
+    assert verdict.statuses["bid", 7] == "unpublished"
+    assert verdict.silent == (), "whether anything was accepted in the half hour, nobody knows"
 
 
 def test_a_control_total_that_did_not_come_is_not_one_without_volume() -> None:
@@ -252,6 +282,15 @@ def test_a_day_is_provisional_while_one_answer_is_from_before_the_rerun() -> Non
     found = looks()
     found["offer", 7] = PeriodLook("rows", calendar.rerun_done_at(DAY))
     assert judge(found).state == "provisional"
+
+
+def test_a_day_is_provisional_while_nobody_knows_when_an_answer_came() -> None:
+    assert judge(looks() | {("offer", 7): PeriodLook("rows", None)}).state == "provisional"
+
+
+def test_a_day_without_one_of_its_periods_is_not_final_though_all_was_fetched_after_the_rerun() -> None:
+    before_it_was_due = dt.datetime(2025, 3, 28, 12, tzinfo=dt.UTC)
+    assert judge(looks(bid_48="unpublished"), before_it_was_due).state == "provisional"
 
 
 def test_a_day_in_progress_is_provisional_with_its_due_periods() -> None:

@@ -165,7 +165,7 @@ def test_history_is_filled_oldest_first_and_so_many_days_a_run(
     now = dt.datetime.combine(today, dt.time(9), dt.UTC)
     with project.engine.connect() as connection:
         register = load_register(connection)
-    with ElexonClient(project.elexon.base_url, RateLimiter(0, tmp_path / "limit")) as client:
+    with ElexonClient(project.elexon.base_url, RateLimiter(0)) as client:
         later = Later(
             engine=project.engine, archive=project.archive, open_client=lambda: client, now=lambda: now, run_id=None
         )

@@ -51,7 +51,7 @@ def read(client: ElexonClient, day: dt.date, *, silent: bool = False) -> DayRead
 def test_every_windless_day_of_the_year_is_final_and_warns_of_nothing(replay: str, tmp_path: Path) -> None:
     days = windless_days()
     assert len(days) == 40
-    with ElexonClient(replay, RateLimiter(0, tmp_path / "limit")) as client:
+    with ElexonClient(replay, RateLimiter(0)) as client:
         for day in [*days, WINDY]:
             reading = read(client, day)
             assert reading.judgement.state == "final", (day, reading.problem())

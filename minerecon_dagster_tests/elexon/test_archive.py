@@ -18,8 +18,9 @@ from moto.server import ThreadedMotoServer
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.errors import ArchiveError
-from minerecon_dagster.elexon.archive import Archive, Damaged, Sound
+from minerecon_dagster.elexon.archive import AHEAD_AT_MOST, Archive, Damaged, Sound
 from minerecon_dagster.elexon.datasets import parse_key
+from minerecon_dagster.storage import open_store
 
 DAY = dt.date(2025, 3, 28)
 BID_1, BID_2, OFFER_1 = AnswerKey("stack", "bid", 1), AnswerKey("stack", "bid", 2), AnswerKey("stack", "offer", 1)
@@ -717,3 +718,39 @@ def test_a_place_that_cannot_be_read_is_no_damage_but_an_error(s3):
     archive = Archive.from_url("s3://no-such-bucket/x")
     with pytest.raises(ArchiveError, match="NoSuchBucket"):
         list(archive.verify(["days/2025/2025-03-28/20250402T090000.123456Z.zip"]))
+
+
+def test_an_object_of_the_future_is_refused_and_named(tmp_path):
+    """It would be current for ever, since it has the greatest name."""
+    store = open_store(str(tmp_path))
+    ahead = dt.datetime.now(dt.UTC) + AHEAD_AT_MOST + dt.timedelta(hours=1)
+    other = Archive(store, clock=lambda: ahead)
+    held, _ = other.record(DAY, fetched(DAY, at=ahead), now=ahead)
+    assert other.newest(DAY).uri == held.uri
+    with pytest.raises(ArchiveError, match=rf"{held.uri} is of the future.*minerecon reingest {DAY} --force"):
+        Archive(store).newest(DAY)
+    with pytest.raises(ArchiveError, match="is of the future"):
+        Archive(store).record(DAY, fetched(DAY, body=b"[1]"), now=dt.datetime.now(dt.UTC))
+
+
+def test_an_answer_that_was_fetched_in_the_future_is_damage(tmp_path):
+    """It would be final for ever, whatever it says."""
+    store = open_store(str(tmp_path))
+    now = dt.datetime.now(dt.UTC)
+    Archive(store).record(DAY, fetched(DAY, at=now + dt.timedelta(days=365)), now=now)
+    with pytest.raises(ArchiveError, match="which is to come"):
+        Archive(store).newest(DAY)
+
+
+@pytest.mark.parametrize("folder", ["2025-99-99", "2025-02-30"])
+def test_a_folder_of_no_day_is_named_where_days_are_listed(tmp_path, folder):
+    path = tmp_path / "days" / "2025" / folder / "20250328T000000.000000Z.zip"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"")
+    with pytest.raises(ArchiveError, match=f"{folder} is of no day"):
+        Archive.from_url(str(tmp_path)).days()
+
+
+def fetched(day, *, at=None, body=b"[]"):
+    at = at or dt.datetime.now(dt.UTC)
+    return {AnswerKey("boav", "bid"): Answer("https://example.com/boav", 200, at, body)}

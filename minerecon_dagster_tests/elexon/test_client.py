@@ -15,10 +15,12 @@ from collections import Counter, defaultdict
 import pytest
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
-from minerecon_dagster.core.errors import ConfigurationError, PermanentSourceError, TransientSourceError
+from minerecon_dagster.core.errors import PermanentSourceError, TransientSourceError
 from minerecon_dagster.elexon.client import ElexonClient
+from minerecon_dagster.http import rate_limit
 from minerecon_dagster.http.outage import OUTAGE_AFTER_CALLS
 from minerecon_dagster.http.rate_limit import RateLimiter
+from minerecon_dagster_tests.http.test_rate_limit import Place
 
 DAY = dt.date(2025, 3, 28)
 KEYS = [AnswerKey("stack", side, period) for side in ("bid", "offer") for period in range(1, 49)]
@@ -120,9 +122,9 @@ class RecordingLimiter(RateLimiter):
         self.acquired = 0
         self.penalties = []
 
-    def acquire(self, cancelled=None):
+    def acquire(self, cancelled=None, wanted=1):
         self.acquired += 1
-        return super().acquire(cancelled)
+        return super().acquire(cancelled, wanted)
 
     def penalise(self, seconds):
         self.penalties.append(seconds)
@@ -291,18 +293,22 @@ def test_every_429_holds_back_everybody_once_and_nothing_else_does(server, clien
     assert limiter.acquired == len(server.asked) == len(KEYS) + 4
 
 
-def test_the_clients_of_a_machine_share_the_penalty(server, tmp_path):
+def test_the_clients_of_all_hosts_share_the_penalty(server):
     server.scripts[PATH] = [status(429, Retry_After="1")]
-    one(ElexonClient(server.url, RateLimiter(6000, tmp_path / "state"), max_attempts=1))
-    other = ElexonClient(server.url, RateLimiter(6000, tmp_path / "state"))
+    place = Place()
+    one(ElexonClient(server.url, RateLimiter(1200, place), max_attempts=1))
+    other = ElexonClient(server.url, RateLimiter(1200, place))
     assert one(other).status == 200
     assert 0.5 < other.stats.snapshot().limit_wait_s < 1.5
 
 
-def test_a_limit_that_cannot_be_kept_stops_the_fetch(server, tmp_path):
-    client = ElexonClient(server.url, RateLimiter(60, tmp_path / "missing" / "state"))
-    with pytest.raises(ConfigurationError, match="cannot be used"):
-        client.fetch(KEYS, DAY)
+def test_a_limit_that_cannot_be_kept_stops_the_fetch_with_an_error_that_may_pass(server, monkeypatch):
+    monkeypatch.setattr(rate_limit, "GIVE_UP_AFTER_S", 0.1)
+    monkeypatch.setattr(rate_limit, "_TRY_AGAIN_S", 0.02)
+    client = ElexonClient(server.url, RateLimiter(1200, Place(lambda: True)))
+    got = client.fetch(KEYS, DAY)
+    assert {type(error) for error in got.values()} == {TransientSourceError}
+    assert all("the rate limit cannot be kept: it is down" in str(error) for error in got.values())
     assert server.asked == []
 
 
@@ -375,7 +381,7 @@ def test_an_interrupted_process_does_not_wait_for_answers_under_way(server):
         "from minerecon_dagster.core.answers import AnswerKey\n"
         "from minerecon_dagster.elexon.client import ElexonClient\n"
         "from minerecon_dagster.http.rate_limit import RateLimiter\n"
-        "client = ElexonClient(sys.argv[1], RateLimiter(0, pathlib.Path()))\n"
+        "client = ElexonClient(sys.argv[1], RateLimiter(0))\n"
         "print('asking', flush=True)\n"
         "client.fetch([AnswerKey('stack', 'bid', p) for p in range(1, 49)], datetime.date(2025, 3, 28))\n"
     )

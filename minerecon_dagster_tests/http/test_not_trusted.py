@@ -87,7 +87,7 @@ def ask(stranger: Stranger, path: str = "/x", **patience: Any) -> Any:
 
 def ask_at(url: str, path: str = "/x", **patience: Any) -> Any:
     patience = {"backoff_base_s": 0.01, "max_attempts": 2} | patience
-    with ElexonClient(url, RateLimiter(0, Path()), **patience) as client:
+    with ElexonClient(url, RateLimiter(0), **patience) as client:
         return client.ask({path: path})[path]  # type: ignore[dict-item, index]
 
 
@@ -127,7 +127,7 @@ def test_many_large_answers_have_an_end_together(stranger: Stranger, monkeypatch
     monkeypatch.setattr(clients, "MOST_BYTES_AT_ONCE", 5_000)
     paths = [f"/{n}" for n in range(12)]
     stranger.says = {path: answer(b'{"data":"%b"}' % (b"x" * 1_000)) for path in paths}
-    with ElexonClient(stranger.url, RateLimiter(0, Path())) as client:
+    with ElexonClient(stranger.url, RateLimiter(0)) as client:
         got = client.ask({path: path for path in paths})  # type: ignore[misc]
         refused = [one for one in got.values() if isinstance(one, SourceError)]
         assert 0 < len(refused) < 12
@@ -181,7 +181,7 @@ def test_an_answer_that_drips_is_given_up_and_not_asked_for_again(stranger: Stra
 
 def test_a_drip_leaves_the_next_question_a_line_of_its_own(stranger: Stranger) -> None:
     stranger.says["/x"] = drip(of="body")
-    with ElexonClient(stranger.url, RateLimiter(0, Path()), answer_timeout_s=0.3) as client:
+    with ElexonClient(stranger.url, RateLimiter(0), answer_timeout_s=0.3) as client:
         assert isinstance(client.ask({"/x": "/x"})["/x"], TransientSourceError)  # type: ignore[dict-item, index]
         assert client.ask({"/y": "/y"})["/y"].body == FINE  # type: ignore[dict-item, index, union-attr]
 
@@ -306,7 +306,7 @@ def test_a_quota_that_is_exhausted_for_long_is_named_and_nothing_more_is_asked(s
     said = b'{"statusCode": 403, "message": "Out of call volume quota.\x1b[2J"}'
     paths = [f"/{n}" for n in range(40)]
     stranger.says = {path: answer(said, 403, Retry_After="3600") for path in paths}
-    with ElexonClient(stranger.url, RateLimiter(0, Path())) as client:
+    with ElexonClient(stranger.url, RateLimiter(0)) as client:
         got = client.ask({path: path for path in paths})  # type: ignore[misc]
     assert len(stranger.asked) <= 8, "as many as were under way"
     words = [str(error) for error in got.values()]

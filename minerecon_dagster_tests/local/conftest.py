@@ -76,7 +76,7 @@ class Client:
             "dynamodb",
             endpoint_url=self.environ["AWS_ENDPOINT_URL_DYNAMODB"],
             region_name="ap-southeast-2",
-            aws_access_key_id="somebody",
+            aws_access_key_id=self.environ["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key="else",
         )
         return resource.Table(self.environ["DYNAMODB_DIFFICULTY_TABLE"])

@@ -13,6 +13,7 @@ import psycopg2
 import pytest
 
 from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.difficulty.source import DifficultyTable
 from minerecon_dagster.local.postgres import analyst_password
 from minerecon_dagster.local.services import local_services
 from minerecon_dagster.warehouse import migrate
@@ -300,7 +301,7 @@ def test_only_what_is_missing_is_given(missing: str, home: Path) -> None:
     given = {name: value for name, value in GIVEN.items() if name != missing}
     with local_services(home, {**given, missing: ""}) as additional:
         aws = {"AWS_ENDPOINT_URL_DYNAMODB", "AWS_REGION", "AWS_DEFAULT_REGION"}
-        aws |= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+        aws |= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MINERECON_EMBEDDED_DYNAMODB_KEY"}
         with_it = {"DYNAMODB_DIFFICULTY_TABLE": aws, "DATABASE_URL": {"MINERECON_API_DATABASE_URL"}}
         assert set(additional) == {missing} | with_it.get(missing, set())
 
@@ -312,6 +313,30 @@ def test_credentials_of_the_user_are_not_replaced(embedded_environ: dict[str, st
         assert additional["AWS_DEFAULT_REGION"] == "eu-west-1"
     with local_services(home, {"MINERECON_ARCHIVE_URL": "s3://bucket/prefix"}) as additional:
         assert [name for name in additional if name.startswith("AWS")] == ["AWS_ENDPOINT_URL_DYNAMODB"]
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in (additional | given | {"AWS_SECRET_ACCESS_KEY": "of an archive in S3"}).items():
+                patch.setenv(name, value)
+            # The embedded table is asked by its own key, whatever credentials there are beside.
+            assert DifficultyTable(additional["DYNAMODB_DIFFICULTY_TABLE"], region="eu-west-1").last_day() is None
+
+
+SECRETS = {
+    "DATABASE_URL": "postgresql://somebody:hush-hush@db.example.com/warehouse",
+    "AWS_SECRET_ACCESS_KEY": "hush-hush",
+    "MINERECON_ALERT_WEBHOOK_URL": "https://hooks.example.com/hush-hush",
+    "MINERECON_ANALYST_PASSWORD": "hush-hush",
+}
+
+
+def test_no_process_of_the_embedded_services_has_a_secret_of_the_operator_in_its_environment(home: Path) -> None:
+    client = Client(home, environ=SECRETS)
+    assert client.query("SELECT 1") == 1
+    started = [*supervisors(home), *processes(home)]
+    assert len(started) > 3
+    assert all("PATH" in process.environ() for process in supervisors(home))
+    for process in started:
+        assert "hush" not in "".join(process.environ().values()), process
+    client.leave()
 
 
 def test_nothing_is_started_if_nothing_is_missing(home: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from minerecon_dagster.core.answers import is_synthetic
 from minerecon_dagster.core.errors import PermanentSourceError, SchemaDriftError, TransientSourceError
+from minerecon_dagster.defs.resources import PriceResource
 from minerecon_dagster.http.client import HttpClient
 from minerecon_dagster.prices.source import CoinbaseCandles
 from minerecon_dagster.sample.prices import PriceHandler, PriceServer, candle, reply_to, synthetic_price_gbp
@@ -36,6 +37,7 @@ class Server(PriceServer):
         self.answers: list[Answer] = []
         self.asked: list[str] = []
         self.agents: set[str | None] = set()
+        self.authorizations: set[str | None] = set()
 
     def says(self, body: str | bytes, status: int = 200) -> None:
         """Answer the next request so."""
@@ -48,6 +50,7 @@ class _Handler(PriceHandler):
     def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
         self.server.asked.append(self.path)
         self.server.agents.add(self.headers.get("User-Agent"))
+        self.server.authorizations.add(self.headers.get("Authorization"))
         answer = self.server.answers.pop(0)(self.path) if self.server.answers else reply_to(self.path)
         if answer is None:
             self.connection.shutdown(socket.SHUT_RDWR)
@@ -267,3 +270,14 @@ def test_the_stand_in_refuses_what_coinbase_refuses(server: Server) -> None:
     assert status("granularity=86400&start=2024-01-01T00:00:00Z&end=2024-10-26T00:00:00Z") == 200
     assert status("granularity=86400&start=2024-01-01T00:00:00Z&end=2024-10-27T00:00:00Z") == 400
     assert reply_to("/synthetic/prices/products/BTC-USD/candles").status == 404
+
+
+def test_credentials_in_the_address_are_sent_and_are_in_no_price(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a price says of its source is exported."""
+    monkeypatch.setenv("BITCOIN_PRICE_BASE_URL", server.base_url.replace("://", "://somebody:sekretpw@"))
+    prices = PriceResource().source().fetch(FIRST, LAST)
+    assert server.authorizations == {"Basic c29tZWJvZHk6c2VrcmV0cHc="}
+    assert len(prices) == 3
+    assert not [price for price in prices if "sekretpw" in repr(price) or "somebody" in repr(price)]

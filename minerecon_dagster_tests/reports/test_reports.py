@@ -216,9 +216,37 @@ def test_the_server_beside_the_ui_serves_pages_and_no_other_file(tmp_path: Path)
                 return bytes(answer.read())
 
         assert get("latest.html") == b"a page"
-        for path in ("", "../secret", "%2e%2e/secret"):
+        for path in ("", "../secret", "%2e%2e/secret", "%00", "latest.html%00"):
             with pytest.raises(urllib.error.HTTPError):
                 get(path)
+
+
+def test_the_server_beside_the_ui_follows_no_link_and_answers_to_no_other_name(tmp_path: Path) -> None:
+    """A page of a foreign name that was made to lead here could read the reports."""
+    folder = tmp_path / "elsewhere" / "reports"
+    folder.mkdir(parents=True)
+    (folder / "latest.html").write_text("a page", "utf-8")
+    (tmp_path / "secret").write_text("a secret", "utf-8")
+    (folder / "link.html").symlink_to(tmp_path / "secret")
+    (folder / "2025").symlink_to(tmp_path)
+    (tmp_path / "archive").symlink_to(folder.parent)  # the archive itself may be one
+    with serve_reports(str(tmp_path / "archive"), 0) as base:
+        assert base is not None
+
+        def status(path: str, host: str | None = None) -> int:
+            asked = urllib.request.Request(f"{base}/{path}", headers={"Host": host} if host else {})
+            try:
+                with urllib.request.urlopen(asked) as answer:
+                    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+                    return int(answer.status)
+            except urllib.error.HTTPError as error:
+                return error.code
+
+        port = base.split(":")[2].split("/")[0]
+        assert status("latest.html") == status("latest.html", f"localhost:{port}") == 200
+        assert status("link.html") == status("2025/secret") == 404
+        for host in ("evil.example", f"evil.example:{port}", "127.0.0.1", f"127.0.0.1:{port}.evil.example"):
+            assert status("latest.html", host) == 421
 
 
 @pytest.mark.slow

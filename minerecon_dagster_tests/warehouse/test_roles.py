@@ -353,6 +353,33 @@ def test_the_analysts_role_owns_nothing_is_a_member_of_nothing_and_no_function_l
     assert tuple(found) == (False, 0, 0, 0)
 
 
+def test_a_function_that_is_made_later_lends_a_reader_no_rights_of_its_owner(prepared: Warehouse, analyst: Any) -> None:
+    """PostgreSQL makes every function executable for everybody."""
+    made = "analytics.made_later(), minerecon.made_later_too(integer)"
+    engine = prepared.engine
+    with engine.begin() as connection:
+        act_as_owner(connection)
+        for signature in made.split(", "):
+            connection.execute(
+                text(f"CREATE FUNCTION {signature} RETURNS name LANGUAGE sql SECURITY DEFINER AS 'SELECT current_user'")
+            )
+    analyst.execute("SELECT analytics.made_later()")
+    assert only(analyst) != "minerecon_analyst", "it works with its owner's rights"
+    analyst.connection.commit()
+    assert {found.promise for found in migrate.not_enforced(engine)} == {
+        f"no reader works with the rights of whoever owns {signature}" for signature in made.split(", ")
+    }
+    assert migrate.upgrade(engine).not_enforced == []
+    for call in ("analytics.made_later()", "minerecon.made_later_too(1)"):
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            analyst.execute(f"SELECT {call}")
+        analyst.connection.rollback()
+    with engine.begin() as connection:
+        act_as_owner(connection)
+        connection.execute(text(f"DROP FUNCTION {made}"))
+    engine.dispose()
+
+
 # --- The watchdog -----------------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
 
@@ -12,6 +14,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError
 
+from minerecon_dagster.core.addresses import time_outs, with_time_outs
 from minerecon_dagster.core.answers import Answer
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.exports import month as exports
@@ -252,3 +255,38 @@ def end_the_others(warehouse: Engine) -> None:
                 " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
             )
         )
+
+
+def test_a_session_ends_a_minute_after_its_host_has_died_without_a_word(warehouse: Engine) -> None:
+    assert warehouse.url.query.get("host") is None, "by a socket there is nothing to be seen"
+    with warehouse.connect() as connection:
+        shown = {
+            name: connection.execute(text(f"SELECT setting FROM pg_settings WHERE name = '{name}'")).scalar_one()
+            for name in ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout")
+        }
+    assert shown == {
+        "tcp_keepalives_idle": "30",
+        "tcp_keepalives_interval": "10",
+        "tcp_keepalives_count": "3",
+        "tcp_user_timeout": "60000",
+    }
+    idle, interval, count = (int(shown[f"tcp_keepalives_{name}"]) for name in ("idle", "interval", "count"))
+    assert idle + interval * count <= 75
+
+
+def test_a_dead_server_is_noticed_by_the_kernel_of_its_client(warehouse: Engine) -> None:
+    with warehouse.connect() as connection:
+        raw = connection.connection.dbapi_connection
+        assert raw is not None
+        with socket.socket(fileno=os.dup(raw.fileno())) as own:
+            assert own.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            assert own.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 30
+            assert own.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
+
+
+def test_what_an_address_says_of_time_outs_itself_counts() -> None:
+    given = "postgresql://u:p@h:5432/d?keepalives_idle=5&connect_timeout="
+    assert time_outs(given).keys() == time_outs("postgresql://h/d").keys() - {"keepalives_idle", "connect_timeout"}
+    assert with_time_outs(given).startswith(f"{given}&keepalives_interval=10&")
+    assert with_time_outs("postgresql://h/d").startswith("postgresql://h/d?connect_timeout=10&")
+    assert with_time_outs(with_time_outs(given)) == with_time_outs(given)

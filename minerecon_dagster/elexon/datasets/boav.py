@@ -84,7 +84,8 @@ class BoavRow(ControlRow, frozen=True, gc=False, rename="camel"):
     @property
     def has_volume(self) -> bool:
         """Whether any energy was accepted."""
-        return self.total_volume_accepted_digits != b"null" and is_not_zero(self.total_volume_accepted_digits)
+        # A `Raw` is equal to no bytes.
+        return bytes(self.total_volume_accepted_digits) != b"null" and is_not_zero(self.total_volume_accepted_digits)
 
 
 class Boav(ControlTotal[BoavRow]):

@@ -8,7 +8,7 @@ SELECT to_char(CAST(months.first_day AS timestamp), 'YYYY-MM') AS year_month,
        count(c.settlement_date) AS days_checked,
        coalesce(sum(c.expected_count), 0) AS expected_count,
        coalesce(sum(c.matched_count), 0) AS matched_count,
-       100.0 * sum(c.matched_count) / nullif(sum(c.expected_count), 0) AS rate_percent,
+       round(100.0 * sum(c.matched_count) / nullif(sum(c.expected_count), 0), 12) AS rate_percent,
        count(c.settlement_date) = extract(day FROM months.first_day + interval '1 month - 1 day') AS is_complete,
        max(c.evaluated_at) AS evaluated_at
 FROM (
@@ -32,6 +32,6 @@ COMMENT ON COLUMN analytics.reconciliation_rate.days_stored IS 'Days of it that 
 COMMENT ON COLUMN analytics.reconciliation_rate.days_checked IS 'Stored days of which the calculations of the model were compared.';
 COMMENT ON COLUMN analytics.reconciliation_rate.expected_count IS 'Calculations that there should be, on the days that were checked.';
 COMMENT ON COLUMN analytics.reconciliation_rate.matched_count IS 'Those of them that are there and right.';
-COMMENT ON COLUMN analytics.reconciliation_rate.rate_percent IS 'matched_count of expected_count, in per cent, not rounded; NULL where nothing was expected.';
+COMMENT ON COLUMN analytics.reconciliation_rate.rate_percent IS 'matched_count of expected_count, in per cent, to 12 places; NULL where nothing was expected.';
 COMMENT ON COLUMN analytics.reconciliation_rate.is_complete IS 'Whether every calendar day of the month was checked.';
 COMMENT ON COLUMN analytics.reconciliation_rate.evaluated_at IS 'When one of its days was last looked at.';

@@ -1,6 +1,8 @@
 -- What analysts read. Each view begins its comment with its grain, the columns that no two rows share. Figures of
 -- SO-flagged bids, the headline, have no prefix; those of all accepted bids begin with all_bids_: never add the two.
--- What is not known is NULL, with a coverage below 1; a period, day or unit that was quiet is 0.
+-- What is not known is NULL, with a coverage below 1; a period, day or unit that was quiet is 0. Energy, money and
+-- Bitcoin are exact; what is divided (a share, a coverage, a price) or valued is rounded to 12 places, since others'
+-- decimals end at 28 digits.
 
 -- Every day from the first one that is stored, or that a person has closed, to yesterday: a day is missing by the
 -- calendar, and not by what is stored. The synthetic sample has no yesterday: it ends with its last day.
@@ -20,7 +22,8 @@ SELECT c.settlement_date,
        s.summary_date IS NOT NULL AS is_stored,
        minerecon.settlement_period_count(c.settlement_date) AS periods_expected,
        CAST(coalesce(s.periods_present, 0) AS integer) AS periods_present,
-       coalesce(s.periods_present, 0) / CAST(minerecon.settlement_period_count(c.settlement_date) AS numeric) AS coverage,
+       round(coalesce(s.periods_present, 0) / CAST(minerecon.settlement_period_count(c.settlement_date) AS numeric), 12)
+           AS coverage,
        r.day_state,
        r.status,
        coalesce(s.is_final, false) AS is_final,
@@ -61,7 +64,7 @@ SELECT {of_day} AS {key}, m.days_expected,
        CAST(count(*) FILTER (WHERE d.is_stored) AS integer) AS days_present,
        CAST(count(*) FILTER (WHERE d.is_final) AS integer) AS days_final,
        CAST(count(*) FILTER (WHERE d.status = 'unavailable') AS integer) AS days_unavailable,
-       count(*) FILTER (WHERE d.is_stored) / CAST(m.days_expected AS numeric) AS coverage,
+       round(count(*) FILTER (WHERE d.is_stored) / CAST(m.days_expected AS numeric), 12) AS coverage,
        count(*) FILTER (WHERE d.is_final) = m.days_expected AS is_complete,
        CASE WHEN bool_or(d.status = 'failing') THEN 'failing'
             WHEN bool_or(d.status = 'missing') OR min(d.settlement_date) > m.first_day THEN 'missing'
@@ -116,23 +119,24 @@ SELECT d.settlement_date, p.settlement_period, t.start_time,
        coalesce(s.refunded_gbp, z.zero) AS refunded_gbp,
        coalesce(s.payment_gbp, z.zero) AS payment_gbp,
        coalesce(s.unpriced_mwh, z.zero) AS unpriced_mwh,
-       s.payment_gbp / nullif(s.curtailed_mwh - s.unpriced_mwh, 0) AS payment_gbp_per_mwh,
+       round(s.payment_gbp / nullif(s.curtailed_mwh - s.unpriced_mwh, 0), 12) AS payment_gbp_per_mwh,
        coalesce(s.all_bids_mwh, z.zero) AS all_bids_mwh,
        coalesce(s.all_bids_paid_gbp, z.zero) AS all_bids_paid_gbp,
        coalesce(s.all_bids_refunded_gbp, z.zero) AS all_bids_refunded_gbp,
        coalesce(s.all_bids_payment_gbp, z.zero) AS all_bids_payment_gbp,
        coalesce(s.all_bids_unpriced_mwh, z.zero) AS all_bids_unpriced_mwh,
-       s.all_bids_payment_gbp / nullif(s.all_bids_mwh - s.all_bids_unpriced_mwh, 0) AS all_bids_payment_gbp_per_mwh,
+       round(s.all_bids_payment_gbp / nullif(s.all_bids_mwh - s.all_bids_unpriced_mwh, 0), 12)
+           AS all_bids_payment_gbp_per_mwh,
        w.total_wind_mwh AS wind_generation_mwh,
-       coalesce(s.curtailed_mwh, z.zero) / nullif(w.total_wind_mwh + coalesce(s.curtailed_mwh, z.zero), 0)
+       round(coalesce(s.curtailed_mwh, z.zero) / nullif(w.total_wind_mwh + coalesce(s.curtailed_mwh, z.zero), 0), 12)
            AS curtailed_share,
-       coalesce(s.all_bids_mwh, z.zero) / nullif(w.total_wind_mwh + coalesce(s.all_bids_mwh, z.zero), 0)
+       round(coalesce(s.all_bids_mwh, z.zero) / nullif(w.total_wind_mwh + coalesce(s.all_bids_mwh, z.zero), 0), 12)
            AS all_bids_share,
        coalesce(s.record_count, CAST(z.zero AS integer)) AS record_count,
        coalesce(s.so_record_count, CAST(z.zero AS integer)) AS so_record_count,
        CAST(coalesce(s.bmu_count, z.zero) AS integer) AS bmu_count,
        CAST(coalesce(s.so_bmu_count, z.zero) AS integer) AS so_bmu_count,
-       c.coverage, d.day_state, d.status, d.is_final, d.is_synthetic
+       round(c.coverage, 12) AS coverage, d.day_state, d.status, d.is_final, d.is_synthetic
 FROM analytics.settlement_days AS d
 CROSS JOIN LATERAL (
     -- Of at most 50: a planner that knows so many rows plans better.
@@ -171,16 +175,17 @@ COMMENT ON VIEW analytics.curtailment_by_period IS
 CREATE VIEW analytics.curtailment_by_day AS
 SELECT d.settlement_date, d.year_month,
        s.curtailed_mwh, s.paid_gbp, s.refunded_gbp, s.payment_gbp, s.unpriced_mwh,
-       s.payment_gbp / nullif(s.curtailed_mwh - s.unpriced_mwh, 0) AS payment_gbp_per_mwh,
+       round(s.payment_gbp / nullif(s.curtailed_mwh - s.unpriced_mwh, 0), 12) AS payment_gbp_per_mwh,
        s.all_bids_mwh,
        CASE WHEN d.is_stored THEN coalesce(u.all_bids_paid_gbp, 0) END AS all_bids_paid_gbp,
        CASE WHEN d.is_stored THEN coalesce(u.all_bids_refunded_gbp, 0) END AS all_bids_refunded_gbp,
        s.all_bids_payment_gbp,
        CASE WHEN d.is_stored THEN coalesce(u.all_bids_unpriced_mwh, 0) END AS all_bids_unpriced_mwh,
-       s.all_bids_payment_gbp / nullif(s.all_bids_mwh - coalesce(u.all_bids_unpriced_mwh, 0), 0)
+       round(s.all_bids_payment_gbp / nullif(s.all_bids_mwh - coalesce(u.all_bids_unpriced_mwh, 0), 0), 12)
            AS all_bids_payment_gbp_per_mwh,
-       s.wind_generation_mwh, s.wind_onshore_mwh, s.wind_offshore_mwh, s.curtailed_share,
-       s.all_bids_mwh / nullif(s.wind_generation_mwh + s.all_bids_mwh, 0) AS all_bids_share,
+       s.wind_generation_mwh, s.wind_onshore_mwh, s.wind_offshore_mwh,
+       round(s.curtailed_share, 12) AS curtailed_share,
+       round(s.all_bids_mwh / nullif(s.wind_generation_mwh + s.all_bids_mwh, 0), 12) AS all_bids_share,
        s.record_count, s.so_record_count, s.bmu_count,
        CASE WHEN d.is_stored THEN CAST(coalesce(u.so_bmu_count, 0) AS integer) END AS so_bmu_count,
        d.periods_expected, d.periods_present, d.coverage, d.day_state, d.status, d.is_final, d.is_synthetic
@@ -201,18 +206,20 @@ CREATE VIEW analytics.curtailment_by_{grain} AS
 SELECT m.{key},
        sum(d.curtailed_mwh) AS curtailed_mwh, sum(d.paid_gbp) AS paid_gbp, sum(d.refunded_gbp) AS refunded_gbp,
        sum(d.payment_gbp) AS payment_gbp, sum(d.unpriced_mwh) AS unpriced_mwh,
-       sum(d.payment_gbp) / nullif(sum(d.curtailed_mwh - d.unpriced_mwh), 0) AS payment_gbp_per_mwh,
+       round(sum(d.payment_gbp) / nullif(sum(d.curtailed_mwh - d.unpriced_mwh), 0), 12) AS payment_gbp_per_mwh,
        sum(d.all_bids_mwh) AS all_bids_mwh, sum(d.all_bids_paid_gbp) AS all_bids_paid_gbp,
        sum(d.all_bids_refunded_gbp) AS all_bids_refunded_gbp, sum(d.all_bids_payment_gbp) AS all_bids_payment_gbp,
        sum(d.all_bids_unpriced_mwh) AS all_bids_unpriced_mwh,
-       sum(d.all_bids_payment_gbp) / nullif(sum(d.all_bids_mwh - d.all_bids_unpriced_mwh), 0)
+       round(sum(d.all_bids_payment_gbp) / nullif(sum(d.all_bids_mwh - d.all_bids_unpriced_mwh), 0), 12)
            AS all_bids_payment_gbp_per_mwh,
        -- Of all the days that are there or not at all, as in {grain}ly_summaries.
        CASE WHEN count(d.wind_generation_mwh) = m.days_present THEN sum(d.wind_generation_mwh) END AS wind_generation_mwh,
        CASE WHEN count(d.wind_generation_mwh) = m.days_present
-            THEN sum(d.curtailed_mwh) / nullif(sum(d.wind_generation_mwh + d.curtailed_mwh), 0) END AS curtailed_share,
+            THEN round(sum(d.curtailed_mwh) / nullif(sum(d.wind_generation_mwh + d.curtailed_mwh), 0), 12)
+            END AS curtailed_share,
        CASE WHEN count(d.wind_generation_mwh) = m.days_present
-            THEN sum(d.all_bids_mwh) / nullif(sum(d.wind_generation_mwh + d.all_bids_mwh), 0) END AS all_bids_share,
+            THEN round(sum(d.all_bids_mwh) / nullif(sum(d.wind_generation_mwh + d.all_bids_mwh), 0), 12)
+            END AS all_bids_share,
        sum(d.record_count) AS record_count, sum(d.so_record_count) AS so_record_count,
        m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.coverage, m.is_complete, m.status,
        m.is_synthetic
@@ -240,11 +247,12 @@ SELECT d.settlement_date, x.bmu_id, d.year_month, v.name AS unit_name,
        coalesce(x.lead_party_name, '(not in the register)') AS lead_party_name,
        coalesce(f.farm_name, minerecon.wind_farm_stem(x.bmu_id, NULL)) AS farm_name,
        x.curtailed_mwh, x.paid_gbp, x.refunded_gbp, x.payment_gbp, x.unpriced_mwh,
-       x.payment_gbp / nullif(x.curtailed_mwh - x.unpriced_mwh, 0) AS payment_gbp_per_mwh,
-       x.curtailed_mwh / nullif(s.curtailed_mwh, 0) AS share_of_curtailed,
+       round(x.payment_gbp / nullif(x.curtailed_mwh - x.unpriced_mwh, 0), 12) AS payment_gbp_per_mwh,
+       round(x.curtailed_mwh / nullif(s.curtailed_mwh, 0), 12) AS share_of_curtailed,
        x.all_bids_mwh, x.all_bids_paid_gbp, x.all_bids_refunded_gbp, x.all_bids_payment_gbp, x.all_bids_unpriced_mwh,
-       x.all_bids_payment_gbp / nullif(x.all_bids_mwh - x.all_bids_unpriced_mwh, 0) AS all_bids_payment_gbp_per_mwh,
-       x.all_bids_mwh / nullif(s.all_bids_mwh, 0) AS share_of_all_bids,
+       round(x.all_bids_payment_gbp / nullif(x.all_bids_mwh - x.all_bids_unpriced_mwh, 0), 12)
+           AS all_bids_payment_gbp_per_mwh,
+       round(x.all_bids_mwh / nullif(s.all_bids_mwh, 0), 12) AS share_of_all_bids,
        x.record_count, x.so_record_count, x.period_count, x.so_period_count,
        d.coverage, d.day_state, d.status, d.is_final, d.is_synthetic
 FROM analytics.settlement_days AS d
@@ -278,12 +286,12 @@ SELECT settlement_date, farm_name, year_month,
        CAST(count(record_count) AS integer) AS bmu_count,
        sum(curtailed_mwh) AS curtailed_mwh, sum(paid_gbp) AS paid_gbp, sum(refunded_gbp) AS refunded_gbp,
        sum(payment_gbp) AS payment_gbp, sum(unpriced_mwh) AS unpriced_mwh,
-       sum(payment_gbp) / nullif(sum(curtailed_mwh) - sum(unpriced_mwh), 0) AS payment_gbp_per_mwh,
+       round(sum(payment_gbp) / nullif(sum(curtailed_mwh) - sum(unpriced_mwh), 0), 12) AS payment_gbp_per_mwh,
        sum(share_of_curtailed) AS share_of_curtailed,
        sum(all_bids_mwh) AS all_bids_mwh, sum(all_bids_paid_gbp) AS all_bids_paid_gbp,
        sum(all_bids_refunded_gbp) AS all_bids_refunded_gbp, sum(all_bids_payment_gbp) AS all_bids_payment_gbp,
        sum(all_bids_unpriced_mwh) AS all_bids_unpriced_mwh,
-       sum(all_bids_payment_gbp) / nullif(sum(all_bids_mwh) - sum(all_bids_unpriced_mwh), 0)
+       round(sum(all_bids_payment_gbp) / nullif(sum(all_bids_mwh) - sum(all_bids_unpriced_mwh), 0), 12)
            AS all_bids_payment_gbp_per_mwh,
        sum(share_of_all_bids) AS share_of_all_bids,
        sum(record_count) AS record_count, sum(so_record_count) AS so_record_count,
@@ -329,11 +337,12 @@ BEGIN
 CREATE VIEW analytics.%1$I AS
 SELECT m.year_month, x.%2$I, %3$s x.bmu_count, x.day_count,
        x.curtailed_mwh, x.paid_gbp, x.refunded_gbp, x.payment_gbp, x.unpriced_mwh,
-       x.payment_gbp / nullif(x.curtailed_mwh - x.unpriced_mwh, 0) AS payment_gbp_per_mwh,
-       x.curtailed_mwh / nullif(x.month_curtailed_mwh, 0) AS share_of_curtailed,
+       round(x.payment_gbp / nullif(x.curtailed_mwh - x.unpriced_mwh, 0), 12) AS payment_gbp_per_mwh,
+       round(x.curtailed_mwh / nullif(x.month_curtailed_mwh, 0), 12) AS share_of_curtailed,
        x.all_bids_mwh, x.all_bids_paid_gbp, x.all_bids_refunded_gbp, x.all_bids_payment_gbp, x.all_bids_unpriced_mwh,
-       x.all_bids_payment_gbp / nullif(x.all_bids_mwh - x.all_bids_unpriced_mwh, 0) AS all_bids_payment_gbp_per_mwh,
-       x.all_bids_mwh / nullif(x.month_all_bids_mwh, 0) AS share_of_all_bids,
+       round(x.all_bids_payment_gbp / nullif(x.all_bids_mwh - x.all_bids_unpriced_mwh, 0), 12)
+           AS all_bids_payment_gbp_per_mwh,
+       round(x.all_bids_mwh / nullif(x.month_all_bids_mwh, 0), 12) AS share_of_all_bids,
        x.record_count, x.so_record_count,
        m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.coverage, m.is_complete, m.status,
        m.is_synthetic
@@ -424,20 +433,20 @@ WITH eras AS (
     LEFT JOIN minerecon.bitcoin_daily_summaries AS b
         ON b.summary_date = d.settlement_date AND b.miner_model = m.miner_model
 )
-SELECT settlement_date, miner_model, year_month, curtailed_mwh, mined_btc,
-       mined_btc / nullif(curtailed_mwh, 0) AS btc_per_mwh,
+SELECT settlement_date, miner_model, year_month, curtailed_mwh, trim_scale(mined_btc) AS mined_btc,
+       round(mined_btc / nullif(curtailed_mwh, 0), 12) AS btc_per_mwh,
        paid_gbp, refunded_gbp, payment_gbp,
-       all_bids_mwh, all_bids_mined_btc, all_bids_mined_btc / nullif(all_bids_mwh, 0) AS all_bids_btc_per_mwh,
+       all_bids_mwh, trim_scale(all_bids_mined_btc) AS all_bids_mined_btc, round(all_bids_mined_btc / nullif(all_bids_mwh, 0), 12) AS all_bids_btc_per_mwh,
        all_bids_payment_gbp,
        difficulty, block_subsidy_btc, block_subsidy_btc IS DISTINCT FROM last_subsidy_btc AS has_halving,
        price_gbp, price_source,
-       mined_btc * price_gbp AS value_gbp,
-       mined_btc * price_gbp / nullif(curtailed_mwh, 0) AS value_gbp_per_mwh,
-       mined_btc * price_gbp - payment_gbp AS value_less_payment_gbp,
-       payment_gbp / nullif(mined_btc, 0) AS break_even_price_gbp,
-       all_bids_mined_btc * price_gbp AS all_bids_value_gbp,
-       all_bids_mined_btc * price_gbp - all_bids_payment_gbp AS all_bids_value_less_payment_gbp,
-       all_bids_payment_gbp / nullif(all_bids_mined_btc, 0) AS all_bids_break_even_price_gbp,
+       round(mined_btc * price_gbp, 12) AS value_gbp,
+       round(mined_btc * price_gbp / nullif(curtailed_mwh, 0), 12) AS value_gbp_per_mwh,
+       round(mined_btc * price_gbp, 12) - payment_gbp AS value_less_payment_gbp,
+       round(payment_gbp / nullif(mined_btc, 0), 12) AS break_even_price_gbp,
+       round(all_bids_mined_btc * price_gbp, 12) AS all_bids_value_gbp,
+       round(all_bids_mined_btc * price_gbp, 12) - all_bids_payment_gbp AS all_bids_value_less_payment_gbp,
+       round(all_bids_payment_gbp / nullif(all_bids_mined_btc, 0), 12) AS all_bids_break_even_price_gbp,
        coverage, day_state, status, is_final, is_synthetic
 FROM potential;
 
@@ -448,23 +457,24 @@ SELECT pg_temp.make_for_each_grain($views$
 CREATE VIEW analytics.mining_potential_by_{grain} AS
 SELECT m.{key}, d.miner_model,
        sum(d.curtailed_mwh) AS curtailed_mwh, sum(d.mined_btc) AS mined_btc,
-       sum(d.mined_btc) / nullif(sum(d.curtailed_mwh), 0) AS btc_per_mwh,
+       round(sum(d.mined_btc) / nullif(sum(d.curtailed_mwh), 0), 12) AS btc_per_mwh,
        sum(d.paid_gbp) AS paid_gbp, sum(d.refunded_gbp) AS refunded_gbp, sum(d.payment_gbp) AS payment_gbp,
        sum(d.all_bids_mwh) AS all_bids_mwh, sum(d.all_bids_mined_btc) AS all_bids_mined_btc,
-       sum(d.all_bids_mined_btc) / nullif(sum(d.all_bids_mwh), 0) AS all_bids_btc_per_mwh,
+       round(sum(d.all_bids_mined_btc) / nullif(sum(d.all_bids_mwh), 0), 12) AS all_bids_btc_per_mwh,
        sum(d.all_bids_payment_gbp) AS all_bids_payment_gbp,
        min(d.difficulty) AS lowest_difficulty, max(d.difficulty) AS highest_difficulty,
        min(d.block_subsidy_btc) AS lowest_block_subsidy_btc, bool_or(d.has_halving) AS has_halving,
        sum(d.value_gbp) AS value_gbp,
-       sum(d.value_gbp) / nullif(sum(d.curtailed_mwh) FILTER (WHERE d.value_gbp IS NOT NULL), 0) AS value_gbp_per_mwh,
+       round(sum(d.value_gbp) / nullif(sum(d.curtailed_mwh) FILTER (WHERE d.value_gbp IS NOT NULL), 0), 12)
+           AS value_gbp_per_mwh,
        sum(d.payment_gbp) FILTER (WHERE d.value_gbp IS NOT NULL) AS priced_days_payment_gbp,
        sum(d.value_less_payment_gbp) AS value_less_payment_gbp,
-       sum(d.payment_gbp) / nullif(sum(d.mined_btc), 0) AS break_even_price_gbp,
+       round(sum(d.payment_gbp) / nullif(sum(d.mined_btc), 0), 12) AS break_even_price_gbp,
        sum(d.all_bids_value_gbp) AS all_bids_value_gbp,
        sum(d.all_bids_value_less_payment_gbp) AS all_bids_value_less_payment_gbp,
-       sum(d.all_bids_payment_gbp) / nullif(sum(d.all_bids_mined_btc), 0) AS all_bids_break_even_price_gbp,
+       round(sum(d.all_bids_payment_gbp) / nullif(sum(d.all_bids_mined_btc), 0), 12) AS all_bids_break_even_price_gbp,
        CAST(count(d.value_gbp) AS integer) AS days_priced,
-       count(d.value_gbp) / CAST(m.days_expected AS numeric) AS priced_coverage,
+       round(count(d.value_gbp) / CAST(m.days_expected AS numeric), 12) AS priced_coverage,
        m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.coverage, m.is_complete, m.status,
        m.is_synthetic
 FROM analytics.settlement_{grain}s AS m

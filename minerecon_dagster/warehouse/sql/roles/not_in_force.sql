@@ -215,6 +215,14 @@ END' AS body
       AND (SELECT count(*) FROM guarded AS o
            WHERE o.oid = g.oid AND o.grantee IN (pipeline, CAST(to_regrole('pg_database_owner') AS oid))) < 2
     HAVING count(*) > 0
+    UNION ALL
+    -- A function is everybody's when it is made: one that works with its owner's rights would lend them to a reader.
+    SELECT 43, format('no reader works with the rights of whoever owns %s', routine),
+           format('REVOKE EXECUTE ON ROUTINE %s FROM PUBLIC, minerecon_analyst', routine)
+    FROM pg_proc AS p CROSS JOIN here CROSS JOIN LATERAL (SELECT CAST(CAST(p.oid AS regprocedure) AS text)) AS r (routine)
+    WHERE p.pronamespace IN (tables, views) AND p.prosecdef
+      AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS x
+                  WHERE x.grantee IN (0, analyst) AND x.privilege_type = 'EXECUTE')
     -- Schemas, tables and sequences, those to come included.
     UNION ALL
     SELECT 50, format('only roles that are named use the schema %I', nspname),

@@ -1,0 +1,114 @@
+"""What every launcher that looks after its runs must know more: who lives is not failed, who died is.
+
+As released, launchers fail a run of a command line, of which they know no worker, and a run whose worker they could not
+ask about for a moment; and where they see a worker's last word only, they never fail one whose machine has died. Here a
+run's own heartbeat decides.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
+from sqlalchemy.exc import SQLAlchemyError
+
+from minerecon_dagster.launchers.heartbeat import EVERY_S, PROCESS_TAG, SILENT_AFTER_S, ages_s
+
+WATCHED_S = 3 * EVERY_S
+"""How long a silent run has been looked at before it counts as dead: after an outage of the storage it speaks again."""
+_log = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    from dagster._core.launcher.base import RunLauncher as _Launcher
+else:
+    _Launcher = object
+
+
+class Guard(_Launcher):
+    """Stands before a launcher of Dagster's in the list of a class's bases, and looks at the heartbeats first."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]  # as Dagster has it
+        self._silent_since: dict[str, float] = {}
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        """Yes: runs that tell that they live can be looked after under any launcher."""
+        return True
+
+    def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        """Whether a run lives, by its heartbeat, and by what the launcher knows of its worker."""
+        age_s = self._age_s(run)
+        if PROCESS_TAG in run.tags:
+            return _DEAD if self._is_silent(run, age_s) else _ALIVE
+        found = self._asked(run)
+        if found.status is WorkerStatus.RUNNING:
+            return self._confirmed(run, found, age_s)
+        if found.status is WorkerStatus.FAILED:
+            # It may just have ended, in order: then the next look finds a run that is over.
+            return _ALIVE if age_s is not None and age_s <= 2 * EVERY_S else found
+        # No worker was found, or one that has ended well, of a run that has not: both may be a moment's.
+        if self._is_silent(run, age_s):
+            return _DEAD
+        return found if found.status is WorkerStatus.SUCCESS else _ALIVE
+
+    def get_run_worker_debug_info(self, run: dg.DagsterRun, include_container_logs: bool | None = True) -> str | None:
+        """What the launcher knows of a dead worker; nothing of a command's run, which has none."""
+        if PROCESS_TAG in run.tags:
+            return None
+        return super().get_run_worker_debug_info(run, include_container_logs)
+
+    def terminate(self, run_id: str) -> bool:
+        """End a run's worker; a command's run is ended where the command was given."""
+        run = self._instance.get_run_by_id(run_id)
+        if run is not None and PROCESS_TAG in run.tags:
+            self._instance.report_engine_event("This run is a command's: Ctrl-C where it was given ends it.", run)
+            return False
+        return super().terminate(run_id)  # type: ignore[safe-super]  # a launcher's, which has one
+
+    def _confirmed(
+        self,
+        run: dg.DagsterRun,  # noqa: ARG002 - for those that do not know
+        found: CheckRunHealthResult,
+        age_s: float | None,  # noqa: ARG002
+    ) -> CheckRunHealthResult:
+        """What to believe where the launcher takes a worker to be running: here that it is; some do not know."""
+        return found
+
+    def _asked(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        try:
+            return super().check_run_worker_health(run)
+        except Exception as error:  # noqa: BLE001 - an API that hiccups, each in its own way; it is logged
+            _log.warning("run %s: its launcher could not find out about its worker: %s", run.run_id, error)
+            return CheckRunHealthResult(WorkerStatus.UNKNOWN, str(error))
+
+    def _age_s(self, run: dg.DagsterRun) -> float | None:
+        """How long ago the run told that it lives; None where it never has, or where that cannot be found out."""
+        try:
+            return ages_s(self._instance, [run.run_id]).get(run.run_id)
+        except SQLAlchemyError as error:
+            _log.warning("run %s: its heartbeat could not be read: %s", run.run_id, error)
+            return None
+
+    def _is_silent(self, run: dg.DagsterRun, age_s: float | None) -> bool:
+        """Whether a run has been silent for long, also while it was looked at."""
+        if age_s is None or age_s <= EVERY_S * 2:
+            self._silent_since.pop(run.run_id, None)
+            return False
+        since = self._silent_since.setdefault(run.run_id, time.monotonic())
+        return age_s > SILENT_AFTER_S and time.monotonic() - since >= WATCHED_S
+
+
+def is_remote(launcher: Any) -> bool:
+    """Whether a launcher starts runs on hosts that are not the code server's."""
+    return isinstance(launcher, Guard) or any(kind.__module__.startswith(_ELSEWHERE) for kind in type(launcher).__mro__)
+
+
+_ELSEWHERE = ("dagster_aws.ecs", "dagster_celery", "dagster_k8s")
+_ALIVE = CheckRunHealthResult(WorkerStatus.RUNNING)
+_DEAD = CheckRunHealthResult(
+    WorkerStatus.FAILED, f"It has not told for over {SILENT_AFTER_S:g} s that it lives; its finished days are stored."
+)

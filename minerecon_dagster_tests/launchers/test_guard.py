@@ -1,0 +1,359 @@
+"""A run that lives is not failed, and one that died is, whatever launched it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+import yaml
+from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
+from dagster._core.storage.dagster_run import DagsterRunStatus
+from dagster._core.storage.runs.schema import KeyValueStoreTable
+from dagster._core.test_utils import create_run_for_test
+from dagster._daemon.monitoring.run_monitoring import monitor_started_run
+from dagster._serdes import ConfigurableClass, ConfigurableClassData
+
+from minerecon_dagster.launchers import guard, heartbeat
+from minerecon_dagster.launchers.guard import Guard, is_remote
+from minerecon_dagster.launchers.heartbeat import PROCESS_TAG, SILENT_AFTER_S, ages_s, beat, beating, forget_old
+
+SOME, LONG = 25.0, SILENT_AFTER_S + 30
+"""Silences, in seconds: of two beats that were missed, and of a run that is gone."""
+
+
+class Elsewhere(RunLauncher[Any], ConfigurableClass):
+    """A launcher of which a test says what it sees of every worker."""
+
+    sees: CheckRunHealthResult | Exception = CheckRunHealthResult(WorkerStatus.RUNNING)
+
+    def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
+        self._inst_data = inst_data
+        super().__init__()
+
+    @property
+    def inst_data(self) -> ConfigurableClassData | None:
+        return self._inst_data
+
+    @classmethod
+    def config_type(cls) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
+        return cls(inst_data)
+
+    def launch_run(self, context: LaunchRunContext) -> None: ...
+
+    def terminate(self, run_id: str) -> bool:
+        return True
+
+    def get_run_worker_debug_info(self, run: dg.DagsterRun, include_container_logs: bool | None = True) -> str | None:
+        raise AssertionError("there is no such worker")
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        return True
+
+    def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        if isinstance(self.sees, Exception):
+            raise self.sees
+        return self.sees
+
+
+class Guarded(Guard, Elsewhere):
+    """As the project's launchers are made."""
+
+
+def instance_with(launcher: str, config: Mapping[str, Any] | None = None, **more: Any) -> Any:
+    module, _, name = launcher.rpartition(".")
+    chosen: dict[str, Any] = {"module": module, "class": name, "config": dict(config or {})}
+    return dg.instance_for_test(overrides={"run_launcher": chosen, "run_monitoring": {"enabled": True}, **more})
+
+
+@pytest.fixture(params=["a file", "PostgreSQL"])
+def instance(request: pytest.FixtureRequest) -> Iterator[dg.DagsterInstance]:
+    more = {}
+    if request.param == "PostgreSQL":
+        more = {"storage": {"postgres": {"postgres_url": request.getfixturevalue("fresh_database")}}}
+    with instance_with(f"{__name__}.Guarded", **more) as instance:
+        yield instance
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A silent run counts as dead at the second look, and not half a minute later."""
+    monkeypatch.setattr(guard, "WATCHED_S", 0.0)
+
+
+def started(instance: dg.DagsterInstance, **tags: str) -> dg.DagsterRun:
+    return create_run_for_test(instance, "ingest", status=DagsterRunStatus.STARTED, tags=tags)
+
+
+def of_a_command(instance: dg.DagsterInstance) -> dg.DagsterRun:
+    run = started(instance, **{PROCESS_TAG: "host 7"})
+    beat(instance, run.run_id)
+    return run
+
+
+def silent_for(instance: dg.DagsterInstance, run: dg.DagsterRun, seconds: float) -> None:
+    """As if the last beat of a run were so long ago."""
+    beat(instance, run.run_id)
+    key = KeyValueStoreTable.c.key == f"minerecon/heartbeat/{run.run_id}"
+    with instance.run_storage.connect() as connection:  # type: ignore[attr-defined]
+        value = connection.execute(sa.select(KeyValueStoreTable.c.value).where(key)).scalar_one()
+        connection.execute(sa.update(KeyValueStoreTable).where(key).values(value=str(float(value) - seconds)))
+
+
+def looked_at(instance: dg.DagsterInstance, run: dg.DagsterRun, times: int = 3) -> DagsterRunStatus:
+    """What becomes of a run while Dagster's daemon looks at it so many times."""
+    for _ in range(times):
+        record = instance.get_run_record_by_id(run.run_id)
+        assert record is not None
+        if record.dagster_run.is_finished:
+            break
+        monitor_started_run(instance, None, record, logging.getLogger("monitoring"))  # type: ignore[arg-type]
+    found = instance.get_run_by_id(run.run_id)
+    assert found is not None
+    return found.status
+
+
+UNKNOWN = CheckRunHealthResult(WorkerStatus.UNKNOWN, "no task of that run")
+FAILED = CheckRunHealthResult(WorkerStatus.FAILED, "exit code 137")
+SUCCESS = CheckRunHealthResult(WorkerStatus.SUCCESS)
+RUNNING = CheckRunHealthResult(WorkerStatus.RUNNING)
+
+
+@pytest.mark.parametrize("sees", [UNKNOWN, FAILED, SUCCESS, KeyError("no task id")], ids=str)
+def test_a_commands_run_goes_on_while_it_tells_that_it_lives_and_is_failed_when_it_does_not(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, quick: None, sees: Any
+) -> None:
+    monkeypatch.setattr(Elsewhere, "sees", sees)
+    run = of_a_command(instance)
+    assert looked_at(instance, run) is DagsterRunStatus.STARTED
+    silent_for(instance, run, SOME)
+    assert looked_at(instance, run) is DagsterRunStatus.STARTED
+    silent_for(instance, run, LONG)
+    assert looked_at(instance, run) is DagsterRunStatus.FAILURE
+
+
+def test_without_the_guard_a_commands_run_is_failed_while_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Elsewhere, "sees", CheckRunHealthResult(WorkerStatus.UNKNOWN))
+    monkeypatch.setattr(Elsewhere, "get_run_worker_debug_info", lambda *_, **__: None)
+    with instance_with(f"{__name__}.Elsewhere") as instance:
+        assert looked_at(instance, of_a_command(instance)) is DagsterRunStatus.FAILURE
+
+
+@pytest.mark.parametrize(
+    ("sees", "silent_s", "becomes"),
+    [
+        (RUNNING, 0.0, "STARTED"),
+        (RUNNING, LONG, "STARTED"),  # its launcher knows better: it may be the storage that it cannot reach
+        (UNKNOWN, 0.0, "STARTED"),
+        (UNKNOWN, SOME, "STARTED"),
+        (UNKNOWN, LONG, "FAILURE"),
+        (UNKNOWN, None, "STARTED"),
+        (TimeoutError("the API hiccups"), 0.0, "STARTED"),
+        (TimeoutError("the API hiccups"), LONG, "FAILURE"),
+        (FAILED, 0.0, "STARTED"),  # it has just ended: by the next look its run is over, or silent
+        (FAILED, SOME, "FAILURE"),
+        (FAILED, None, "FAILURE"),
+        (SUCCESS, SOME, "STARTED"),
+        (SUCCESS, LONG, "FAILURE"),  # a worker that ended well and left its run as if it went on
+        (SUCCESS, None, "STARTED"),
+    ],
+    ids=str,
+)
+def test_a_launched_run_is_judged_by_its_worker_and_its_heartbeat(
+    monkeypatch: pytest.MonkeyPatch, quick: None, sees: Any, silent_s: float | None, becomes: str
+) -> None:
+    monkeypatch.setattr(Elsewhere, "sees", sees)
+    monkeypatch.setattr(Elsewhere, "get_run_worker_debug_info", lambda *_, **__: None)
+    with instance_with(f"{__name__}.Guarded") as instance:
+        run = started(instance)
+        if silent_s is not None:
+            silent_for(instance, run, silent_s)
+        assert looked_at(instance, run).value == becomes
+
+
+def test_after_an_outage_of_the_storage_a_run_has_time_to_speak_again(instance: dg.DagsterInstance) -> None:
+    run = of_a_command(instance)
+    silent_for(instance, run, 600)
+    assert looked_at(instance, run) is DagsterRunStatus.STARTED
+    beat(instance, run.run_id)
+    assert looked_at(instance, run) is DagsterRunStatus.STARTED
+
+
+def test_a_run_tells_that_it_lives_from_before_its_work_to_its_end(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "EVERY_S", 0.02)
+    run = started(instance)
+    assert ages_s(instance, [run.run_id]) == {}
+    with beating(instance, run.run_id), beating(instance, run.run_id):
+        assert 0 <= ages_s(instance, [run.run_id])[run.run_id] < 5
+        silent_for(instance, run, 600)
+        again = threading.Event()
+        while ages_s(instance, [run.run_id])[run.run_id] > 5:
+            again.wait(0.01)
+    silent_for(instance, run, 600)
+    assert not any(thread.name == "heartbeat" for thread in threading.enumerate())
+    assert ages_s(instance, [run.run_id])[run.run_id] > 590
+
+
+def test_old_heartbeats_are_forgotten_and_nothing_else_of_the_table(instance: dg.DagsterInstance) -> None:
+    run, old = started(instance), started(instance)
+    beat(instance, run.run_id)
+    silent_for(instance, old, 31 * 86400.0)
+    instance.run_storage.set_cursor_values({"a cursor": "of Dagster's"})
+    forget_old(instance)
+    assert ages_s(instance, [run.run_id, old.run_id]).keys() == {run.run_id}
+    assert instance.run_storage.get_cursor_values({"a cursor"}) == {"a cursor": "of Dagster's"}
+
+
+def test_the_end_of_a_commands_run_is_where_the_command_was_given(instance: dg.DagsterInstance) -> None:
+    run, launched = of_a_command(instance), started(instance)
+    assert not instance.run_launcher.terminate(run.run_id)
+    assert instance.run_launcher.terminate(launched.run_id)
+
+
+class KubernetesApi:
+    """An API of Kubernetes that knows no job: it answers with a status, or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        api = self
+        self.status = 404
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = json.dumps({"kind": "Status", "status": "Failure", "code": api.status}).encode()
+                self.send_response(api.status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None: ...
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.config = folder / "kubeconfig"
+        self.config.write_text(
+            yaml.safe_dump(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Config",
+                    "current-context": "here",
+                    "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
+                    "clusters": [
+                        {"name": "here", "cluster": {"server": f"http://127.0.0.1:{self.server.server_port}"}}
+                    ],
+                    "users": [{"name": "me", "user": {}}],
+                }
+            )
+        )
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.mark.slow
+def test_on_kubernetes_no_healthy_run_is_failed_whatever_its_api_answers(tmp_path: Path, quick: None) -> None:
+    api = KubernetesApi(tmp_path)
+    config = {
+        "service_account_name": "x",
+        "instance_config_map": "x",
+        "load_incluster_config": False,
+        "kubeconfig_file": str(api.config),
+        "job_image": "image",
+    }
+    with instance_with("minerecon_dagster.launchers.k8s.K8sRunLauncher", config) as instance:
+        assert is_remote(instance.run_launcher)
+        command, launched = of_a_command(instance), started(instance)
+        beat(instance, launched.run_id)
+        for status in (404, 403, 422):
+            api.status = status
+            assert looked_at(instance, command) is DagsterRunStatus.STARTED
+            assert looked_at(instance, launched) is DagsterRunStatus.STARTED
+        api.close()
+        assert looked_at(instance, launched, times=1) is DagsterRunStatus.STARTED
+        silent_for(instance, command, LONG)
+        assert looked_at(instance, command) is DagsterRunStatus.FAILURE
+
+
+def test_the_extras_are_loaded_by_those_who_name_them_only() -> None:
+    code = "import sys, minerecon_dagster.launchers.guard, minerecon_dagster.definitions; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "minerecon_dagster.launchers.guard" in loaded
+    assert {"celery", "dagster_celery", "dagster_k8s", "kubernetes", "dagster_aws"}.isdisjoint(loaded)
+
+
+class Answering:
+    """Celery as a worker's last word and its answers to pings make it."""
+
+    def __init__(self) -> None:
+        self.state = "STARTED"
+        self.info: Any = {"pid": 7, "hostname": "celery@b"}
+        self.pongs: list[Any] = []
+        self.asked: list[Any] = []
+        self.control = self
+
+    def AsyncResult(self, task_id: str) -> Answering:  # noqa: N802 - Celery's
+        return self
+
+    def inspect(self, destination: list[str], timeout: float) -> Answering:
+        self.asked.append(destination)
+        return self
+
+    def ping(self) -> Any:
+        return self.pongs.pop(0) if self.pongs else None
+
+
+@pytest.mark.parametrize("silent_s", [None, LONG])
+def test_a_celery_worker_that_answers_no_ping_and_whose_run_is_silent_is_dead(
+    quick: None, silent_s: float | None
+) -> None:
+    config = {"broker": "memory://", "backend": "cache+memory://"}
+    with instance_with("minerecon_dagster.launchers.celery.CeleryRunLauncher", config) as instance:
+        run, command = started(instance, **{"dagster-celery/task_id": "t"}), of_a_command(instance)
+        instance.run_launcher.celery = answering = Answering()  # type: ignore[attr-defined]
+        beat(instance, run.run_id)
+        assert looked_at(instance, run) is DagsterRunStatus.STARTED
+        assert answering.asked == [], "a run that tells that it lives is not asked"
+        if silent_s is None:
+            run = started(instance, **{"dagster-celery/task_id": "t"})
+        else:
+            silent_for(instance, run, silent_s)
+        answering.pongs = [{"celery@b": {"ok": "pong"}}, None, {"celery@b": {"ok": "pong"}}]
+        assert looked_at(instance, run, times=1) is DagsterRunStatus.STARTED
+        if silent_s is None:
+            assert looked_at(instance, run, times=2) is DagsterRunStatus.STARTED, "a pong may be lost"
+        answering.pongs = []
+        assert looked_at(instance, run, times=2) is DagsterRunStatus.FAILURE
+        assert set(map(tuple, answering.asked)) == {("celery@b",)}
+        assert looked_at(instance, command) is DagsterRunStatus.STARTED
+
+
+def test_a_command_that_was_killed_on_any_host_is_found_out_by_the_next_one(instance: dg.DagsterInstance) -> None:
+    from minerecon_dagster.cli.dagster_run import _close_runs_of_killed_commands
+
+    killed, working, older = of_a_command(instance), of_a_command(instance), started(instance, **{PROCESS_TAG: "h 7"})
+    launched = started(instance)
+    for run in (killed, launched):
+        silent_for(instance, run, LONG)
+    silent_for(instance, working, SOME)
+    _close_runs_of_killed_commands(instance)
+    statuses = {run.run_id: run.status for run in instance.get_runs()}
+    assert statuses.pop(killed.run_id) is DagsterRunStatus.FAILURE
+    assert set(statuses.values()) == {DagsterRunStatus.STARTED}
+    assert older.run_id in statuses
