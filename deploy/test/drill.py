@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -66,6 +67,7 @@ class Server:
 @contextmanager
 def new_server(folder: Path) -> Iterator[Server]:
     """A server that is gone, with its data, after the ``with`` block."""
+    folder.mkdir()
     with serving(folder) as server:
         yield Server(server)
 
@@ -122,6 +124,7 @@ def drill(days: int) -> dict[str, Any]:
     last = FIRST + dt.timedelta(days=days - 1)
     span = [str(FIRST), str(last)]
     seen: dict[str, Any] = {"drill": "disaster", "days": days}
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     moto = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     moto.start()
     endpoint = "http://{}:{}".format(*moto.get_host_and_port())

@@ -118,9 +118,12 @@ def test_a_roll_never_has_two_daemons():
 def test_the_launcher_uses_the_definition_that_is_registered_and_takes_no_secret_by_a_tag():
     import yaml
     from dagster._config import process_config, resolve_to_config_type
-    from dagster_aws.ecs import EcsRunLauncher
 
-    config = yaml.safe_load((FOLDER / "dagster.yaml").read_text("utf-8"))["run_launcher"]["config"]
+    from minerecon_dagster.launchers.ecs import EcsRunLauncher
+
+    launcher = yaml.safe_load((FOLDER / "dagster.yaml").read_text("utf-8"))["run_launcher"]
+    assert (launcher["module"], launcher["class"]) == (EcsRunLauncher.__module__, EcsRunLauncher.__name__)
+    config = launcher["config"]
     done = process_config(resolve_to_config_type(EcsRunLauncher.config_type()), config)
     assert done.success, done.errors
     assert config["task_definition"] == read("task-run")["family"]

@@ -291,11 +291,13 @@ def kept_instance_config(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_the_values_of_the_chart_say_what_the_instance_without_it_says():
     values = yaml.safe_load((FOLDER / "values.yaml").read_text("utf-8"))
     instance = yaml.safe_load((FOLDER / "whole" / "dagster.yaml").read_text("utf-8"))
-    launcher = values["runLauncher"]["config"]["k8sRunLauncher"]
-    wanted = instance["run_launcher"]["config"]
-    assert snake(launcher["runK8sConfig"]) == wanted["run_k8s_config"]
-    assert [entry["name"] for entry in launcher["envSecrets"]] == wanted["env_secrets"]
-    assert [entry["name"] for entry in launcher["envConfigMaps"]] == wanted["env_config_maps"]
+    launcher = values["runLauncher"]["config"]["customRunLauncher"]
+    wanted = instance["run_launcher"]
+    assert (launcher["module"], launcher["class"]) == (wanted["module"], wanted["class"])
+    where = ("dagster_home", "instance_config_map", "postgres_password_secret")
+    assert {k: v for k, v in launcher["config"].items() if k not in where} == {
+        k: v for k, v in wanted["config"].items() if k not in where
+    }
     monitoring = snake(values["dagsterDaemon"]["runMonitoring"])
     assert {k: v for k, v in instance["run_monitoring"].items() if k in monitoring} == monitoring
     assert values["dagsterWebserver"]["replicaCount"] == 0
