@@ -127,7 +127,7 @@ def rank_of(run_type: str) -> int:
     return RUN_TYPES.index(run_type) if run_type in RUN_TYPES else 0
 
 
-class B1610(LaterDataset):
+class MeteredOutput(LaterDataset):
     """Asked for after 8 and 30 days, and twice more with a monthly scan; each answer has the newest run there is."""
 
     name = "b1610"
@@ -188,13 +188,10 @@ class B1610(LaterDataset):
             self.insert(many, self.rows(look))
 
     def check(self, look: Look) -> list[Result]:
-        found = _quantities(look)
-        answered = {row.bm_unit or "" for row in look.rows}
-        return [
-            _units_metered(look, answered),
-            _periods_metered(look, found),
-            _runs_known(look),
-        ]
+        answered = _units_metered(look, {row.bm_unit or "" for row in look.rows})
+        if answered.blocks:
+            return [answered]  # what is not used has nothing else to be looked at
+        return [answered, _periods_metered(look, _quantities(look)), _runs_known(look)]
 
     def check_stored(self, connection: Connection, look: Look) -> list[Result]:
         of_name = {p.name: p for p in self.properties}
@@ -224,7 +221,7 @@ class B1610(LaterDataset):
         }
 
 
-METERED = B1610()
+B1610 = MeteredOutput()
 
 
 def _run_of(row: MeteredRow) -> str:

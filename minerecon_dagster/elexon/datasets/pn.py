@@ -362,9 +362,12 @@ class Pn(LaterDataset):
 
     def check(self, look: Look) -> list[Result]:
         says, volumes = _said(look), _volumes(look)
+        answered = _units_answered(look, says)
+        if answered.blocks:
+            return [answered]  # what is not used has nothing else to be looked at
         with localcontext(EXACT):
             return [
-                _units_answered(look, says),
+                answered,
                 *_pieces_fit(look, says),
                 _bids_are_notified(look, says, volumes),
                 *_instructed(look, says, volumes),
