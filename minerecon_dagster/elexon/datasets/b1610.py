@@ -194,20 +194,7 @@ class MeteredOutput(LaterDataset):
         return [answered, _periods_metered(look, _quantities(look)), _runs_known(look)]
 
     def check_stored(self, connection: Connection, look: Look) -> list[Result]:
-        of_name = {p.name: p for p in self.properties}
-        parameters = {"day": look.day, "most_undelivered": MOST_UNDELIVERED}
-        return [
-            result(
-                of_name[r.check_name],
-                looked_at=r.looked_at,
-                expected=r.expected,
-                actual=r.note,
-                repair=_LOOK_AT_SOURCE.over(look.day),
-                violations=r.violations,
-            )
-            for r in connection.execute(statement("checks/metered"), parameters)
-            if r.looked_at
-        ]
+        return of_tables(connection, look)
 
     def metadata(self, look: Look) -> dict[str, Any]:
         with localcontext(EXACT):
@@ -222,6 +209,24 @@ class MeteredOutput(LaterDataset):
 
 
 B1610 = MeteredOutput()
+
+
+def of_tables(connection: Connection, look: Look) -> list[Result]:
+    """What the tables say of an answer just written into them; a property with nothing to look at is left out."""
+    parameters = {"day": look.day, "most_undelivered": MOST_UNDELIVERED}
+    of_name = {p.name: p for p in B1610.properties}
+    return [
+        result(
+            of_name[r.check_name],
+            looked_at=r.looked_at,
+            expected=r.expected,
+            actual=r.note,
+            repair=_LOOK_AT_SOURCE.over(look.day),
+            violations=r.violations,
+        )
+        for r in connection.execute(statement("checks/metered"), parameters)
+        if r.looked_at
+    ]
 
 
 def _run_of(row: MeteredRow) -> str:
