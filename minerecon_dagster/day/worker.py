@@ -193,6 +193,7 @@ class Worker:
             now=now,
             run_id=run_id,
             volumes=self._volumes_of,
+            accepted=self.accepted,
         )
         self._volumes: dict[dt.date, DayVolumes] = {}
         self.newly_closed: list[tuple[dt.date, Unavailable]] = []

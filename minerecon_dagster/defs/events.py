@@ -106,10 +106,10 @@ def _log_made(context: RunContext, report: DayReport) -> None:
 def log_later(context: RunContext, report: LaterReport) -> None:
     """Log what became of a dataset that comes later: that it is not there is said too, and is no failure of the day."""
     metadata = {k: _shown(value) for k, value in report.metadata.items()}
-    context.log_event(
-        dg.AssetMaterialization(asset_keys.key_of(report.dataset), partition=report.day.isoformat(), metadata=metadata)
-    )
-    log_checks(context, report.day, report.results)
+    key = asset_keys.key_of(report.dataset)
+    with storing_together(context.instance) as made:
+        context.log_event(dg.AssetMaterialization(key, partition=report.day.isoformat(), metadata=metadata))
+    log_checks(context, report.day, report.results, made=made)
 
 
 def log_closed(context: RunContext, days: Iterable[tuple[date, Unavailable]]) -> None:

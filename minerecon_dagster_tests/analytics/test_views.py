@@ -48,6 +48,10 @@ GRAINS = {
     "curtailment_by_year": ("year",),
     "curtailment_by_farm_month": ("year_month", "farm_name"),
     "mining_potential_by_year": ("year", "miner_model"),
+    "notified_potential_by_unit_day": ("settlement_date", "bmu_id"),
+    "notified_potential_by_farm_day": ("settlement_date", "farm_name"),
+    "notified_potential_by_unit_month": ("year_month", "bmu_id"),
+    "notified_potential_by_farm_month": ("year_month", "farm_name"),
     "checks_now": ("scope", "settlement_date", "check_family", "check_name"),
     "questions": ("name",),
 }

@@ -6,7 +6,7 @@ The revision lets a stack of before know that its views are old.
 from __future__ import annotations
 
 revision = "0018"
-down_revision = "0012"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 

@@ -132,6 +132,11 @@ SELECT d.settlement_date, p.settlement_period, t.start_time,
            AS curtailed_share,
        round(coalesce(s.all_bids_mwh, z.zero) / nullif(w.total_wind_mwh + coalesce(s.all_bids_mwh, z.zero), 0), 12)
            AS all_bids_share,
+       n.potential_mwh, n.potential_coverage,
+       CASE WHEN minerecon.potential_is_covered(n.bids_covered)
+            THEN -n.so_bids_mwh / nullif(n.potential_mwh, 0) END AS curtailed_share_of_potential,
+       CASE WHEN minerecon.potential_is_covered(n.bids_covered)
+            THEN -(n.bids_mwh + n.taken_back_mwh) / nullif(n.potential_mwh, 0) END AS all_bids_net_share_of_potential,
        coalesce(s.record_count, CAST(z.zero AS integer)) AS record_count,
        coalesce(s.so_record_count, CAST(z.zero AS integer)) AS so_record_count,
        CAST(coalesce(s.bmu_count, z.zero) AS integer) AS bmu_count,
@@ -154,6 +159,16 @@ LEFT JOIN LATERAL (
     SELECT q.total_wind_mwh FROM minerecon.wind_generation_data AS q
     WHERE q.settlement_date = d.settlement_date AND q.settlement_period = p.settlement_period OFFSET 0
 ) AS w ON true
+-- A share is of the units that have a notification, on both sides; of units with a bid nearly all must have one.
+LEFT JOIN LATERAL (
+    SELECT sum(q.potential_mwh) AS potential_mwh, sum(q.bids_mwh) AS bids_mwh, sum(q.so_bids_mwh) AS so_bids_mwh,
+           sum(q.taken_back_mwh) AS taken_back_mwh,
+           sum(q.units_present) / nullif(CAST(sum(q.units_asked) AS numeric), 0) AS potential_coverage,
+           CASE WHEN sum(q.units_with_bid) = 0 THEN 1
+                ELSE sum(q.units_with_bid_and_pn) / CAST(sum(q.units_with_bid) AS numeric) END AS bids_covered
+    FROM minerecon.period_potential AS q
+    WHERE q.settlement_date = d.settlement_date AND q.settlement_period = p.settlement_period OFFSET 0
+) AS n ON true
 -- Only a day that lacks a period has to be looked at by period.
 LEFT JOIN (
     SELECT i.settlement_date, i.settlement_period, avg(CASE WHEN i.status IN ('rows', 'empty') THEN 1 ELSE 0 END) AS sides_there
@@ -254,6 +269,12 @@ SELECT d.settlement_date, x.bmu_id, d.year_month, v.name AS unit_name,
            AS all_bids_payment_gbp_per_mwh,
        round(x.all_bids_mwh / nullif(s.all_bids_mwh, 0), 12) AS share_of_all_bids,
        x.record_count, x.so_record_count, x.period_count, x.so_period_count,
+       n.potential_mwh, n.periods_with_pn / CAST(d.periods_expected AS numeric) AS potential_coverage,
+       x.curtailed_mwh / nullif(n.potential_mwh, 0) AS curtailed_share_of_potential,
+       -(n.bids_mwh + n.taken_back_mwh) / nullif(n.potential_mwh, 0) AS all_bids_net_share_of_potential,
+       m.metered_mwh, m.run_type AS metered_run,
+       x.all_bids_mwh / nullif(m.metered_mwh + x.all_bids_mwh, 0) AS share_of_metered,
+       m.metered_mwh / nullif(n.instructed_mwh, 0) AS delivered_against_instructed,
        d.coverage, d.day_state, d.status, d.is_final, d.is_synthetic
 FROM analytics.settlement_days AS d
 -- Day by day, so that a range of days reads the rows of these days alone.
@@ -271,7 +292,14 @@ CROSS JOIN LATERAL (
 LEFT JOIN versions AS v
     ON v.bmu_id = x.bmu_id AND d.settlement_date >= v.first_day AND d.settlement_date < v.next_day
 LEFT JOIN analytics.wind_farms AS f ON f.bmu_id = x.bmu_id
-LEFT JOIN minerecon.daily_summaries AS s ON s.summary_date = d.settlement_date;
+LEFT JOIN minerecon.daily_summaries AS s ON s.summary_date = d.settlement_date
+LEFT JOIN minerecon.unit_daily_potential AS n ON n.settlement_date = d.settlement_date AND n.bmu_id = x.bmu_id
+LEFT JOIN LATERAL (
+    -- Of several runs the highest counts that has the whole day.
+    SELECT q.metered_mwh, q.run_type FROM minerecon.unit_daily_metered AS q
+    WHERE q.settlement_date = d.settlement_date AND q.bmu_id = x.bmu_id AND q.metered_mwh IS NOT NULL
+    ORDER BY q.run_rank DESC LIMIT 1
+) AS m ON true;
 
 COMMENT ON VIEW analytics.curtailment_by_unit_day IS
 'Grain: settlement_date, bmu_id. Curtailment per wind unit and day, of the units with an accepted bid; of a stored day, a unit without a row had none. Of a missing day every wind unit then in force has a row, with NULL and coverage 0.';
