@@ -22,18 +22,22 @@ from sqlalchemy import Connection, Engine, Table, delete, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from minerecon_dagster.core.emissions import EMISSION_FACTORS
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.core.mining import MINER_MODELS, SUBSIDY_ERAS
 from minerecon_dagster.decisions import published_figures as published
+from minerecon_dagster.decisions import wind_sites as sites_of
 from minerecon_dagster.decisions.wind_farms import farm_exceptions
 from minerecon_dagster.warehouse import roles
 from minerecon_dagster.warehouse.store import WarehouseError, act_as_owner, wait_for_locks
 from minerecon_dagster.warehouse.tables import (
     SCHEMA,
     block_subsidies,
+    emission_factors,
     miner_models,
     published_figures,
     wind_farm_exceptions,
+    wind_sites,
 )
 
 LEAST_SERVER_VERSION = 150000
@@ -158,7 +162,8 @@ def _migrate(engine: Engine, lock_timeout_s: int, statement_timeout_s: int) -> t
 
 
 def sync_reference_data(connection: Connection) -> None:
-    """Copy the lists of which the code is the master: miner models, subsidy eras, names of farms, published figures.
+    """Copy the lists of which the code is the master: miner models, subsidy eras, emission factors, farms' names and
+    sites, published figures.
 
     Raises:
         ConfigurationError: the file of the farms' names is not what it should be.
@@ -170,7 +175,11 @@ def sync_reference_data(connection: Connection) -> None:
         {"first_height": e.first_height, "starts_at": e.starts_at, "block_subsidy_btc": e.block_subsidy_btc}
         for e in SUBSIDY_ERAS
     ]
-    for table, rows in ((miner_models, models), (block_subsidies, eras)):
+    factors: list[dict[str, Any]] = [
+        {"fuel": f.fuel, "valid_from": f.valid_from, "g_per_kwh": f.g_per_kwh, "source": f.source}
+        for f in EMISSION_FACTORS
+    ]
+    for table, rows in ((miner_models, models), (block_subsidies, eras), (emission_factors, factors)):
         _copy(connection, table, rows)
     farms: list[dict[str, Any]] = [
         {"matches": e.matches, "key": e.key, "farm_name": e.farm_name, "reason": e.reason} for e in farm_exceptions()
@@ -193,7 +202,10 @@ def sync_reference_data(connection: Connection) -> None:
         }
         for f in published.published_figures()
     ]
-    for table, listed in ((wind_farm_exceptions, farms), (published_figures, figures)):
+    sites: list[dict[str, Any]] = [
+        {column.name: getattr(site, column.name) for column in wind_sites.columns} for site in sites_of.wind_sites()
+    ]
+    for table, listed in ((wind_farm_exceptions, farms), (wind_sites, sites), (published_figures, figures)):
         _copy(connection, table, listed)
         keys = list(table.primary_key)
         # Nothing depends on these: what the list no longer has goes.
