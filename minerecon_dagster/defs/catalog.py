@@ -188,6 +188,7 @@ COLUMN_LINEAGE: Mapping[dg.AssetKey, dg.TableColumnLineage] = {
     DAILY: _lineage(
         {
             **{a.name: [(RECORDS, column) for column in a.made_of] for a in sums.ADDITIVE},
+            **{k.name: [(RECORDS, column) for column in k.made_of] for k in sums.TURN_UP if k.made_of},
             **{w.name: [(WIND, column) for column in w.made_of] for w in sums.WIND_OUTPUT},
             "payment_gbp": [(RECORDS, "payment_gbp"), (RECORDS, "so_flag")],
             "bmu_count": [(RECORDS, "bmu_id")],

@@ -26,6 +26,7 @@ from minerecon_dagster.register.store import (
     record_register,
     wind_units_mapped,
 )
+from minerecon_dagster.register.zones import ZONES_STAY, zones_stay
 from minerecon_dagster.warehouse import tables
 
 _log = logging.getLogger(__name__)
@@ -50,10 +51,9 @@ class RegisterConfig(dg.Config):
     ],
     check_specs=[
         dg.AssetCheckSpec(
-            WIND_UNITS_MAPPED.name,
-            asset=asset_keys.BM_UNITS,
-            description=f"{WIND_UNITS_MAPPED.meaning} ({WIND_UNITS_MAPPED.severity})",
+            checked.name, asset=asset_keys.BM_UNITS, description=f"{checked.meaning} ({checked.severity})"
         )
+        for checked in (WIND_UNITS_MAPPED, ZONES_STAY)
     ],
 )
 def bm_units(
@@ -75,8 +75,9 @@ def bm_units(
         rebuild = _tell_days_to_rebuild(opened.engine)
         now = clock.now()
         with opened.transaction() as connection:
-            checked = wind_units_mapped(connection, report, settlement_date(now))
-            record_results(connection, settlement_date(now), [checked], now=now, run_id=context.run.run_id, scope="all")
+            today = settlement_date(now)
+            results = [wind_units_mapped(connection, report, today), zones_stay(connection, today)]
+            record_results(connection, today, results, now=now, run_id=context.run.run_id, scope="all")
     return dg.MaterializeResult(
         asset_key=asset_keys.BM_UNITS,
         metadata=links.to_farms() | _metadata(report, rebuild),
@@ -87,12 +88,13 @@ def bm_units(
                 passed=checked.passed,
                 severity=dg.AssetCheckSeverity.WARN,
                 metadata={
-                    "unmapped_units": checked.violation_count,
+                    "wrong_units": checked.violation_count,
                     "units": dg.MetadataValue.json(list(checked.violations)),
                     "looked_at": checked.looked_at,
                     "repair": str(checked.repair),
                 },
             )
+            for checked in results
         ],
     )
 

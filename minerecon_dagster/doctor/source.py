@@ -24,7 +24,7 @@ from minerecon_dagster.elexon.client import ElexonClient
 from minerecon_dagster.elexon.datasets import later, of_the_day
 from minerecon_dagster.elexon.datasets.boav import BOAV
 from minerecon_dagster.elexon.datasets.stack import STACK
-from minerecon_dagster.register.store import units_of
+from minerecon_dagster.register.answers import units_of
 from minerecon_dagster.sample import SAMPLE_DAYS
 
 PERIOD = 24

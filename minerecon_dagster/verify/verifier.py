@@ -31,12 +31,8 @@ from minerecon_dagster.day.worker import DayReport, Worker
 from minerecon_dagster.decisions.unavailable import Unavailable
 from minerecon_dagster.elexon.fetch import read_archived
 from minerecon_dagster.elexon.reading import DayReading
-from minerecon_dagster.register.store import (
-    RegisterReport,
-    load_register,
-    record_register,
-    units_of,
-)
+from minerecon_dagster.register.answers import units_of
+from minerecon_dagster.register.store import RegisterReport, load_register, record_register
 from minerecon_dagster.verify.compare import (
     Comparison,
     RegisterLook,

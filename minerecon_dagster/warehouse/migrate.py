@@ -26,9 +26,11 @@ from sqlalchemy import Connection, Engine, Table, delete, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
+from minerecon_dagster.core.emissions import EMISSION_FACTORS
 from minerecon_dagster.core.errors import ConfigurationError, one_line
 from minerecon_dagster.core.mining import MINER_MODELS, SUBSIDY_ERAS
 from minerecon_dagster.decisions import published_figures as published
+from minerecon_dagster.decisions import wind_sites as sites_of
 from minerecon_dagster.decisions.wind_farms import farm_exceptions
 from minerecon_dagster.warehouse import objects, roles
 from minerecon_dagster.warehouse.store import (
@@ -44,10 +46,12 @@ from minerecon_dagster.warehouse.store import (
 from minerecon_dagster.warehouse.tables import (
     SCHEMA,
     block_subsidies,
+    emission_factors,
     miner_models,
     published_figures,
     schema_compatibility,
     wind_farm_exceptions,
+    wind_sites,
 )
 from minerecon_dagster.warehouse.way import Way, way_cleared
 
@@ -239,13 +243,19 @@ def _try_to_migrate(
 
 
 def _lists() -> list[tuple[Table, list[dict[str, Any]]]]:
-    """The lists of which the code is the master: miner models, subsidy eras, names of farms, published figures."""
+    """The lists of which the code is the master: miner models, subsidy eras, emission factors, farms' names and sites,
+    published figures.
+    """
     models: list[dict[str, Any]] = [
         {"miner_model": m.name, "hashrate_ths": m.hashrate_ths, "power_w": m.power_w} for m in MINER_MODELS
     ]
     eras: list[dict[str, Any]] = [
         {"first_height": e.first_height, "starts_at": e.starts_at, "block_subsidy_btc": e.block_subsidy_btc}
         for e in SUBSIDY_ERAS
+    ]
+    factors: list[dict[str, Any]] = [
+        {"fuel": f.fuel, "valid_from": f.valid_from, "g_per_kwh": f.g_per_kwh, "source": f.source}
+        for f in EMISSION_FACTORS
     ]
     farms: list[dict[str, Any]] = [
         {"matches": e.matches, "key": e.key, "farm_name": e.farm_name, "reason": e.reason} for e in farm_exceptions()
@@ -268,15 +278,20 @@ def _lists() -> list[tuple[Table, list[dict[str, Any]]]]:
         }
         for f in published.published_figures()
     ]
+    sites: list[dict[str, Any]] = [
+        {column.name: getattr(site, column.name) for column in wind_sites.columns} for site in sites_of.wind_sites()
+    ]
     return [
         (miner_models, models),
         (block_subsidies, eras),
+        (emission_factors, factors),
         (wind_farm_exceptions, farms),
+        (wind_sites, sites),
         (published_figures, figures),
     ]
 
 
-_NOTHING_DEPENDS_ON = (wind_farm_exceptions, published_figures)
+_NOTHING_DEPENDS_ON = (wind_farm_exceptions, wind_sites, published_figures)
 """Of these, what the list no longer has goes."""
 
 

@@ -146,6 +146,8 @@ def test_all_is_well_of_days_that_are_there_final_and_the_sums_of_their_rows(fil
         "every_day_matches_its_rows": 14,
         "every_input_is_believable": 14,
         "every_day_counts_its_units": 14,
+        "every_day_has_its_turn_up": 14,
+        "turn_up_near_published": 14,
         "every_wind_unit_is_counted": 14,
         "register_is_believed": 150,
     }

@@ -15,15 +15,15 @@ WITH versions AS MATERIALIZED (
 )
 SELECT d.settlement_date, x.bmu_id, d.year_month,
        coalesce(f.farm_name, minerecon.wind_farm_stem(x.bmu_id, NULL)) AS farm_name,
-       p.potential_mwh, coalesce(p.periods_with_pn, 0) / CAST(d.periods_expected AS numeric) AS potential_coverage,
+       p.potential_mwh, round(coalesce(p.periods_with_pn, 0) / CAST(d.periods_expected AS numeric), 12) AS potential_coverage,
        CASE WHEN d.is_stored THEN coalesce(s.curtailed_mwh, 0) END AS curtailed_mwh,
        CASE WHEN d.is_stored THEN coalesce(s.all_bids_mwh, 0) END AS all_bids_mwh,
        -(p.bids_mwh + p.taken_back_mwh) AS all_bids_net_mwh,
-       coalesce(s.curtailed_mwh, 0) / nullif(p.potential_mwh, 0) AS curtailed_share_of_potential,
-       -(p.bids_mwh + p.taken_back_mwh) / nullif(p.potential_mwh, 0) AS all_bids_net_share_of_potential,
+       round(coalesce(s.curtailed_mwh, 0) / nullif(p.potential_mwh, 0), 12) AS curtailed_share_of_potential,
+       round(-(p.bids_mwh + p.taken_back_mwh) / nullif(p.potential_mwh, 0), 12) AS all_bids_net_share_of_potential,
        p.instructed_mwh, m.metered_mwh, m.run_type AS metered_run,
-       coalesce(s.all_bids_mwh, 0) / nullif(m.metered_mwh + coalesce(s.all_bids_mwh, 0), 0) AS share_of_metered,
-       m.metered_mwh / nullif(p.instructed_mwh, 0) AS delivered_against_instructed,
+       round(coalesce(s.all_bids_mwh, 0) / nullif(m.metered_mwh + coalesce(s.all_bids_mwh, 0), 0), 12) AS share_of_metered,
+       round(m.metered_mwh / nullif(p.instructed_mwh, 0), 12) AS delivered_against_instructed,
        d.periods_expected, CAST(coalesce(p.periods_with_pn, 0) AS integer) AS periods_with_pn,
        d.coverage, d.day_state, d.status, d.is_final, d.is_synthetic
 FROM analytics.settlement_days AS d
@@ -57,15 +57,15 @@ BEGIN
     EXECUTE format($view$
 CREATE VIEW analytics.%1$I AS
 SELECT %2$s,
-       u.potential_mwh, c.potential_coverage,
+       u.potential_mwh, round(c.potential_coverage, 12) AS potential_coverage,
        u.curtailed_mwh, u.all_bids_mwh, u.all_bids_net_mwh,
        CASE WHEN minerecon.potential_is_covered(c.potential_coverage)
-            THEN u.known_curtailed_mwh / nullif(u.potential_mwh, 0) END AS curtailed_share_of_potential,
+            THEN round(u.known_curtailed_mwh / nullif(u.potential_mwh, 0), 12) END AS curtailed_share_of_potential,
        CASE WHEN minerecon.potential_is_covered(c.potential_coverage)
-            THEN u.known_net_mwh / nullif(u.potential_mwh, 0) END AS all_bids_net_share_of_potential,
+            THEN round(u.known_net_mwh / nullif(u.potential_mwh, 0), 12) END AS all_bids_net_share_of_potential,
        u.instructed_mwh, u.metered_mwh, u.metered_runs,
-       u.metered_bids_mwh / nullif(u.metered_mwh + u.metered_bids_mwh, 0) AS share_of_metered,
-       u.delivered_mwh / nullif(u.delivered_of_mwh, 0) AS delivered_against_instructed,
+       round(u.metered_bids_mwh / nullif(u.metered_mwh + u.metered_bids_mwh, 0), 12) AS share_of_metered,
+       round(u.delivered_mwh / nullif(u.delivered_of_mwh, 0), 12) AS delivered_against_instructed,
        u.metered_days, %5$s
        %3$s
 FROM (
