@@ -54,7 +54,6 @@ UNITS: Mapping[str, str] = {
     "days_unavailable": COUNT,
     "periods": COUNT,
     "periods_with_pn": COUNT,
-    "unit_periods_with_pn": COUNT,
     "negative_periods": COUNT,
     "units_asked": COUNT,
     "units_present": COUNT,

@@ -17,7 +17,7 @@ from minerecon_dagster.core.answers import Answer
 from minerecon_dagster.core.calendar import STACK_SIDES, period_count, period_starts
 from minerecon_dagster.day.later import SCAN_DAY_OF_MONTH, days_due_later
 from minerecon_dagster.elexon.datasets import parse_key
-from minerecon_dagster.elexon.datasets.b1610 import B1610, RUN_TYPES, rank_of
+from minerecon_dagster.elexon.datasets.meters import B1610, RUN_TYPES, rank_of
 from minerecon_dagster.elexon.datasets.pn import PN as NOTIFICATIONS
 from minerecon_dagster.elexon.datasets.pn import UNITS_ANSWERED, potential_of
 from minerecon_dagster.sums.rollups import months_to_update, roll_up_months
@@ -381,3 +381,38 @@ def test_a_run_asks_for_so_many_days_of_meters_and_leaves_the_others_to_the_next
         due = days_due_later(connection, first_day=DAY, today=dt.date(2025, 5, 2))
     assert due == {SHORT}
     assert B1610.most_requests_a_run() == 2
+
+
+def test_a_farms_month_is_of_the_days_that_have_it_on_both_sides_and_says_how_many(project: Project) -> None:
+    next_day = DAY + dt.timedelta(days=1)
+    project.now = "2025-03-31T07:00:00+00:00"
+    project.elexon.faults = lambda path: Fault(400) if path.startswith(PN) and f"from={next_day}" in path else None
+    assert project.run(DAY, next_day).success
+    month = project.sql(
+        "SELECT farm_name, potential_days, days_present, potential_coverage, potential_mwh,"
+        " curtailed_share_of_potential, all_bids_net_share_of_potential"
+        " FROM analytics.notified_potential_by_farm_month ORDER BY 1"
+    )
+    days = {
+        row[0]: row[1:]
+        for row in project.sql(
+            "SELECT farm_name, potential_mwh, curtailed_share_of_potential, all_bids_net_share_of_potential"
+            " FROM analytics.notified_potential_by_farm_day WHERE settlement_date = :day",
+            day=DAY,
+        )
+    }
+    assert len(month) == len(days) > 5
+    for farm, potential_days, days_present, coverage, *figures in month:
+        assert (potential_days, days_present, coverage) == (1, 2, 1)
+        assert tuple(figures) == days[farm], "of the day that has it, and of no other"
+        assert 0 < figures[2] <= 1
+    assert project.sql(
+        "SELECT count(potential_mwh), count(curtailed_share_of_potential), max(potential_coverage)"
+        " FROM analytics.notified_potential_by_farm_day WHERE settlement_date = :day",
+        day=next_day,
+    ) == [(0, 0, 0)], "a day that was not answered is not known, and not 0"
+    ((total, by_period),) = project.sql(
+        "SELECT (SELECT sum(potential_mwh) FROM analytics.notified_potential_by_unit_month),"
+        " (SELECT sum(potential_mwh) FROM analytics.curtailment_by_period)"
+    )
+    assert total == by_period == sum(row[4] for row in month)

@@ -9,7 +9,7 @@ import pytest
 
 from minerecon_dagster.checks.properties import PROPERTIES
 from minerecon_dagster.core.checks import Property
-from minerecon_dagster.elexon.datasets import b1610, pn
+from minerecon_dagster.elexon.datasets import meters, pn
 from minerecon_dagster_tests.faults.conftest import DAY, World
 from minerecon_dagster_tests.faults.test_faults import REACHED, all_green
 from minerecon_dagster_tests.notified import METERED, PN, Rows, spoil
@@ -17,11 +17,12 @@ from minerecon_dagster_tests.notified import METERED, PN, Rows, spoil
 UNIT = "T_SYNTW-1"
 ASKED = (
     "DELETE FROM minerecon.later_answers",
-    "DELETE FROM minerecon.unit_daily_potential WHERE settlement_date = :day",
-    "DELETE FROM minerecon.unit_period_potential WHERE settlement_date = :day",
-    "DELETE FROM minerecon.period_potential WHERE settlement_date = :day",
-    "DELETE FROM minerecon.unit_daily_metered WHERE settlement_date = :day",
+    "DELETE FROM minerecon.unit_daily_potential",
+    "DELETE FROM minerecon.unit_period_potential",
+    "DELETE FROM minerecon.period_potential",
+    "DELETE FROM minerecon.unit_daily_metered",
 )
+"""Of all days: the month is then that of the day alone."""
 
 
 def levels(change: Callable[[int], int]) -> Callable[[Rows], Rows]:
@@ -56,7 +57,12 @@ FAULTS: list[tuple[str, str, Callable[[Rows], Rows], set[Property]]] = [
         levels(lambda _: 0),
         {pn.INSTRUCTED_ABOVE_ZERO, pn.BIDS_WITHIN_NOTIFIED, pn.INSTRUCTED_BESIDE_OUTPUT},
     ),
-    ("all notify one MW", PN, levels(lambda _: 1), {pn.NET_SHARE_OF_MONTH_WITHIN_BOUNDS}),
+    (
+        "all notify one MW",
+        PN,
+        levels(lambda _: 1),
+        {pn.NET_SHARE_WITHIN_BOUNDS, pn.NET_SHARE_OF_MONTH_WITHIN_BOUNDS},
+    ),
     ("MW that are four times what they are", PN, levels(lambda mw: 4 * mw), {pn.NOTIFIED_WITHIN_CAPACITY}),
     (
         "a level below 0",
@@ -67,19 +73,19 @@ FAULTS: list[tuple[str, str, Callable[[Rows], Rows], set[Property]]] = [
         ],
         {pn.NOTIFIED_ABOVE_ZERO},
     ),
-    ("one unit's meters alone", METERED, lambda rows: [r for r in rows if r["bmUnit"] == UNIT], {b1610.UNITS_METERED}),
-    ("a metered period is missing", METERED, lambda rows: rows[1:], {b1610.PERIODS_METERED}),
+    ("one unit's meters alone", METERED, lambda rows: [r for r in rows if r["bmUnit"] == UNIT], {meters.UNITS_METERED}),
+    ("a metered period is missing", METERED, lambda rows: rows[1:], {meters.PERIODS_METERED}),
     (
         "a settlement run that nobody knows",
         METERED,
         lambda rows: [r | {"settlementRunType": "XX"} for r in rows],
-        {b1610.RUNS_KNOWN},
+        {meters.RUNS_KNOWN},
     ),
     (
         "MWh that are four times what they are",
         METERED,
         quantities(4),
-        {b1610.METERED_WITHIN_OUTPUT, b1610.DELIVERED_AS_INSTRUCTED},
+        {meters.METERED_WITHIN_OUTPUT, meters.DELIVERED_AS_INSTRUCTED},
     ),
 ]
 OF_THEM = {p for p in PROPERTIES if p.is_beside}

@@ -11,12 +11,12 @@ from typing import Any
 from minerecon_dagster.core.answers import AnswerKey
 from minerecon_dagster.core.calendar import STACK_SIDES
 from minerecon_dagster.elexon.datasets.agws import AGWS
-from minerecon_dagster.elexon.datasets.b1610 import B1610
 from minerecon_dagster.elexon.datasets.base import Dataset, DayDataset
 from minerecon_dagster.elexon.datasets.boav import BOAV
 from minerecon_dagster.elexon.datasets.cashflows import CASHFLOWS
 from minerecon_dagster.elexon.datasets.control_total import ControlTotal
 from minerecon_dagster.elexon.datasets.later import LaterDataset
+from minerecon_dagster.elexon.datasets.meters import B1610
 from minerecon_dagster.elexon.datasets.pn import PN
 from minerecon_dagster.elexon.datasets.stack import STACK
 

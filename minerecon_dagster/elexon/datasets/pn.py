@@ -1,6 +1,6 @@
 """Physical notifications (PN): what wind units said that they would give, and what of it was lost.
 
-Notified potential is what a farm says, and not what the wind would have given; metered output (`b1610`) is beside it.
+Notified potential is what a farm says, and not what the wind would have given; metered output (`meters`) is beside it.
 """
 
 from __future__ import annotations

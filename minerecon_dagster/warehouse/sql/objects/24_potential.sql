@@ -24,9 +24,15 @@ SELECT d.settlement_date, x.bmu_id, d.year_month,
        p.instructed_mwh, m.metered_mwh, m.run_type AS metered_run,
        round(coalesce(s.all_bids_mwh, 0) / nullif(m.metered_mwh + coalesce(s.all_bids_mwh, 0), 0), 12) AS share_of_metered,
        round(m.metered_mwh / nullif(p.instructed_mwh, 0), 12) AS delivered_against_instructed,
-       d.periods_expected, CAST(coalesce(p.periods_with_pn, 0) AS integer) AS periods_with_pn,
+       d.periods_expected, CAST(coalesce(p.periods_with_pn, 0) AS integer) AS periods_with_pn, h.has_potential,
        d.coverage, d.day_state, d.status, d.is_final, d.is_synthetic
 FROM analytics.settlement_days AS d
+CROSS JOIN LATERAL (
+    SELECT EXISTS (
+        SELECT FROM minerecon.period_potential AS q WHERE q.settlement_date = d.settlement_date
+    ) AS has_potential
+    OFFSET 0
+) AS h
 -- Day by day, so that a range of days reads the rows of these days alone.
 CROSS JOIN LATERAL (
     SELECT q.bmu_id FROM minerecon.unit_daily_potential AS q WHERE q.settlement_date = d.settlement_date
@@ -48,7 +54,8 @@ COMMENT ON VIEW analytics.notified_potential_by_unit_day IS
 'Grain: settlement_date, bmu_id. Notified potential (PN) and metered output (B1610) per wind unit and day, of every unit in force, with or without a bid. Notified is what a farm says that it would give, and not what the wind would have given.';
 
 -- Units together as farms, and days together as months, are made alike. A share is of the unit-days whose potential is
--- known, on both of its sides; and it is NULL where more than 1 % of the unit-periods have no notification.
+-- known, on both of its sides; and it is NULL where, on the days that have notifications, more than 1 % of the unit-periods
+-- have none.
 CREATE OR REPLACE FUNCTION pg_temp.make_potential(
     view_name text, keys text, state text, joined text, more text, of_state text
 )
@@ -72,7 +79,9 @@ FROM (
     SELECT %4$s
 ) AS u
 %6$s
-CROSS JOIN LATERAL (SELECT u.periods_with_pn / CAST(u.periods_expected AS numeric) AS potential_coverage) AS c
+CROSS JOIN LATERAL (
+    SELECT coalesce(u.periods_with_pn / CAST(u.periods_expected AS numeric), 0) AS potential_coverage
+) AS c
     $view$, view_name, keys, state, joined, more, of_state);
 END $make$;
 
@@ -88,7 +97,8 @@ DECLARE
            sum(d.all_bids_mwh) FILTER (WHERE d.metered_mwh IS NOT NULL) AS metered_bids_mwh,
            sum(d.metered_mwh) FILTER (WHERE d.instructed_mwh IS NOT NULL) AS delivered_mwh,
            sum(d.instructed_mwh) FILTER (WHERE d.metered_mwh IS NOT NULL) AS delivered_of_mwh,
-           sum(d.periods_with_pn) AS periods_with_pn, sum(d.periods_expected) AS periods_expected,
+           sum(d.periods_with_pn) AS periods_with_pn,
+           sum(d.periods_expected) FILTER (WHERE d.has_potential) AS periods_expected,
            CAST(count(DISTINCT d.settlement_date) FILTER (WHERE d.metered_mwh IS NOT NULL) AS integer) AS metered_days,
            CAST(count(DISTINCT d.settlement_date) FILTER (WHERE d.periods_with_pn > 0) AS integer) AS potential_days,
            CAST(count(DISTINCT d.bmu_id) AS integer) AS bmu_count

@@ -100,6 +100,9 @@ BEGIN
             ('potential_days', 'Days of which a unit has notified potential.'),
             ('share_of_metered', 'All accepted bids over metered output plus these bids, of the unit-days that are metered; NULL where none is.'),
             ('delivered_against_instructed', 'Metered output over what was instructed, of the unit-days of which both are known: 1 is as told. NULL where none is.'),
+            ('has_potential', 'Whether the day''s notifications (PN) are there, of any unit.'),
+            ('notified_potential_by_farm_month.potential_coverage', 'Of the days that have notifications (potential_days), the share of the farm''s unit-periods that have one, 0 to 1; 0 where no day has. Shares of notified potential are NULL where more than 1 % have none.'),
+            ('notified_potential_by_unit_month.potential_coverage', 'Of the days that have notifications (potential_days), the share of the unit''s periods that have one, 0 to 1; 0 where no day has. Shares of notified potential are NULL where more than 1 % have none.'),
             ('periods_with_pn', 'Settlement periods of the day of which the notification (PN) is known.'),
             -- Bitcoin.
             ('mined_btc', 'Bitcoin that the SO-flagged energy could have mined on the model, in BTC. From historical_bitcoin_calculations.'),
