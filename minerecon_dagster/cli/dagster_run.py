@@ -15,7 +15,6 @@ import click
 import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.execution.plan.objects import ErrorSource
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 from dagster._core.utils import make_new_run_id
 from rich.console import Console
 from rich.progress import (
@@ -29,6 +28,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from minerecon_dagster.cli import recorded
 from minerecon_dagster.cli.outcome import Interrupted, is_of_the_command
 from minerecon_dagster.core.printable import printable_lines
 from minerecon_dagster.definitions import build_defs
@@ -37,8 +37,9 @@ from minerecon_dagster.instance import hold_connections, planning_together, stre
 _QUIET_DAGSTER = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Dagster's own events are in the UI; a terminal shows what the project's code says."""
 _BY_HAND = "Interrupted at the command line (Ctrl-C); the days that it had finished are stored."
-_PROCESS_TAG = "minerecon/process"
-"""On a command line's runs: host, boot and process, to tell later whether the process is still there."""
+_PROCESS_TAG = ".dagster/minerecon_process"
+"""On a command line's runs: host, boot and process, to tell later whether the process is still there. The UI hides
+tags that begin so: it says nothing to a person."""
 
 
 def execute(
@@ -62,13 +63,12 @@ def execute(
         Interrupted: by Ctrl-C or SIGTERM. The run is cancelled, and no alert tells of it.
     """
     definition = _definitions().resolve_job_def(job)
-    tags = {_PROCESS_TAG: _process(os.getpid())}
-    if first is not None and last is not None:
-        tags |= {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}
+    tags = {_PROCESS_TAG: _process(os.getpid())} | recorded.tags(first, last)
     run_id = make_new_run_id()
     with dg.DagsterInstance.get() as instance, _our_lines() as lines, streams_left_alone():
         hold_connections(instance)
         _close_runs_of_killed_commands(instance)
+        recorded.give_origin(instance, job)
         ending = _Ending(instance, run_id)
         try:
             with planning_together(instance):
@@ -140,7 +140,8 @@ def _close_runs_of_killed_commands(instance: dg.DagsterInstance) -> None:
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
         process = run.tags.get(_PROCESS_TAG, "")
         pid = process.rpartition(" ")[2]
-        if pid.isdigit() and process == _process(int(pid)) and not _is_alive(int(pid)):
+        # A run that was executed again from the UI has its parent's tags, and a process of its own.
+        if run.parent_run_id is None and pid.isdigit() and process == _process(int(pid)) and not _is_alive(int(pid)):
             instance.report_run_failed(run, "The command that ran this was killed; its finished days are stored.")
 
 
