@@ -239,7 +239,7 @@ def test_history_shows_repairs_and_changes_at_the_source(filled: Engine) -> None
     lines = shown(filled)
     assert one_with(lines, "Compared with Elexon").endswith("1 right, 1 repaired.")
     assert "  2025-03-20 fix by weekly_audit: repaired; minerecon reingest 2025-03-20 --force" in lines
-    assert one_with(lines, "Changed at the source") == "Changed at the source: once; the latest:"
+    assert one_with(lines, "Changed at the source") == "Changed at the source after the day: once; the latest:"
     assert one_with(lines, " (provisional): ").startswith("  2025-03-31 (provisional): ")
 
 
