@@ -18,7 +18,7 @@ from minerecon_dagster.checks.properties import DAY_PROPERTIES
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.calendar import STACK_SIDES, period_count, period_starts
 from minerecon_dagster.core.checks import Property, Result, result
-from minerecon_dagster.core.exact import EXACT
+from minerecon_dagster.core.exact import EXACT, pounds
 from minerecon_dagster.core.mining import (
     FORMULA_VERSION,
     MINER_MODELS,
@@ -503,4 +503,4 @@ def _either(figures: Iterable[Decimal | None]) -> str:
 
 def _totals(by_unit: ByUnit, where: str) -> str:
     rows, mwh, gbp = (sum((f[i] for f in by_unit.values()), Decimal()) for i in range(3))
-    return f"{rows} rows, {_short(-mwh)} MWh, £{gbp:,.2f} {where}"
+    return f"{rows} rows, {_short(-mwh)} MWh, {pounds(gbp)} {where}"

@@ -204,7 +204,9 @@ class Verifier:
         if (entry := self._worker.closed(day)) is not None:
             return _unavailable(day, "spot-fix", entry)
         before = read_stored(self._engine, day)
-        repair = self._repair(day, [_Step(f"period {period} fetched again for {bmu_id}")], periods={period})
+        repair = self._repair(
+            day, [_Step(f"period {period} fetched again, all units of it, for {bmu_id}")], periods={period}
+        )
         after = read_stored(self._engine, day)
         results = repair.report.results if repair.report is not None else repair.results
         left = problems_of(results)
