@@ -65,6 +65,10 @@ class DifficultyError(MinereconError):
     """The network difficulty of a day is missing or not believable. There is no default."""
 
 
+class NoDifficultyError(DifficultyError):
+    """The table holds no difficulty for a day, and answers."""
+
+
 class RegisterError(MinereconError):
     """The register of BM units is missing or not believable."""
 
@@ -75,3 +79,7 @@ class RegisterRefusedError(RegisterError):
 
 class DayFailedError(MinereconError):
     """A settlement day could not be fetched or built; what was stored before is untouched."""
+
+
+class DifficultyAwaitedError(MinereconError):
+    """The day in progress has no difficulty yet, and is built once it has one: nothing is wrong with it."""

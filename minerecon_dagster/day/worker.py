@@ -29,8 +29,10 @@ from minerecon_dagster.core.errors import (
     ArchiveError,
     ConfigurationError,
     DayFailedError,
+    DifficultyAwaitedError,
     DifficultyError,
     MinereconError,
+    NoDifficultyError,
 )
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.register import BmUnit, Register
@@ -586,6 +588,10 @@ class Worker:
             self._record(day, failure.results)
             raise
         except DifficultyError as failure:
+            if isinstance(failure, NoDifficultyError) and day >= settlement_date(self._now()):
+                # Its figures are not due before it is over; tomorrow the same is a failure.
+                said = f"{day}: it is in progress, and is built once its difficulty is there: {failure}"
+                raise DifficultyAwaitedError(said) from failure
             self._record(day, self.accepted(day, evaluators.difficulty_missing(day, str(failure))))
             raise
 

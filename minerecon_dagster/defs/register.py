@@ -3,13 +3,14 @@
 import logging
 
 import dagster as dg
+from pydantic import ConfigDict
 from sqlalchemy import Engine
 
 from minerecon_dagster import asset_keys
 from minerecon_dagster.core.calendar import settlement_date
-from minerecon_dagster.core.repairs import all_of
+from minerecon_dagster.core.repairs import Repair, all_of
 from minerecon_dagster.day.build import record_results
-from minerecon_dagster.defs import catalog, links
+from minerecon_dagster.defs import catalog, links, remedies
 from minerecon_dagster.defs.resources import (
     ArchiveResource,
     ClockResource,
@@ -33,6 +34,8 @@ _log = logging.getLogger(__name__)
 
 class RegisterConfig(dg.Config):
     """How a run treats the register."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)  # the launchpad shows them
 
     from_archive: bool = False
     """Ask Elexon for nothing: rebuild all versions from the archived answers."""
@@ -87,10 +90,13 @@ def bm_units(
                 passed=checked.passed,
                 severity=dg.AssetCheckSeverity.WARN,
                 metadata={
+                    remedies.PROBLEM: "none"
+                    if checked.passed
+                    else f"expected {checked.expected}; found {checked.actual}",
+                    **remedies.metadata(checked.repair if not checked.passed else Repair()),
                     "unmapped_units": checked.violation_count,
                     "units": dg.MetadataValue.json(list(checked.violations)),
                     "looked_at": checked.looked_at,
-                    "repair": str(checked.repair),
                 },
             )
         ],
@@ -99,6 +105,8 @@ def bm_units(
 
 class AcceptConfig(dg.Config):
     """Which answer is accepted, and by whom."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)  # the launchpad shows them
 
     sha256: str
     """SHA-256 of the answer, as the failed run, `minerecon status` and the table `register_refusals` have it."""

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
@@ -24,6 +25,7 @@ from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.defs import exports as assets_exports
+from minerecon_dagster.defs import reports as assets_reports
 from minerecon_dagster.exports.files import ExportError
 from minerecon_dagster.reports import publish
 from minerecon_dagster.reports.publish import publish_latest, publish_month
@@ -192,10 +194,20 @@ def test_the_jobs_log_where_it_is(months: Project, monkeypatch: pytest.MonkeyPat
         assert event is not None
         assert event.asset_materialization is not None
         metadata = event.asset_materialization.metadata
-        assert next(iter(metadata)) == "open"
-        assert metadata["open"].value == f"http://127.0.0.1:3001/{name}.html"
+        assert next(iter(metadata)) == "Open"
+        assert metadata["Open"].value == f"http://127.0.0.1:3001/{name}.html"
         assert isinstance(metadata["file"], dg.PathMetadataValue)
         assert Path(metadata["file"].value or "").read_text("utf-8").startswith("<!DOCTYPE html>")
+    # An archive in a bucket is reached at no address that anybody could guess: the page says what is to be set.
+    monkeypatch.delenv("MINERECON_REPORTS_URL")
+    monkeypatch.setattr(
+        assets_reports, "Settings", SimpleNamespace(from_environ=lambda: SimpleNamespace(reports_url=None))
+    )
+    assert defs.resolve_job_def("report_latest").execute_in_process(instance=months.instance).success
+    event = months.instance.get_latest_materialization_event(LATEST_REPORT)
+    assert event is not None
+    assert event.asset_materialization is not None
+    assert "set MINERECON_REPORTS_URL" in str(event.asset_materialization.metadata["Open"].value)
 
 
 def test_the_daemon_can_evaluate_the_condition_by_itself() -> None:

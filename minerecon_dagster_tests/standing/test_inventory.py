@@ -685,10 +685,10 @@ def test_a_failed_check_begins_with_the_problem_and_the_repair_and_shows_the_gro
     inventory = evaluations(ran)["inventory"]
     assert (inventory.passed, inventory.severity) == (False, dg.AssetCheckSeverity.ERROR)
     metadata: dict[str, Any] = dict(inventory.metadata)
-    assert list(metadata)[:4] == ["problem", "repair", "violations", "groups"]
-    assert "every_day_is_complete" in metadata["problem"].value
-    assert metadata["violations"].value == 3
-    assert metadata["repair"].value == (
+    assert sorted(metadata)[:4] == ["Problem", "Repair", "Repair by a job", "Wrong"]
+    assert "every_day_is_complete" in metadata["Problem"].value
+    assert metadata["Wrong"].value == 3
+    assert metadata["Repair"].value == (
         "minerecon reingest 2025-03-18 2025-03-19; minerecon reingest 2025-03-22 --force"
     )
     assert [record.data["days"] for record in metadata["groups"].records] == [
