@@ -267,7 +267,7 @@ def _wrong_before(row: _Row) -> str:
 def _outcome(row: _Row) -> str:
     """How it ended; a spot fix that did what it was asked for is not called in vain for what else is wrong."""
     if row["action"] == _SPOT_FIX and row["outcome"] == "not repaired":
-        return "period done, the day is not right yet"
+        return "period done, day not right"
     return str(row["outcome"])
 
 

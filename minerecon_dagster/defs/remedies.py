@@ -21,6 +21,8 @@ _JOBS: Mapping[str, str] = {
     "register accept": jobs.ACCEPT_REGISTER,
 }
 """The job that a command runs."""
+_POSITIONAL: Mapping[str, tuple[str, ...]] = {"spot-fix": ("period", "bmu"), "register accept": ("sha256",)}
+"""What a command is given without a name, by the names that its job has for it."""
 
 
 def by_a_job(repair: Repair) -> str:
@@ -45,20 +47,19 @@ def _step(step: Step) -> str:
     if job is None:
         return str(step)
     where = f" for {' to '.join(step.keys)}" if step.keys else ""
-    given = _config(step.options)
+    given = _config(step)
     return f"job {job}{where}" + (f", with {given} in its launchpad" if given else "")
 
 
-def _config(options: tuple[str, ...]) -> str:
+def _config(step: Command) -> str:
     """Options of a command as the configuration of its job: ``--action fix`` is ``action: fix``."""
-    found: dict[str, str] = {}
+    names = _POSITIONAL.get(step.verb, ())
+    found = dict(zip(names, step.options, strict=False))
     name = ""
-    for option in options:
+    for option in step.options[len(found) :]:
         if option.startswith("--"):
             name = option.removeprefix("--").replace("-", "_")
             found[name] = "true"
-        elif name:
+        else:
             found[name] = option
-        else:  # the answer of the register that is accepted
-            found["sha256"] = option
     return ", ".join(f"{name}: {value}" for name, value in found.items())

@@ -19,6 +19,10 @@ DAY = "2025-03-28"
         (FIX.over(DAY, "2025-03-30"), f"job verify for {DAY} to 2025-03-30, with action: fix in its launchpad"),
         (REBUILD.over(DAY), f"job ingest for {DAY}, with from_archive: true in its launchpad"),
         (SWEEP, "job rollup_sweep"),
+        (
+            parse(f"minerecon spot-fix {DAY} 17 T_SGRWO-1"),
+            f"job spot_fix for {DAY}, with period: 17, bmu: T_SGRWO-1 in its launchpad",
+        ),
         (take_register("ab12"), "job accept_register, with sha256: ab12 in its launchpad"),
         (
             parse(f"minerecon difficulty load FILE.csv; minerecon reingest {DAY}"),
