@@ -642,7 +642,68 @@ SELECT m.year_month,
        m.turn_up_days, m.days_present, m.days_expected, m.status, m.is_synthetic
 FROM params AS p
 JOIN analytics.curtailment_by_month AS m ON m.year_month BETWEEN p.from_month AND p.to_month
-ORDER BY m.year_month;$q$);
+ORDER BY m.year_month;$q$),
+    ($q$19_lost_share_by_farm$q$, $q$Which wind farms lost the largest share of what they had notified that they would give?$q$, $q$Basis: all accepted wind bids, net of what was taken back in the same half hour; SO-flagged ones, gross, beside it. Units: MWh; shares (0 to 1) of notified potential (PN), which is what a farm says, and not what the wind would have given. State: figures and shares are of potential_days of days_expected; a share is NULL where more than 1 in 100 unit-periods of these days have no notification. Change: from_month, to_month, how_many. Without a change: the newest month that has a stored day, the ten largest.$q$, $q$-- Question: which wind farms lost the largest share of what they had notified that they would give?
+-- Basis: all accepted wind bids, net of what was taken back in the same half hour; SO-flagged ones, gross, beside it.
+-- Units: MWh; shares (0 to 1) of notified potential (PN), which is what a farm says, and not what the wind would have given.
+-- State: figures and shares are of potential_days of days_expected; a share is NULL where more than 1 in 100 unit-periods
+-- of these days have no notification.
+-- Change: from_month, to_month, how_many. Without a change: the newest month that has a stored day, the ten largest.
+WITH params AS (
+    SELECT coalesce(nullif(current_setting('minerecon.from_month', true), ''),
+                    (SELECT to_char(CAST(max(summary_date) AS timestamp), 'YYYY-MM')
+                     FROM minerecon.daily_summaries LIMIT 1)) AS from_month,
+           coalesce(nullif(current_setting('minerecon.to_month', true), ''),
+                    (SELECT to_char(CAST(max(summary_date) AS timestamp), 'YYYY-MM')
+                     FROM minerecon.daily_summaries LIMIT 1)) AS to_month,
+           coalesce(CAST(nullif(current_setting('minerecon.how_many', true), '') AS integer), 10) AS how_many
+), ranked AS (
+    SELECT f.*, row_number() OVER (
+               PARTITION BY f.year_month
+               ORDER BY f.all_bids_net_share_of_potential DESC NULLS LAST, f.all_bids_mwh DESC NULLS LAST, f.farm_name
+           ) AS place
+    FROM params AS p
+    JOIN analytics.notified_potential_by_farm_month AS f ON f.year_month BETWEEN p.from_month AND p.to_month
+)
+SELECT r.year_month, r.place, r.farm_name, r.bmu_count,
+       round(r.potential_mwh, 2) AS potential_mwh,
+       round(r.all_bids_net_mwh, 2) AS all_bids_net_mwh,
+       round(r.all_bids_net_share_of_potential, 4) AS all_bids_net_share_of_potential,
+       round(r.curtailed_mwh, 2) AS curtailed_mwh,
+       round(r.curtailed_share_of_potential, 4) AS curtailed_share_of_potential,
+       round(r.potential_coverage, 4) AS potential_coverage,
+       r.potential_days, r.days_present, r.days_expected, r.status, r.is_synthetic
+FROM ranked AS r
+JOIN params AS p ON r.place <= p.how_many
+ORDER BY r.year_month, r.place;$q$),
+    ($q$20_notified_against_metered$q$, $q$How does what wind farms notified, and were then instructed to give, stand beside what was metered?$q$, $q$Basis: all accepted wind bids. Units: MWh; delivered_against_instructed is 1 where a farm gave what it was told to give, and share_of_metered (0 to 1) is what it lost of metered output plus bids, the share that no notification is in. State: potential_days and metered_days of days_expected have them; metered_runs are the settlement runs of the meters. Change: from_month, to_month, farm_name. Without a change: the newest month that has a stored day, all farms.$q$, $q$-- Question: how does what wind farms notified, and were then instructed to give, stand beside what was metered?
+-- Basis: all accepted wind bids. Units: MWh; delivered_against_instructed is 1 where a farm gave what it was told to give,
+-- and share_of_metered (0 to 1) is what it lost of metered output plus bids, the share that no notification is in.
+-- State: potential_days and metered_days of days_expected have them; metered_runs are the settlement runs of the meters.
+-- Change: from_month, to_month, farm_name. Without a change: the newest month that has a stored day, all farms.
+WITH params AS (
+    SELECT coalesce(nullif(current_setting('minerecon.from_month', true), ''),
+                    (SELECT to_char(CAST(max(summary_date) AS timestamp), 'YYYY-MM')
+                     FROM minerecon.daily_summaries LIMIT 1)) AS from_month,
+           coalesce(nullif(current_setting('minerecon.to_month', true), ''),
+                    (SELECT to_char(CAST(max(summary_date) AS timestamp), 'YYYY-MM')
+                     FROM minerecon.daily_summaries LIMIT 1)) AS to_month,
+           nullif(current_setting('minerecon.farm_name', true), '') AS farm_name
+)
+SELECT f.year_month, f.farm_name,
+       round(f.potential_mwh, 2) AS potential_mwh,
+       round(f.all_bids_net_mwh, 2) AS all_bids_net_mwh,
+       round(f.instructed_mwh, 2) AS instructed_mwh,
+       round(f.metered_mwh, 2) AS metered_mwh,
+       round(f.delivered_against_instructed, 4) AS delivered_against_instructed,
+       round(f.all_bids_net_share_of_potential, 4) AS all_bids_net_share_of_potential,
+       round(f.share_of_metered, 4) AS share_of_metered,
+       f.metered_runs, round(f.potential_coverage, 4) AS potential_coverage,
+       f.potential_days, f.metered_days, f.days_present, f.days_expected, f.status, f.is_synthetic
+FROM params AS p
+JOIN analytics.notified_potential_by_farm_month AS f ON f.year_month BETWEEN p.from_month AND p.to_month
+WHERE p.farm_name IS NULL OR f.farm_name = p.farm_name
+ORDER BY f.year_month, f.farm_name;$q$);
 
 COMMENT ON VIEW analytics.questions IS
 'Grain: name. The questions of queries/ with their SQL, for whoever has this address alone. In psql: SELECT query FROM analytics.questions WHERE name LIKE ''02%'' \gexec';
