@@ -284,6 +284,17 @@ ALL = {
         " ON t.settlement_date = d.summary_date WHERE summary_date >= '2025-04-01'",
         lambda rows: [(r.co2_ccgt_t, r.co2_known_t) for r in rows],
     ),
+    "19": (
+        "SELECT sum(round(mwh, 2)) FROM (SELECT sum(u.curtailed_mwh) AS mwh FROM minerecon.unit_daily_summaries AS u"
+        " JOIN analytics.wind_farms AS f ON f.bmu_id = u.bmu_id WHERE u.settlement_date >= '2025-04-01'"
+        " GROUP BY f.farm_name ORDER BY sum(u.all_bids_mwh) DESC, f.farm_name LIMIT CAST(:how_many AS integer)) AS top",
+        lambda rows: [(sum(r.curtailed_mwh for r in rows),)],
+    ),
+    "20": (
+        "SELECT count(DISTINCT farm_name), (SELECT count(*) FROM minerecon.daily_summaries"
+        " WHERE summary_date >= '2025-04-01') FROM analytics.wind_farms",
+        lambda rows: [(len(rows), max(r.days_present for r in rows))],
+    ),
 }
 
 
