@@ -563,11 +563,11 @@ SELECT what, min(name) FILTER (WHERE NOT is_b) AS a, min(name) FILTER (WHERE is_
 FROM figures
 GROUP BY place, what, line, figure
 ORDER BY place, line, figure;$q$),
-    ($q$16_lost_share_by_farm$q$, $q$Which wind farms lost the largest share of what they had notified that they would give?$q$, $q$Basis: all accepted wind bids, net of what was taken back in the same half hour; SO-flagged ones, gross, beside it. Units: MWh; shares (0 to 1) of notified potential (PN), which is what a farm says, and not what the wind would have given. State: potential_days of days_expected have it; a share is NULL where more than 1 in 100 unit-periods have no notification. Change: from_month, to_month, how_many. Without a change: the newest month that has a stored day, the ten largest.$q$, $q$-- Question: which wind farms lost the largest share of what they had notified that they would give?
+    ($q$16_lost_share_by_farm$q$, $q$Which wind farms lost the largest share of what they had notified that they would give?$q$, $q$Basis: all accepted wind bids, net of what was taken back in the same half hour; SO-flagged ones, gross, beside it. Units: MWh; shares (0 to 1) of notified potential (PN), which is what a farm says, and not what the wind would have given. State: figures and shares are of potential_days of days_expected; a share is NULL where more than 1 in 100 unit-periods of these days have no notification. Change: from_month, to_month, how_many. Without a change: the newest month that has a stored day, the ten largest.$q$, $q$-- Question: which wind farms lost the largest share of what they had notified that they would give?
 -- Basis: all accepted wind bids, net of what was taken back in the same half hour; SO-flagged ones, gross, beside it.
 -- Units: MWh; shares (0 to 1) of notified potential (PN), which is what a farm says, and not what the wind would have given.
--- State: potential_days of days_expected have it; a share is NULL where more than 1 in 100 unit-periods have no
--- notification.
+-- State: figures and shares are of potential_days of days_expected; a share is NULL where more than 1 in 100 unit-periods
+-- of these days have no notification.
 -- Change: from_month, to_month, how_many. Without a change: the newest month that has a stored day, the ten largest.
 WITH params AS (
     SELECT coalesce(nullif(current_setting('minerecon.from_month', true), ''),
