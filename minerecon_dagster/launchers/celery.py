@@ -14,10 +14,13 @@ from dagster_celery.launcher import CeleryRunLauncher as _CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
 from minerecon_dagster.launchers.guard import Guard
+from minerecon_dagster.launchers.heartbeat import EVERY_S
 
 if TYPE_CHECKING:
     import dagster as dg
 
+ASKED_AFTER_S = 3 * EVERY_S
+"""After how long a silence of its run a worker is asked whether it is there."""
 PONG_WITHIN_S = 3.0
 """How long a worker may take to answer a ping."""
 PINGS = 2
@@ -33,16 +36,16 @@ class CeleryRunLauncher(Guard, _CeleryRunLauncher):
 
     def _confirmed(self, run: dg.DagsterRun, found: CheckRunHealthResult, age_s: float | None) -> CheckRunHealthResult:
         """A worker that is said to run has to answer, or its run to tell that it lives."""
-        if age_s is not None and not self._is_silent(run, age_s):
+        if age_s is not None and age_s <= ASKED_AFTER_S:
             self._unanswered.pop(run.run_id, None)
             return found
         worker = self._worker(run)
         if worker is None or self.celery.control.inspect(destination=[worker], timeout=PONG_WITHIN_S).ping():
             self._unanswered.pop(run.run_id, None)
             return found
-        # One that has never told that it lives is asked twice: a message can be lost.
+        # A message can be lost.
         self._unanswered[run.run_id] = self._unanswered.get(run.run_id, 0) + 1
-        if age_s is None and self._unanswered[run.run_id] < PINGS:
+        if self._unanswered[run.run_id] < PINGS:
             return found
         return CheckRunHealthResult(WorkerStatus.FAILED, f"Its worker {worker} does not answer.")
 

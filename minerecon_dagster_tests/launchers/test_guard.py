@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
+import boto3
 import dagster as dg
 import pytest
 import sqlalchemy as sa
@@ -22,6 +23,7 @@ from dagster._core.storage.runs.schema import KeyValueStoreTable
 from dagster._core.test_utils import create_run_for_test
 from dagster._daemon.monitoring.run_monitoring import monitor_started_run
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
+from moto.server import ThreadedMotoServer
 
 from minerecon_dagster.launchers import guard, heartbeat
 from minerecon_dagster.launchers.guard import Guard, is_remote
@@ -336,8 +338,7 @@ def test_a_celery_worker_that_answers_no_ping_and_whose_run_is_silent_is_dead(
             silent_for(instance, run, silent_s)
         answering.pongs = [{"celery@b": {"ok": "pong"}}, None, {"celery@b": {"ok": "pong"}}]
         assert looked_at(instance, run, times=1) is DagsterRunStatus.STARTED
-        if silent_s is None:
-            assert looked_at(instance, run, times=2) is DagsterRunStatus.STARTED, "a pong may be lost"
+        assert looked_at(instance, run, times=2) is DagsterRunStatus.STARTED, "a pong may be lost"
         answering.pongs = []
         assert looked_at(instance, run, times=2) is DagsterRunStatus.FAILURE
         assert set(map(tuple, answering.asked)) == {("celery@b",)}
@@ -357,3 +358,38 @@ def test_a_command_that_was_killed_on_any_host_is_found_out_by_the_next_one(inst
     assert statuses.pop(killed.run_id) is DagsterRunStatus.FAILURE
     assert set(statuses.values()) == {DagsterRunStatus.STARTED}
     assert older.run_id in statuses
+
+
+@pytest.mark.slow
+def test_on_ecs_no_healthy_run_is_failed_whatever_its_api_answers(monkeypatch: pytest.MonkeyPatch, quick: None) -> None:
+    api = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    api.start()
+    for name, value in {
+        "AWS_ENDPOINT_URL": "http://{}:{}".format(*api.get_host_and_port()),
+        "AWS_DEFAULT_REGION": "eu-west-2",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_MAX_ATTEMPTS": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    ecs = boto3.client("ecs")
+    ecs.create_cluster(clusterName="runs")
+    container = {"name": "run", "image": "image", "memory": 128}
+    ecs.register_task_definition(family="run", containerDefinitions=[container])
+    gone = {
+        "ecs/cluster": "runs",
+        "ecs/task_arn": "arn:aws:ecs:eu-west-2:123456789012:task/runs/6e1b33cb0f924e0e8f8a5c8d0d6a6f0f",
+    }
+    config = {"task_definition": "run", "container_name": "run", "use_current_ecs_task_config": False}
+    with instance_with("minerecon_dagster.launchers.ecs.EcsRunLauncher", config) as instance:
+        assert is_remote(instance.run_launcher)
+        command, launched, dead = of_a_command(instance), started(instance, **gone), started(instance, **gone)
+        beat(instance, launched.run_id)
+        silent_for(instance, dead, LONG)
+        assert looked_at(instance, command) is DagsterRunStatus.STARTED
+        assert looked_at(instance, launched) is DagsterRunStatus.STARTED
+        assert looked_at(instance, dead) is DagsterRunStatus.FAILURE
+        api.stop()
+        assert looked_at(instance, launched, times=1) is DagsterRunStatus.STARTED
+        silent_for(instance, command, LONG)
+        assert looked_at(instance, command) is DagsterRunStatus.FAILURE
