@@ -133,14 +133,25 @@ def open_warehouse(url: str, *, as_owner: bool = False) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _transaction(connection: Connection) -> None:
-        if begin := connection.info.get(_TAKEN_ALONG):
+        if (begin := connection.info.get(_TAKEN_ALONG)) and not _commits_by_itself(connection):
             connection.exec_driver_sql(begin)
+
+    @event.listens_for(engine, "before_cursor_execute", retval=True)
+    def _statement(connection: Connection, _cursor: object, asked: str, values: Any, *_: object) -> tuple[str, Any]:
+        if (begin := connection.info.get(_TAKEN_ALONG)) and _commits_by_itself(connection):
+            asked = f"{begin}; {asked}"  # several statements at once are a transaction
+        return asked, values
 
     @event.listens_for(engine, "handle_error")
     def _named(context: ExceptionContext) -> None:
         _raise_with_what_to_do(context.original_exception, engine.url.username)
 
     return engine
+
+
+def _commits_by_itself(connection: Connection) -> bool:
+    raw = cast("PostgresConnection", connection.connection.dbapi_connection)
+    return raw.autocommit
 
 
 def begin_session(connection: PostgresConnection, login: str | None, *, as_owner: bool = False) -> str | None:

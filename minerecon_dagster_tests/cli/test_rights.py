@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import psycopg2
 import pytest
@@ -12,6 +15,7 @@ from sqlalchemy import make_url
 from minerecon_dagster_tests.cli.conftest import Ran
 from minerecon_dagster_tests.fake_s3 import fake_s3
 from minerecon_dagster_tests.project import DAY
+from minerecon_dagster_tests.warehouse.pgbouncer import pgbouncer
 
 Run = Callable[..., Ran]
 
@@ -63,6 +67,40 @@ def test_a_right_to_the_bucket_that_lacks(minerecon: Run, statuses: Callable[[],
 def test_a_difficulty_table_that_is_not_there(minerecon: Run, statuses: Callable[[], list[str]]) -> None:
     said = one_line(minerecon("reingest", str(DAY), DYNAMODB_DIFFICULTY_TABLE="no-such-table"))
     assert "is not there; make it by `minerecon difficulty create-table`" in said
+    assert statuses() == ["CANCELED"]
+
+
+class _Denying(BaseHTTPRequestHandler):
+    """A DynamoDB that lets nobody do anything."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = (
+            b'{"__type": "com.amazon.coral.service#AccessDeniedException", "Message": "User: reader is not authorized"}'
+        )
+        self.send_response(400)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def test_a_right_to_the_difficulty_table_that_lacks(minerecon: Run, statuses: Callable[[], list[str]]) -> None:
+    """FR-50."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Denying)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        there = f"http://127.0.0.1:{server.server_port}"
+        said = one_line(minerecon("reingest", str(DAY), AWS_ENDPOINT_URL_DYNAMODB=there))
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert "dynamodb:DescribeTable is refused (User: reader is not authorized)" in said
+    assert "docs/operate/go-live.md" in said
     assert statuses() == ["CANCELED"]
 
 
@@ -131,6 +169,38 @@ def test_the_owners_login_is_for_upgrades_alone_and_the_days_are_built_by_one_th
     assert unreachable.code == 2
     assert "MINERECON_OWNER_DATABASE_URL: cannot connect to" in unreachable.err
     assert "hush" not in unreachable.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("login", ["worker", "owner"])
+def test_a_day_is_built_behind_pgbouncer_and_nothing_is_left_in_its_sessions(
+    minerecon: Run, environ: dict[str, str], roles_made: Callable[[str], None], tmp_path: Path, login: str
+) -> None:
+    """FR-32."""
+    owner = make_url(environ["DATABASE_URL"])
+    roles_made("CREATE ROLE test_role_worker LOGIN PASSWORD 'x'")
+    direct = make_url(as_login(environ, "test_role_worker")) if login == "worker" else owner
+    assert direct.username is not None
+    upgraded = minerecon(
+        "db", "upgrade",
+        DATABASE_URL=direct.render_as_string(hide_password=False),
+        MINERECON_OWNER_DATABASE_URL=owner.render_as_string(hide_password=False),
+    )  # fmt: skip
+    assert upgraded.code == 0, upgraded.err
+    with pgbouncer(tmp_path, owner.port or 5432, {direct.username: str(direct.password)}, sessions=2) as port:
+        pooled = direct.set(port=port).render_as_string(hide_password=False)
+        for command in (
+            ["reingest", str(DAY)], ["verify", str(DAY)], ["recalculate", str(DAY)], ["export", "2025-03"],
+            ["status", "--from", str(DAY), "--to", str(DAY)],
+        ):  # fmt: skip
+            ran = minerecon(*command, DATABASE_URL=pooled)
+            assert ran.code == 0, (command, ran.err)
+        with contextlib.closing(psycopg2.connect(pooled.replace("+psycopg2", ""))) as bare:
+            cursor = bare.cursor()
+            cursor.execute("SELECT name FROM pg_settings WHERE source = 'session'")
+            assert {name for (name,) in cursor.fetchall()} <= {"application_name", "client_encoding", "DateStyle"}
+            cursor.execute("SELECT current_user")
+            assert cursor.fetchone() == ("minerecon_pipeline" if login == "worker" else owner.username,)
 
 
 @pytest.mark.slow

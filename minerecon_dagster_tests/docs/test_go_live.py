@@ -176,7 +176,7 @@ def test_the_page_asks_for_nothing_that_it_does_not_name() -> None:
     set_there = set(re.findall(r"^#?([A-Z_]+)=", "".join(blocks("sh")), re.M))
     assert set_there <= {variable.name for variable in declared()}
     of_services = {"DATABASE_URL", "DAGSTER_POSTGRES_URL", "DYNAMODB_DIFFICULTY_TABLE", "MINERECON_ARCHIVE_URL"}
-    assert {*of_services, "MINERECON_START_DATE", "MINERECON_REPORTS_URL"} <= set_there
+    assert {*of_services, "MINERECON_EMBEDDED", "MINERECON_START_DATE", "MINERECON_REPORTS_URL"} <= set_there
     assert Settings.model_fields["start_date"].default.year == 2022
     assert "default of\n2022" in PAGE
 
@@ -268,8 +268,7 @@ def test_the_units_start_what_is_there_with_files_that_the_page_makes() -> None:
         (settings,) = re.findall(r"^EnvironmentFile=(\S+)", text, re.M)
         assert f"cat > {settings} <<'END'" in PAGE
         assert unit.stem in PAGE.partition("systemctl enable")[2].partition("\n")[0]
-        # By a file in /tmp the processes of the machine share the limit of requests.
-        assert ("PrivateTmp=yes" in text) == (unit.stem == "minerecon-serve")
+        assert "PrivateTmp=yes" in text
 
 
 def test_the_policy_has_the_rights_that_the_code_needs_and_no_other() -> None:
