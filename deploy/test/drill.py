@@ -90,6 +90,8 @@ def run(command: list[str | Path], environ: Mapping[str, str], codes: tuple[int,
         check=False,
     )
     assert done.returncode in codes, f"{command}: {done.returncode}: {done.stdout[-2000:]}{done.stderr[-3000:]}"
+    if done.returncode:
+        say(f"{' '.join(map(str, command[1:]))} ends with {done.returncode}: {done.stderr[-1500:]}")
     return done.stdout
 
 
