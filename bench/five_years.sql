@@ -56,18 +56,21 @@ FROM (
 
 INSERT INTO minerecon.bm_units (
     bmu_id, valid_from, valid_to, national_grid_bmu_id, name, lead_party_name, fuel_type, bmu_type,
-    generation_capacity_mw, looks_like_wind, is_synthetic
+    generation_capacity_mw, gsp_group_id, zone_basis, looks_like_wind, is_synthetic
 )
 SELECT bmu_id, first_day, CAST(NULL AS date), regexp_replace(bmu_id, '^._+', ''), name, lead_party_name, 'WIND', left(bmu_id, 1),
-       capacity_mw, true, true
-FROM unit, asked
+       capacity_mw, z.zone, CASE WHEN z.zone IS NOT NULL THEN 'loss_factor' END, true, true
+FROM unit, asked,
+     LATERAL (SELECT CAST(substring(bmu_id FROM '\d\d') AS integer) AS farm) AS f,
+     -- One farm is nowhere, of the others a fifth in England.
+     LATERAL (SELECT CASE WHEN farm <> 17 THEN (ARRAY['_P', '_P', '_P', '_N', '_A'])[1 + farm % 5] END AS zone) AS z
 UNION ALL
 SELECT 'T_SYNGT-' || n, first_day, NULL, 'SYNGT-' || n, 'SYN Gas Station ' || n, 'Synthetic Power Ltd (made up)',
-       'CCGT', 'T', 400 + 50 * n, false, true
+       'CCGT', 'T', 400 + 50 * n, '_A', 'loss_factor', false, true
 FROM asked, generate_series(1, 10) AS n
 UNION ALL
 SELECT 'T_SYNUW-1', first_day, NULL, 'SYNUW-1', 'SYN Unmapped Wind Farm', 'Synthetic Wind 99 Ltd (made up)', NULL, 'T',
-       50, true, true
+       50, NULL, NULL, true, true
 FROM asked;
 
 INSERT INTO minerecon.bitcoin_difficulty (settlement_date, difficulty, source_table)
@@ -153,13 +156,35 @@ CROSS JOIN minerecon.miner_models AS m
 CROSS JOIN asked AS a
 ORDER BY e.settlement_date, m.miner_model, e.settlement_period, e.bmu_id;
 
+-- Turn-up: offers of gas cover 97 % of what was curtailed. Its day follows by the end of the transaction.
+INSERT INTO minerecon.turn_up_by_period (
+    settlement_date, settlement_period, target_mwh, turn_up_mwh, uncovered_mwh, turn_up_estimate_gbp, unflagged_mwh,
+    wind_offers_mwh, unpriced_offer_rows, flagged_offers_mwh, flagged_offers_gbp
+)
+SELECT settlement_date, settlement_period, mwh, mwh * 0.97, mwh * 0.03, mwh * 0.97 * (80 + settlement_period),
+       mwh * 0.8, mwh * 0.01, 0, mwh * 0.4, mwh * 40
+FROM (
+    SELECT settlement_date, settlement_period, sum(curtailed_mwh) AS mwh
+    FROM minerecon.curtailment_records WHERE so_flag GROUP BY 1, 2
+) AS p;
+INSERT INTO minerecon.turn_up_by_fuel_day (settlement_date, fuel, turn_up_mwh, turn_up_estimate_gbp, co2_t)
+SELECT t.settlement_date, f.fuel, sum(t.turn_up_mwh) * f.share, sum(t.turn_up_estimate_gbp) * f.share,
+       CASE WHEN f.fuel = 'CCGT' THEN sum(t.turn_up_mwh) * f.share * 394 * 0.001 END
+FROM minerecon.turn_up_by_period AS t
+CROSS JOIN (VALUES ('CCGT', 0.75), ('unknown', 0.25)) AS f (fuel, share)
+GROUP BY t.settlement_date, f.fuel, f.share;
+
 -- The columns that add up, and how, are those of `warehouse/sums.py`.
 INSERT INTO minerecon.daily_summaries (
     summary_date, $day_columns, bmu_count, periods_expected, periods_due, periods_present, state,
-    wind_onshore_mwh, wind_offshore_mwh, wind_generation_mwh, archive_uri, is_synthetic, built_from, built_at
+    wind_onshore_mwh, wind_offshore_mwh, wind_generation_mwh,
+    turn_up_mwh, turn_up_estimate_gbp, co2_ccgt_t, co2_known_mwh, co2_known_t,
+    archive_uri, is_synthetic, built_from, built_at
 )
 SELECT d.day, $r_columns_or_0, coalesce(r.bmu_count, 0), d.periods, d.periods, d.periods, 'final',
        w.onshore_mwh, w.offshore_mwh, w.onshore_mwh + w.offshore_mwh,
+       coalesce(t.mwh, 0), coalesce(t.gbp, 0), coalesce(r.curtailed_mwh, 0) * 394 * 0.001, coalesce(t.known_mwh, 0),
+       coalesce(t.known_t, 0),
        'synthetic://five-years/' || d.day, true, md5(CAST(d.day AS text)), d.starts_at + interval '54 hours'
 FROM day AS d
 JOIN (
@@ -169,7 +194,12 @@ JOIN (
 LEFT JOIN (
     SELECT settlement_date, count(DISTINCT bmu_id) AS bmu_count, $day_of_records_named
     FROM minerecon.curtailment_records GROUP BY 1
-) AS r ON r.settlement_date = d.day;
+) AS r ON r.settlement_date = d.day
+LEFT JOIN (
+    SELECT settlement_date, sum(turn_up_mwh) AS mwh, sum(turn_up_estimate_gbp) AS gbp,
+           sum(turn_up_mwh) FILTER (WHERE co2_t IS NOT NULL) AS known_mwh, sum(co2_t) AS known_t
+    FROM minerecon.turn_up_by_fuel_day GROUP BY 1
+) AS t ON t.settlement_date = d.day;
 
 INSERT INTO minerecon.unit_daily_summaries (
     settlement_date, bmu_id, lead_party_name, $part_columns, period_count, so_period_count

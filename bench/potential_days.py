@@ -89,10 +89,12 @@ def compare(cursor: Any, day: str, options: Sequence[str]) -> tuple[dict[str, An
                 wrong.append(f"{pair} {name}: {here}, and {there[name]}")
         if figures[0] is not None and figures[4] != figures[0] + figures[1] + figures[3]:
             wrong.append(f"{pair}: {figures[4]} is not the sum")
-    lacking = [pair for pair, r in said.items() if Decimal(r["bids_mwh"]) and pair not in pairs]
+    cursor.execute("SELECT count(*) FROM minerecon.unit_daily_potential WHERE settlement_date = %s", (day,))
+    is_used = cursor.fetchone()[0] > 0  # else none of it is, and nothing is known
+    lacking = [pair for pair, r in said.items() if is_used and Decimal(r["bids_mwh"]) and pair not in pairs]
     wrong += [f"{pair}: has bids, and no row" for pair in lacking]
-    cursor.execute("SELECT bmu_id, potential_mwh, known_mwh, periods_with_pn, periods FROM minerecon.unit_daily_potential"
-                   " WHERE settlement_date = %s", (day,))  # fmt: skip
+    cursor.execute("SELECT bmu_id, potential_mwh, known_mwh, periods_with_pn, periods"
+                   " FROM minerecon.unit_daily_potential WHERE settlement_date = %s", (day,))  # fmt: skip
     units = {row[0]: row[1:] for row in cursor.fetchall()}
     by_unit: dict[str, list[Decimal | None]] = {}
     for (_, unit), r in said.items():

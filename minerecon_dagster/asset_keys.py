@@ -53,4 +53,6 @@ OF_DATASETS: Mapping[str, dg.AssetKey] = {d.name: key_of(d) for d in of_the_day(
 SETTLEMENT_DAY = (PROGRESS, *OF_DATASETS.values(), DIFFICULTY, *CALCULATIONS, DAILY, BITCOIN_DAILY)
 """What is made of a settlement day, in the order in which it is."""
 INGESTED = frozenset({PROGRESS, *OF_DATASETS.values(), DAILY})
-"""What is built from a day's answers: whoever selects one of these has the day ingested."""
+"""What is built from a day's answers."""
+RECALCULATED = frozenset({DIFFICULTY, *CALCULATIONS, BITCOIN_DAILY})
+"""What is calculated from stored records: whoever selects anything else of a day has it ingested."""

@@ -264,10 +264,21 @@ class Settings(BaseSettings):
         Variable(
             "DATABASE_URL",
             POSTGRES_URL,
-            "The warehouse, as its owner; PostgreSQL 15 or later.",
+            "The warehouse; PostgreSQL 15 or later. As a login that can only be the pipeline, or as its owner.",
             default="an embedded PostgreSQL",
-            example="postgresql://minerecon:secret@db.example.com:5432/minerecon",
+            example="postgresql://minerecon_worker:secret@db.example.com:5432/minerecon",
             is_address=True,
+        ),
+    ] = None
+    owner_database_url: Annotated[
+        str | None,
+        Variable(
+            "MINERECON_OWNER_DATABASE_URL",
+            POSTGRES_URL,
+            "The same warehouse, as its owner: `minerecon db upgrade` alone uses it, and lets the login of "
+            "DATABASE_URL be the pipeline. Not for the environment of what runs all day.",
+            default="DATABASE_URL",
+            example="postgresql://minerecon_owner:secret@db.example.com:5432/minerecon",
         ),
     ] = None
     dagster_postgres_url: Annotated[

@@ -32,7 +32,7 @@ def connect(url: str) -> Any:
 
 def prefer_speed(home: Path, url: str) -> None:
     """Let the embedded server of ``home`` lose its data if the machine crashes."""
-    password = (home / "postgres" / "password").read_text()
+    password = (home / "postgres" / "superuser_password").read_text()
     server = url.rpartition("@")[2].rpartition("/")[0]
     with contextlib.closing(connect(f"postgresql://postgres:{password}@{server}/postgres")) as superuser:
         cursor = superuser.cursor()

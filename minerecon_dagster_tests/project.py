@@ -33,6 +33,8 @@ TABLES = (
     "historical_bitcoin_calculations",
     "daily_summaries",
     "bitcoin_daily_summaries",
+    "turn_up_by_period",
+    "turn_up_by_fuel_day",
     "ingestion_progress",
 )
 OUR_TIMES = {"built_at", "fetched_at", "archive_uri"}

@@ -17,6 +17,7 @@ WITH params AS (
                    WHEN 'so_flagged/curtailed_mwh' THEN d.curtailed_mwh
                    WHEN 'so_flagged/payment_gbp' THEN d.payment_gbp
                    WHEN 'so_flagged/mined_btc' THEN b.mined_btc
+                   WHEN 'so_flagged/turn_up_estimate_gbp' THEN d.turn_up_estimate_gbp
                    WHEN 'all_bids/curtailed_mwh' THEN d.all_bids_mwh
                    WHEN 'all_bids/payment_gbp' THEN d.all_bids_payment_gbp END) AS value
     FROM published AS f

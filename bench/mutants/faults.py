@@ -52,6 +52,8 @@ EVALUATORS = (
     Evaluator("checks.evaluators.calculations", ("checks/calculations",)),
     Evaluator("checks.evaluators.sums", ("checks/sums_match_parts", "checks/stored_coverage")),
     Evaluator("checks.evaluators.in_sql", ("checks/physics", "checks/money", "checks/register")),
+    Evaluator("elexon.datasets.pn.of_tables", ("checks/potential",)),
+    Evaluator("elexon.datasets.meters.of_tables", ("checks/metered",)),
     Evaluator("standing.inventory.read_standings", ("inventory/days",)),
     Evaluator("standing.inventory._days_and_their_rows", ("inventory/days_and_rows", "inventory/first_run_periods")),
     Evaluator("standing.inventory._every_model_ratio_holds", ("rollup/day_bitcoin",)),

@@ -301,7 +301,7 @@ class Warehouse:
 
     def __init__(self, url: str, home: Path) -> None:
         self._url = url.replace("+psycopg2", "")
-        self._password = home / "postgres" / "password"
+        self._password = home / "postgres" / "superuser_password"
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with contextlib.closing(psycopg2.connect(self._url)) as connection, connection.cursor() as cursor:

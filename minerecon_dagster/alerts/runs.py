@@ -220,7 +220,7 @@ def _settled(
         error = f"{error} (Dagster was to start it again, and did not)"
     ended = record.end_time
     failed_at = dt.datetime.fromtimestamp(ended, dt.UTC) if ended else record.update_timestamp.astimezone(dt.UTC)
-    asks = run.job_name == INGEST or asset_keys.PROGRESS in (run.asset_selection or ())
+    asks = run.job_name == INGEST or bool(asset_keys.INGESTED & (run.asset_selection or frozenset()))
     return FailedRun(
         run_id, run.job_name, title_of(run), asks, keys_of(run), failed_at, error, unfinished, assets_of(run)
     )

@@ -18,7 +18,8 @@ from minerecon_dagster.checks.properties import DAY_PROPERTIES
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.calendar import STACK_SIDES, period_count, period_starts
 from minerecon_dagster.core.checks import Property, Result, result
-from minerecon_dagster.core.exact import EXACT
+from minerecon_dagster.core.emissions import CCGT, factor_on
+from minerecon_dagster.core.exact import EXACT, pounds
 from minerecon_dagster.core.mining import (
     FORMULA_VERSION,
     MINER_MODELS,
@@ -423,9 +424,14 @@ _IN_SQL: Mapping[str, Mapping[Property, str]] = {
         c.NET_IS_PAID_MINUS_REFUNDED: "net = paid − refunded, each the sum of its records",
         c.SIGNS_BY_FORMULA: "volumes below 0, energy above it, payments signed by volume × price",
     },
+    "turn_up": {
+        c.TURN_UP_TARGET_IS_CURTAILED: "the SO-flagged curtailed energy of each period",
+        c.TURN_UP_ADDS_UP: "turn-up + uncovered = target; fuels = periods = day; CO2 by the factors",
+    },
     "register": {
         c.UNITS_IN_FORCE: "units that are wind farms in the register in force",
         c.LEAD_PARTIES_IN_FORCE: "the lead parties of the register in force",
+        c.UNITS_LOCATED: "a zone of every unit, in the register in force",
     },
 }
 """The properties that a file of ``sql/checks`` evaluates by itself, and what it expects.
@@ -449,8 +455,10 @@ def in_sql(connection: Connection, day: dt.date, wind_units: Mapping[str, BmUnit
         "units": [u.bmu_id for u in units],
         "capacities_mw": [u.generation_capacity_mw for u in units],
         "lead_parties": [u.lead_party_name for u in units],
+        "zones": [u.gsp_group_id for u in units],
         "stale": STALE_CAPACITY,
         "unmapped": UNMAPPED_CAPACITY,
+        "ccgt_g_per_kwh": factor_on(day, CCGT),
     }
     results = []
     for file, properties in _IN_SQL.items():
@@ -503,4 +511,4 @@ def _either(figures: Iterable[Decimal | None]) -> str:
 
 def _totals(by_unit: ByUnit, where: str) -> str:
     rows, mwh, gbp = (sum((f[i] for f in by_unit.values()), Decimal()) for i in range(3))
-    return f"{rows} rows, {_short(-mwh)} MWh, £{gbp:,.2f} {where}"
+    return f"{rows} rows, {_short(-mwh)} MWh, {pounds(gbp)} {where}"

@@ -13,12 +13,20 @@ from minerecon_dagster.core.checks import Property
 from minerecon_dagster.elexon.datasets import DATASETS, later, required_control_totals
 from minerecon_dagster.prices.store import PRICES_KNOWN
 from minerecon_dagster.register.store import WIND_UNITS_MAPPED
+from minerecon_dagster.register.zones import ZONES_STAY
 
 
 def collected() -> tuple[Property, ...]:
     """All of them, by family, in the order of their declaration."""
     of_datasets = [p for dataset in DATASETS for p in dataset.properties]
-    declared = [*checks.OF_NO_DATASET, *of_datasets, *control_totals.PROPERTIES, WIND_UNITS_MAPPED, PRICES_KNOWN]
+    declared = [
+        *checks.OF_NO_DATASET,
+        *of_datasets,
+        *control_totals.PROPERTIES,
+        WIND_UNITS_MAPPED,
+        ZONES_STAY,
+        PRICES_KNOWN,
+    ]
     families = dict.fromkeys([*checks.FAMILIES, *(p.family for p in declared)])
     return tuple(p for family in families for p in declared if p.family == family)
 

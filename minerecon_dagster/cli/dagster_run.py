@@ -14,7 +14,6 @@ import click
 import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.execution.plan.objects import ErrorSource
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG, MAX_RETRIES_TAG
 from dagster._core.utils import make_new_run_id
 from rich.console import Console
 from rich.progress import (
@@ -28,11 +27,19 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from minerecon_dagster.cli import recorded
 from minerecon_dagster.cli.outcome import Interrupted, is_of_the_command
 from minerecon_dagster.core.printable import printable_lines
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.instance import hold_connections, planning_together, streams_left_alone
-from minerecon_dagster.launchers.heartbeat import PROCESS_TAG, SILENT_AFTER_S, ages_s, beating, forget_old
+from minerecon_dagster.launchers.heartbeat import (
+    PROCESS_TAG,
+    SILENT_AFTER_S,
+    ages_s,
+    beating,
+    forget_old,
+    is_of_a_command,
+)
 
 _QUIET_DAGSTER = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Dagster's own events are in the UI; a terminal shows what the project's code says."""
@@ -60,13 +67,12 @@ def execute(
         Interrupted: by Ctrl-C or SIGTERM. The run is cancelled, and no alert tells of it.
     """
     definition = _definitions().resolve_job_def(job)
-    tags = {PROCESS_TAG: _process(), MAX_RETRIES_TAG: "0"}
-    if first is not None and last is not None:
-        tags |= {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}
+    tags = {PROCESS_TAG: _process()} | recorded.tags(first, last)
     run_id = make_new_run_id()
     with dg.DagsterInstance.get() as instance, _our_lines() as lines, streams_left_alone():
         hold_connections(instance)
         _close_runs_of_killed_commands(instance)
+        recorded.give_origin(instance, job)
         ending = _Ending(instance, run_id)
         try:
             with beating(instance, run_id), planning_together(instance):
@@ -140,7 +146,7 @@ def _close_runs_of_killed_commands(instance: dg.DagsterInstance) -> None:
     """
     forget_old(instance)
     started = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
-    commands = {run.run_id: run for run in started if PROCESS_TAG in run.tags}
+    commands = {run.run_id: run for run in started if is_of_a_command(run)}
     for run_id, age_s in ages_s(instance, list(commands)).items():
         if age_s > SILENT_AFTER_S:
             why = "The command that ran this was killed; its finished days are stored."

@@ -23,32 +23,40 @@ def db() -> None:
 )
 @click.option("--sample", is_flag=True, help="Mark the warehouse, which holds no real data, as the synthetic sample's.")
 def upgrade(print_superuser_sql: bool, sample: bool) -> None:
-    """Migrate the warehouse of DATABASE_URL to the newest schema, and set up its roles; follow the closed days.
+    """Migrate the warehouse to the newest schema, and set up its roles; follow the closed days.
 
-    What the role of DATABASE_URL may not enforce is a warning, with the statements that a superuser should
-    run in the warehouse's database. Analysts log in with MINERECON_ANALYST_PASSWORD, and the read API as minerecon_api
-    with MINERECON_API_PASSWORD, if they are set.
+    As the login of MINERECON_OWNER_DATABASE_URL, if it is set, which then lets the login of DATABASE_URL be the
+    pipeline; otherwise as that of DATABASE_URL. What it may not enforce is a warning, with the command by which a
+    superuser does. Analysts log in with MINERECON_ANALYST_PASSWORD, and the read API as minerecon_api with
+    MINERECON_API_PASSWORD, if they are set.
     """
     from minerecon_dagster.core.calendar import settlement_date
-    from minerecon_dagster.core.printable import printable_lines
+    from minerecon_dagster.core.printable import printable
     from minerecon_dagster.day.closing import follow
     from minerecon_dagster.day.decisions import read_day_decisions
     from minerecon_dagster.warehouse import migrate
     from minerecon_dagster.warehouse.roles import superuser_script
     from minerecon_dagster.warehouse.sample import mark_as_sample
+    from minerecon_dagster.warehouse.store import login_of
     from minerecon_dagster.warehouse.warehouse import Warehouse
 
-    with services() as settings:
+    with services(as_owner=True) as settings:
         assert settings.database_url is not None
         now = dt.datetime.now(dt.UTC)
         decisions = read_day_decisions(settings.waivers_file, today=settlement_date(now))
-        with Warehouse.open(settings.database_url) as warehouse:
+        worker = login_of(settings.database_url) if settings.owner_database_url else None
+        with Warehouse.open(settings.owner_database_url or settings.database_url) as warehouse:
             done = migrate.upgrade(
-                warehouse.engine, analyst_password=settings.analyst_password, api_password=settings.api_password
+                warehouse.engine,
+                analyst_password=settings.analyst_password,
+                api_password=settings.api_password,
+                worker=worker,
             )
             followed = follow(warehouse.engine, decisions.closed, now=now)
             if sample:
                 mark_as_sample(warehouse.engine)
+            database = warehouse.engine.url.database
+        wrong = migrate.what_is_wrong_with_worker(settings.database_url) if worker and not done.not_enforced else None
     said = f"{done.before or 'empty'} -> {done.after}" if done.before != done.after else f"at {done.after}, up to date"
     click.echo(f"warehouse: {said}", err=print_superuser_sql)
     for session in done.ended:
@@ -57,17 +65,19 @@ def upgrade(print_superuser_sql: bool, sample: bool) -> None:
         click.echo(f"{day}: unavailable, closed by a person: {entry}", err=print_superuser_sql)
     for day in followed.opened:
         click.echo(f"{day}: no longer closed, and missing: minerecon reingest {day}", err=print_superuser_sql)
-    script = superuser_script(done.not_enforced)
     if print_superuser_sql:
-        click.echo(script or "-- everything is enforced\n", nl=False)
-    elif script:
+        click.echo(superuser_script(done.not_enforced) or "-- everything is enforced\n", nl=False)
+    elif done.not_enforced:
+        promises = dict.fromkeys(printable(one.promise) for one in done.not_enforced)
         click.echo(
-            "WARNING: the role of DATABASE_URL may not enforce all of docs/operate/access.md. Run as a superuser, in "
-            "the database of the warehouse (`minerecon db upgrade --print-superuser-sql | psql …`):\n"
-            f"{printable_lines(script)}",
+            "WARNING: this login may not enforce all of docs/operate/access.md. A superuser does, by:\n"
+            f"  minerecon db upgrade --print-superuser-sql | psql -U postgres -d {printable(database or '')}\n"
+            "What is left over:\n" + "".join(f"  {promise}\n" for promise in promises),
             err=True,
             nl=False,
         )
+    if wrong:
+        click.echo(f"WARNING: {printable(wrong)}", err=True)
 
 
 @db.command()

@@ -91,7 +91,7 @@ def _lines(settings: Settings, *, live: bool) -> list[Line]:
     now = ClockResource().now
     lines = examine(settings, now)
     if live:
-        lines += examine_source(ElexonResource().client, settings.elexon_base_url, now)
+        lines += examine_source(ElexonResource().client, settings.elexon_base_url)
     return lines
 
 

@@ -48,13 +48,14 @@ _PATHS_OF_OTHERS = (
 
 
 @contextmanager
-def services(*, sample: bool = False, looks_only: bool = False) -> Iterator[Settings]:
+def services(*, sample: bool = False, looks_only: bool = False, as_owner: bool = False) -> Iterator[Settings]:
     """Start what the environment does not name, and put all addresses into it; stop it afterwards.
 
     Args:
         sample: serve the bundled synthetic sample unless ``ELEXON_BASE_URL`` is set, and keep what is
             made of it apart, in ``MINERECON_HOME/sample``.
         looks_only: see no warehouse first, and migrate and load nothing: whoever asks looks at it all by himself.
+        as_owner: the warehouse is reached by ``MINERECON_OWNER_DATABASE_URL`` where that is set.
 
     Raises:
         ConfigurationError: a setting is wrong, a service cannot be had, or the sample would reach another's services.
@@ -62,6 +63,8 @@ def services(*, sample: bool = False, looks_only: bool = False) -> Iterator[Sett
     from minerecon_dagster.settings import Settings, file_variable, secrets_in_files
 
     settings = Settings.from_environ()
+    if as_owner and settings.owner_database_url is not None and settings.database_url is None:
+        raise ConfigurationError("MINERECON_OWNER_DATABASE_URL is of the warehouse of DATABASE_URL: set that, too")
     before = dict(os.environ)
     _say_what_is_not_read(before)
     with ExitStack() as stack:
@@ -95,7 +98,8 @@ def services(*, sample: bool = False, looks_only: bool = False) -> Iterator[Sett
         os.environ[places.SEAL] = places.seal(os.environ)
         started = Settings.from_environ()
         if not looks_only:
-            _prepare_warehouse(started, embedded=settings.database_url is None, sample=is_sample)
+            owner = started.owner_database_url if as_owner else None
+            _prepare_warehouse(started, embedded=settings.database_url is None, sample=is_sample, owner=owner)
             if is_sample:
                 load_sample_difficulty()
         yield started
@@ -187,7 +191,7 @@ def _make_paths_absolute() -> None:
         os.environ["PYTHONPATH"] = os.pathsep.join(str(Path(p).absolute()) for p in modules.split(os.pathsep) if p)
 
 
-def _prepare_warehouse(settings: Settings, *, embedded: bool, sample: bool) -> None:
+def _prepare_warehouse(settings: Settings, *, embedded: bool, sample: bool, owner: str | None = None) -> None:
     """Migrate and mark the embedded warehouse; of a given one, only see that it can be reached, and is for this."""
     from minerecon_dagster.warehouse.migrate import is_current, upgrade
     from minerecon_dagster.warehouse.sample import mark_as_sample, refuse_to_mix
@@ -195,8 +199,8 @@ def _prepare_warehouse(settings: Settings, *, embedded: bool, sample: bool) -> N
     from minerecon_dagster.warehouse.warehouse import Warehouse
 
     assert settings.database_url is not None
-    with Warehouse.open(settings.database_url) as warehouse:
-        check_reachable(warehouse.engine)
+    with Warehouse.open(owner or settings.database_url) as warehouse:
+        check_reachable(warehouse.engine, "MINERECON_OWNER_DATABASE_URL" if owner else "DATABASE_URL")
         if embedded and not is_current(warehouse.engine):
             upgrade(warehouse.engine)
         if sample and embedded:

@@ -7,6 +7,9 @@ Heavy modules are imported by the commands that need them, so that `--help` is q
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import click
 
@@ -30,20 +33,40 @@ from minerecon_dagster.cli import (
 from minerecon_dagster.cli.options import Commands
 from minerecon_dagster.cli.outcome import Interrupted
 from minerecon_dagster.core.errors import ConfigurationError, MinereconError
-from minerecon_dagster.core.printable import printable_lines
+from minerecon_dagster.core.printable import printable, printable_lines
 from minerecon_dagster.local.permissions import keep_others_out
 
 INTERRUPTED = 130
 """The exit code of what Ctrl-C ends, as shells have it."""
 
 
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """Say what was given wrongly in one line, and in a second one where help is: click has four for it."""
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise  # it is the help
+    except click.UsageError as error:
+        click.echo(f"minerecon: {printable(' '.join(error.format_message().split()))}", err=True)
+        if error.ctx is not None:
+            click.echo(f"help: {error.ctx.command_path} --help", err=True)
+        raise SystemExit(error.exit_code) from None
+
+
 class OneLineErrors(Commands):
     """A group whose errors are one line on standard error, with the exit code that they mean."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the options before the command."""
+        with _one_line():
+            return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; turn the project's errors into exit codes."""
         try:
-            return super().invoke(ctx)
+            with _one_line():
+                return super().invoke(ctx)
         except Interrupted as stop:
             click.echo(f"minerecon: {stop}", err=True)
             raise SystemExit(INTERRUPTED) from None

@@ -344,11 +344,12 @@ def _history_lines(report: StatusReport, width: int) -> Iterator[str]:
         done = v["repair"] or v["error"] or f"{v['problems']:,} problem{'' if v['problems'] == 1 else 's'}"
         yield wrapped(f"  {v['settlement_date']} {v['action']} by {v['requested_by']}: {v['outcome']}; {done}")
     if report.restatement_count:
-        yield f"Changed at the source: {_times(report.restatement_count)}; the latest:"
+        yield f"Changed at the source after the day: {_times(report.restatement_count)}; the latest:"
     for r in report.restatements:
         mwh = f"{Decimal(r['old_curtailed_mwh']):,.1f} to {Decimal(r['new_curtailed_mwh']):,.1f} MWh"
         gbp = " to ".join(pounds(Decimal(r[f"{when}_payment_gbp"]), 0) for when in ("old", "new"))
-        yield wrapped(f"  {r['settlement_date']} ({r['old_state']}): {mwh}, {gbp}")
+        was = "was incomplete: what it lacked has come" if r["old_state"] == "incomplete" else r["old_state"]
+        yield wrapped(f"  {r['settlement_date']} ({was}): {mwh}, {gbp}")
 
 
 def _times(n: int) -> str:

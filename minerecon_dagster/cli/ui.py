@@ -31,6 +31,7 @@ def ui() -> None:
     require_free_port(given.port)
     with services(sample=True) as settings:
         say_how_analysts_connect(settings, embedded=given.database_url is None)
+        os.environ.pop("MINERECON_OWNER_DATABASE_URL", None)  # for `db upgrade` alone, which runs in none of these
         workspace = dagster_folder() / "workspace.yaml"
         # It recommends `dg dev`, of a package that this project does without.
         ignored = [os.environ.get("PYTHONWARNINGS", ""), "ignore:Function `dev_command` is superseded"]

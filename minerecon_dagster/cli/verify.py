@@ -30,6 +30,7 @@ MOST_ROWS_SHOWN = 20
 """Of more periods or units that differ a terminal shows the first; ``--json`` and the table have all."""
 
 _Row = Mapping[str, Any]
+_SPOT_FIX = "spot-fix"
 
 
 @click.command(epilog=DAYS_ARE)
@@ -90,7 +91,7 @@ def verify(
         sys.exit(_run(settings, VERIFY, VERIFY_OP, days, config, sample=sample, as_json=as_json))
 
 
-@click.command("spot-fix", epilog=DAYS_ARE)
+@click.command(_SPOT_FIX, epilog=DAYS_ARE)
 @click.argument("day", metavar="DATE", type=DAY)
 @click.argument("period", type=click.IntRange(1, 50))
 @click.argument("bmu")
@@ -243,11 +244,11 @@ def _print_days(rows: Sequence[_Row]) -> None:
         return [shown(row) for row in rows]
 
     # What is wrong and what is left is said problem by problem below the table, whether or not these columns fit.
-    found = texts(lambda row: ", ".join(p["property"] for p in row["problems"]) or "nothing")
+    found = texts(_wrong_before)
     print_columns(
         [
             Column("day", texts(lambda row: str(row["settlement_date"])), justify="left"),
-            Column("outcome", texts(lambda row: row["outcome"]), justify="left"),
+            Column("outcome", texts(_outcome), justify="left"),
             Column("periods compared", texts(_compared), goes=1, justify="left"),
             Column("wrong", found, goes=2, justify="left"),
             Column("done", texts(lambda row: row["repair"] or ""), goes=1, justify="left"),
@@ -257,11 +258,26 @@ def _print_days(rows: Sequence[_Row]) -> None:
     )
 
 
+def _wrong_before(row: _Row) -> str:
+    if row["action"] == _SPOT_FIX:
+        return "not looked at"
+    return ", ".join(p["property"] for p in row["problems"]) or "nothing"
+
+
+def _outcome(row: _Row) -> str:
+    """How it ended; a spot fix that did what it was asked for is not called in vain for what else is wrong."""
+    if row["action"] == _SPOT_FIX and row["outcome"] == "not repaired":
+        return "period done, day not right"
+    return str(row["outcome"])
+
+
 def _left_now(row: _Row) -> str:
     return "" if row["problems_left"] is None else ", ".join(p["property"] for p in _left(row)) or "nothing"
 
 
 def _compared(row: _Row) -> str:
+    if row["action"] == _SPOT_FIX and row["periods_looked_at"]:
+        return f"{row['periods_looked_at'][0]} alone, fetched again"
     if row["sampling"] is None:
         return "none"
     count, share = len(row["periods_looked_at"] or ()), row["detection_share"]

@@ -43,10 +43,9 @@ _CLIENT_NOTICES = {
 }
 
 
-def set_session_ends() -> str:
-    """The statements by which a session of PostgreSQL ends soon after its client's host has died."""
-    limits = {**SESSION_ENDS_WITHIN, "tcp_user_timeout": LONGEST_UNSAID_MS}
-    return "; ".join(f"SET {name} = {value}" for name, value in limits.items())
+def session_ends() -> list[tuple[str, int]]:
+    """The settings by which a session of PostgreSQL ends soon after its client's host has died."""
+    return [*SESSION_ENDS_WITHIN.items(), ("tcp_user_timeout", LONGEST_UNSAID_MS)]
 
 
 def time_outs(url: str) -> dict[str, int]:

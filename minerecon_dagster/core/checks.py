@@ -148,6 +148,38 @@ SUMS_MATCH_PARTS = Property(
     REBUILD,
     _CALCULATED,
 )
+TURN_UP_MATCHES_ARCHIVE = Property(
+    "conservation",
+    "turn_up_matches_archive",
+    "ERROR",
+    "The turn-up estimate of every period and fuel is what the walk over the archived offers gives, and the day has "
+    "none where offers are not there.",
+    REBUILD,
+)
+TURN_UP_TARGET_IS_CURTAILED = Property(
+    "conservation",
+    "turn_up_target_is_curtailed",
+    "ERROR",
+    "What turn-up is to make up for in a period is its SO-flagged curtailed energy, and of a day with turn-up no such "
+    "period lacks it.",
+    REBUILD,
+)
+TURN_UP_ADDS_UP = Property(
+    "conservation",
+    "turn_up_adds_up",
+    "ERROR",
+    "Turn-up and what it leaves uncovered are its target; the sums of fuels, of periods and of the day are the same; "
+    "and the day's CO2 is its energy by the factors.",
+    REBUILD,
+)
+TURN_UP_RECKONED_AGAIN = Property(
+    "conservation",
+    "turn_up_reckoned_again",
+    "ERROR",
+    "A second, plainer way to reckon turn-up from the archive gives the stored estimate of every period.",
+    REBUILD,
+    "verify, weekly audit",
+)
 DIFFICULTY_KNOWN = Property(
     "calculation",
     "difficulty_known",
@@ -235,6 +267,14 @@ SIGNS_BY_FORMULA = Property(
     "what was paid and refunded is not negative.",
     REBUILD,
 )
+TURN_UP_WITHIN_PRICES = Property(
+    "money",
+    "turn_up_within_prices",
+    "ERROR",
+    "Turn-up is at most its target, and the estimate is between its energy at the lowest and at the highest price of "
+    "the period's offers.",
+    REBUILD,
+)
 UNITS_IN_FORCE = Property(
     "register",
     "units_in_force",
@@ -267,6 +307,13 @@ UNCOUNTED_ENERGY_IS_SMALL = Property(
     "The energy of units that are probably wind farms and are not counted, without the reviewed ones, is at most 1 % "
     "of the day's wind bids.",
     REFRESH_REGISTER.then(REBUILD).left_to_a_person(),
+)
+UNITS_LOCATED = Property(
+    "register",
+    "units_located",
+    "WARN",
+    "Every wind unit in the records has a zone in the version of the register that is in force on the day.",
+    REFRESH_REGISTER.then(words("then look at the unit: what has no zone is in zone unknown")).left_to_a_person(),
 )
 SOURCE_UNCHANGED = Property(
     "drift",
@@ -403,6 +450,26 @@ EVERY_WIND_UNIT_IS_COUNTED = Property(
     "No unit that may be a wind farm, and at which nobody has looked, was turned down on a stored day without being "
     "counted. Each such unit has a result of its own at ERROR, so that it is told once.",
     REFRESH_REGISTER.left_to_a_person(),
+    INVENTORY,
+    "all",
+)
+EVERY_DAY_HAS_ITS_TURN_UP = Property(
+    "inventory",
+    "every_day_has_its_turn_up",
+    "WARN",
+    "No stored day is final, has its offers in the archive, and lacks a turn-up estimate. daily_ingest builds such "
+    "days from the archive, the oldest first, some in each run.",
+    REBUILD.from_to,
+    INVENTORY,
+    "all",
+)
+TURN_UP_NEAR_PUBLISHED = Property(
+    "inventory",
+    "turn_up_near_published",
+    "WARN",
+    "The turn-up estimate of each month and year of which others publish one by the same method is within 0.2 % of it, "
+    "where all of its days are stored and have one.",
+    words("look at the days of the month, at its farms in the register, and at the note of the published figure"),
     INVENTORY,
     "all",
 )

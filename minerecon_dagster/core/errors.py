@@ -11,7 +11,8 @@ class MinereconError(Exception):
 
 def one_line(error: BaseException) -> str:
     """What an error says, in one line; of a database's error what the server said, without the statement."""
-    return printable(" ".join(str(getattr(error, "orig", None) or error).split()))
+    said = error if isinstance(error, MinereconError) else getattr(error, "orig", None) or error
+    return printable(" ".join(str(said).split()))
 
 
 class ConfigurationError(MinereconError):
@@ -84,6 +85,10 @@ class DifficultyError(MinereconError):
     """The network difficulty of a day is missing or not believable. There is no default."""
 
 
+class NoDifficultyError(DifficultyError):
+    """The table holds no difficulty for a day, and answers."""
+
+
 class RegisterError(MinereconError):
     """The register of BM units is missing or not believable."""
 
@@ -94,3 +99,7 @@ class RegisterRefusedError(RegisterError):
 
 class DayFailedError(MinereconError):
     """A settlement day could not be fetched or built; what was stored before is untouched."""
+
+
+class DifficultyAwaitedError(MinereconError):
+    """The day in progress has no difficulty yet, and is built once it has one: nothing is wrong with it."""

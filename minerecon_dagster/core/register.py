@@ -11,7 +11,7 @@ import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -36,7 +36,10 @@ _NOT_GENERATION = re.compile(r"\bdem(and)?\b|\bbattery\b|\bBESS\b|\bflow\b|\bsto
 
 @dataclass(frozen=True, slots=True)
 class BmUnit:
-    """One BM unit as the register describes it; capacity in MW."""
+    """One BM unit as the register describes it; capacity in MW.
+
+    ``gsp_group_id`` is its zone, and ``zone_basis`` how that is known (`core.zones`), which alone makes no other unit.
+    """
 
     bmu_id: str
     national_grid_bmu_id: str | None
@@ -45,6 +48,8 @@ class BmUnit:
     fuel_type: str | None
     bmu_type: str | None
     generation_capacity_mw: Decimal | None
+    gsp_group_id: str | None = None
+    zone_basis: str | None = field(default=None, compare=False)
 
     @property
     def is_wind(self) -> bool:

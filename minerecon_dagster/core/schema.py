@@ -42,7 +42,7 @@ NUMBERS_OR_NULLS = msgspec.json.Decoder(list[float | None])
 
 
 class RegisterUnit(Struct, frozen=True, gc=False, rename="camel"):
-    """A BM unit of the register (``BmUnitData``), with two fields that Elexon sends beyond its description."""
+    """A BM unit of the register (``BmUnitData``), with four fields that Elexon sends beyond its description."""
 
     national_grid_bm_unit: Name | None
     elexon_bm_unit: Name | None
@@ -53,6 +53,9 @@ class RegisterUnit(Struct, frozen=True, gc=False, rename="camel"):
     fpn_flag: bool | None
     bm_unit_name: Name | None = None
     generation_capacity: DecimalText | None = None
+    gsp_group_id: Name | None = None
+    # Whatever it is, the register is not refused for it: a unit without a factor has no zone, and all else.
+    transmission_loss_factor: Any = None
 
     @property
     def generation_capacity_mw(self) -> Decimal | None:
@@ -80,14 +83,12 @@ REGISTER_FIELDS_NOT_USED = frozenset(
         "creditQualifyingStatus",
         "demandCapacity",
         "demandInProductionFlag",
-        "gspGroupId",
         "gspGroupName",
         "interconnectorId",
         "leadPartyId",
         "nonWorkingDayCreditAssessmentExportCapability",
         "nonWorkingDayCreditAssessmentImportCapability",
         "productionOrConsumptionFlag",
-        "transmissionLossFactor",
         "workingDayCreditAssessmentExportCapability",
         "workingDayCreditAssessmentImportCapability",
     }

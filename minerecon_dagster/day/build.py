@@ -17,11 +17,13 @@ from sqlalchemy.dialects.postgresql import insert
 from minerecon_dagster.checks import evaluators
 from minerecon_dagster.checks.control_totals import against_control_totals
 from minerecon_dagster.checks.evaluators import ByUnit, MatchRate
+from minerecon_dagster.checks.turn_up import turn_up
 from minerecon_dagster.checks.uncounted import NOTHING_UNCOUNTED, Uncounted, compare_with_register, store_uncounted
 from minerecon_dagster.checks.waivers import NO_WAIVERS, Waivers
 from minerecon_dagster.core import calendar
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Result, Scope, result
+from minerecon_dagster.core.emissions import CCGT, EMISSION_FACTORS
 from minerecon_dagster.core.errors import DayFailedError
 from minerecon_dagster.core.exact import EXACT
 from minerecon_dagster.core.mining import FORMULA_VERSION
@@ -30,16 +32,18 @@ from minerecon_dagster.core.restatement import Extent, extent_of, losses_text, u
 from minerecon_dagster.core.states import Slot, slots_text
 from minerecon_dagster.day.closing import delete_day, is_closed
 from minerecon_dagster.day.stored import StoredDay, read_stored_day, read_stored_days
+from minerecon_dagster.day.turn_up import write_turn_up
 from minerecon_dagster.elexon.datasets import control_totals, of_the_day
 from minerecon_dagster.elexon.datasets.base import DayDataset
 from minerecon_dagster.elexon.datasets.stack import Bid, wind_bids
 from minerecon_dagster.elexon.fetch import FetchedDay, FetchFailedError
 from minerecon_dagster.elexon.reading import DayReading
+from minerecon_dagster.elexon.turn_up import DayTurnUp, FuelOf, turn_up_of
 from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.store import cursor, script, statement
 from minerecon_dagster.warehouse.tables import calculation_reconciliation, ingestion_progress, reconciliation_results
 
-BUILD_VERSION = 3
+BUILD_VERSION = 4
 """Raise it when the same inputs would be built into other rows: days are then built again when next met."""
 
 
@@ -86,6 +90,7 @@ class DayInputs:
         models: the miner models to calculate: all of them.
         uncounted: finds the units that may be wind farms, were turned down on the day, and are not counted; asked in
             another thread, beside the tables, and again.
+        fuel_of: the fuel of any unit on the day.
     """
 
     wind_units: Mapping[str, BmUnit]
@@ -93,11 +98,13 @@ class DayInputs:
     difficulty_source: str
     models: Sequence[str]
     uncounted: Callable[[], Uncounted] = lambda: NOTHING_UNCOUNTED
+    fuel_of: FuelOf = lambda _: None
 
     def fingerprint(self, archive_uri: str) -> str:
         """The same text for the same inputs: a day built from them need not be built again."""
         units = [(bmu_id, unit.lead_party_name) for bmu_id, unit in sorted(self.wind_units.items())]
-        inputs = (BUILD_VERSION, FORMULA_VERSION, archive_uri, units, str(self.difficulty), list(self.models))
+        factors = [(f.fuel, str(f.g_per_kwh), str(f.valid_from)) for f in EMISSION_FACTORS]
+        inputs = (BUILD_VERSION, FORMULA_VERSION, archive_uri, units, str(self.difficulty), list(self.models), factors)
         return hashlib.sha256(repr(inputs).encode()).hexdigest()
 
 
@@ -145,9 +152,10 @@ def replace_day(
     bids = list(wind_bids(reading, inputs.wind_units))
     accepted_by = accepted_by or (archived.refusal.accepted_by if archived.refusal is not None else None)
     losses: list[dict[str, Any]] = []
+    walked = turn_up_of(reading, bids, inputs.wind_units, inputs.fuel_of)
 
     def checked(connection: Connection, of_answers: Future[AnswerChecks]) -> tuple[list[Result], list[MatchRate]]:
-        results, rates = check_day(connection, fetched, bids, inputs.wind_units, of_answers)
+        results, rates = check_day(connection, fetched, bids, inputs.wind_units, of_answers, walked)
         results += evaluators.difficulty(connection, day, inputs.difficulty, inputs.difficulty_source)
         return waivers.applied(day, results, today=today), rates
 
@@ -192,7 +200,8 @@ def replace_day(
             _write_rows(connection, fetched, bids, inputs, (d for d in of_the_day() if d not in totals))
             # While PostgreSQL derives and compares what is stored.
             of_answers = checking_answers()
-            _derive(connection, fetched, inputs, fingerprint, now)
+            write_turn_up(connection, day, walked)
+            _derive(connection, fetched, inputs, fingerprint, now, has_turn_up=walked.is_known)
             # Nothing is derived from them, and by now they are added up: the answers' checks need that too.
             _write_rows(connection, fetched, bids, inputs, totals)
             if (
@@ -298,7 +307,15 @@ def _write_rows(
             dataset.write(many, fetched.reading, bids, inputs.wind_units)
 
 
-def _derive(connection: Connection, fetched: FetchedDay, inputs: DayInputs, fingerprint: str, now: dt.datetime) -> None:
+def _derive(
+    connection: Connection,
+    fetched: FetchedDay,
+    inputs: DayInputs,
+    fingerprint: str,
+    now: dt.datetime,
+    *,
+    has_turn_up: bool,
+) -> None:
     connection.execute(
         script(
             "day/upsert_difficulty",
@@ -315,6 +332,8 @@ def _derive(connection: Connection, fetched: FetchedDay, inputs: DayInputs, fing
             "formula_version": FORMULA_VERSION,
             "archive_uri": fetched.archived.uri,
             "is_synthetic": fetched.archived.is_synthetic,
+            "has_turn_up": has_turn_up,
+            "ccgt": CCGT,
             "built_from": fingerprint,
             "built_at": now,
         },
@@ -375,6 +394,7 @@ def check_day(
     bids: Sequence[Bid],
     wind_units: Mapping[str, BmUnit],
     of_answers: Future[AnswerChecks],
+    walked: DayTurnUp,
 ) -> tuple[list[Result], list[MatchRate]]:
     """Evaluate every property of a day as it stands in the tables, but for the difficulty; writes nothing.
 
@@ -384,6 +404,7 @@ def check_day(
         bids: the day's accepted wind bids among them.
         wind_units: the wind farms in force on the day, by unit id.
         of_answers: what is evaluated of these beside it.
+        walked: the walk over the day's offers.
 
     Returns:
         The results, before any waiver, and the rate of each model.
@@ -392,6 +413,7 @@ def check_day(
     calculations, rates = evaluators.calculations(connection, reading.day, bids=bids)
     sums = evaluators.sums(connection, reading.day, {k: v for k, v in _coverage(reading).items() if k != "day"})
     in_sql = evaluators.in_sql(connection, reading.day, wind_units)
+    of_turn_up = turn_up(connection, reading, walked)
     # Last, so that the answers are looked at while PostgreSQL works.
     checked = of_answers.result()
     records = evaluators.records_match_archive(connection, reading, bids, checked.by_unit)
@@ -401,6 +423,7 @@ def check_day(
         *calculations,
         *sums,
         *in_sql,
+        *of_turn_up,
         *checked.after,
         *_source_unchanged(fetched, records),
     ], rates

@@ -116,6 +116,7 @@ class Later:
         now: the clock.
         run_id: the Dagster run, for the record.
         volumes: what was accepted of the wind units of a day; None to read it from the archive.
+        accepted: the results of a day with what a person has accepted of them.
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class Later:
         now: Callable[[], dt.datetime],
         run_id: str | None,
         volumes: Callable[[dt.date, Mapping[str, BmUnit]], DayVolumes] | None = None,
+        accepted: Callable[[dt.date, list[Result]], list[Result]] = lambda _, results: results,
     ) -> None:
         self._engine = engine
         self._archive = archive
@@ -134,6 +136,7 @@ class Later:
         self._now = now
         self._run_id = run_id
         self._volumes = volumes or partial(volumes_of_day, archive, STACK_SIDES)
+        self._accepted = accepted
         self._requests: Counter[str] = Counter()
         """How many requests were made of each dataset."""
 
@@ -242,9 +245,9 @@ class Later:
     def _written(
         self, dataset: LaterDataset, look: Look, archive_uri: str, *, asked: bool
     ) -> tuple[dict[str, Any], list[Result]]:
-        results = dataset.check(look)
-        blocking = [r for r in results if r.blocks]
         day = look.day
+        results = self._accepted(day, dataset.check(look))
+        blocking = [r for r in results if r.blocks]
         with self._engine.begin() as connection:
             if is_closed(connection, day):
                 raise DayFailedError(f"{day}: a person has closed this day meanwhile; nothing was stored")
@@ -253,7 +256,7 @@ class Later:
                 # What the tables say against it takes its rows out again, and leaves what was there.
                 with connection.begin_nested() as written:
                     dataset.write(connection, look)
-                    of_tables = dataset.check_stored(connection, look)
+                    of_tables = self._accepted(day, dataset.check_stored(connection, look))
                     blocking = [r for r in of_tables if r.blocks]
                     if blocking:
                         written.rollback()

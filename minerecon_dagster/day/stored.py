@@ -30,6 +30,10 @@ if TYPE_CHECKING:
         record_count: int
         so_record_count: int
         wind_generation_mwh: Decimal | None
+        turn_up_mwh: Decimal | None
+        turn_up_target_mwh: Decimal | None
+        turn_up_estimate_gbp: Decimal | None
+        co2_ccgt_t: Decimal | None
 
 else:
     _Summed = make_dataclass("_Summed", SUMMED, frozen=True)

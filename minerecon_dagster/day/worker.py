@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from minerecon_dagster.checks import evaluators
 from minerecon_dagster.checks.evaluators import MatchRate
+from minerecon_dagster.checks.turn_up import turn_up_reckoned_again
 from minerecon_dagster.checks.uncounted import Uncounted, find_uncounted, store_uncounted
 from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic
 from minerecon_dagster.core.calendar import StackSide, settlement_date
@@ -29,8 +30,10 @@ from minerecon_dagster.core.errors import (
     ArchiveError,
     ConfigurationError,
     DayFailedError,
+    DifficultyAwaitedError,
     DifficultyError,
     MinereconError,
+    NoDifficultyError,
 )
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.potential import DayVolumes
@@ -65,7 +68,9 @@ from minerecon_dagster.elexon.fetch import (
     says_otherwise,
 )
 from minerecon_dagster.elexon.reading import DayReading
+from minerecon_dagster.elexon.turn_up import FuelOf, turn_up_of
 from minerecon_dagster.register.store import RegisterReport, load_register, rebuild_register, record_register
+from minerecon_dagster.register.zones import locate_versions
 from minerecon_dagster.warehouse.clock import check_clock
 from minerecon_dagster.warehouse.migrate import require_reference_data
 from minerecon_dagster.warehouse.sample import refuse_to_mix
@@ -193,6 +198,7 @@ class Worker:
             now=now,
             run_id=run_id,
             volumes=self._volumes_of,
+            accepted=self.accepted,
         )
         self._volumes: dict[dt.date, DayVolumes] = {}
         self.newly_closed: list[tuple[dt.date, Unavailable]] = []
@@ -216,6 +222,8 @@ class Worker:
         with Warehouse(self._engine).transaction(require_current=True) as connection:
             require_reference_data(connection)
             check_clock(connection)
+        locate_versions(self._engine, self._archive)
+        with self._engine.connect() as connection:
             self._register = load_register(connection)
         self.newly_closed += follow(self._engine, self._decisions.closed, now=now).closed
         self._may_ask_register = ask_register and not from_archive and not is_synthetic(self._source_url)
@@ -410,7 +418,9 @@ class Worker:
             return replace_day(
                 self._engine,
                 found,
-                DayInputs(wind_units, self._difficulty(day), self._table.name, MODEL_NAMES, uncounted),
+                DayInputs(
+                    wind_units, self._difficulty(day), self._table.name, MODEL_NAMES, uncounted, self._fuel_of(day)
+                ),
                 rebuild=rebuild,
                 now=self._now(),
                 run_id=self._run_id,
@@ -557,7 +567,9 @@ class Worker:
                 raise DayFailedError(f"{day}: nothing is stored of this day; fetch it: minerecon reingest {day}")
             uncounted = cache(partial(find_uncounted, found.reading, self._register))
             of_answers = beside.submit(check_answers, found, bids, wind_units, uncounted)
-            results, rates = check_day(connection, found, bids, wind_units, of_answers)
+            walked = turn_up_of(found.reading, bids, wind_units, self._fuel_of(day))
+            results, rates = check_day(connection, found, bids, wind_units, of_answers, walked)
+            results.append(turn_up_reckoned_again(connection, found.reading, bids))
             try:
                 results += evaluators.difficulty(connection, day, self._difficulty(day), self._table.name)
             except DifficultyError as error:
@@ -606,6 +618,10 @@ class Worker:
             self._record(day, failure.results)
             raise
         except DifficultyError as failure:
+            if isinstance(failure, NoDifficultyError) and day >= settlement_date(self._now()):
+                # Its figures are not due before it is over; tomorrow the same is a failure.
+                said = f"{day}: it is in progress, and is built once its difficulty is there: {failure}"
+                raise DifficultyAwaitedError(said) from failure
             self._record(day, self.accepted(day, evaluators.difficulty_missing(day, str(failure))))
             raise
 
@@ -620,6 +636,15 @@ class Worker:
             raise
         except ArchiveError:
             return None  # the stored sums stand in for it
+
+    def _fuel_of(self, day: dt.date) -> FuelOf:
+        """The fuel of a unit on a day, by the register of now."""
+
+        def fuel(bmu_id: str) -> str | None:
+            unit = self._register.in_force(bmu_id, day)
+            return unit.fuel_type if unit is not None else None
+
+        return fuel
 
     def _finding_uncounted(self, fetched: FetchedDay) -> Callable[[], Uncounted]:
         """Finds once what a day does not count; at once where the register may be asked for it, and change."""

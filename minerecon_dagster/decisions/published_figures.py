@@ -23,7 +23,8 @@ class PublishedFigure(Decision, frozen=True):
     Args:
         period: the day, month or year, as in ``2025-03-28``, ``2025-03`` or ``2025``.
         basis: which bids it counts.
-        figure: ``curtailed_mwh`` (MWh), ``payment_gbp`` (GBP, net) or ``mined_btc`` (BTC).
+        figure: ``curtailed_mwh`` (MWh), ``payment_gbp`` (GBP, net), ``mined_btc`` (BTC) or
+            ``turn_up_estimate_gbp`` (GBP, of SO-flagged bids).
         value: as published.
         source: who published it.
         note: what a comparison must know.
@@ -36,7 +37,7 @@ class PublishedFigure(Decision, frozen=True):
 
     period: str
     basis: Basis
-    figure: Literal["curtailed_mwh", "payment_gbp", "mined_btc"]
+    figure: Literal["curtailed_mwh", "payment_gbp", "mined_btc", "turn_up_estimate_gbp"]
     value: Decimal
     source: str
     note: str
@@ -76,6 +77,8 @@ class PublishedFigure(Decision, frozen=True):
             _ = self.days
         except ValueError:
             return f"period must be as in 2025-03-28, 2025-03 or 2025, not {self.period!r}"
+        if self.figure == "turn_up_estimate_gbp" and self.basis != "so_flagged":
+            return "turn_up_estimate_gbp is of SO-flagged bids"
         if (self.figure == "mined_btc") != (self.miner_model is not None):
             return "miner_model goes with mined_btc, and with nothing else"
         return None

@@ -21,6 +21,7 @@ from minerecon_dagster.asset_keys import (
     MONTHLY,
     OF_DATASETS,
     PROGRESS,
+    RECALCULATED,
     RECORDS,
     WIND,
     YEARLY,
@@ -33,6 +34,11 @@ from minerecon_dagster.elexon.datasets import DATASETS, control_totals, later, o
 from minerecon_dagster.warehouse import sums, tables
 
 OWNERS = ["team:minerecon"]
+_ALL_OF_THE_DAY = "Materialise it for a day, and all of the day is fetched and built."
+_OF_BITCOIN = (
+    "Materialise it for a stored day, and it is calculated again from the stored records; for another, and all of the "
+    "day is fetched and built."
+)
 _POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 
 
@@ -92,7 +98,7 @@ def settlement_day_specs(partitions: dg.PartitionsDefinition[str]) -> list[dg.As
             table,
             group=group,
             deps=deps,
-            description=description,
+            description=f"{description or table.comment} {_OF_BITCOIN if key in RECALCULATED else _ALL_OF_THE_DAY}",
             partitions=partitions,
             kinds=kinds,
             skippable=True,
@@ -106,8 +112,8 @@ def settlement_day_specs(partitions: dg.PartitionsDefinition[str]) -> list[dg.As
             [],
             "What Elexon answered for the day: settlement stacks and control totals "
             f"({', '.join(total.report for total in control_totals())}), kept in the raw archive as they came, and the "
-            "latest attempt at every settlement period. Select it to ask Elexon; a day that the archive holds final is "
-            "not asked again unless `force` is set.",
+            "latest attempt at every settlement period. A day that the archive holds final is not asked again unless "
+            "`force` is set.",
             frozenset({"api", "postgres"}),
         ),
         *(
@@ -126,8 +132,8 @@ def settlement_day_specs(partitions: dg.PartitionsDefinition[str]) -> list[dg.As
             )
             for m in MINER_MODELS
         ),
-        daily(DAILY, tables.daily_summaries, "summaries", [RECORDS, WIND]),
-        daily(BITCOIN_DAILY, tables.bitcoin_daily_summaries, "summaries", [DAILY, *CALCULATIONS]),
+        daily(DAILY, tables.daily_summaries, "days", [RECORDS, WIND]),
+        daily(BITCOIN_DAILY, tables.bitcoin_daily_summaries, "days", [DAILY, *CALCULATIONS]),
         *(daily(key_of(d), d.table, d.group, [PROGRESS, BM_UNITS]) for d in later()),
     ]
 
@@ -135,23 +141,31 @@ def settlement_day_specs(partitions: dg.PartitionsDefinition[str]) -> list[dg.As
 def month_specs(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetSpec]:
     """A month's sums, from the daily tables alone."""
     return [
-        _sums(MONTHLY, tables.monthly_summaries, [DAILY], partitions),
-        _sums(BITCOIN_MONTHLY, tables.bitcoin_monthly_summaries, [BITCOIN_DAILY], partitions),
+        _sums(MONTHLY, tables.monthly_summaries, "months", partitions),
+        _sums(BITCOIN_MONTHLY, tables.bitcoin_monthly_summaries, "months", partitions),
     ]
 
 
 def year_specs(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetSpec]:
     """A year's sums, from the daily tables alone; they depend on the months because they follow them."""
     return [
-        _sums(YEARLY, tables.yearly_summaries, [DAILY, MONTHLY], partitions),
-        _sums(BITCOIN_YEARLY, tables.bitcoin_yearly_summaries, [BITCOIN_DAILY, BITCOIN_MONTHLY], partitions),
+        _sums(YEARLY, tables.yearly_summaries, "years", partitions),
+        _sums(BITCOIN_YEARLY, tables.bitcoin_yearly_summaries, "years", partitions),
     ]
 
 
-def _sums(
-    key: dg.AssetKey, table: Table, deps: Sequence[dg.AssetKey], partitions: dg.PartitionsDefinition[str]
-) -> dg.AssetSpec:
-    return table_spec(key, table, group="summaries", deps=deps, partitions=partitions, skippable=True)
+PARTS: Mapping[dg.AssetKey, Sequence[dg.AssetKey]] = {
+    MONTHLY: (DAILY,),
+    BITCOIN_MONTHLY: (BITCOIN_DAILY,),
+    YEARLY: (DAILY, MONTHLY),
+    BITCOIN_YEARLY: (BITCOIN_DAILY, BITCOIN_MONTHLY),
+}
+"""What sums are made of, and follow."""
+
+
+def _sums(key: dg.AssetKey, table: Table, group: str, partitions: dg.PartitionsDefinition[str]) -> dg.AssetSpec:
+    # A group each grain: in the graph a name is cut to its two ends, which are the same of months and years.
+    return table_spec(key, table, group=group, deps=PARTS[key], partitions=partitions, skippable=True)
 
 
 def _lineage(columns: Mapping[str, Sequence[tuple[dg.AssetKey, str]]]) -> dg.TableColumnLineage:
@@ -188,6 +202,7 @@ COLUMN_LINEAGE: Mapping[dg.AssetKey, dg.TableColumnLineage] = {
     DAILY: _lineage(
         {
             **{a.name: [(RECORDS, column) for column in a.made_of] for a in sums.ADDITIVE},
+            **{k.name: [(RECORDS, column) for column in k.made_of] for k in sums.TURN_UP if k.made_of},
             **{w.name: [(WIND, column) for column in w.made_of] for w in sums.WIND_OUTPUT},
             "payment_gbp": [(RECORDS, "payment_gbp"), (RECORDS, "so_flag")],
             "bmu_count": [(RECORDS, "bmu_id")],

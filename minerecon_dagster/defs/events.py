@@ -23,14 +23,15 @@ from minerecon_dagster.core.checks import (
     ROWS_OF_THE_RERUN,
     Result,
 )
-from minerecon_dagster.core.repairs import all_of
+from minerecon_dagster.core.exact import pounds
+from minerecon_dagster.core.repairs import LOAD_DIFFICULTY, of_day
 from minerecon_dagster.core.statuses import UNAVAILABLE
 from minerecon_dagster.day.closing import follow
 from minerecon_dagster.day.decisions import read_day_decisions
 from minerecon_dagster.day.later import LaterReport
 from minerecon_dagster.day.worker import DayReport
 from minerecon_dagster.decisions.unavailable import Unavailable
-from minerecon_dagster.defs import catalog, links
+from minerecon_dagster.defs import catalog, inputs, links, remedies
 from minerecon_dagster.elexon.datasets import later
 from minerecon_dagster.elexon.datasets.base import GBP_DIGITS, MWH_DIGITS, rounded
 from minerecon_dagster.instance import storing_together
@@ -39,6 +40,10 @@ from minerecon_dagster.settings import Settings
 RunContext = dg.AssetExecutionContext | dg.OpExecutionContext
 
 _BTC_DIGITS = 8
+_OF_THE_BUILDING = {"archive_uri", "built_from", "built_at"}
+"""What is no figure of a day: it differs between two times that the same was built."""
+_SAID = "Day"
+"""The entry that says a day's figures with their basis and units."""
 
 
 def periods_of(report: DayReport) -> str:
@@ -95,21 +100,33 @@ def _log_made(context: RunContext, report: DayReport) -> None:
             context,
             asset_keys.DAILY,
             report,
+            **{_SAID: _said(report)},
             curtailed_mwh=rounded(f.curtailed_mwh, MWH_DIGITS),
             payment_gbp=rounded(f.payment_gbp, GBP_DIGITS),
+            all_bids_mwh=rounded(f.all_bids_mwh, MWH_DIGITS),
+            all_bids_payment_gbp=rounded(f.all_bids_payment_gbp, GBP_DIGITS),
             state=f.state,
         )
     bitcoin = {f"{model}_btc": rounded(btc, _BTC_DIGITS) for model, btc in f.mined_btc.items()}
     _materialize(context, asset_keys.BITCOIN_DAILY, report, **bitcoin)
 
 
+def _said(report: DayReport) -> str:
+    f = report.figures
+    return (
+        f"{f.curtailed_mwh:,.2f} MWh turned down for the system (SO-flagged, the headline), "
+        f"{pounds(f.payment_gbp)} net; "
+        f"of all accepted bids {f.all_bids_mwh:,.2f} MWh, {pounds(f.all_bids_payment_gbp)} net"
+    )
+
+
 def log_later(context: RunContext, report: LaterReport) -> None:
     """Log what became of a dataset that comes later: that it is not there is said too, and is no failure of the day."""
     metadata = {k: _shown(value) for k, value in report.metadata.items()}
-    context.log_event(
-        dg.AssetMaterialization(asset_keys.key_of(report.dataset), partition=report.day.isoformat(), metadata=metadata)
-    )
-    log_checks(context, report.day, report.results)
+    key = asset_keys.key_of(report.dataset)
+    with storing_together(context.instance) as made:
+        context.log_event(dg.AssetMaterialization(key, partition=report.day.isoformat(), metadata=metadata))
+    log_checks(context, report.day, report.results, made=made)
 
 
 def log_closed(context: RunContext, days: Iterable[tuple[date, Unavailable]]) -> None:
@@ -121,6 +138,24 @@ def log_closed(context: RunContext, days: Iterable[tuple[date, Unavailable]]) ->
         for key in (*asset_keys.SETTLEMENT_DAY, *(asset_keys.key_of(dataset) for dataset in later())):
             metadata = {"state": UNAVAILABLE, "reason": entry.reason, "accepted_by": entry.accepted_by}
             context.log_event(dg.AssetMaterialization(key, partition=day.isoformat(), metadata=metadata))
+
+
+def log_awaited(context: RunContext, day: date, why: str) -> None:
+    """Log of the day in progress that it waits for its difficulty: a warning, since nothing of it is due yet."""
+    key, family = catalog.CHECKED_ASSET[DIFFICULTY_KNOWN.family], DIFFICULTY_KNOWN.family
+    evaluation = dg.AssetCheckEvaluation(
+        asset_key=key,
+        check_name=family,
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        blocking=False,
+        partition=day.isoformat(),
+        target_materialization_data=_target(context, key, day),
+        metadata={remedies.PROBLEM: why} | remedies.metadata(LOAD_DIFFICULTY),
+        description=why,
+    )
+    # An op may log evaluations as an asset may; only the annotation of its method does not say so.
+    context.log_event(evaluation)  # type: ignore[arg-type]
 
 
 def follow_decisions(context: RunContext, engine: Engine, now: datetime) -> None:
@@ -141,9 +176,12 @@ def _materialize(context: RunContext, key: dg.AssetKey, report: DayReport, **met
     if report.figures.is_synthetic:
         metadata["synthetic"] = True
     metadata |= catalog.lineage_of(key)
+    tags: dict[str, str] = {}
     if key in (asset_keys.DAILY, asset_keys.BITCOIN_DAILY):
         metadata = links.to_day(report.day) | metadata
-    context.log_event(dg.AssetMaterialization(key, partition=report.day.isoformat(), metadata=metadata))
+        plain = report.figures.as_dict()
+        tags = inputs.version_of(sorted((name, plain[name]) for name in plain.keys() - _OF_THE_BUILDING))
+    context.log_event(dg.AssetMaterialization(key, partition=report.day.isoformat(), metadata=metadata, tags=tags))
 
 
 def _target(context: RunContext, key: dg.AssetKey, day: date) -> _Target | None:
@@ -199,7 +237,7 @@ def _evaluation(
     family: str, results: Sequence[Result], day: date, key: dg.AssetKey, target: _Target | None
 ) -> dg.AssetCheckEvaluation:
     passed, severe = all(r.passed for r in results), any(r.blocks for r in results)
-    metadata = check_metadata(results)
+    metadata = check_metadata(results, day)
     return dg.AssetCheckEvaluation(
         asset_key=key,
         check_name=family,
@@ -209,18 +247,19 @@ def _evaluation(
         partition=day.isoformat(),
         target_materialization_data=target,
         metadata=metadata,
-        description=metadata["problem"],
+        description=metadata[remedies.PROBLEM],
     )
 
 
-def check_metadata(results: Sequence[Result]) -> dict[str, Any]:
+def check_metadata(results: Sequence[Result], day: date) -> dict[str, Any]:
     """What whoever is woken by a family reads, in this order: the problem, the repair, each property, the violators."""
     failed = sorted((r for r in results if not r.passed), key=lambda r: (r.is_waived, r.checked.severity))
-    repair = all_of(r.repair for r in failed if not r.is_waived)
+    # Of commands that do more or less of the same the strongest is enough.
+    repair = of_day((r.repair for r in failed if not r.is_waived), day).over(day)
     metadata: dict[str, Any] = {
-        "problem": _problem(failed, len(results)),
-        "repair": str(repair or "nothing to repair"),
-        "wrong": sum(r.violation_count for r in failed if not r.is_waived),
+        remedies.PROBLEM: _problem(failed, len(results)),
+        **remedies.metadata(repair),
+        "Wrong": sum(r.violation_count for r in failed if not r.is_waived),
     }
     for r in results:
         metadata[r.checked.name] = (

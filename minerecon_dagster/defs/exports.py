@@ -16,13 +16,14 @@ from minerecon_dagster import asset_keys
 from minerecon_dagster.asset_keys import EXPORTS, PRICE
 from minerecon_dagster.core.errors import ConfigurationError, MinereconError, one_line
 from minerecon_dagster.core.unfinished import Unfinished
-from minerecon_dagster.defs import automation, catalog
+from minerecon_dagster.defs import automation, catalog, inputs, links
 from minerecon_dagster.defs.resources import ArchiveResource, ClockResource, WarehouseResource
 from minerecon_dagster.exports.month import Export, export_month, months_with_days
 from minerecon_dagster.instance import hold_connections
 from minerecon_dagster.launchers.heartbeat import beating
 
 _log = logging.getLogger(__name__)
+_INPUTS = (asset_keys.MONTHLY, asset_keys.BITCOIN_MONTHLY, PRICE)
 
 
 def build_exports(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -41,7 +42,7 @@ def build_exports(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefiniti
         specs=[
             dg.AssetSpec(
                 EXPORTS,
-                deps=[asset_keys.MONTHLY, asset_keys.BITCOIN_MONTHLY, PRICE],
+                deps=_INPUTS,
                 description="A Parquet and a CSV file per month of every view in `analytics` that has days or months, "
                 "under `exports/` in the archive's place, and a manifest that says what they hold, how complete the "
                 "month is, and the hash of each file. What has not changed is not written again. "
@@ -96,6 +97,7 @@ def _export(
     with beating(context.instance, context.run.run_id), warehouse.open() as opened:
         store = archive.store()
         for month in months:
+            tags = inputs.read_by_now(context.instance, _INPUTS)
             try:
                 export = export_month(opened.engine, store, month, now)
             except ConfigurationError:
@@ -110,7 +112,9 @@ def _export(
                 continue
             _log.info("%s", _line(export))
             if log_all or export.manifest_written:
-                context.log_event(dg.AssetMaterialization(EXPORTS, partition=month, metadata=_metadata(export)))
+                context.log_event(
+                    dg.AssetMaterialization(EXPORTS, partition=month, metadata=_metadata(export), tags=tags)
+                )
     if not_done:
         raise dg.Failure(
             f"{len(not_done)} of {len(months)} months not done: {'; '.join(not_done.values())}",
@@ -131,15 +135,14 @@ def _line(export: Export) -> str:
 def _metadata(export: Export) -> dict[str, Any]:
     state = export.manifest["state"]
     metadata: dict[str, Any] = {
-        "manifest": dg.MetadataValue.path(export.manifest_uri),
+        **links.to_csv_of(export.month),
+        "manifest": links.to_file(export.manifest_uri),
         "is_complete": state["is_complete"],
-        "days_present": state["days_present"],
-        "days_expected": state["days_expected"],
-        "days_final": state["days_final"],
+        "days": f"{state['days_present']} of {state['days_expected']}, {state['days_final']} final",
         "statuses": state["statuses"],
         "rows": export.row_counts,
         "bytes": export.byte_count,
-        "files_written": len(export.written),
+        "files_written": str(len(export.written)),
     }
     if export.removed:
         metadata["files_removed"] = list(export.removed)

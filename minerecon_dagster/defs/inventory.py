@@ -16,6 +16,7 @@ from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.checks import INVENTORY
 from minerecon_dagster.core.repairs import all_of
 from minerecon_dagster.day.build import record_results
+from minerecon_dagster.defs import remedies
 from minerecon_dagster.defs.events import follow_decisions
 from minerecon_dagster.defs.resources import ClockResource, WarehouseResource
 from minerecon_dagster.register.open_units import by_unit, read_open_units
@@ -104,10 +105,10 @@ def _check_result(family: str, findings: Sequence[Finding]) -> dg.AssetCheckResu
         passed=not failed,
         severity=dg.AssetCheckSeverity.WARN if is_warning else dg.AssetCheckSeverity.ERROR,
         metadata={
-            "problem": "; ".join(f"{r.checked.name}: expected {r.expected}; found {r.actual}" for r in failed)
+            remedies.PROBLEM: "; ".join(f"{r.checked.name}: expected {r.expected}; found {r.actual}" for r in failed)
             or "none",
-            "repair": str(all_of(r.repair for r in failed) or "none"),
-            "violations": sum(r.violation_count for r in results),
+            **remedies.metadata(all_of(r.repair for r in failed)),
+            "Wrong": sum(r.violation_count for r in results),
             "groups": dg.MetadataValue.table(table, _COLUMNS),
             **{
                 r.checked.name: f"{'passed' if r.passed else 'FAILED'}: expected {r.expected}; found {r.actual}; "

@@ -55,7 +55,7 @@ JOBS = (
     ),
     Job(
         jobs.RECALCULATE,
-        _assets(asset_keys.DIFFICULTY, *asset_keys.CALCULATIONS, asset_keys.BITCOIN_DAILY),
+        _assets(*sorted(asset_keys.RECALCULATED)),
         "Rebuild calculations and their sums from stored records: after a new model, a corrected difficulty or a new "
         "formula. Asks Elexon for nothing.",
     ),

@@ -15,9 +15,10 @@ from minerecon_dagster.asset_keys import PRICE
 from minerecon_dagster.core.answers import is_synthetic
 from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.checks import SAMPLE_SIZE, Result
+from minerecon_dagster.core.repairs import Repair
 from minerecon_dagster.core.spans import span_text
 from minerecon_dagster.day.build import record_results
-from minerecon_dagster.defs import catalog
+from minerecon_dagster.defs import catalog, inputs, remedies
 from minerecon_dagster.defs.resources import ClockResource, PriceResource, WarehouseResource
 from minerecon_dagster.instance import hold_connections
 from minerecon_dagster.prices.store import PRICES_KNOWN, PriceReport, prices_known, refresh_prices
@@ -82,7 +83,8 @@ def _log_days(context: dg.AssetExecutionContext, report: PriceReport) -> None:
             metadata["old_price_gbp"] = float(report.changed[day])
         if is_synthetic(price.url):
             metadata["synthetic"] = True
-        context.log_event(dg.AssetMaterialization(PRICE, partition=day.isoformat(), metadata=metadata))
+        tags = inputs.version_of(price.price_gbp)
+        context.log_event(dg.AssetMaterialization(PRICE, partition=day.isoformat(), metadata=metadata, tags=tags))
 
 
 def _line(days: Sequence[dt.date], report: PriceReport, source: str) -> str:
@@ -114,9 +116,10 @@ def _evaluated(checked: Result) -> dg.AssetCheckResult:
         passed=checked.passed,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
+            remedies.PROBLEM: "none" if checked.passed else f"expected {checked.expected}; found {checked.actual}",
+            **remedies.metadata(checked.repair if not checked.passed else Repair()),
             "days_without_a_price": checked.violation_count,
             "violations": dg.MetadataValue.json(list(checked.violations)),
             "looked_at": checked.looked_at,
-            "repair": str(checked.repair),
         },
     )

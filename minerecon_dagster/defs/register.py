@@ -3,13 +3,14 @@
 import logging
 
 import dagster as dg
+from pydantic import ConfigDict
 from sqlalchemy import Engine
 
 from minerecon_dagster import asset_keys
 from minerecon_dagster.core.calendar import settlement_date
-from minerecon_dagster.core.repairs import all_of
+from minerecon_dagster.core.repairs import Repair, all_of
 from minerecon_dagster.day.build import record_results
-from minerecon_dagster.defs import catalog, links
+from minerecon_dagster.defs import catalog, links, remedies
 from minerecon_dagster.defs.resources import (
     ArchiveResource,
     ClockResource,
@@ -26,6 +27,7 @@ from minerecon_dagster.register.store import (
     record_register,
     wind_units_mapped,
 )
+from minerecon_dagster.register.zones import ZONES_STAY, zones_stay
 from minerecon_dagster.warehouse import tables
 
 _log = logging.getLogger(__name__)
@@ -33,6 +35,8 @@ _log = logging.getLogger(__name__)
 
 class RegisterConfig(dg.Config):
     """How a run treats the register."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)  # the launchpad shows them
 
     from_archive: bool = False
     """Ask Elexon for nothing: rebuild all versions from the archived answers."""
@@ -50,10 +54,9 @@ class RegisterConfig(dg.Config):
     ],
     check_specs=[
         dg.AssetCheckSpec(
-            WIND_UNITS_MAPPED.name,
-            asset=asset_keys.BM_UNITS,
-            description=f"{WIND_UNITS_MAPPED.meaning} ({WIND_UNITS_MAPPED.severity})",
+            checked.name, asset=asset_keys.BM_UNITS, description=f"{checked.meaning} ({checked.severity})"
         )
+        for checked in (WIND_UNITS_MAPPED, ZONES_STAY)
     ],
 )
 def bm_units(
@@ -75,8 +78,9 @@ def bm_units(
         rebuild = _tell_days_to_rebuild(opened.engine)
         now = clock.now()
         with opened.transaction() as connection:
-            checked = wind_units_mapped(connection, report, settlement_date(now))
-            record_results(connection, settlement_date(now), [checked], now=now, run_id=context.run.run_id, scope="all")
+            today = settlement_date(now)
+            results = [wind_units_mapped(connection, report, today), zones_stay(connection, today)]
+            record_results(connection, today, results, now=now, run_id=context.run.run_id, scope="all")
     return dg.MaterializeResult(
         asset_key=asset_keys.BM_UNITS,
         metadata=links.to_farms() | _metadata(report, rebuild),
@@ -87,18 +91,24 @@ def bm_units(
                 passed=checked.passed,
                 severity=dg.AssetCheckSeverity.WARN,
                 metadata={
-                    "unmapped_units": checked.violation_count,
+                    remedies.PROBLEM: "none"
+                    if checked.passed
+                    else f"expected {checked.expected}; found {checked.actual}",
+                    **remedies.metadata(checked.repair if not checked.passed else Repair()),
+                    "wrong_units": checked.violation_count,
                     "units": dg.MetadataValue.json(list(checked.violations)),
                     "looked_at": checked.looked_at,
-                    "repair": str(checked.repair),
                 },
             )
+            for checked in results
         ],
     )
 
 
 class AcceptConfig(dg.Config):
     """Which answer is accepted, and by whom."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)  # the launchpad shows them
 
     sha256: str
     """SHA-256 of the answer, as the failed run, `minerecon status` and the table `register_refusals` have it."""

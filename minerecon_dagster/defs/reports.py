@@ -12,11 +12,13 @@ from minerecon_dagster import asset_keys
 from minerecon_dagster.asset_keys import MONTHLY_REPORT, PRICE
 from minerecon_dagster.core.errors import ConfigurationError, MinereconError, one_line
 from minerecon_dagster.core.unfinished import Unfinished
-from minerecon_dagster.defs import automation, catalog
+from minerecon_dagster.defs import automation, catalog, inputs, links
 from minerecon_dagster.defs.resources import ArchiveResource, ClockResource, WarehouseResource
 from minerecon_dagster.settings import Settings
 
 _log = logging.getLogger(__name__)
+_NO_LINK = "no link: set MINERECON_REPORTS_URL to where people reach reports/ in the archive's place"
+_INPUTS = (asset_keys.MONTHLY, asset_keys.BITCOIN_MONTHLY, PRICE)
 _WHERE = (
     "One HTML file under `reports/` in the archive's place, which needs neither a network nor a script. The link in "
     "its metadata opens it."
@@ -38,7 +40,7 @@ def build_monthly_report(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
         specs=[
             dg.AssetSpec(
                 MONTHLY_REPORT,
-                deps=[asset_keys.MONTHLY, asset_keys.BITCOIN_MONTHLY, PRICE],
+                deps=_INPUTS,
                 description="A month in pictures: MWh and GBP by day with the state of each, a heat map of its half "
                 "hours, the farms that were curtailed most, the Bitcoin per model, the payment to stop against the "
                 f"value of the Bitcoin, and what Elexon changed afterwards. {_WHERE}",
@@ -62,6 +64,7 @@ def build_monthly_report(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
         with warehouse.open() as opened:
             store = archive.store()
             for month in context.partition_keys:
+                tags = inputs.read_by_now(context.instance, _INPUTS)
                 try:
                     report = publish_month(opened.engine, store, month, clock.now())
                 except ConfigurationError:
@@ -77,7 +80,7 @@ def build_monthly_report(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
                 _log.info("%s: %s %s", month, report.uri, report.states)
                 context.log_event(
                     dg.AssetMaterialization(
-                        MONTHLY_REPORT, partition=month, metadata=_metadata(report, f"{month}.html")
+                        MONTHLY_REPORT, partition=month, metadata=_metadata(report, f"{month}.html"), tags=tags
                     )
                 )
         if not_done:
@@ -112,20 +115,18 @@ def latest_report(warehouse: WarehouseResource, archive: ArchiveResource, clock:
 def _metadata(report: Any, name: str) -> dict[str, Any]:
     """What the UI shows of a report, its link first."""
     base = Settings.from_environ().reports_url
-    metadata: dict[str, Any] = {}
-    if base is not None:
-        metadata["open"] = dg.MetadataValue.url(f"{base}/{name}")
+    metadata: dict[str, Any] = {links.OPEN: dg.MetadataValue.url(f"{base}/{name}") if base is not None else _NO_LINK}
     facts = report.facts
     as_of: dt.datetime | None = facts.as_of
     mwh, gbp = facts.total(lambda d: d.curtailed_mwh), facts.total(lambda d: d.payment_gbp)
     metadata |= {
-        "file": dg.MetadataValue.path(report.uri),
+        "file": links.to_file(report.uri),
         "state": report.states,
         "curtailed_mwh": float(mwh),  # a number is plotted, and a text is exact
         "payment_gbp": float(gbp),
         "curtailed_mwh_exact": str(mwh),
         "payment_gbp_exact": str(gbp),
-        "days_stored": len(facts.stored),
+        "days_stored": str(len(facts.stored)),
         "bytes": len(report.body.encode()),
         "seconds": round(report.seconds, 3),
     }

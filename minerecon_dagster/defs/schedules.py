@@ -462,7 +462,7 @@ def days_in_progress(
     found: dict[dt.date, str] = {}
     for record in instance.get_run_records(dg.RunsFilter(statuses=_WORKING)):
         run = record.dagster_run
-        asks = asset_keys.PROGRESS in run.asset_selection if run.asset_selection else run.job_name in jobs
+        asks = bool(asset_keys.INGESTED & run.asset_selection) if run.asset_selection else run.job_name in jobs
         # The queue outlives a restart of the machine; what had left it may not have.
         waits = run.status == dg.DagsterRunStatus.QUEUED
         began = record.start_time or record.create_timestamp.timestamp()

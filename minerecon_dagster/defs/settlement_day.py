@@ -9,7 +9,7 @@ the days that are not done.
 import datetime as dt
 import logging
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, closing
 from functools import partial
@@ -17,19 +17,25 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from pydantic import ConfigDict
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from minerecon_dagster import asset_keys
-from minerecon_dagster.asset_keys import INGESTED
+from minerecon_dagster.asset_keys import RECALCULATED
 from minerecon_dagster.checks.evaluators import not_run
-from minerecon_dagster.core.errors import one_line
+from minerecon_dagster.core.difficulty import LOAD_REMEDY
+from minerecon_dagster.core.errors import DifficultyAwaitedError, DifficultyError, MinereconError, one_line
 from minerecon_dagster.core.exact import pounds
 from minerecon_dagster.core.periods import parse_periods
+from minerecon_dagster.core.repairs import LOAD_DIFFICULTY, REINGEST, Repair, all_of, of_day
+from minerecon_dagster.core.spans import spans
 from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.day.build import ChecksFailedError
 from minerecon_dagster.day.closing import DayClosedError
 from minerecon_dagster.day.worker import MODEL_NAMES, DayReport, Worker
-from minerecon_dagster.defs import catalog
-from minerecon_dagster.defs.events import log_checks, log_closed, log_day, log_later, periods_of
+from minerecon_dagster.defs import catalog, remedies
+from minerecon_dagster.defs.events import log_awaited, log_checks, log_closed, log_day, log_later, periods_of
 from minerecon_dagster.defs.resources import (
     ArchiveResource,
     ClockResource,
@@ -40,9 +46,11 @@ from minerecon_dagster.defs.resources import (
 from minerecon_dagster.elexon.datasets import later
 from minerecon_dagster.elexon.fetch import FetchFailedError
 from minerecon_dagster.instance import hold_connections
+from minerecon_dagster.jobs import RECALCULATE
 from minerecon_dagster.launchers.guard import is_remote
 from minerecon_dagster.launchers.heartbeat import beating
 from minerecon_dagster.settings import Settings, require_shared_archive
+from minerecon_dagster.standing.due import stored_days
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
     from minerecon_dagster.http.traffic import ClientStats
@@ -51,12 +59,17 @@ _log = logging.getLogger(__name__)
 
 CHECKS_OF_A_RECALCULATION = frozenset({"calculation", "conservation"})
 """The families that are evaluated where a day's records stay as they are."""
+MOST_REASONS = 3
+"""Of more days than these a red run's first words name the days, and leave why to its log and its metadata."""
+_NOT_BUILT = "the day was not built; why, its run says"
 DAYS_PER_RUN = 31
 """A backfill from the UI is cut into runs of at most so many days: a run's start costs more than a day's work."""
 
 
 class SettlementDayConfig(dg.Config):
     """How a run treats its days."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)  # the launchpad shows them
 
     force: bool = False
     """Ask Elexon again, even for days that the archive holds final."""
@@ -94,10 +107,10 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
         context.log.addFilter(_is_news)
         days = [dt.date.fromisoformat(key) for key in context.partition_keys]
         selected = context.selected_asset_keys
-        fetch = asset_keys.PROGRESS in selected and not config.from_archive
         settings = Settings.from_environ()
         require_shared_archive(is_remote(context.instance.run_launcher), settings.archive_url)
         not_done: dict[str, str] = {}
+        repairs: dict[dt.date, Repair] = {}
         with (
             beating(context.instance, context.run.run_id),
             warehouse.open() as opened,
@@ -118,20 +131,20 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
         ):
             started = time.perf_counter()
             periods = parse_periods(config.periods)
+            ingested = _to_ingest(context, opened.engine, days)
+            fetch = bool(ingested) and not config.from_archive
             worker.prepare(days, from_archive=not fetch, ask_register=True)
             _tell_of_register(context)
             log_closed(context, ((day, entry) for day, entry in worker.newly_closed if day not in days))
-            ingests = bool(selected & INGESTED)
-            work = (
+            work = _work(
                 worker.ingest(
-                    days,
+                    ingested,
                     fetch=fetch,
                     force=config.force,
                     periods=periods,
                     accept_restatement=config.requested_by if config.accept_restatement else None,
-                )
-                if ingests
-                else worker.recalculate(days, _models(selected))
+                ),
+                worker.recalculate([day for day in days if day not in ingested], _models(selected)),
             )
             stack.push(partial(_end, work))
             for number, (day, outcome) in enumerate(work, 1):
@@ -147,15 +160,20 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
                     if outcome.is_there:
                         not_done[day.isoformat()] = str(outcome)
                     continue
+                if isinstance(outcome, DifficultyAwaitedError):
+                    _log.warning("%s [%d of %d]", outcome, number, len(days), extra=progress)
+                    log_awaited(context, day, str(outcome))
+                    continue
                 why = one_line(outcome)
                 # What the server adds may have the day too, in a row that it quotes.
                 is_named = str(day) in why.partition(" CONTEXT: ")[0]
                 not_done[day.isoformat()] = why if is_named else f"{day}: {why}"
                 _log.error("not done: %s", not_done[day.isoformat()], extra=progress)
                 results = outcome.results if isinstance(outcome, ChecksFailedError | FetchFailedError) else ()
-                of = None if ingests else CHECKS_OF_A_RECALCULATION
-                log_checks(context, day, [*results, *not_run(day, not_done[day.isoformat()], results=results, of=of)])
-            for day in days if ingests and later() else ():
+                repairs[day] = _repair(day, outcome)
+                of = None if day in ingested else CHECKS_OF_A_RECALCULATION
+                log_checks(context, day, [*results, *not_run(day, _NOT_BUILT, results=results, of=of)])
+            for day in ingested if later() else ():
                 for report in worker.later(day, fetch=fetch):
                     log_later(context, report)
             if (register := worker.register_report) is not None:
@@ -165,14 +183,53 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
             if len(days) > 1 or traffic is not None:
                 _log.info("%s", _summary(len(days), len(not_done), traffic, seconds))
         if not_done:
+            repair = all_of(repairs[first].over(first, last) for first, last in spans(repairs, alike=repairs.get))
             raise dg.Failure(
-                f"{len(not_done)} of {len(days)} days not done: " + "; ".join(not_done.values()),
-                metadata=Unfinished.of(not_done).to_metadata(),
+                _red(len(days), not_done, repair),
+                metadata={**remedies.metadata(repair), **Unfinished.of(not_done).to_metadata()},
                 allow_retries=False,
             )
         yield from ()
 
     return settlement_day
+
+
+def _to_ingest(context: dg.AssetExecutionContext, engine: Engine, days: Sequence[dt.date]) -> list[dt.date]:
+    """The days that are fetched and built as a whole; the others are calculated again from their records.
+
+    Whatever is chosen of a day, the day is there afterwards: the calculations of one that is not stored are made by
+    building it. Only the job that is to ask for nothing leaves it alone.
+    """
+    if context.selected_asset_keys - RECALCULATED:
+        return list(days)
+    if context.run.job_name == RECALCULATE:
+        return []
+    return sorted(set(days) - set(stored_days(engine, first_day=min(days), last_day=max(days))))
+
+
+def _work(
+    *parts: Generator[tuple[dt.date, DayReport | MinereconError | SQLAlchemyError], None, None],
+) -> Generator[tuple[dt.date, DayReport | MinereconError | SQLAlchemyError], None, None]:
+    """One after the other; ended, the one in hand ends."""
+    for part in parts:
+        yield from part
+
+
+def _red(day_count: int, not_done: Mapping[str, str], repair: Repair) -> str:
+    """What a red run says, and Dagster shows first: the days, why, the command and the job."""
+    shown = [why.partition("; try again: ")[0] for why in list(not_done.values())[:MOST_REASONS]]
+    more = [f"and {len(not_done) - MOST_REASONS} more: the run's log says why"] if len(not_done) > MOST_REASONS else []
+    first = f"{len(not_done)} of {day_count} days not done: {', '.join(not_done)}"
+    what = [f"Repair: {repair}", f"Or in the UI: {remedies.by_a_job(repair)}"] if repair else []
+    return "\n".join([first, *shown, *more, *what])
+
+
+def _repair(day: dt.date, error: Exception) -> Repair:
+    """What mends a day that is not done, with DATE for it."""
+    if isinstance(error, DifficultyError) and LOAD_REMEDY in str(error):
+        return LOAD_DIFFICULTY.then(REINGEST)
+    results = error.results if isinstance(error, ChecksFailedError | FetchFailedError) else ()
+    return of_day((r.repair for r in results if r.blocks), day) or REINGEST
 
 
 def _end(

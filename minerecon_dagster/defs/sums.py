@@ -18,7 +18,7 @@ from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Result
 from minerecon_dagster.core.exact import pounds
 from minerecon_dagster.day.closing import stored_closed_days
-from minerecon_dagster.defs import automation, catalog, links
+from minerecon_dagster.defs import automation, catalog, inputs, links, remedies
 from minerecon_dagster.defs.events import follow_decisions
 from minerecon_dagster.defs.resources import ClockResource, WarehouseResource
 from minerecon_dagster.sums.rollups import (
@@ -174,13 +174,11 @@ def _update(
     """Sum, and log a materialization of both assets for each partition that has a day, stored or closed by a person."""
     if not keys:
         return
+    tags = {key: inputs.read_by_now(context.instance, catalog.PARTS[key]) for key in (SUMS[grain], _BITCOIN[grain])}
     made = roll_up_months(engine, keys, now) if grain == "month" else roll_up_years(engine, map(int, keys), now)
     for sums in made:
         coverage: dict[str, Any] = {
-            "days_present": sums.days_present,
-            "days_expected": sums.days_expected,
-            "days_final": sums.days_final,
-            "days_unavailable": sums.days_unavailable,
+            "days": _days(sums),
             "is_complete": sums.is_complete,
         }
         if sums.is_synthetic:
@@ -193,6 +191,7 @@ def _update(
                     key,
                     partition=sums.key,
                     metadata=links.to_span(sums.key) | metadata | coverage | catalog.lineage_of(key),
+                    tags=tags[key] | inputs.version_of((sums.curtailed_mwh, sums.payment_gbp, bitcoin, coverage)),
                 )
             )
         _log.info("%s", _line(sums))
@@ -203,9 +202,9 @@ def _update(
         for empty in without:
             # What was made of the sums before, exports and reports, has to follow that there are none.
             if count := sum(day.startswith(f"{empty}-") for day in closed):
-                metadata = {"days_present": 0, "days_unavailable": count, "is_complete": False}
-                for asset in (SUMS[grain], _BITCOIN[grain]):
-                    context.log_event(dg.AssetMaterialization(asset, partition=empty, metadata=metadata))
+                none: dict[str, Any] = {"days": f"0; {count} closed by a person", "is_complete": False}
+                for asset, read in tags.items():
+                    context.log_event(dg.AssetMaterialization(asset, partition=empty, metadata=none, tags=read))
 
 
 def _checked(
@@ -233,19 +232,21 @@ def _check_result(grain: Grain, result: Result) -> dg.AssetCheckResult:
         passed=result.passed,
         severity=dg.AssetCheckSeverity.ERROR,
         metadata={
-            "problem": f"expected {result.expected}; found {result.actual}",
-            "repair": str(result.repair),
-            "violations": result.violation_count,
+            remedies.PROBLEM: f"expected {result.expected}; found {result.actual}",
+            **remedies.metadata(result.repair),
+            "Wrong": result.violation_count,
             "sample": dg.MetadataValue.json(result.sample),
             "looked_at": result.looked_at,
         },
     )
 
 
+def _days(sums: RollUp) -> str:
+    """How many days a sum is of: a text, since a plot of it says nothing."""
+    closed = f", {sums.days_unavailable} closed by a person" if sums.days_unavailable else ""
+    return f"{sums.days_present} of {sums.days_expected}, {sums.days_final} final{closed}"
+
+
 def _line(sums: RollUp) -> str:
     complete = "complete" if sums.is_complete else "not complete"
-    closed = f"{sums.days_unavailable} closed by a person, " if sums.days_unavailable else ""
-    return (
-        f"{sums.key}: {complete}, {sums.days_present} of {sums.days_expected} days, {sums.days_final} final, {closed}"
-        f"{sums.curtailed_mwh:,.2f} MWh, {pounds(sums.payment_gbp)}"
-    )
+    return f"{sums.key}: {complete}, days: {_days(sums)}, {sums.curtailed_mwh:,.2f} MWh, {pounds(sums.payment_gbp)}"

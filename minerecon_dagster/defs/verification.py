@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, Literal
 
 import dagster as dg
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from minerecon_dagster import asset_keys
 from minerecon_dagster.core.unfinished import Unfinished
@@ -43,6 +43,8 @@ _log = logging.getLogger(__name__)
 class VerifyConfig(dg.Config):
     """What a run does with its days; without any of it, it looks, at all periods."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)  # the launchpad shows them
+
     action: Literal["verify", "fix", "force-fix"] = "verify"
     """verify: look. fix: repair what is wrong. force-fix: fetch again whether or not something is."""
     sampling: Literal["full", "controls", "progressive", "random", "fixed"] = "full"
@@ -63,6 +65,8 @@ class VerifyConfig(dg.Config):
 
 class SpotFixConfig(dg.Config):
     """The settlement period and the wind unit for which it is fetched again."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)  # the launchpad shows them
 
     period: int
     """Settlement period, counted from 1."""

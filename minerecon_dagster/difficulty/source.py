@@ -33,7 +33,7 @@ from botocore.exceptions import (
 
 from minerecon_dagster.core.addresses import aws_proxies
 from minerecon_dagster.core.difficulty import LOAD_REMEDY, validate_difficulty, why_unbelievable
-from minerecon_dagster.core.errors import ConfigurationError, DifficultyError
+from minerecon_dagster.core.errors import ConfigurationError, DifficultyError, NoDifficultyError
 
 _LARGEST_BATCH = 100
 """Keys in one BatchGetItem (DynamoDB's limit)."""
@@ -145,7 +145,7 @@ class DifficultyTable:
         if day in found.refused:
             raise DifficultyError(found.refused[day])
         if day not in found.values:
-            raise DifficultyError(f"no difficulty for {day} in {self._where}: {LOAD_REMEDY}")
+            raise NoDifficultyError(f"no difficulty for {day} in {self._where}: {LOAD_REMEDY}")
         return validate_difficulty(day, found.values[day], found.values.get(day - _ONE_DAY), self._where)
 
     def load(self, values: Mapping[dt.date, Decimal]) -> LoadReport:

@@ -23,15 +23,12 @@ def examine(settings: Settings, now: Callable[[], dt.datetime]) -> list[Line]:
     return [*service_lines(settings, settlement_date(now()), now), *machine_lines(settings)]
 
 
-def examine_source(
-    open_client: Callable[[], ElexonClient], source_url: str, now: Callable[[], dt.datetime]
-) -> list[Line]:
+def examine_source(open_client: Callable[[], ElexonClient], source_url: str) -> list[Line]:
     """The source, by about ten questions.
 
     Args:
         open_client: makes a client of it.
         source_url: its base URL.
-        now: this machine's clock.
     """
     from minerecon_dagster.doctor.source import known_day, source_lines
 
@@ -40,7 +37,7 @@ def examine_source(
     def look() -> Line:
         known = known_day(source_url)
         with open_client() as client:
-            first, *others = source_lines(client, known, settlement_date(now()))
+            first, *others = source_lines(client, known)
         lines.extend(others)
         return first
 

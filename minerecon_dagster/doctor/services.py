@@ -8,19 +8,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine
 
+from minerecon_dagster.core.answers import is_synthetic
 from minerecon_dagster.core.difficulty import LOAD_REMEDY, WARN_AHEAD_DAYS
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.difficulty.source import DifficultyTable
 from minerecon_dagster.doctor.line import Line, State, looked_at, ok, unseen, wrong
 from minerecon_dagster.elexon.archive import Archive
 from minerecon_dagster.register.store import waiting_refusals
+from minerecon_dagster.sample import SAMPLE_DAYS
 from minerecon_dagster.settings import Settings
 from minerecon_dagster.storage import is_folder
 from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.warehouse.roles import PIPELINE
-from minerecon_dagster.warehouse.store import check_reachable, statement
+from minerecon_dagster.warehouse.store import act_as_owner, check_reachable, statement
 from minerecon_dagster.warehouse.warehouse import Warehouse
 
 FURTHEST_CLOCK_S = 5.0
@@ -31,7 +33,6 @@ _GO_LIVE = "docs/operate/go-live.md"
 _UPGRADE = "minerecon db upgrade"
 _SUPERUSER = "minerecon db upgrade --print-superuser-sql | psql -U postgres -d"
 _WAREHOUSE = ("schema", "role", "right", "clock", "register")
-_TIMEOUT_S = 10
 
 Now = Callable[[], dt.datetime]
 
@@ -171,15 +172,13 @@ def dagster_line(url: str | None) -> Line:
 
 
 def _dagster(url: str) -> Line:
-    engine = create_engine(url, connect_args={"connect_timeout": _TIMEOUT_S})
-    try:
-        if (why := _why_not(engine, "DAGSTER_POSTGRES_URL")) is not None:
+    with Warehouse.open(url) as opened:
+        if (why := _why_not(opened.engine, "DAGSTER_POSTGRES_URL")) is not None:
             return wrong("dagster", why, "start the server, or correct DAGSTER_POSTGRES_URL")
-        with engine.connect() as connection:
+        with _looking(opened) as connection:
+            act_as_owner(connection)  # Dagster works as whoever logs in, in the warehouse's own database too
             found = connection.execute(statement("doctor/dagster")).one()
-    finally:
-        engine.dispose()
-    place = f"PostgreSQL {found.version} at {_place(engine)}"
+        place = f"PostgreSQL {found.version} at {_place(opened.engine)}"
     if found.is_there and found.may_write:
         return ok("dagster", f"{place}, with Dagster's tables")
     if not found.is_there and found.may_make:
@@ -189,13 +188,14 @@ def _dagster(url: str) -> Line:
     return wrong("dagster", f"{place}: {found.works_as} {lacks}", owner)
 
 
-def difficulty_lines(name: str | None, region: str | None, today: dt.date) -> list[Line]:
+def difficulty_lines(name: str | None, region: str | None, today: dt.date, *, is_sample: bool = False) -> list[Line]:
     """The table of difficulties, and how far it reaches.
 
     Args:
         name: of the table; None where none is set, and no embedded one is there.
         region: its AWS region; None for what boto3 finds.
         today: the settlement day in progress.
+        is_sample: whether the days are the bundled sample's, which end.
     """
     if name is None:
         says = "DYNAMODB_DIFFICULTY_TABLE is not set, and nothing was run here yet"
@@ -204,7 +204,7 @@ def difficulty_lines(name: str | None, region: str | None, today: dt.date) -> li
     first = looked_at("difficulty", lambda: _difficulty(table, today))
     if first.state is not State.OK:
         return [first, *unseen(["horizon"], "the table cannot be used")]
-    return [first, looked_at("horizon", lambda: _horizon(table, today))]
+    return [first, looked_at("horizon", lambda: _horizon(table, today, is_sample))]
 
 
 def _difficulty(table: DifficultyTable, today: dt.date) -> Line:
@@ -212,8 +212,10 @@ def _difficulty(table: DifficultyTable, today: dt.date) -> Line:
     return ok("difficulty", f"DynamoDB table {table.name} is there, and may be read")
 
 
-def _horizon(table: DifficultyTable, today: dt.date) -> Line:
+def _horizon(table: DifficultyTable, today: dt.date, is_sample: bool) -> Line:
     last = table.last_day()
+    if is_sample and last is not None and last >= max(SAMPLE_DAYS):
+        return ok("horizon", f"the last day with a difficulty is {last}, after the sample's last")
     if last is None:
         return wrong("horizon", "the table has no difficulty at all: no day can be computed", LOAD_REMEDY)
     days = (last - today).days
@@ -250,6 +252,11 @@ def service_lines(settings: Settings, today: dt.date, now: Now) -> list[Line]:
     return [
         *warehouse_lines(settings.database_url, settings.archive_url, now),
         dagster_line(settings.dagster_postgres_url),
-        *difficulty_lines(settings.difficulty_table, settings.aws_region, today),
+        *difficulty_lines(
+            settings.difficulty_table,
+            settings.aws_region,
+            today,
+            is_sample=is_synthetic(settings.elexon_base_url),
+        ),
         archive_line(settings.archive_url),
     ]

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic
-from minerecon_dagster.core.calendar import STACK_SIDES
+from minerecon_dagster.core.calendar import STACK_SIDES, period_count
 from minerecon_dagster.core.errors import ConfigurationError, MinereconError, SourceError
 from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.core.schema import REGISTER_PATH
@@ -24,19 +24,17 @@ from minerecon_dagster.elexon.client import ElexonClient
 from minerecon_dagster.elexon.datasets import later, of_the_day
 from minerecon_dagster.elexon.datasets.boav import BOAV
 from minerecon_dagster.elexon.datasets.stack import STACK
-from minerecon_dagster.register.store import units_of
+from minerecon_dagster.register.answers import units_of
 from minerecon_dagster.sample import SAMPLE_DAYS
 
 PERIOD = 24
 """The settlement period that is asked for: in the middle of every day."""
 NEAR_ENOUGH = Decimal("0.01")
 """How far the known day may be off what was published, as a share: settlement runs restate a day by so much."""
-AHEAD_DAYS = 30
-"""So far ahead lies the day of which there can be nothing."""
 _UNITS = "BMUNITS"
 _REGISTER = AnswerKey("doctor register")
 _NOWHERE = AnswerKey("doctor nowhere")
-_FUTURE = AnswerKey("doctor future")
+_BEYOND = AnswerKey("doctor beyond")
 _NO_SUCH_PATH = "/balancing/no-such-dataset"
 _CHECK = "check ELEXON_BASE_URL, and what stands between"
 
@@ -73,19 +71,17 @@ def known_day(source_url: str) -> Known:
     return Known(figure.days[0], figure)
 
 
-def source_lines(client: ElexonClient, known: Known, today: dt.date) -> list[Line]:
+def source_lines(client: ElexonClient, known: Known) -> list[Line]:
     """What the source answers now.
 
     Args:
         client: asks it.
         known: the day that is asked for.
-        today: the settlement day in progress.
     """
     names = ["source", *_shapes(), "units", "published", "absence"]
     paths = {key: dataset.path(key, known.day) for dataset in of_the_day() for key in _keys(dataset)}
-    day_ahead = today + dt.timedelta(days=AHEAD_DAYS)
-    ahead = STACK.keys(STACK_SIDES[:1], [PERIOD])[0]
-    beside = {_REGISTER: REGISTER_PATH, _NOWHERE: _NO_SUCH_PATH, _FUTURE: STACK.path(ahead, day_ahead)}
+    (beyond,) = STACK.keys(STACK_SIDES[:1], [period_count(known.day) + 1])
+    beside = {_REGISTER: REGISTER_PATH, _NOWHERE: _NO_SUCH_PATH, _BEYOND: STACK.path(beyond, known.day)}
     try:
         got = client.ask(paths | beside)
     except MinereconError as error:  # of the rate limit's file
@@ -108,7 +104,7 @@ def source_lines(client: ElexonClient, known: Known, today: dt.date) -> list[Lin
         lines.append(looked_at(coming.report, partial(_later, coming, known.day, client, units)))
     lines.append(looked_at("units", lambda: _units(rows)))
     lines.append(looked_at("published", lambda: _published(known, rows, units)))
-    lines.append(looked_at("absence", lambda: _absence(got, day_ahead, ahead)))
+    lines.append(looked_at("absence", lambda: _absence(got, known.day, beyond)))
     return lines
 
 
@@ -216,14 +212,14 @@ def _published(known: Known, rows: Mapping[AnswerKey, Sequence[Any]], units: Map
     return ok("published", compared)
 
 
-def _absence(got: Mapping[AnswerKey, Got], ahead: dt.date, key: AnswerKey) -> Line:
+def _absence(got: Mapping[AnswerKey, Got], day: dt.date, key: AnswerKey) -> Line:
     """What is not there must be said not to be: or what fails somewhere between could pass for a quiet day."""
-    nowhere, future = got[_NOWHERE], got[_FUTURE]
+    nowhere, beyond = got[_NOWHERE], got[_BEYOND]
     if isinstance(nowhere, Answer) and nowhere.status == 200:
         return wrong("absence", f"GET {nowhere.url}: HTTP 200 for what is not there", _CHECK)
-    if isinstance(future, SourceError):
-        raise future
-    if future.status == 200 and STACK.parse(key, ahead, future):
-        return wrong("absence", f"GET {future.url}: rows of a day that has not begun", _CHECK)
-    how = "404" if future.status == 404 else "an empty answer"
-    return ok("absence", f"404 for what is not there; {how} for {ahead}, which has not begun")
+    if isinstance(beyond, SourceError):
+        raise beyond
+    if beyond.status == 200 and STACK.parse(key, day, beyond):
+        return wrong("absence", f"GET {beyond.url}: rows of a period that the day has not", _CHECK)
+    how = "404" if beyond.status == 404 else "an empty answer"
+    return ok("absence", f"404 for what is not there; {how} for period {key.period} of {day}, which has none")

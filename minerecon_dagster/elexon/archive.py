@@ -570,12 +570,12 @@ class Archive:
             ) from error
 
     def _read(self, name: str) -> _Object:
-        latest = self._clock() + AHEAD_AT_MOST
-        self._refuse_the_future(name, latest)
+        self._refuse_the_future(name)
         looks = self._looks(name)
         return self._opened(name, self._store.read(name), looks)
 
     def _opened(self, name: str, packed: bytes, looks: Mapping[str, dt.datetime]) -> _Object:
+        latest = self._clock() + AHEAD_AT_MOST
         answers: dict[str, Answer] = {}
         member = _MANIFEST
         day = _day_of(name)
@@ -615,9 +615,9 @@ class Archive:
             raise DamagedError(self._uri(name), f"{member} is damaged ({error})", _remedy(name)) from error
         return _Object(name, answers, {key: entry.fetched_at for key, entry in manifest.answers.items()})
 
-    def _refuse_the_future(self, name: str, latest: dt.datetime) -> None:
+    def _refuse_the_future(self, name: str) -> None:
         try:
-            is_ahead = _written_at(name) > latest
+            is_ahead = _written_at(name) > self._clock() + AHEAD_AT_MOST
         except ValueError:
             is_ahead = True  # of no time at all
         if is_ahead:

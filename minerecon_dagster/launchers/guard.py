@@ -15,7 +15,7 @@ import dagster as dg
 from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
 from sqlalchemy.exc import SQLAlchemyError
 
-from minerecon_dagster.launchers.heartbeat import EVERY_S, PROCESS_TAG, SILENT_AFTER_S, ages_s
+from minerecon_dagster.launchers.heartbeat import EVERY_S, SILENT_AFTER_S, ages_s, is_of_a_command
 
 WATCHED_S = 3 * EVERY_S
 """How long a silent run has been looked at before it counts as dead: after an outage of the storage it speaks again."""
@@ -42,7 +42,7 @@ class Guard(_Launcher):
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """Whether a run lives, by its heartbeat, and by what the launcher knows of its worker."""
         age_s = self._age_s(run)
-        if PROCESS_TAG in run.tags:
+        if is_of_a_command(run):
             return _DEAD if self._is_silent(run, age_s) else _ALIVE
         found = self._asked(run)
         if found.status is WorkerStatus.RUNNING:
@@ -57,14 +57,14 @@ class Guard(_Launcher):
 
     def get_run_worker_debug_info(self, run: dg.DagsterRun, include_container_logs: bool | None = True) -> str | None:
         """What the launcher knows of a dead worker; nothing of a command's run, which has none."""
-        if PROCESS_TAG in run.tags:
+        if is_of_a_command(run):
             return None
         return super().get_run_worker_debug_info(run, include_container_logs)
 
     def terminate(self, run_id: str) -> bool:
         """End a run's worker; a command's run is ended where the command was given."""
         run = self._instance.get_run_by_id(run_id)
-        if run is not None and PROCESS_TAG in run.tags:
+        if run is not None and is_of_a_command(run):
             self._instance.report_engine_event("This run is a command's: Ctrl-C where it was given ends it.", run)
             return False
         return super().terminate(run_id)  # type: ignore[safe-super]  # a launcher's, which has one

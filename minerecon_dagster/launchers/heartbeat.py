@@ -24,12 +24,18 @@ EVERY_S = 10.0
 """How often a run tells that it lives."""
 SILENT_AFTER_S = 60.0
 """A run that has not told it for so long does not live."""
-PROCESS_TAG = "minerecon/process"
-"""On the runs of command lines, which no launcher has launched: who works on it, for people to read."""
+PROCESS_TAG = ".dagster/minerecon_process"
+"""On the runs of command lines, which no launcher has launched: which process works on it. The UI hides tags that begin
+so: to whoever reads there it says nothing."""
 _PREFIX = "minerecon/heartbeat/"
 _FORGOTTEN_AFTER_S = 30 * 86400.0
 _beating: set[str] = set()
 _log = logging.getLogger(__name__)
+
+
+def is_of_a_command(run: dg.DagsterRun) -> bool:
+    """Whether a command works on a run. One that was executed again from the UI has its parent's tags, and a worker."""
+    return PROCESS_TAG in run.tags and run.parent_run_id is None
 
 
 @contextmanager

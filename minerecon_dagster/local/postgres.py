@@ -37,6 +37,7 @@ from typing import Any
 import psutil
 import psycopg2
 from psycopg2 import sql
+from psycopg2.extensions import encrypt_password
 
 from minerecon_dagster.core.errors import ConfigurationError, MinereconError
 from minerecon_dagster.local.run_folder import RunFolder
@@ -44,6 +45,7 @@ from minerecon_dagster.warehouse import roles
 
 OWNER = "minerecon"
 _SUPERUSER = "postgres"
+_SUPERUSER_PASSWORD = "superuser_password"  # noqa: S105 - the name of a file
 _READY_SECONDS = 90.0
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.02
@@ -81,10 +83,18 @@ def _accounts() -> list[_Account]:
 
 @dataclass(frozen=True)
 class Server:
-    """A PostgreSQL server that runs."""
+    """A PostgreSQL server that runs.
+
+    Args:
+        process: its postmaster.
+        port: of 127.0.0.1.
+        superuser_password: of ``postgres``: of whoever runs the server, and in no address.
+        password: of the owner.
+    """
 
     process: subprocess.Popen[bytes]
     port: int
+    superuser_password: str
     password: str
 
     def url(self, database: str) -> str:
@@ -144,8 +154,10 @@ def serving(home: Path, *, port: int | None = None) -> Iterator[Server]:
     # None of the processes it may name is a PostgreSQL on this data, so what it says is stale.
     (data / "postmaster.pid").unlink(missing_ok=True)
     _give(data, account.owner)
-    password = (folder / "password").read_text()
-    server = _start(data, programs, account, password, port)
+    superuser_password = folder / _SUPERUSER_PASSWORD
+    if not superuser_password.exists():
+        superuser_password.write_text(secrets.token_urlsafe(24))
+    server = _start(data, programs, account, superuser_password.read_text(), port, folder / "password")
     try:
         yield server
     finally:
@@ -250,7 +262,7 @@ def _account(programs: Path) -> _Account:
 
 
 def _initialise(folder: Path, programs: Path, account: _Account) -> None:
-    """Make ``folder`` (``data/`` and ``password``) unless it is there: whole at once, or not at all."""
+    """Make ``folder`` (``data/`` and the passwords) unless it is there: whole at once, or not at all."""
     for leftover in folder.parent.glob(f"{folder.name}.new-*"):
         shutil.rmtree(leftover)
     if (folder / "data" / "PG_VERSION").exists() and (folder / "password").exists():
@@ -258,7 +270,8 @@ def _initialise(folder: Path, programs: Path, account: _Account) -> None:
     if folder.exists():
         raise ConfigurationError(f"{folder} is not a whole PostgreSQL folder: move it away, or set MINERECON_HOME")
     new = Path(tempfile.mkdtemp(prefix=f"{folder.name}.new-", dir=folder.parent))
-    (new / "password").write_text(secrets.token_urlsafe(24))
+    for password in ("password", _SUPERUSER_PASSWORD):
+        (new / password).write_text(secrets.token_urlsafe(24))
     (new / "data").mkdir(mode=0o700)
     _give(new / "data", account.owner)
     command = [
@@ -266,7 +279,7 @@ def _initialise(folder: Path, programs: Path, account: _Account) -> None:
         str(programs / "initdb"),
         f"--pgdata={new / 'data'}",
         f"--username={_SUPERUSER}",
-        f"--pwfile={new / 'password'}",
+        f"--pwfile={new / _SUPERUSER_PASSWORD}",
         "--auth=scram-sha-256",
         "--encoding=UTF8",
         "--locale=C",
@@ -289,7 +302,19 @@ def _give(data: Path, owner: int) -> None:
             os.chown(path, owner, owner, follow_symlinks=False)
 
 
-def _start(data: Path, programs: Path, account: _Account, password: str, wanted_port: int | None) -> Server:
+def _start(
+    data: Path,
+    programs: Path,
+    account: _Account,
+    superuser_password: str,
+    wanted_port: int | None,
+    password_file: Path | None = None,
+) -> Server:
+    """Start the server, and wait until its superuser can log in.
+
+    ``password_file`` holds the owner's password, which was the superuser's too in folders of older versions.
+    """
+    password = password_file.read_text() if password_file else superuser_password
     for _ in range(_PORT_TRIES):  # somebody may take the free port before PostgreSQL does
         port = _free_port(wanted_port)
         settings = {
@@ -305,12 +330,11 @@ def _start(data: Path, programs: Path, account: _Account, password: str, wanted_
         for setting, value in settings.items():
             command += ["-c", f"{setting}={value}"]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr)  # noqa: S603
-        server = Server(process, port, password)
+        server = Server(process, port, superuser_password, password)
         deadline = time.monotonic() + _READY_SECONDS
         try:
             while server.runs() and time.monotonic() < deadline:
-                with contextlib.suppress(psycopg2.OperationalError):
-                    psycopg2.connect(**_superuser(server)).close()
+                if _is_ready(server):
                     _bound_memory(process.pid)
                     return server
                 time.sleep(_POLL_SECONDS)
@@ -323,6 +347,24 @@ def _start(data: Path, programs: Path, account: _Account, password: str, wanted_
     log = RunFolder(data.parents[1]).log_file
     complaints = [line for line in log.read_text(errors="replace").splitlines() if re.search("FATAL|DETAIL", line)]
     raise MinereconError(f"PostgreSQL on {data} does not start: {' '.join(complaints[-2:])} (see {log})")
+
+
+def _is_ready(server: Server) -> bool:
+    """Whether the superuser logs in with a password of his own; one that he has in common with the owner is changed."""
+    with contextlib.suppress(psycopg2.OperationalError):
+        psycopg2.connect(**_superuser(server)).close()
+        return True
+    with contextlib.suppress(psycopg2.OperationalError):
+        as_it_was = _superuser(server) | {"password": server.password}
+        with contextlib.closing(psycopg2.connect(**as_it_was)) as connection, connection.cursor() as cursor:
+            connection.autocommit = True
+            verifier = encrypt_password(
+                server.superuser_password, _SUPERUSER, scope=connection, algorithm="scram-sha-256"
+            )
+            role = sql.Identifier(_SUPERUSER)
+            cursor.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(verifier)))
+        return True
+    return False
 
 
 def _bound_memory(postmaster: int) -> None:
@@ -354,7 +396,7 @@ def _superuser(server: Server, database: str = "postgres") -> dict[str, Any]:
         "host": "127.0.0.1",
         "port": server.port,
         "user": _SUPERUSER,
-        "password": server.password,
+        "password": server.superuser_password,
         "dbname": database,
         "connect_timeout": 5,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,8 @@ from minerecon_dagster.core.register import (
     one_of_each,
 )
 from minerecon_dagster.core.repairs import Repair, take_register, words
-from minerecon_dagster.core.schema import parse_register
+from minerecon_dagster.register.answers import row_of, rows_of, units_of
+from minerecon_dagster.register.zones import REGISTER_LOCK, locate_versions
 from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.store import statement, waiting_for_locks
 from minerecon_dagster.warehouse.tables import bm_units, register_refusals
@@ -46,7 +47,6 @@ WIND_UNITS_MAPPED = Property(
     "all",
 )
 
-_REGISTER_LOCK = 0x7265676973746572
 _NOBODY = BmUnit("", None, None, None, None, None, None)
 
 
@@ -113,6 +113,8 @@ def load_register(connection: Connection) -> Register:
                 fuel_type=row.fuel_type,
                 bmu_type=row.bmu_type,
                 generation_capacity_mw=row.generation_capacity_mw,
+                gsp_group_id=row.gsp_group_id,
+                zone_basis=row.zone_basis,
             ),
             row.valid_from,
             row.valid_to,
@@ -128,8 +130,9 @@ def record_register(engine: Engine, archive: Archive, answer: Answer, *, now: dt
         SchemaDriftError: it is not what Elexon's description says.
         RegisterRefusedError: it is not believable; it is archived apart and on record, and nothing else was changed.
     """
-    rows = _rows(answer)
+    rows = rows_of(answer)
     units = one_of_each(rows)
+    locate_versions(engine, archive)
     with engine.begin() as connection:
         refuse_to_mix(connection, synthetic=is_synthetic(answer.url))
         why = _disbelief(connection, rows, units, answer, now)
@@ -174,6 +177,7 @@ def accept_register(
             f"the archive has lost the refused register {sha256}: restore it, or ask Elexon again: "
             "materialise the asset bm_units"
         )
+    locate_versions(engine, archive)
     uri, _ = archive.record_register(answer.at(now), now=now)
     with engine.connect() as connection:
         before = _in_force(connection)
@@ -241,37 +245,13 @@ def rebuild_register(engine: Engine, archive: Archive) -> RegisterReport:
     Raises:
         RegisterError: the archive holds no register.
     """
+    locate_versions(engine, archive)
     report = None
     for uri, answer in archive.registers():
         report = _store(engine, answer, uri)
     if report is None:
         raise RegisterError("the archive holds no register of BM units; fetch it: materialise the asset bm_units")
     return report
-
-
-def units_of(answer: Answer) -> dict[str, BmUnit]:
-    """The units of an answer of the register, by unit id.
-
-    Raises:
-        SchemaDriftError: it is not what Elexon's description says.
-    """
-    return one_of_each(_rows(answer))
-
-
-def _rows(answer: Answer) -> list[BmUnit]:
-    return [
-        BmUnit(
-            bmu_id=unit.elexon_bm_unit,
-            national_grid_bmu_id=unit.national_grid_bm_unit,
-            name=unit.bm_unit_name,
-            lead_party_name=unit.lead_party_name,
-            fuel_type=unit.fuel_type,
-            bmu_type=unit.bm_unit_type,
-            generation_capacity_mw=unit.generation_capacity_mw,
-        )
-        for unit in parse_register(answer.body)
-        if unit.elexon_bm_unit is not None
-    ]
 
 
 def _disbelief(
@@ -324,7 +304,7 @@ def _refuse(
 
 
 def _in_force(connection: Connection) -> dict[str, BmUnit]:
-    columns = [c for c in bm_units.c if c.name not in ("valid_from", "valid_to", "looks_like_wind", "is_synthetic")]
+    columns = [bm_units.c[field.name] for field in fields(BmUnit)]
     rows = connection.execute(select(*columns).where(bm_units.c.valid_to.is_(None)))
     return {row.bmu_id: BmUnit(**row._mapping) for row in rows}
 
@@ -334,7 +314,7 @@ def _store(engine: Engine, answer: Answer, uri: str) -> RegisterReport:
     today = settlement_date(answer.fetched_at)
     with engine.begin() as connection:
         with waiting_for_locks(connection):
-            connection.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _REGISTER_LOCK})
+            connection.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": REGISTER_LOCK})
         refuse_to_mix(connection, synthetic=is_synthetic(answer.url))
         current = _in_force(connection)
         found = changes(current, units)
@@ -355,7 +335,8 @@ def _store(engine: Engine, answer: Answer, uri: str) -> RegisterReport:
             )
             connection.execute(update(bm_units).where(in_force, bm_units.c.bmu_id.in_(changed)).values(valid_to=today))
         if found.begun:
-            connection.execute(bm_units.insert(), [_row(unit, today, is_synthetic(answer.url)) for unit in found.begun])
+            begun = [row_of(UnitVersion(unit, today), synthetic=is_synthetic(answer.url)) for unit in found.begun]
+            connection.execute(bm_units.insert(), begun)
     return RegisterReport(
         len(units), sum(unit.is_wind for unit in units.values()), len(found.begun), len(found.ended), uri
     )
@@ -364,19 +345,3 @@ def _store(engine: Engine, answer: Answer, uri: str) -> RegisterReport:
 def _has_earlier_version() -> Exists:
     earlier = bm_units.alias()
     return exists().where(earlier.c.bmu_id == bm_units.c.bmu_id, earlier.c.valid_from < bm_units.c.valid_from)
-
-
-def _row(unit: BmUnit, valid_from: dt.date, synthetic: bool) -> dict[str, object]:
-    return {
-        "bmu_id": unit.bmu_id,
-        "valid_from": valid_from,
-        "valid_to": None,
-        "national_grid_bmu_id": unit.national_grid_bmu_id,
-        "name": unit.name,
-        "lead_party_name": unit.lead_party_name,
-        "fuel_type": unit.fuel_type,
-        "bmu_type": unit.bmu_type,
-        "generation_capacity_mw": unit.generation_capacity_mw,
-        "looks_like_wind": unit.looks_like_wind,
-        "is_synthetic": synthetic,
-    }

@@ -15,6 +15,7 @@ from typing import Any
 from minerecon_dagster import charts
 from minerecon_dagster.charts import Bar, Drawer, Point, Words
 from minerecon_dagster.core.calendar import period_count
+from minerecon_dagster.core.exact import pounds
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.day.stored import StoredDay
 from minerecon_dagster.reports.data import Facts, FarmFacts
@@ -100,7 +101,7 @@ def payment(facts: Facts, drawer: Drawer) -> Chart:
     paid, refunded = facts.total(lambda d: d.paid_gbp), facts.total(lambda d: d.refunded_gbp)
     said = _Said(
         "payment", "Payments for it, by day",
-        f"£{paid:,.0f} paid to farms, £{refunded:,.0f} paid by farms, £{paid - refunded:,.0f} net, "
+        f"£{paid:,.0f} paid to farms, £{refunded:,.0f} paid by farms, {pounds(paid - refunded, 0)} net, "
         f"in {of_days(facts)}.",
         "SO-flagged, in GBP: accepted volume times the bid's price, with its sign. Energy without a price is left out.",
     )  # fmt: skip

@@ -163,7 +163,8 @@ def _block(title: str, facts: Facts) -> Block:
     wind_known = [d for d in facts.stored if d.wind_generation_mwh is not None]
     figures = [
         Figure("Curtailed energy, SO-flagged", f"{energy:,.0f} MWh", f"all bids: {all_bids:,.0f} MWh"),
-        Figure("Net payment to farms", f"£{net:,.0f}", f"paid £{paid:,.0f}, paid back £{refunded:,.0f}"),
+        Figure("Paid to stop", f"£{net:,.0f}", f"net: paid £{paid:,.0f}, paid back £{refunded:,.0f}"),
+        _paid_again(facts),
         Figure("Price of a MWh", f"£{net / energy:,.2f}" if energy else "-", "net payment over energy, SO-flagged"),
     ]
     if wind_known:
@@ -174,6 +175,11 @@ def _block(title: str, facts: Facts) -> Block:
         figures.append(Figure("Share of what the wind offered", shown, f"of {_days(len(wind_known))}"))
     else:
         figures.append(Figure("Share of what the wind offered", "-", "wind output is not known"))
+    if co2_days := [d for d in facts.stored if d.co2_ccgt_t is not None]:
+        tonnes = facts.total(lambda d: d.co2_ccgt_t)
+        figures.append(
+            Figure("CO2, if gas replaced it", f"{tonnes:,.0f} t", f"by the factor of CCGT, of {_days(len(co2_days))}")
+        )
     figures += [Figure(f"Bitcoin on {m.name}", _btc(facts.btc(m.name)), of_days) for m in MINER_MODELS]
     sentence = (
         f"{energy:,.0f} MWh were curtailed for system reasons, for £{net:,.0f} net, in {of_days}. "
@@ -182,6 +188,23 @@ def _block(title: str, facts: Facts) -> Block:
     if closed := closed_days(facts):
         sentence += f" {closed}"
     return Block(title, sentence, figures)
+
+
+def _paid_again(facts: Facts) -> Figure:
+    """What the replacement of the energy would have cost: an estimate, of the days that have it."""
+    name = "Paid again to replace (estimate)"
+    known = [d for d in facts.stored if d.turn_up_estimate_gbp is not None]
+    if not known:
+        return Figure(name, "-", "the offers of these days were not fetched, or not walked yet")
+    gbp, mwh = facts.total(lambda d: d.turn_up_estimate_gbp), facts.total(lambda d: d.turn_up_mwh)
+    target = facts.total(lambda d: d.turn_up_target_mwh)
+    covered = f"offers cover {mwh / target:.1%} of the energy" if target else "nothing to cover"
+    at_least, of = (
+        ("at least ", f", of {len(known)} of {_days(len(facts.days))}") if len(known) < len(facts.days) else ("", "")
+    )
+    return Figure(
+        name, f"{at_least}£{gbp:,.0f}", f"{covered}{of}; the cheapest accepted offers, as wastedwind.energy reckons"
+    )
 
 
 def _btc(amount: Decimal | None) -> str:

@@ -11,6 +11,10 @@ from typing import Any, Literal
 
 WindTechnology = Literal["onshore", "offshore"]
 
+GSP_GROUPS = {"_A": "Eastern", "_N": "South Scotland", "_P": "North Scotland"}
+LOSS_FACTORS = {"_A": "0.0056789", "_N": "-0.0123456", "_P": "-0.0345678"}
+"""A unit that is not embedded is where the embedded units with its loss factor are."""
+
 
 @dataclass(frozen=True, slots=True)
 class SampleUnit:
@@ -27,6 +31,7 @@ class SampleUnit:
     wind: WindTechnology | None = None
     eic: str | None = None
     interconnector_id: str | None = None
+    gsp_group_id: str = "_P"
 
     @property
     def bmu_type(self) -> str:
@@ -55,27 +60,32 @@ class SampleUnit:
             "demandCapacity": "-2.000",
             "generationCapacity": f"{self.capacity_mw:.3f}",
             "productionOrConsumptionFlag": "C" if self.bmu_type == "S" else "P",
-            "transmissionLossFactor": "-0.0123456",
+            "transmissionLossFactor": LOSS_FACTORS[self.gsp_group_id],
             "workingDayCreditAssessmentImportCapability": "-0.800",
             "nonWorkingDayCreditAssessmentImportCapability": "-0.800",
             "workingDayCreditAssessmentExportCapability": export_mw,
             "nonWorkingDayCreditAssessmentExportCapability": export_mw,
             "creditQualifyingStatus": self.fuel_type is not None,
             "demandInProductionFlag": False,
-            "gspGroupId": "_N" if embedded else None,
-            "gspGroupName": "South Scotland" if embedded else None,
+            "gspGroupId": self.gsp_group_id if embedded else None,
+            "gspGroupName": GSP_GROUPS[self.gsp_group_id] if embedded else None,
             "interconnectorId": self.interconnector_id,
         }
 
 
-def _farm(bmu_id: str, name: str, owner: str, capacity_mw: float, wind: WindTechnology) -> SampleUnit:
+def _farm(
+    bmu_id: str, name: str, owner: str, capacity_mw: float, wind: WindTechnology, gsp_group_id: str = "_P"
+) -> SampleUnit:
     return SampleUnit(
-        bmu_id, f"SYNTHETIC {name}", f"Synthetic Wind {owner} Ltd (sample)", "WIND", capacity_mw, wind, f"SYN-{bmu_id}"
+        bmu_id, f"SYNTHETIC {name}", f"Synthetic Wind {owner} Ltd (sample)", "WIND", capacity_mw, wind, f"SYN-{bmu_id}",
+        gsp_group_id=gsp_group_id,
+    )  # fmt: skip
+
+
+def _plant(bmu_id: str, name: str, fuel_type: str | None, capacity_mw: float, gsp_group_id: str = "_A") -> SampleUnit:
+    return SampleUnit(
+        bmu_id, f"SYNTHETIC {name}", "Synthetic Power Ltd (sample)", fuel_type, capacity_mw, gsp_group_id=gsp_group_id
     )
-
-
-def _plant(bmu_id: str, name: str, fuel_type: str | None, capacity_mw: float) -> SampleUnit:
-    return SampleUnit(bmu_id, f"SYNTHETIC {name}", "Synthetic Power Ltd (sample)", fuel_type, capacity_mw)
 
 
 _TWICE = _farm("T_SYNTW-4", "Loch Wind Farm 4", "Two", 155.5, "onshore")
@@ -85,14 +95,14 @@ MAPPED_WIND = (
     _farm("T_SYNTW-2", "Moor Wind Farm 2", "One", 217.8, "onshore"),
     _farm("T_SYNTW-3", "Glen Wind Farm", "Two", 96.6, "onshore"),
     _TWICE,
-    _farm("T_SYNTW-5", "Ridge Wind Farm", "Three", 69, "onshore"),
-    _farm("T_SYNTW-6", "Forest Wind Farm", "Three", 539, "onshore"),
-    _farm("E_SYNTW-7", "Hill Wind Farm", "Four", 43.2, "onshore"),
+    _farm("T_SYNTW-5", "Ridge Wind Farm", "Three", 69, "onshore", "_N"),
+    _farm("T_SYNTW-6", "Forest Wind Farm", "Three", 539, "onshore", "_N"),
+    _farm("E_SYNTW-7", "Hill Wind Farm", "Four", 43.2, "onshore", "_N"),
     _farm("2__SYNTH008", "Aggregated Wind", "Four", 25.3, "onshore"),
     _farm("T_SYNTO-1", "Firth Offshore Wind Farm 1", "Five", 588, "offshore"),
     _farm("T_SYNTO-2", "Firth Offshore Wind Farm 2", "Five", 487.2, "offshore"),
-    _farm("T_SYNTO-3", "Sands Offshore Wind Farm", "Six", 330, "offshore"),
-    _farm("T_SYNTO-4", "Banks Offshore Wind Farm", "Six", 1075, "offshore"),
+    _farm("T_SYNTO-3", "Sands Offshore Wind Farm", "Six", 330, "offshore", "_N"),
+    _farm("T_SYNTO-4", "Banks Offshore Wind Farm", "Six", 1075, "offshore", "_A"),
 )
 """The wind farms that the register maps as ``WIND``: the ones whose bids are curtailment."""
 

@@ -14,6 +14,8 @@ from minerecon_dagster.warehouse.warehouse import Warehouse
 
 CATCH_UP_DAYS = 14
 """How far back a day that was never attempted is noticed: as long as nobody looks after the machine."""
+TURN_UP_DAYS_PER_RUN = 93
+"""So many days that lack a turn-up estimate are built again in one run: a quarter, some twenty seconds of work."""
 
 FLAGS_SETTLED_AFTER_DAYS = 28
 """After so many days a day's SO-flags are as they stay.
@@ -32,8 +34,9 @@ def days_to_ingest(engine: Engine, *, first_day: dt.date, today: dt.date) -> lis
     """The settlement days before ``today`` that are not final, oldest first.
 
     They are: the stored ones that may still change; the ones that were attempted and never stored; of
-    the last `CATCH_UP_DAYS`, the ones that were never attempted, yesterday among them; and some of those of which a
-    dataset that comes later is due.
+    the last `CATCH_UP_DAYS`, the ones that were never attempted, yesterday among them; some of those of which a
+    dataset that comes later is due; and, oldest first, some of the final ones that were built before there was a
+    turn-up estimate: the archive holds these, so that they are built again and nothing is asked.
 
     Args:
         engine: the warehouse.
@@ -49,7 +52,12 @@ def days_to_ingest(engine: Engine, *, first_day: dt.date, today: dt.date) -> lis
             statement("schedule/days_to_ingest"),
             {"first_day": first_day, "today": today, "catch_up_days": CATCH_UP_DAYS, "unseen_as": unseen_as},
         )
-        return sorted({*found.scalars(), *days_due_later(connection, first_day=first_day, today=today)})
+        without_turn_up = connection.execute(
+            statement("schedule/days_without_turn_up"),
+            {"first_day": first_day, "today": today, "most": TURN_UP_DAYS_PER_RUN},
+        )
+        due_later = days_due_later(connection, first_day=first_day, today=today)
+        return sorted({*found.scalars(), *due_later, *without_turn_up.scalars()})
 
 
 def days_to_retry(engine: Engine, *, first_day: dt.date, today: dt.date) -> list[tuple[dt.date, int]]:

@@ -20,6 +20,7 @@ from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.calendar import LONDON, period_count, settlement_date
 from minerecon_dagster.core.checks import Property, Result, Severity
 from minerecon_dagster.core.difficulty import why_unbelievable
+from minerecon_dagster.core.exact import pounds
 from minerecon_dagster.core.mining import broken_model_ratios
 from minerecon_dagster.core.repairs import (
     DATE,
@@ -52,6 +53,12 @@ THERE_BY = dt.time(9)
 FINAL_BY = dt.time(12)
 """London time of the second day after it by which a day is final: Elexon's re-run is over at 00:44."""
 
+MOST_FROM_PUBLISHED = Decimal("0.002")
+"""How far a turn-up estimate may be from one that is published of the same span.
+
+Two who reckon it by the same method have been seen 0.02 to 0.12 % apart: their registers, and their days of fetching,
+differ.
+"""
 MOST_REPAIRS = 5
 """How many commands a result names; all of them are in `minerecon status`."""
 
@@ -263,6 +270,7 @@ def take_inventory(
         *look_at_rows(connection, first_day, dt.date.max),
         _every_wind_unit_is_counted(connection, first_day, settlement_date(now)),
         _register_is_believed(connection),
+        _turn_up_near_published(connection),
     ]
 
 
@@ -279,6 +287,7 @@ def look_at_rows(connection: Connection, first: dt.date, last: dt.date) -> list[
         *_days_and_their_rows(connection, first, last),
         _every_input_is_believable(connection, first, last),
         _every_day_counts_its_units(connection, first, last),
+        _every_day_has_its_turn_up(connection, first, last),
     ]
 
 
@@ -536,6 +545,47 @@ def _every_day_counts_its_units(connection: Connection, first: dt.date, last: dt
         actual=None,
         groups=[with_mwh(group) for group in groups],
         otherwise=c.EVERY_DAY_COUNTS_ITS_UNITS.repair,
+    )
+
+
+def _every_day_has_its_turn_up(connection: Connection, first: dt.date, last: dt.date) -> Finding:
+    found = connection.execute(statement("inventory/turn_up"), {"first_day": first, "last_day": last}).all()
+
+    def kind(lacks_turn_up: bool) -> Kind | None:
+        what = "without a turn-up estimate, built before there was one"
+        return (what, "WARN", (), REBUILD) if lacks_turn_up else None
+
+    return _finding(
+        c.EVERY_DAY_HAS_ITS_TURN_UP,
+        looked_at=len(found),
+        expected=f"{len(found):,} days with a turn-up estimate, where they are final and their offers were fetched",
+        actual=None,
+        groups=_groups((r.settlement_date, kind(r.lacks_turn_up)) for r in found),
+        otherwise=REBUILD.from_to,
+    )
+
+
+def _turn_up_near_published(connection: Connection) -> Finding:
+    found = connection.execute(statement("inventory/published_turn_up")).all()
+    day_count = connection.execute(text("SELECT count(*) FROM minerecon.daily_summaries")).scalar_one()
+    far = [r for r in found if abs(r.ours - r.published) > MOST_FROM_PUBLISHED * r.published]
+    said = [
+        f"{r.period_label}: {pounds(r.ours, 0)} here, {pounds(r.published, 0)} by {r.source}"
+        for r in far[:MOST_REPAIRS]
+    ]
+    return Finding(
+        c.result(
+            c.TURN_UP_NEAR_PUBLISHED,
+            looked_at=day_count,
+            expected=f"{len(found)} published turn-up estimates, each to {MOST_FROM_PUBLISHED:.1%}",
+            actual="; ".join(said) or (f"{len(found)} are" if day_count else "nothing is stored"),
+            repair=c.TURN_UP_NEAR_PUBLISHED.repair,
+            violations=[
+                {"figure": r.figure_id, "published": str(r.published), "ours": str(r.ours), "source": r.source}
+                for r in far
+            ],
+        ),
+        (),
     )
 
 

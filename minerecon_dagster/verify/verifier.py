@@ -31,12 +31,8 @@ from minerecon_dagster.day.worker import DayReport, Worker
 from minerecon_dagster.decisions.unavailable import Unavailable
 from minerecon_dagster.elexon.fetch import read_archived
 from minerecon_dagster.elexon.reading import DayReading
-from minerecon_dagster.register.store import (
-    RegisterReport,
-    load_register,
-    record_register,
-    units_of,
-)
+from minerecon_dagster.register.answers import units_of
+from minerecon_dagster.register.store import RegisterReport, load_register, record_register
 from minerecon_dagster.verify.compare import (
     Comparison,
     RegisterLook,
@@ -204,7 +200,9 @@ class Verifier:
         if (entry := self._worker.closed(day)) is not None:
             return _unavailable(day, "spot-fix", entry)
         before = read_stored(self._engine, day)
-        repair = self._repair(day, [_Step(f"period {period} fetched again for {bmu_id}")], periods={period})
+        repair = self._repair(
+            day, [_Step(f"period {period} fetched again, all units of it, for {bmu_id}")], periods={period}
+        )
         after = read_stored(self._engine, day)
         results = repair.report.results if repair.report is not None else repair.results
         left = problems_of(results)

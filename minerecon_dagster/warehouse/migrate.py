@@ -24,21 +24,34 @@ from psycopg2.errorcodes import LOCK_NOT_AVAILABLE
 from psycopg2.extensions import connection as PostgresConnection  # noqa: N812 - a class of that name
 from sqlalchemy import Connection, Engine, Table, delete, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
-from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.core.emissions import EMISSION_FACTORS
+from minerecon_dagster.core.errors import ConfigurationError, one_line
 from minerecon_dagster.core.mining import MINER_MODELS, SUBSIDY_ERAS
 from minerecon_dagster.decisions import published_figures as published
+from minerecon_dagster.decisions import wind_sites as sites_of
 from minerecon_dagster.decisions.wind_farms import farm_exceptions
 from minerecon_dagster.warehouse import objects, roles
-from minerecon_dagster.warehouse.store import WarehouseError, act_as_owner, wait_for_locks
+from minerecon_dagster.warehouse.store import (
+    WarehouseError,
+    act_as_owner,
+    begin_session,
+    each_alone,
+    goes_through_a_pool,
+    login_of,
+    open_warehouse,
+    wait_for_locks,
+)
 from minerecon_dagster.warehouse.tables import (
     SCHEMA,
     block_subsidies,
+    emission_factors,
     miner_models,
     published_figures,
     schema_compatibility,
     wind_farm_exceptions,
+    wind_sites,
 )
 from minerecon_dagster.warehouse.way import Way, way_cleared
 
@@ -51,6 +64,9 @@ TRIES = 10
 
 _HERE = Path(__file__).parent
 _log = logging.getLogger(__name__)
+_WORKS_AS = f"""
+SELECT current_user, pg_has_role(session_user, n.nspowner, 'MEMBER') FROM pg_namespace AS n WHERE n.nspname = '{SCHEMA}'
+"""  # noqa: S608 - a constant
 _ADVISORY_LOCK = 0x6D696E65
 """Any number that only this program takes: two upgrades wait for each other."""
 
@@ -83,6 +99,7 @@ def upgrade(
     *,
     analyst_password: str | None = None,
     api_password: str | None = None,
+    worker: str | None = None,
     lock_timeout_s: int = LOCK_TIMEOUT_S,
     statement_timeout_s: int = 600,
 ) -> Upgrade:
@@ -91,9 +108,10 @@ def upgrade(
     Connections of ``engine`` that are opened afterwards work as the pipeline.
 
     Args:
-        engine: connects as the owner of the database.
+        engine: connects as the owner of the database, as a login that may become it, or as a superuser.
         analyst_password: the one that analysts log in with from now on; None leaves it as it is.
         api_password: the same of the read API.
+        worker: a login that is to be the pipeline, and nothing else; None where the owner's connections become it.
         lock_timeout_s: how long to wait for a lock that somebody else holds, each time: there are `TRIES`.
         statement_timeout_s: how long one statement may take.
 
@@ -102,10 +120,34 @@ def upgrade(
     """
     with way_cleared(engine) as way:
         before, after = _migrate(engine, way, lock_timeout_s, statement_timeout_s)
-    left_over = _secure(engine, {roles.ANALYST: analyst_password, roles.API: api_password})
+    left_over = _secure(engine, {roles.ANALYST: analyst_password, roles.API: api_password}, worker)
     # The connections of before the first upgrade are the owner's, who may do more than the work needs.
     engine.dispose()
     return Upgrade(before, after, left_over, way.ended)
+
+
+def what_is_wrong_with_worker(url: str) -> str | None:
+    """Why the login of ``url`` is not the pipeline and nothing else, in one line; None: it is.
+
+    Args:
+        url: what daemons and commands have as DATABASE_URL, of the warehouse that was upgraded.
+    """
+    name = login_of(url)
+    engine = open_warehouse(url)
+    try:
+        with engine.connect() as connection:
+            if _current(connection) != ScriptDirectory.from_config(_config()).get_current_head():
+                return "DATABASE_URL leads to another warehouse than MINERECON_OWNER_DATABASE_URL"
+            role, may_be_owner = connection.execute(text(_WORKS_AS)).one()
+    except (DBAPIError, WarehouseError) as error:
+        return f"the login {name} of DATABASE_URL cannot work yet: {one_line(error)}"
+    finally:
+        engine.dispose()
+    if role != roles.PIPELINE:
+        return f"the login {name} of DATABASE_URL works as {role}, and not as {roles.PIPELINE}"
+    if may_be_owner:
+        return f"the login {name} of DATABASE_URL may become the owner: take one that can only be {roles.PIPELINE}"
+    return None
 
 
 def change_analyst_password(engine: Engine, password: str) -> list[roles.NotEnforced]:
@@ -126,9 +168,9 @@ def remove_reader(engine: Engine, name: str) -> None:
         roles.remove_reader(connection, name)
 
 
-def _secure(engine: Engine, passwords: dict[str, str | None]) -> list[roles.NotEnforced]:
+def _secure(engine: Engine, passwords: dict[str, str | None], worker: str | None) -> list[roles.NotEnforced]:
     with _autocommitting_owner(engine) as connection:
-        left_over = roles.enforce(connection)
+        left_over = roles.enforce(connection, worker)
         for role, password in passwords.items():
             if password is not None:
                 left_over += roles.set_password(connection, role, password)
@@ -137,13 +179,23 @@ def _secure(engine: Engine, passwords: dict[str, str | None]) -> list[roles.NotE
 
 @contextmanager
 def _autocommitting_owner(engine: Engine) -> Iterator[PostgresConnection]:
+    """A connection as the owner of the tables; a superuser stays one, since some of it takes one."""
     raw = engine.raw_connection()
     raw.detach()  # what is set for this session is for nobody else
     with closing(raw):
         connection = cast("PostgresConnection", raw.dbapi_connection)
         connection.autocommit = True
         with connection.cursor() as cursor:
-            cursor.execute("SET ROLE NONE")
+            cursor.execute("SELECT rolsuper, session_user FROM pg_catalog.pg_roles WHERE rolname = session_user")
+            is_superuser, login = cast("tuple[bool, str]", cursor.fetchone())
+        if not goes_through_a_pool(connection):
+            with connection.cursor() as cursor:
+                cursor.execute("SET ROLE NONE")
+            if not is_superuser:
+                begin_session(connection, login, as_owner=True)
+        else:
+            begins_with = None if is_superuser else begin_session(connection, login, as_owner=True)
+            connection.cursor_factory = each_alone(begins_with or "SET LOCAL search_path = public")
         yield connection
 
 
@@ -154,10 +206,11 @@ def _migrate(engine: Engine, way: Way, lock_timeout_s: int, statement_timeout_s:
         except (OperationalError, ProgrammingError, WarehouseError) as error:
             if tries_left and getattr(error.__cause__, "pgcode", None) == LOCK_NOT_AVAILABLE:
                 continue
-            reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
+            reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise ConfigurationError(
-                f"the warehouse could not be migrated, nothing was changed: {reason}; "
-                "check that the role of DATABASE_URL owns the database and that nothing holds its tables, and try again"
+                f"the warehouse could not be migrated, nothing was changed: {reason}; check that the login of "
+                "MINERECON_OWNER_DATABASE_URL (or, without that, DATABASE_URL) owns the database and the tables in it, "
+                "or may become who does, and that nothing holds them, and try again"
             ) from error
     raise AssertionError  # pragma: no cover - the last try returns or raises
 
@@ -190,13 +243,19 @@ def _try_to_migrate(
 
 
 def _lists() -> list[tuple[Table, list[dict[str, Any]]]]:
-    """The lists of which the code is the master: miner models, subsidy eras, names of farms, published figures."""
+    """The lists of which the code is the master: miner models, subsidy eras, emission factors, farms' names and sites,
+    published figures.
+    """
     models: list[dict[str, Any]] = [
         {"miner_model": m.name, "hashrate_ths": m.hashrate_ths, "power_w": m.power_w} for m in MINER_MODELS
     ]
     eras: list[dict[str, Any]] = [
         {"first_height": e.first_height, "starts_at": e.starts_at, "block_subsidy_btc": e.block_subsidy_btc}
         for e in SUBSIDY_ERAS
+    ]
+    factors: list[dict[str, Any]] = [
+        {"fuel": f.fuel, "valid_from": f.valid_from, "g_per_kwh": f.g_per_kwh, "source": f.source}
+        for f in EMISSION_FACTORS
     ]
     farms: list[dict[str, Any]] = [
         {"matches": e.matches, "key": e.key, "farm_name": e.farm_name, "reason": e.reason} for e in farm_exceptions()
@@ -219,15 +278,20 @@ def _lists() -> list[tuple[Table, list[dict[str, Any]]]]:
         }
         for f in published.published_figures()
     ]
+    sites: list[dict[str, Any]] = [
+        {column.name: getattr(site, column.name) for column in wind_sites.columns} for site in sites_of.wind_sites()
+    ]
     return [
         (miner_models, models),
         (block_subsidies, eras),
+        (emission_factors, factors),
         (wind_farm_exceptions, farms),
+        (wind_sites, sites),
         (published_figures, figures),
     ]
 
 
-_NOTHING_DEPENDS_ON = (wind_farm_exceptions, published_figures)
+_NOTHING_DEPENDS_ON = (wind_farm_exceptions, wind_sites, published_figures)
 """Of these, what the list no longer has goes."""
 
 

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 from psycopg2 import errors, sql
@@ -37,6 +38,7 @@ _LOGS_IN = {
 }
 _ROUNDS = 10
 _LOCK_TIMEOUT = "30s"
+_TRIED_FOR_S = 5
 _KNOWS_TRANSACTION_TIMEOUT = 170000
 
 
@@ -46,43 +48,53 @@ class NotEnforced:
 
     promise: str
     statement: str
-    is_for_psql: bool = False
-    """Whether it is a command of psql's own, which no semicolon ends."""
 
 
-def not_enforced(connection: PostgresConnection) -> list[NotEnforced]:
-    """What is not as docs/operate/access.md promises it, in the order in which it has to be mended."""
+def not_enforced(connection: PostgresConnection, worker: str | None = None) -> list[NotEnforced]:
+    """What is not as docs/operate/access.md promises it, in the order in which it has to be mended.
+
+    Args:
+        connection: in autocommit, to the warehouse; nothing is set for its session.
+        worker: a login that is to be the pipeline, whether it may or not yet.
+    """
+    assert connection.autocommit
     with connection.cursor() as cursor:
-        # Names are written with their schema then, whatever the session's search path.
-        cursor.execute("SET search_path = pg_catalog")
-        cursor.execute((_SQL / "not_in_force.sql").read_text("utf-8"))
+        # Names are written with their schema then, whatever the session's search path. Several statements at once are
+        # a transaction.
+        cursor.execute(
+            sql.SQL("SET LOCAL search_path = pg_catalog; SET LOCAL minerecon.worker = {}; ").format(
+                sql.Literal(worker or "")
+            )
+            + sql.SQL((_SQL / "not_in_force.sql").read_text("utf-8"))
+        )
         return [NotEnforced(promise, statement) for promise, statement in cursor.fetchall()]
 
 
-def enforce(connection: PostgresConnection) -> list[NotEnforced]:
+def enforce(connection: PostgresConnection, worker: str | None = None) -> list[NotEnforced]:
     """Make it as docs/operate/access.md promises, as far as the connection's role may.
 
     Args:
-        connection: in autocommit, to the warehouse: each statement stands for itself.
+        connection: in autocommit, to the warehouse: each statement stands for itself, and the session stays as it is.
+        worker: a login that is to be the pipeline, and nothing else.
 
     Returns:
         What is still not enforced.
     """
     assert connection.autocommit
     tried: set[str] = set()
+    # The role's own limits are for its ordinary work.
+    limits = f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'; SET LOCAL statement_timeout = 0; "
+    if connection.server_version >= _KNOWS_TRANSACTION_TIMEOUT:
+        limits += "SET LOCAL transaction_timeout = 0; "
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('lock_timeout', %s, false)", (_LOCK_TIMEOUT,))
-        cursor.execute("SET statement_timeout = 0")  # the role's own limits are for its ordinary work
-        if connection.server_version >= _KNOWS_TRANSACTION_TIMEOUT:
-            cursor.execute("SET transaction_timeout = 0")
         for _ in range(_ROUNDS):
-            left_over = not_enforced(connection)
+            left_over = not_enforced(connection, worker)
             todo = [found.statement for found in left_over if found.statement not in tried]
             if not todo:
                 return left_over
             for statement in todo:
                 try:
-                    cursor.execute(statement)
+                    cursor.execute(limits + statement)
                 except (errors.InsufficientPrivilege, errors.UndefinedObject):
                     tried.add(statement)
                 except psycopg2.OperationalError:
@@ -92,7 +104,7 @@ def enforce(connection: PostgresConnection) -> list[NotEnforced]:
                     pass  # most likely another upgrade did it at the same time: the next look tells
                 else:
                     tried.add(statement)
-    return not_enforced(connection)
+    return not_enforced(connection, worker)
 
 
 def set_password(connection: PostgresConnection, role: str, password: str) -> list[NotEnforced]:
@@ -101,7 +113,8 @@ def set_password(connection: PostgresConnection, role: str, password: str) -> li
     The server is sent what it stores, never the password: it is in no log, and in no message.
 
     Returns:
-        Empty if it was set; otherwise what a superuser should do.
+        Empty if it was set, or is in force: who may not set it may not see it either, so it is tried. Otherwise what a
+        superuser should do.
     """
     assert connection.autocommit
     verifier = encrypt_password(password, role, scope=connection, algorithm="scram-sha-256")
@@ -117,13 +130,25 @@ def set_password(connection: PostgresConnection, role: str, password: str) -> li
                     raise
             else:
                 return []
-    return [
-        NotEnforced(
-            _LOGS_IN[role],
-            f"-- in psql, which asks for the password and sends only its hash:\n\\password {role}",
-            is_for_psql=True,
-        )
-    ]
+    if _logs_in(connection, role, password):
+        return []
+    return [NotEnforced(_LOGS_IN[role], statement.as_string(connection))]
+
+
+def _logs_in(connection: PostgresConnection, role: str, password: str) -> bool:
+    """Whether ``role`` logs in with ``password`` where ``connection`` leads."""
+    given: dict[str, Any] = {
+        **connection.get_dsn_parameters(),
+        "user": role,
+        "password": password,
+        "connect_timeout": _TRIED_FOR_S,
+    }
+    given.pop("options", None)
+    try:
+        psycopg2.connect(**given).close()
+    except psycopg2.OperationalError:
+        return False
+    return True
 
 
 def add_reader(connection: PostgresConnection, name: str, password: str) -> tuple[bool, list[NotEnforced]]:
@@ -205,7 +230,5 @@ def superuser_script(left_over: Iterable[NotEnforced]) -> str:
     Names of databases, schemas and roles are others': a promise is one line, so that none of them ends the comment, and
     the statements have them quoted.
     """
-    lines = [
-        f"-- {printable(found.promise)}\n{found.statement}{'' if found.is_for_psql else ';'}\n" for found in left_over
-    ]
+    lines = [f"-- {printable(found.promise)}\n{found.statement};\n" for found in left_over]
     return "".join(["\\set ON_ERROR_STOP on\n", *lines]) if lines else ""

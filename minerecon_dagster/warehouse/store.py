@@ -12,17 +12,18 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from string import Template
-from typing import cast
+from typing import Any, cast
 
 import psycopg2
 from psycopg2 import errorcodes
+from psycopg2.extensions import connection as PostgresConnection  # noqa: N812 - a class of that name
 from psycopg2.extensions import cursor as PostgresCursor  # noqa: N812 - a class of that name
-from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
+from sqlalchemy import Connection, Engine, TextClause, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from minerecon_dagster.core.addresses import set_session_ends, time_outs
+from minerecon_dagster.core.addresses import session_ends, time_outs
 from minerecon_dagster.core.errors import ConfigurationError, MinereconError, one_line
 from minerecon_dagster.warehouse.roles import PIPELINE
 from minerecon_dagster.warehouse.sums import Grain, names
@@ -30,6 +31,22 @@ from minerecon_dagster.warehouse.sums import Grain, names
 
 class WarehouseError(MinereconError, SQLAlchemyError):
     """The server ended a statement at a time limit, or a wait; ``str()`` is one clear line, with what to do."""
+
+
+class RefusedError(WarehouseError, ConfigurationError, ProgrammingError):
+    """The role of a connection lacks a right; ``str()`` is one clear line, with what to do.
+
+    Args:
+        message: that line.
+        error: what the server said.
+    """
+
+    def __init__(self, message: str, error: psycopg2.Error) -> None:
+        DBAPIError.__init__(self, None, None, error)
+        self._line = message
+
+    def __str__(self) -> str:
+        return self._line
 
 
 _log = logging.getLogger(__name__)
@@ -49,13 +66,40 @@ def statement(name: str, grain: Grain | None = None) -> TextClause:
     return text(sql(name, grain))
 
 
-_SESSION = f"SET search_path = public; SET timezone = 'UTC'; SET application_name = 'minerecon'; {set_session_ends()}"
+_APPLICATION = "minerecon"
 # Not before `db upgrade` has let the role in: what an older one left works on as the owner until then.
-_WORK_AS_THE_PIPELINE = f"""
-SELECT set_config('role', rolname, false) FROM pg_catalog.pg_roles
-WHERE rolname = '{PIPELINE}' AND has_schema_privilege(oid, CAST(to_regnamespace('minerecon') AS oid), 'USAGE')
-  AND pg_has_role(session_user, oid, '{{may}}')
+_PIPELINE = f"""
+SELECT r.rolname FROM pg_catalog.pg_roles AS r
+WHERE r.rolname = '{PIPELINE}'
+  AND pg_catalog.has_schema_privilege(r.oid, CAST(pg_catalog.to_regnamespace('minerecon') AS oid), 'USAGE')
+  AND pg_catalog.pg_has_role(session_user, r.oid, '{{may}}')
 """  # noqa: S608 - a constant
+# Whose the tables are, or will be: the database's owner. A login that is leased becomes it, so that the next one finds
+# nothing that is another's. What an older upgrade made otherwise is its maker's until it is handed over.
+_OWNER = """
+SELECT r.rolname FROM pg_catalog.pg_database AS d
+LEFT JOIN pg_catalog.pg_namespace AS n ON n.nspname = 'minerecon'
+JOIN pg_catalog.pg_roles AS r ON r.oid = coalesce(n.nspowner, d.datdba)
+WHERE d.datname = current_database() AND r.rolname <> session_user
+  AND pg_catalog.pg_has_role(session_user, r.oid, '{may}')
+"""
+# Behind a pool of connections the process that answers is not the one that the pool has named. A session is nobody's
+# there, so nothing is set for it: what its role does not bring, each transaction sets for itself.
+_ENDS = "".join(
+    f"\n       CASE WHEN NOT w.is_pooled THEN set_config('{name}', '{value}', false) END,"
+    for name, value in session_ends()
+)
+_BEGIN_SESSION = """
+SELECT w.is_pooled, pg_catalog.quote_ident(w.role),
+       coalesce(w.role = current_user, true)
+       AND current_setting('search_path') = 'public' AND current_setting('TimeZone') = 'UTC' AS is_in_place,
+       CASE WHEN NOT w.is_pooled THEN set_config('search_path', 'public', false) END,
+       CASE WHEN NOT w.is_pooled THEN set_config('TimeZone', 'UTC', false) END,{ends}
+       CASE WHEN NOT w.is_pooled AND w.role IS NOT NULL THEN set_config('role', w.role, false) END
+FROM (SELECT pg_catalog.pg_backend_pid() <> %s AS is_pooled, ({role}) AS role) AS w
+"""
+_TAKEN_ALONG = "minerecon.begins_with"
+"""Of a connection behind a pool: the statements with which each of its transactions begins."""
 _TRANSACTION_TIMEOUT = "25P04"
 _AT_A_TIME_LIMIT = (errorcodes.QUERY_CANCELED, _TRANSACTION_TIMEOUT)
 """What a server says when it ends a statement or a transaction, whatever its language."""
@@ -71,38 +115,112 @@ def open_warehouse(url: str, *, as_owner: bool = False) -> Engine:
     """An engine for the warehouse at ``url`` (``postgresql+psycopg2://…``); connects when used.
 
     Its connections work as ``minerecon_pipeline``, which may change data and not the schema, as soon as
-    `db upgrade` has let that role in.
+    `db upgrade` has let that role in. Behind a pool of connections (pgbouncer) nothing is set that outlives a
+    transaction: a login whose role brings all of it needs nothing, and of another each transaction begins with it.
 
     Args:
-        url: of the owner of the database.
+        url: of a login that may be the pipeline, or of the owner of the database.
         as_owner: work as the owner in any case, to make what no migration makes.
     """
-    engine = create_engine(url, pool_pre_ping=True, connect_args=time_outs(url))
+    arguments = {**time_outs(url), "application_name": _APPLICATION}
+    engine = create_engine(url, pool_pre_ping=True, connect_args=arguments)
 
     @event.listens_for(engine, "connect")
-    def _session(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        # A role named like the schema would otherwise have it on its search path, and names would differ by role.
-        with connection.cursor() as session:  # type: ignore[attr-defined]
-            may = "SET" if connection.server_version >= _KNOWS_SET else "MEMBER"
-            role = "" if as_owner else _WORK_AS_THE_PIPELINE.format(may=may)
-            try:
-                session.execute("; ".join((_SESSION, role)))
-            except psycopg2.Error as error:
-                _raise_at_a_time_limit(error, engine.url.username)
-                raise
-        connection.commit()
+    def _session(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+        begin = begin_session(cast("PostgresConnection", connection), engine.url.username, as_owner=as_owner)
+        if begin is not None:
+            entry.info[_TAKEN_ALONG] = begin
+
+    @event.listens_for(engine, "begin")
+    def _transaction(connection: Connection) -> None:
+        if begin := connection.info.get(_TAKEN_ALONG):
+            connection.exec_driver_sql(begin)
 
     @event.listens_for(engine, "handle_error")
     def _named(context: ExceptionContext) -> None:
-        _raise_at_a_time_limit(context.original_exception, engine.url.username)
+        _raise_with_what_to_do(context.original_exception, engine.url.username)
 
     return engine
 
 
-def _raise_at_a_time_limit(error: BaseException, role: str | None) -> None:
+def begin_session(connection: PostgresConnection, login: str | None, *, as_owner: bool = False) -> str | None:
+    """Let a connection that was just opened work in its role, with names and times as this package wants them.
+
+    Args:
+        connection: to the server, or to a pool before it; outside of a transaction.
+        login: its user's name, for messages.
+        as_owner: work as the owner of the database's tables, and not as the pipeline.
+
+    Returns:
+        None where the session is set up; behind a pool whose sessions are not, the statements, without a
+        parameter, that each transaction has to begin with.
+    """
+    may = "SET" if connection.server_version >= _KNOWS_SET else "MEMBER"
+    role_to_be = (_OWNER if as_owner else _PIPELINE).format(may=may)
+    with connection.cursor() as session:
+        try:
+            # A role named like the schema would otherwise have it on its search path, and names would differ by role.
+            session.execute(_BEGIN_SESSION.format(role=role_to_be, ends=_ENDS), (connection.get_backend_pid(),))
+            is_pooled, role, is_in_place, *_ = cast("tuple[Any, ...]", session.fetchone())
+        except psycopg2.Error as error:
+            _raise_with_what_to_do(error, login)
+            raise
+    if not connection.autocommit:
+        connection.commit()
+    if not is_pooled or is_in_place:
+        return None
+    # No SELECT: it would take the transaction's snapshot.
+    work_as = [f"SET LOCAL ROLE {role}"] if role else []
+    return "; ".join(["SET LOCAL search_path = public", "SET LOCAL timezone = 'UTC'", *work_as])
+
+
+def login_of(url: str) -> str | None:
+    """The name with which ``url`` (``postgresql+psycopg2://…``) logs in."""
+    return make_url(url).username
+
+
+def goes_through_a_pool(connection: PostgresConnection) -> bool:
+    """Whether a pool of connections, as pgbouncer, stands between a connection and the server."""
+    with connection.cursor() as session:
+        session.execute("SELECT pg_catalog.pg_backend_pid()")
+        (pid,) = cast("tuple[int]", session.fetchone())
+    return pid != connection.get_backend_pid()
+
+
+def each_alone(begins_with: str, kind: type[PostgresCursor] = PostgresCursor) -> type[PostgresCursor]:
+    """A kind of cursor for a connection that commits by itself, behind a pool, where no session is anybody's.
+
+    Each `execute` brings what it needs: several statements at once are a transaction.
+
+    Args:
+        begins_with: statements, without a parameter.
+        kind: what it is beside that.
+    """
+
+    class EachAlone(kind):  # type: ignore[misc, valid-type]  # of a kind that is given
+        def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002 - the base class calls it so
+            asked = query if isinstance(query, str) else query.as_string(self)
+            super().execute(f"{begins_with}; {asked}", vars)
+
+    return EachAlone
+
+
+def _raise_with_what_to_do(error: BaseException, role: str | None) -> None:
+    """By what the server calls it (SQLSTATE): its words are in its administrator's language."""
     if not isinstance(error, psycopg2.Error):
         return
     says = " ".join(str(error).split())
+    if error.pgcode == errorcodes.INSUFFICIENT_PRIVILEGE:
+        whose = f"the login {role}" if role else "the login of DATABASE_URL"
+        raise RefusedError(
+            f"the warehouse refuses {whose}: {says}; run `minerecon db upgrade` as the owner of the database, "
+            "and what it says is left to a superuser; or correct DATABASE_URL",
+            error,
+        ) from error
+    if error.pgcode == errorcodes.READ_ONLY_SQL_TRANSACTION:
+        raise WarehouseError(
+            f"the warehouse takes no change now: {says}; if DATABASE_URL leads to a standby, let it lead to the primary"
+        ) from error
     if error.pgcode == errorcodes.LOCK_NOT_AVAILABLE:
         raise WarehouseError(
             f"another session holds what a statement needs: {says}; wait for it or end it, and try again"
@@ -144,8 +262,14 @@ def _limits(connection: Connection) -> tuple[str, ...]:
 
 
 def act_as_owner(connection: Connection) -> None:
-    """Let the transaction that is open, or begins now, be the owner's to its end: for changes of the schema."""
-    connection.execute(text("SET LOCAL ROLE NONE"))
+    """Let the transaction that is open, or begins now, be the owner's to its end: for changes of the schema.
+
+    The owner is whose the tables are, which is the database's; a login that may not be it acts as itself.
+    """
+    version = connection.dialect.server_version_info
+    may = "SET" if version and version >= (_KNOWS_SET // 10_000,) else "MEMBER"
+    owner = f"({_OWNER.format(may=may)})"
+    connection.exec_driver_sql(f"SELECT pg_catalog.set_config('role', coalesce({owner}, 'none'), true)")
 
 
 def check_reachable(engine: Engine, variable: str = "DATABASE_URL") -> None:
@@ -209,7 +333,7 @@ def cursor(connection: Connection) -> Iterator[PostgresCursor]:
         try:
             yield opened
         except psycopg2.Error as error:
-            _raise_at_a_time_limit(error, connection.engine.url.username)
+            _raise_with_what_to_do(error, connection.engine.url.username)
             raise DBAPIError.instance(None, None, error, psycopg2.Error) from error
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, Column, Computed, Integer, Numeric
+from sqlalchemy import BigInteger, Column, Computed, Integer, Numeric, SmallInteger
 
 Grain = Literal["month", "year"]
 
@@ -181,9 +181,61 @@ WIND_OUTPUT = (
     ),
 )
 
-SUMMED = tuple(x.name for x in (*ADDITIVE, *WIND_OUTPUT))
+
+@dataclass(frozen=True)
+class Known:
+    """A figure that not every day has: a month or a year sums those that have it, and is NULL where none has.
+
+    Args:
+        name: the column.
+        meaning: its sentence, of a day; that of a month or a year adds that it is of the days that have it.
+        made_of: tables and columns for the lineage.
+        derived: SQL by which the database derives it of a day; empty where the build writes it.
+    """
+
+    name: str
+    meaning: str
+    made_of: tuple[str, ...] = ()
+    derived: str = ""
+
+
+TURN_UP = (
+    Known(
+        "turn_up_mwh",
+        "Turn-up estimate: energy of the cheapest accepted offers that make up for curtailed_mwh, in MWh.",
+    ),
+    Known("turn_up_estimate_gbp", "Turn-up estimate: the price of turn_up_mwh, in GBP; no payment."),
+    Known(
+        "turn_up_target_mwh",
+        "curtailed_mwh where turn-up is known, in MWh: what turn_up_mwh is to cover.",
+        ("curtailed_mwh", "so_flag"),
+        "CASE WHEN turn_up_mwh IS NOT NULL THEN curtailed_mwh END",
+    ),
+    Known(
+        "cost_with_turn_up_estimate_gbp",
+        "payment_gbp and turn_up_estimate_gbp together, in GBP.",
+        ("payment_gbp", "so_flag"),
+        "paid_gbp - refunded_gbp + turn_up_estimate_gbp",
+    ),
+    Known(
+        "co2_ccgt_t",
+        "CO2 of as much energy as curtailed_mwh from gas (CCGT), in tonnes: by emission_factors.",
+        ("curtailed_mwh", "so_flag"),
+    ),
+    Known("co2_known_mwh", "What of turn_up_mwh is of fuels with an emission factor, in MWh."),
+    Known("co2_known_t", "CO2 of co2_known_mwh by the factors of its fuels, in tonnes."),
+)
+"""What it would have cost to make elsewhere what was curtailed, and its CO2; NULL where offers were not fetched."""
+
+COUNTED = {"turn_up_days": "turn_up_mwh", "co2_days": "co2_ccgt_t"}
+"""How many days of a month or year have a figure: the column that says it, and the figure."""
+
+SUMMED = tuple(x.name for x in (*ADDITIVE, *WIND_OUTPUT, *TURN_UP))
 """The columns of days that months and years add up."""
-_NOT_SEALED = ("payment_gbp", "curtailed_share", "is_complete", "built_at", "summed", "summed_days")
+_NOT_SEALED = (
+    "payment_gbp", "curtailed_share", "turn_up_coverage", "co2_known_share", "is_complete", "built_at", "summed",
+    "summed_days",
+)  # fmt: skip
 """What a month's row has beside figures: computed from these by the database, or about the making of them."""
 
 
@@ -210,6 +262,50 @@ def wind_output_of_a_day() -> list[Column[Any]]:
 def wind_output_of_days() -> list[Column[Any]]:
     """The same of a month's or a year's days."""
     return [Column(w.name, Numeric, comment=w.meaning_of_sums) for w in WIND_OUTPUT]
+
+
+def turn_up_of_a_day() -> list[Column[Any]]:
+    """A day's turn-up and CO2."""
+    columns = [
+        Column(k.name, Numeric, Computed(k.derived, persisted=True), comment=f"{k.meaning} NULL where it is not known.")
+        if k.derived
+        else Column(k.name, Numeric, comment=f"{k.meaning} NULL where it is not known.")
+        for k in TURN_UP
+    ]
+    return [*columns, *_shares_of_turn_up("curtailed_mwh")]
+
+
+def turn_up_of_days() -> list[Column[Any]]:
+    """The same of a month's or a year's days, and how many of these have it."""
+    return [
+        *(
+            Column(k.name, Numeric, comment=f"{k.meaning} Of the days that have it; NULL where none has.")
+            for k in TURN_UP
+        ),
+        *_shares_of_turn_up("turn_up_target_mwh"),
+        *(
+            Column(name, SmallInteger, nullable=False, server_default="0", comment=f"Days that have {figure}.")
+            for name, figure in COUNTED.items()
+        ),
+    ]
+
+
+def _shares_of_turn_up(target: str) -> list[Column[Any]]:
+    # What the database derives it does not derive from what it derives: of a day the target is its curtailed_mwh.
+    return [
+        Column(
+            "turn_up_coverage",
+            Numeric,
+            Computed(f"turn_up_mwh / NULLIF({target}, 0)", persisted=True),
+            comment="What of turn_up_target_mwh offers cover (0 to 1); NULL where there is nothing to cover.",
+        ),
+        Column(
+            "co2_known_share",
+            Numeric,
+            Computed("co2_known_mwh / NULLIF(turn_up_mwh, 0)", persisted=True),
+            comment="What of turn_up_mwh co2_known_t is of (0 to 1); NULL where there is none.",
+        ),
+    ]
 
 
 def net_payment() -> Column[Any]:
@@ -282,6 +378,7 @@ def names(grain: Grain | None = None) -> Mapping[str, str]:
         "day_from_excluded": _listed(f"{a.name} = excluded.{a.name}" for a in ADDITIVE),
         "day_values": _listed(f"('{a.name}', CAST(r.{a.name} AS numeric), CAST(s.{a.name} AS numeric))"
                                for a in ADDITIVE),
+        "r_day_columns": _listed(f"r.{a.name}" for a in ADDITIVE),
         "d_columns": _listed(f"d.{a.name}" for a in ADDITIVE),
         "r_columns_or_0": _listed(f"coalesce(r.{a.name}, 0)" for a in ADDITIVE),
         "u_columns_or_0": _listed(f"coalesce(u.{a.name}, 0)" for a in ADDITIVE),
@@ -299,6 +396,9 @@ def names(grain: Grain | None = None) -> Mapping[str, str]:
     sums = [f"sum({a.name}) AS {a.name}" for a in ADDITIVE]
     # Wind output is known of the whole or not at all.
     sums += [f"CASE WHEN count(*) = count({w.name}) THEN sum({w.name}) END AS {w.name}" for w in WIND_OUTPUT]
+    # Of the days that have it, and NULL where none has.
+    sums += [f"sum({k.name}) AS {k.name}" for k in TURN_UP]
+    sums += [f"count({figure}) AS {name}" for name, figure in COUNTED.items()]
     return found | {
         "sums": f"minerecon.{tables.sums}",
         "bitcoin": f"minerecon.{tables.bitcoin}",
@@ -308,7 +408,7 @@ def names(grain: Grain | None = None) -> Mapping[str, str]:
         "key_of_settlement_date": tables.key_of("settlement_date"),
         "first_day_of_key": tables.first_day(tables.key),
         "next_day_of_key": tables.next_day(tables.key),
-        "sum_columns": _listed(SUMMED),
+        "sum_columns": _listed((*SUMMED, *COUNTED)),
         "sums_of_days": _listed(sums),
         "not_sealed": _listed(f"'{name}'" for name in _NOT_SEALED),
     }

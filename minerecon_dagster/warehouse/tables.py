@@ -180,6 +180,7 @@ daily_summaries = Table(
     ),
     *sums.wind_output_of_a_day(),
     sums.curtailed_share(),
+    *sums.turn_up_of_a_day(),
     Column("archive_uri", Text, nullable=False, comment="The archive object that the day was built from."),
     Column("is_synthetic", Boolean, nullable=False, comment=_SYNTHETIC),
     Column("built_from", Text, comment="Fingerprint of all that the day was built from: same inputs, same text."),
@@ -194,7 +195,8 @@ daily_summaries = Table(
         "curtailed_mwh >= 0 AND paid_gbp >= 0 AND refunded_gbp >= 0 AND unpriced_mwh >= 0", name="not_negative"
     ),
     CheckConstraint("all_bids_mwh >= curtailed_mwh AND record_count >= so_record_count", name="all_bids_cover_so"),
-    comment="A settlement day's curtailment. Derived from curtailment_records, and from nothing else.",
+    CheckConstraint("turn_up_mwh >= 0 AND co2_known_mwh BETWEEN 0 AND turn_up_mwh", name="turn_up"),
+    comment="A settlement day's curtailment, derived from curtailment_records, and the turn-up estimate for it.",
 )
 
 bitcoin_daily_summaries = Table(
@@ -264,6 +266,88 @@ period_summaries = Table(
     comment="A period's curtailment: the sums of curtailment_records. Periods without a wind bid have no row.",
 )
 
+
+def _of_a_stored_day() -> ForeignKeyConstraint:
+    """Of a day that has sums, by the end of the transaction: these are made after."""
+    return ForeignKeyConstraint(
+        ["settlement_date"],
+        [daily_summaries.c.summary_date],
+        ondelete="CASCADE",
+        deferrable=True,
+        initially="DEFERRED",
+    )
+
+
+emission_factors = Table(
+    "emission_factors",
+    metadata,
+    Column("fuel", Text, nullable=False, comment="Fuel type, as the register of BM units has it."),
+    Column("valid_from", Date, nullable=False, comment="First day of which it holds; year 1: of all before, too."),
+    Column("g_per_kwh", Numeric, nullable=False, comment="Grams of CO2 per kWh, which are kg per MWh."),
+    Column("source", Text, nullable=False, comment="Who publishes it."),
+    PrimaryKeyConstraint("fuel", "valid_from"),
+    CheckConstraint("g_per_kwh >= 0", name="not_negative"),
+    comment="Emission factors of fuels. The list in the code is the master.",
+)
+
+turn_up_by_period = Table(
+    "turn_up_by_period",
+    metadata,
+    settlement_date(),
+    Column("settlement_period", SmallInteger, nullable=False, comment=_PERIOD),
+    Column("target_mwh", Numeric, nullable=False, comment="SO-flagged wind bids of the period, in MWh: above 0."),
+    Column(
+        "turn_up_mwh",
+        Numeric,
+        nullable=False,
+        comment="What of target_mwh the cheapest accepted offers cover, in MWh: those that are not SO-flagged first.",
+    ),
+    Column("uncovered_mwh", Numeric, nullable=False, comment="What no offer covers, in MWh: target − turn-up."),
+    Column("turn_up_estimate_gbp", Numeric, nullable=False, comment="The price of turn_up_mwh, in GBP: an estimate."),
+    Column(
+        "unflagged_mwh", Numeric, nullable=False, comment="What of turn_up_mwh is of offers without SO-flag, in MWh."
+    ),
+    Column(
+        "wind_offers_mwh",
+        Numeric,
+        nullable=False,
+        comment="What of turn_up_mwh is of wind units, in MWh: as a rule their own bids taken back.",
+    ),
+    Column("unpriced_offer_rows", Integer, nullable=False, comment="Offers without a price, which are never taken."),
+    Column(
+        "flagged_offers_mwh",
+        Numeric,
+        nullable=False,
+        comment="All SO-flagged offers of others than wind units, in MWh: a wider figure by another method.",
+    ),
+    Column("flagged_offers_gbp", Numeric, nullable=False, comment="The price of flagged_offers_mwh, in GBP."),
+    PrimaryKeyConstraint("settlement_date", "settlement_period"),
+    _of_a_stored_day(),
+    period_range(),
+    CheckConstraint("target_mwh > 0", name="target"),
+    comment="Turn-up estimate of each period with SO-flagged wind bids whose offers are there: what the cheapest accepted "
+    "offers would cost that make up for them, by the method of wastedwind.energy.",
+)
+
+turn_up_by_fuel_day = Table(
+    "turn_up_by_fuel_day",
+    metadata,
+    settlement_date(),
+    Column(
+        "fuel",
+        Text,
+        nullable=False,
+        comment="Fuel type of the unit in the register in force; trade (numbered actions outside the Balancing Mechanism) "
+        "or unknown.",
+    ),
+    Column("turn_up_mwh", Numeric, nullable=False, comment="Turn-up estimate from the fuel, in MWh."),
+    Column("turn_up_estimate_gbp", Numeric, nullable=False, comment="Its price, in GBP: an estimate."),
+    Column("co2_t", Numeric, comment="Its CO2 in tonnes by emission_factors; NULL where there is no factor."),
+    PrimaryKeyConstraint("settlement_date", "fuel"),
+    _of_a_stored_day(),
+    comment="A day's turn-up estimate by fuel: the sums of the same walk as in turn_up_by_period.",
+)
+
 wind_farm_exceptions = Table(
     "wind_farm_exceptions",
     metadata,
@@ -276,6 +360,23 @@ wind_farm_exceptions = Table(
     comment="Wind farms whose register names do not say so. The list in the code, wind_farms.toml, is the master.",
 )
 
+wind_sites = Table(
+    "wind_sites",
+    metadata,
+    Column("bmu_id", Text, primary_key=True, comment="BM unit."),
+    Column("technology", Text, nullable=False, comment="onshore or offshore."),
+    Column("latitude", Numeric, comment="Latitude in degrees (WGS 84); NULL where it is not known."),
+    Column("longitude", Numeric, comment="Longitude in degrees (WGS 84); NULL where it is not known."),
+    Column(
+        "connection_latitude", Numeric, comment="Latitude of where an offshore farm comes to land; NULL: not known."
+    ),
+    Column("connection_longitude", Numeric, comment="Longitude of the same; NULL where it is not known."),
+    Column("source", Text, nullable=False, comment="Whose facts these are."),
+    Column("licence", Text, nullable=False, comment="The licence of these facts."),
+    CheckConstraint("technology IN ('onshore', 'offshore')", name="technology"),
+    comment="Where wind units are, of which a reviewed source says it. The list in the code, wind_sites.toml, is the master.",
+)
+
 published_figures = Table(
     "published_figures",
     metadata,
@@ -284,7 +385,12 @@ published_figures = Table(
     Column("first_day", Date, nullable=False, comment="First settlement date that it is of."),
     Column("last_day", Date, nullable=False, comment="Last settlement date that it is of."),
     Column("basis", Text, nullable=False, comment="so_flagged (the headline here) or all_bids."),
-    Column("figure", Text, nullable=False, comment="What it is: curtailed_mwh, payment_gbp or mined_btc."),
+    Column(
+        "figure",
+        Text,
+        nullable=False,
+        comment="What it is: curtailed_mwh, payment_gbp, mined_btc or turn_up_estimate_gbp.",
+    ),
     Column("miner_model", Text, comment="Miner model of a mined_btc; NULL of the others."),
     Column("unit", Text, nullable=False, comment="MWh, GBP or BTC."),
     Column("value", Numeric, nullable=False, comment="The figure as it was published, with its own rounding."),
@@ -295,7 +401,9 @@ published_figures = Table(
     CheckConstraint("first_day <= last_day", name="days"),
     CheckConstraint("basis IN ('so_flagged', 'all_bids')", name="basis"),
     CheckConstraint(
-        "(figure, unit) IN (('curtailed_mwh', 'MWh'), ('payment_gbp', 'GBP'), ('mined_btc', 'BTC'))", name="figure"
+        "(figure, unit) IN (('curtailed_mwh', 'MWh'), ('payment_gbp', 'GBP'), ('mined_btc', 'BTC'),"
+        " ('turn_up_estimate_gbp', 'GBP'))",
+        name="figure",
     ),
     CheckConstraint("(figure = 'mined_btc') = (miner_model IS NOT NULL)", name="miner_model"),
     comment="Totals that others published, to compare with. The list in the code is the master.",
@@ -330,10 +438,34 @@ bm_units = Table(
     Column("fuel_type", Text, comment="Fuel; WIND is what counts here. NULL for most units."),
     Column("bmu_type", Text, comment="Elexon's type of BM unit: T, E, S, V, …"),
     Column("generation_capacity_mw", Numeric, comment="Registered generation capacity in MW."),
+    Column("gsp_group_id", Text, comment="Zone: the GSP group, _A to _P; NULL where the register does not say it."),
+    Column(
+        "zone_basis",
+        Text,
+        comment="How the zone is known: gsp_group (the register has it) or loss_factor (all located units with the same "
+        "transmission loss factor are there); NULL where it is not known.",
+    ),
+    Column(
+        "above_b6",
+        Boolean,
+        Computed("gsp_group_id IN ('_N', '_P')", persisted=True),
+        comment="Whether it is north of boundary B6, between Scotland and England: in zone _N or _P.",
+    ),
+    Column(
+        "above_b4",
+        Boolean,
+        Computed("gsp_group_id = '_P'", persisted=True),
+        comment="Whether it is in the GSP group of North Scotland (_P): about north of boundary B4.",
+    ),
     Column("looks_like_wind", Boolean, nullable=False, comment="Whether name or id look like a wind farm's: a hint."),
     Column("is_synthetic", Boolean, nullable=False, comment=_SYNTHETIC),
     PrimaryKeyConstraint("bmu_id", "valid_from"),
     CheckConstraint("valid_to > valid_from", name="valid_range"),
+    CheckConstraint(
+        "gsp_group_id ~ '^_[A-P]$' AND zone_basis IN ('gsp_group', 'loss_factor')"
+        " OR gsp_group_id IS NULL AND zone_basis IS NULL",
+        name="zone",
+    ),
     comment="Dated versions of Elexon's register of BM units; a settlement day uses the version in force.",
 )
 
@@ -720,6 +852,7 @@ def _period_sums() -> list[Column[Any]]:
         sums.net_payment(),
         *sums.wind_output_of_days(),
         sums.curtailed_share(),
+        *sums.turn_up_of_days(),
         *_coverage(),
         Column(
             "potential_days",

@@ -7,12 +7,15 @@ what it asks then it has prepared before.
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,7 +28,7 @@ from sqlalchemy import Engine
 
 from minerecon_dagster.core.printable import printable
 from minerecon_dagster.warehouse.roles import ANALYST, API, PIPELINE
-from minerecon_dagster.warehouse.store import open_warehouse
+from minerecon_dagster.warehouse.store import begin_session, each_alone, goes_through_a_pool, open_warehouse
 
 IDLE_FOR_S = 3600.0
 """A session that did nothing for so long is ended: it keeps memory, and may have lifted the limit of its role."""
@@ -166,6 +169,7 @@ class Watchdog:
         self._engine = engine
         self._patience_s = patience_s
         self._connection: PostgresConnection | None = None
+        self._is_pooled = False
         self._readers: Mapping[int, tuple[str, bool]] = {}
         self._databases: Mapping[int, str] = {}
         self._cancelled: dict[tuple[Any, ...], float] = {}
@@ -210,19 +214,20 @@ class Watchdog:
             if connection is None:
                 return None
             self._connection = connection
-        with cast("Cursor", self._connection.cursor(cursor_factory=DictCursor)) as cursor:
+        factory = self._connection.cursor_factory if self._is_pooled else DictCursor
+        with self._connection.cursor(cursor_factory=factory) as cursor:
             self._renew_names(cursor)
             readers = list(self._readers)
             if not readers:
                 return []
-            cursor.execute("EXECUTE minerecon_queue")
+            self._ask(cursor, "minerecon_queue")
             (queue,) = cast("tuple[float]", cursor.fetchone())
-            cursor.execute("EXECUTE minerecon_sessions(%s::oid[])", (readers,))
+            self._ask(cursor, "minerecon_sessions", readers)
             rows = cast("list[Any]", cursor.fetchall())
             found = [row for row in (self._seen(cursor, row, Limits(self.limit_s, queue)) for row in rows) if row]
             there = {(row["pid"], row["backend_start"]) for row in rows}
             self._cancelled = {key: since for key, since in self._cancelled.items() if key in there}
-            cursor.execute("EXECUTE minerecon_prepared(%s::oid[])", (readers,))
+            self._ask(cursor, "minerecon_prepared", readers)
             return found + [self._roll_back(cursor, row) for row in cursor.fetchall()]
 
     def _connect(self) -> PostgresConnection | None:
@@ -237,10 +242,15 @@ class Watchdog:
                 if lacks_roles:
                     connection.close()
                     return None
-                cursor.execute(
-                    f"SET search_path = pg_catalog; SET statement_timeout = {_ANSWER_WITHIN_MS};"
-                    f" SET lock_timeout = {_CATALOG_WITHIN_MS}; SET idle_session_timeout = 0"
-                )
+                limits = f"statement_timeout = {_ANSWER_WITHIN_MS}", f"lock_timeout = {_CATALOG_WITHIN_MS}"
+                self._is_pooled = goes_through_a_pool(connection)
+                if self._is_pooled:
+                    begins_with = [f"SET LOCAL {limit}" for limit in ("search_path = pg_catalog", *limits)]
+                    role = begin_session(connection, self._engine.url.username) or ""
+                    connection.cursor_factory = each_alone("; ".join(filter(None, (role, *begins_with))), DictCursor)
+                    return connection
+                for setting in ("search_path = pg_catalog", *limits, "idle_session_timeout = 0"):
+                    cursor.execute(f"SET {setting}")
                 cursor.execute((_SQL / "watch.sql").read_text("utf-8"))
         except BaseException:
             connection.close()
@@ -256,7 +266,7 @@ class Watchdog:
             if not self._readers:
                 # All that a signal looks up is looked up once before it is needed.
                 for name in ("minerecon_cancel", "minerecon_terminate"):
-                    cursor.execute(f"EXECUTE {name}(0, now())")
+                    self._ask(cursor, name, 0, dt.datetime.now(dt.UTC))
             self._readers = readers
         except (errors.LockNotAvailable, errors.QueryCanceled):
             # Somebody holds a catalog: the worst moment. What was known a second ago will do.
@@ -295,9 +305,21 @@ class Watchdog:
             outcome=outcome,
         )
 
+    def _ask(self, cursor: Cursor, name: str, *values: Any) -> None:
+        """Execute a statement of ``watch.sql``: as it was prepared, or as it stands behind a pool, which keeps none."""
+        kinds, statement = _statements()[name]
+        if not self._is_pooled:
+            given = ", ".join(f"%s::{kind}" for kind in kinds)
+            cursor.execute(f"EXECUTE {name}({given})" if kinds else f"EXECUTE {name}", values or None)
+            return
+        for number, (kind, value) in enumerate(zip(kinds, values, strict=True), 1):
+            literal = cursor.mogrify("%s", (value,)).decode()
+            statement = statement.replace(f"${number}", f"CAST({literal} AS {kind})")
+        cursor.execute(statement)
+
     def _signal(self, cursor: Cursor, key: tuple[Any, ...], statement: str, outcome: str) -> str:
         try:
-            cursor.execute(f"EXECUTE {statement}(%s, %s)", key)
+            self._ask(cursor, statement, *key)
         except errors.InsufficientPrivilege:
             return "not ended"
         return outcome
@@ -305,6 +327,9 @@ class Watchdog:
     def _roll_back(self, cursor: Cursor, row: Any) -> Overlong:
         """A prepared transaction outlives its session, and restarts; only its owner, in its database, rolls it back."""
         role, outcome = self._readers[row["ownerid"]][0], "not ended"
+        database = self._databases.get(row["dbid"], "?")
+        if self._is_pooled:  # it takes a session in which nothing is open, and which is another's role for a while
+            return Overlong(0, role, database, None, "prepared", row["seconds"], printable(row["gid"]), outcome)
         cursor.execute("SELECT current_setting('role')")
         (before,) = cast("tuple[str]", cursor.fetchone())
         try:
@@ -317,8 +342,16 @@ class Watchdog:
             _log.info("a prepared transaction of %s: %s", role, " ".join(str(error).split()))
         finally:
             cursor.execute("SELECT set_config('role', %s, false)", (before,))
-        database = self._databases.get(row["dbid"], "?")
         return Overlong(0, role, database, None, "prepared", row["seconds"], printable(row["gid"]), outcome)
+
+
+@cache
+def _statements() -> Mapping[str, tuple[tuple[str, ...], str]]:
+    """The statements of ``watch.sql`` by their names, each with the types of its parameters."""
+    found = re.findall(
+        r"PREPARE (\w+)(?: \((.*?)\))? AS\s+(.*?)(?:;|\Z)", (_SQL / "watch.sql").read_text("utf-8"), re.S
+    )
+    return {name: (tuple(filter(None, kinds.split(", "))), statement) for name, kinds, statement in found}
 
 
 def end_overlong(engine: Engine, limit_s: float, *, patience_s: float = PATIENCE_S) -> list[Overlong] | None:

@@ -42,6 +42,7 @@ _PARAMETERS: Mapping[str, tuple[str, Json]] = {
     "farm": ("Wind farm, as in `units`.", _NAME),
     "unit": ("BM unit, as in T_SGRWO-1.", _NAME),
     "period": ("Settlement period, counted from 1.", {"type": "string", "pattern": "^([1-9]|[1-4][0-9]|50)$"}),
+    "zone": ("Zone: GSP group, _A to _P, or unknown.", _NAME),
     "lead_party": ("Lead party, to the letter.", _NAME),
     "model": ("Miner model, as in `models`.", _NAME),
     "with": (

@@ -75,6 +75,7 @@ _FARM = {"farm": "farm_name"}
 _MODEL = {"model": "miner_model"}
 _UNIT = {"unit": "bmu_id"}
 _PARTY = {"lead_party": "lead_party_name"}
+_ZONE = {"zone": "zone"}
 _OF_FARM = "analytics.curtailment_of_farm(%(farm)s, %(first)s, %(last)s)"
 _UNITS_OF_FARM = "v.bmu_id IN (SELECT f.bmu_id FROM analytics.wind_farms AS f WHERE f.farm_name = %(farm)s)"
 _ALIKE = (
@@ -133,6 +134,16 @@ RESOURCES = (
         "farms/months", "analytics.curtailment_by_farm_month", ("year_month", "farm_name"),
         "Curtailment of every wind farm with a bid in each month.", span="month", span_column="year_month",
         filters=_FARM, default_days=31, most_days=3_660,
+    ),
+    Resource(
+        "zones/days", "analytics.curtailment_by_zone_day", ("settlement_date", "zone"),
+        "Curtailment of every zone (GSP group) with a wind bid on each day; above_b6: north of the Scottish border.",
+        span="day", filters=_ZONE, default_days=31, most_days=366,
+    ),
+    Resource(
+        "zones/months", "analytics.curtailment_by_zone_month", ("year_month", "zone"),
+        "Curtailment of every zone (GSP group) with a wind bid in each month.", span="month", span_column="year_month",
+        filters=_ZONE,
     ),
     Resource(
         "units", "analytics.wind_farms", ("bmu_id",),

@@ -74,6 +74,8 @@ def store_day(connection: Connection, day: dt.date, *, difficulty: Decimal, synt
             "archive_uri": "by hand",
             "is_synthetic": synthetic,
             "built_from": None,
+            "has_turn_up": False,
+            "ccgt": "CCGT",
             "built_at": period_start(day, 1) + dt.timedelta(days=3),
         },
     )

@@ -82,7 +82,8 @@ def _make_them_differ(connection: Connection) -> None:
             f"DELETE FROM minerecon.{table} WHERE settlement_date = :day AND settlement_period >= 39", day=INCOMPLETE
         )
     change("DELETE FROM minerecon.unit_daily_summaries WHERE settlement_date = :day", day=INCOMPLETE)
-    change("DELETE FROM minerecon.period_summaries WHERE settlement_date = :day", day=INCOMPLETE)
+    for table in ("period_summaries", "turn_up_by_period", "turn_up_by_fuel_day"):
+        change(f"DELETE FROM minerecon.{table} WHERE settlement_date = :day", day=INCOMPLETE)
     # A row without a price, and one that a farm pays for: no total hides either.
     change(
         "UPDATE minerecon.curtailment_records SET original_price_gbp_per_mwh = NULL WHERE ctid = (SELECT ctid FROM"
@@ -97,6 +98,7 @@ def _make_them_differ(connection: Connection) -> None:
     models = list(connection.execute(text("SELECT miner_model FROM minerecon.miner_models")).scalars())
     coverage = {"periods_expected": 48, "periods_due": 48, "periods_present": 39, "state": "incomplete"}
     built = {"archive_uri": "synthetic://incomplete", "is_synthetic": True, "built_from": "test"}
+    built |= {"has_turn_up": False, "ccgt": "CCGT"}
     connection.execute(
         statement("day/upsert_daily_summary"),
         coverage | built | {"day": INCOMPLETE, "built_at": dt.datetime(2025, 3, 13, tzinfo=dt.UTC)},

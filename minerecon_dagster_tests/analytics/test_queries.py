@@ -1,4 +1,4 @@
-"""The fifteen questions of `queries/`: each runs as the analyst, in psql and in drivers."""
+"""The twenty questions of `queries/`: each runs as the analyst, in psql and in drivers."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def one(prefix: str) -> str:
     return file.read_text("utf-8")
 
 
-def test_there_are_fifteen_and_each_begins_with_its_question_its_basis_and_what_to_change() -> None:
-    assert [file.name[:2] for file in QUERIES] == [f"{n:02}" for n in range(1, 16)]
+def test_there_are_twenty_and_each_begins_with_its_question_its_basis_and_what_to_change() -> None:
+    assert [file.name[:2] for file in QUERIES] == [f"{n:02}" for n in range(1, 21)]
     for file in QUERIES:
         query = file.read_text("utf-8")
         assert query.startswith("-- Question: "), file.name
@@ -79,7 +79,7 @@ def as_analyst_in_psql(stored: Engine, *arguments: str, typed: str = "") -> str:
 
 def test_all_of_them_run_as_the_analyst_in_psql_and_in_pandas(stored: Engine) -> None:
     printed = as_analyst_in_psql(stored, *(part for file in QUERIES for part in ("-f", str(file))))
-    assert len(re.findall(r"^\(\d+ rows?\)$", printed, re.MULTILINE)) == 15
+    assert len(re.findall(r"^\(\d+ rows?\)$", printed, re.MULTILINE)) == 20
     with stored.connect() as connection:
         frame = pd.read_sql(text(one("01")), connection)
     assert list(frame["span"]) == ["day", "month so far", "year so far"]

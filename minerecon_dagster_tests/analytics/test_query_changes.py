@@ -268,6 +268,22 @@ ALL = {
             )
         ],
     ),
+    "16": (
+        "SELECT round(sum(curtailed_mwh)), round(sum(all_bids_payment_gbp)) FROM minerecon.daily_summaries"
+        " WHERE summary_date >= '2025-04-01'",
+        lambda rows: [(round(sum(r.curtailed_mwh for r in rows)), round(sum(r.all_bids_payment_gbp for r in rows)))],
+    ),
+    "17": (
+        "SELECT round(sum(turn_up_estimate_gbp), 2), round(sum(payment_gbp) + sum(turn_up_estimate_gbp), 2),"
+        " count(turn_up_mwh) FROM minerecon.daily_summaries WHERE summary_date >= '2025-04-01'",
+        lambda rows: [(r.turn_up_estimate_gbp, r.cost_with_turn_up_estimate_gbp, r.turn_up_days) for r in rows],
+    ),
+    "18": (
+        "SELECT round(sum(curtailed_mwh) * 0.394, 1), round(sum(t.co2_t), 1) FROM minerecon.daily_summaries AS d"
+        " LEFT JOIN (SELECT settlement_date, sum(co2_t) AS co2_t FROM minerecon.turn_up_by_fuel_day GROUP BY 1) AS t"
+        " ON t.settlement_date = d.summary_date WHERE summary_date >= '2025-04-01'",
+        lambda rows: [(r.co2_ccgt_t, r.co2_known_t) for r in rows],
+    ),
 }
 
 

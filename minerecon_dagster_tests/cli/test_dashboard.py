@@ -113,9 +113,9 @@ def test_a_day_in_dagster_leads_to_its_page_where_the_dashboard_s_address_is_kno
     context: Any = SimpleNamespace(log_event=logged.append)
     report: Any = SimpleNamespace(day=date(2025, 3, 28), figures=SimpleNamespace(is_synthetic=True))
     events._materialize(context, asset_keys.DAILY, report, state="final")
-    found = logged[0].metadata.get("dashboard")
+    found = logged[0].metadata.get("Dashboard")
     assert (found.value if found else None) == (f"{base}/days/2025-03-28" if base else None)
     made: Callable[[str], dict[str, Any]] = links.to_span
-    shown = [made(key)["dashboard"].value.removeprefix(base) for key in ("2025-03", "2025")] if base else []
+    shown = [made(key)["Dashboard"].value.removeprefix(base) for key in ("2025-03", "2025")] if base else []
     assert shown == (["/explore?from=2025-03&to=2025-03", "/explore?from=2025&to=2025&grain=months"] if base else [])
     assert bool(links.to_farms()) == bool(base)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import psycopg2
 import pytest
+from sqlalchemy import make_url
 
 from minerecon_dagster_tests.cli.conftest import Ran
 from minerecon_dagster_tests.fake_s3 import fake_s3
@@ -76,3 +77,80 @@ def test_which_table_to_make_is_never_guessed(minerecon: Run) -> None:
     assert "DYNAMODB_DIFFICULTY_TABLE" in one_line(
         minerecon("difficulty", "create-table", DYNAMODB_DIFFICULTY_TABLE="")
     )
+
+
+# --- The warehouse ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def roles_made(environ: dict[str, str]) -> Iterator[Callable[[str], None]]:
+    """Executes a statement as the owner of the embedded server; roles whose names begin with test_ go afterwards."""
+    with contextlib.closing(psycopg2.connect(environ["DATABASE_URL"].replace("+psycopg2", ""))) as connection:
+        connection.autocommit = True
+        cursor = connection.cursor()
+        yield lambda statement: cursor.execute(statement)
+        cursor.execute("SELECT rolname FROM pg_roles WHERE rolname LIKE 'test\\_role\\_%' ORDER BY rolname DESC")
+        for (name,) in cursor.fetchall():
+            cursor.execute(f"GRANT {name} TO CURRENT_USER; DROP OWNED BY {name} CASCADE; DROP ROLE {name}")
+
+
+def as_login(environ: dict[str, str], login: str) -> str:
+    return make_url(environ["DATABASE_URL"]).set(username=login, password="x").render_as_string(hide_password=False)
+
+
+def test_a_login_without_rights_in_the_warehouse(
+    minerecon: Run, environ: dict[str, str], roles_made: Callable[[str], None]
+) -> None:
+    database = make_url(environ["DATABASE_URL"]).database
+    roles_made("CREATE ROLE test_role_stranger LOGIN PASSWORD 'x'")
+    roles_made(f"GRANT CONNECT ON DATABASE {database} TO test_role_stranger")
+    for command in (["reingest", str(DAY)], ["status"], ["verify", str(DAY)]):
+        said = one_line(minerecon(*command, DATABASE_URL=as_login(environ, "test_role_stranger")))
+        assert "minerecon db upgrade" in said
+
+
+@pytest.mark.slow
+def test_the_owners_login_is_for_upgrades_alone_and_the_days_are_built_by_one_that_can_only_be_the_pipeline(
+    minerecon: Run, environ: dict[str, str], roles_made: Callable[[str], None]
+) -> None:
+    owner = environ["DATABASE_URL"]
+    roles_made("CREATE ROLE test_role_worker LOGIN PASSWORD 'x'")
+    given = {"DATABASE_URL": as_login(environ, "test_role_worker"), "MINERECON_OWNER_DATABASE_URL": owner}
+    refused = minerecon("db", "upgrade", DATABASE_URL=given["DATABASE_URL"])
+    assert refused.code == 2
+    upgraded = minerecon("db", "upgrade", **given)
+    assert (upgraded.code, upgraded.err) == (0, "")
+    # What cannot be reached is never asked for: only `db upgrade` reads the owner's address.
+    given["MINERECON_OWNER_DATABASE_URL"] = "postgresql://nobody:hush@127.0.0.1:1/nowhere"
+    ran = minerecon("reingest", str(DAY), **given)
+    assert ran.code == 0, ran.err
+    for command in (["export", "2025-03"], ["status", "--from", str(DAY), "--to", str(DAY)], ["recalculate", str(DAY)]):
+        ran = minerecon(*command, **given)
+        assert ran.code == 0, ran.err
+    unreachable = minerecon("db", "upgrade", **given)
+    assert unreachable.code == 2
+    assert "MINERECON_OWNER_DATABASE_URL: cannot connect to" in unreachable.err
+    assert "hush" not in unreachable.err
+
+
+@pytest.mark.slow
+def test_two_leased_logins_in_turn_upgrade_and_ingest(
+    minerecon: Run, environ: dict[str, str], roles_made: Callable[[str], None]
+) -> None:
+    """FR-31: what the first one makes is the database's owner's, and no obstacle to the second."""
+    roles_made("CREATE ROLE test_role_a_owner NOLOGIN; GRANT test_role_a_owner TO CURRENT_USER")
+    roles_made("GRANT minerecon_pipeline TO test_role_a_owner")
+    roles_made("CREATE DATABASE test_role_leased OWNER test_role_a_owner")
+    try:
+        for login in ("test_role_v_lease1", "test_role_v_lease2"):
+            roles_made(f"CREATE ROLE {login} LOGIN PASSWORD 'x' IN ROLE test_role_a_owner")
+            roles_made(f"ALTER ROLE {login} SET role = test_role_a_owner")
+            url = as_login(environ, login).rpartition("/")[0] + "/test_role_leased"
+            sample = ["--sample"] if login.endswith("1") else []
+            upgraded = minerecon("db", "upgrade", *sample, DATABASE_URL=url)
+            assert upgraded.code == 0, upgraded.err
+            ran = minerecon("reingest", str(DAY), "--force", DATABASE_URL=url)
+            assert ran.code == 0, ran.err
+            roles_made(f"DROP ROLE {login}")
+    finally:
+        roles_made("DROP DATABASE test_role_leased WITH (FORCE)")

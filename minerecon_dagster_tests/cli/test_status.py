@@ -239,8 +239,11 @@ def test_history_shows_repairs_and_changes_at_the_source(filled: Engine) -> None
     lines = shown(filled)
     assert one_with(lines, "Compared with Elexon").endswith("1 right, 1 repaired.")
     assert "  2025-03-20 fix by weekly_audit: repaired; minerecon reingest 2025-03-20 --force" in lines
-    assert one_with(lines, "Changed at the source") == "Changed at the source: once; the latest:"
+    assert one_with(lines, "Changed at the source") == "Changed at the source after the day: once; the latest:"
     assert one_with(lines, " (provisional): ").startswith("  2025-03-31 (provisional): ")
+    with filled.begin() as connection:
+        connection.execute(text("UPDATE minerecon.restatements SET old_state = 'incomplete'"))
+    assert "  2025-03-31 (was incomplete: what it lacked has come): " in one_with(shown(filled), "was incomplete")
 
 
 def test_a_terminal_of_80_columns_holds_everything_but_commands(filled: Engine) -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Engine, text
 
+from minerecon_dagster.cli import verify
 from minerecon_dagster_tests.cli.conftest import Ran
 from minerecon_dagster_tests.fake_elexon import FakeElexon, Fault
 from minerecon_dagster_tests.project import DAY
@@ -106,7 +107,18 @@ def test_a_spot_fix_exits_0_and_says_what_it_did(installed: Run, day_stored: Eng
         unit = connection.execute(text("SELECT min(bmu_id) FROM minerecon.curtailment_records")).scalar_one()
     ran = installed("spot-fix", str(DAY), "12", unit)
     assert ran.code == 0, ran.err
-    assert f"period 12 fetched again for {unit}" in ran.out
+    assert f"period 12 fetched again, all units of it, for {unit}" in " ".join(ran.out.split())
+
+
+def test_a_spot_fix_that_did_its_period_is_not_called_in_vain_for_what_else_is_wrong_with_the_day() -> None:
+    row = {
+        "action": "spot-fix", "outcome": "not repaired", "problems": [], "periods_looked_at": [17], "sampling": None,
+    }  # fmt: skip
+    shown = verify._outcome(row), verify._compared(row), verify._wrong_before(row)
+    assert shown == ("period done, day not right", "17 alone, fetched again", "not looked at")
+    look = row | {"action": "verify"}
+    shown = verify._outcome(look), verify._compared(look), verify._wrong_before(look)
+    assert shown == ("not repaired", "none", "nothing")
 
 
 @pytest.mark.parametrize(

@@ -104,8 +104,9 @@ def test_a_person_is_needed_where_one_decides_or_brings_something_or_has_to_look
         "control_totals.no_reduction_on_offer_side", "calculation.difficulty_known",
         "physics.unit_energy_within_capacity", "physics.wind_output_above_zero", "money.bids_are_priced",
         "money.prices_below_limit", "register.wind_like_units_mapped", "register.uncounted_energy_is_small",
-        "register.wind_units_mapped",
+        "register.wind_units_mapped", "register.units_located", "register.zones_stay_on_their_side",
         "drift.register_unchanged", "inventory.every_wind_unit_is_counted", "inventory.register_is_believed",
+        "inventory.turn_up_near_published",
     }  # fmt: skip
 
 

@@ -10,13 +10,15 @@ from decimal import Decimal
 
 import dagster as dg
 import pytest
+from dagster._core.storage.tags import PARTITION_NAME_TAG
 from sqlalchemy import text
 
+from minerecon_dagster import asset_keys
 from minerecon_dagster.core.calendar import period_count, rerun_done_at
 from minerecon_dagster.core.mining import MINER_MODELS, block_subsidy_btc, mined_btc
 from minerecon_dagster.warehouse.store import act_as_owner
 from minerecon_dagster_tests.fake_elexon import CUT, HTML, NO_ROWS, NOT_FOUND, Fault, boav_path, fake_elexon, stack_path
-from minerecon_dagster_tests.project import DAY, Project, not_done
+from minerecon_dagster_tests.project import DAY, QUIET, Project, definitions, not_done
 
 D = dt.date.fromisoformat
 
@@ -326,7 +328,8 @@ def test_a_day_that_the_database_refuses_row_by_row_is_named_and_the_next_one_is
         )
     result = project.run(DAY, DAY + dt.timedelta(days=1))
     assert not result.success
-    assert f"1 of 2 days not done: {DAY}: no " in not_done(result)
+    assert f"1 of 2 days not done: {DAY}\n{DAY}: no " in not_done(result)
+    assert f"Repair: minerecon reingest {DAY}\nOr in the UI: job ingest for {DAY}" in not_done(result)
     assert " today" in not_done(result)
     assert project.sql("SELECT summary_date FROM minerecon.daily_summaries") == [(DAY + dt.timedelta(days=1),)]
 
@@ -340,6 +343,83 @@ def test_a_missing_difficulty_stops_the_day_with_one_clear_line(project: Project
     assert "minerecon difficulty load FILE.csv" in not_done(result)
     assert project.sql("SELECT count(*) FROM minerecon.curtailment_records") == [(0,)]
     assert project.status(D("2025-12-20")) == "failing"
+
+
+def test_the_day_in_progress_waits_for_its_difficulty_and_is_not_called_failing_before_it_is_over(
+    project: Project,
+) -> None:
+    day = D("2025-12-20")
+    with fake_elexon(day) as elexon, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ELEXON_BASE_URL", elexon.base_url)
+        project.now = "2025-12-20T15:00:00+00:00"
+        with fake_clock(project):
+            in_progress = project.run(day)
+        assert in_progress.success, not_done(in_progress)
+        (told,) = in_progress.get_asset_check_evaluations()
+        assert (told.check_name, told.passed, told.severity) == ("calculation", False, dg.AssetCheckSeverity.WARN)
+        assert "no difficulty for 2025-12-20" in str(told.metadata["Problem"].value)
+        assert told.metadata["Repair"].value == "minerecon difficulty load FILE.csv"
+        assert project.sql("SELECT count(*) FROM minerecon.daily_summaries") == [(0,)]
+        assert project.status(day) != "failing"
+        project.now = "2025-12-21T06:00:00+00:00"
+        over = project.run(day)
+    assert not over.success
+    assert "difficulty load FILE.csv; minerecon reingest 2025-12-20" in not_done(over)
+    assert project.status(day) == "failing"
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [asset_keys.DAILY, asset_keys.WIND, asset_keys.calculations("S9"), asset_keys.BITCOIN_DAILY, asset_keys.DIFFICULTY],
+    ids=lambda key: key.path[-1],
+)
+def test_whatever_is_chosen_of_a_day_that_is_not_there_the_day_is_fetched_and_built(
+    project: Project, chosen: dg.AssetKey
+) -> None:
+    result = project.run(DAY, selection=[chosen])
+    assert result.success, not_done(result)
+    assert project.status() == "complete"
+    made = {e.asset_key for e in result.get_asset_materialization_events()}
+    assert made >= set(asset_keys.SETTLEMENT_DAY)
+
+
+def test_the_job_that_asks_for_nothing_says_of_a_day_that_is_not_there_what_fetches_it(project: Project) -> None:
+    project.ingest(DAY + dt.timedelta(days=1))
+    project.elexon.requests.clear()
+    job = definitions(None).resolve_job_def("recalculate")
+    result = job.execute_in_process(
+        instance=project.instance, tags={PARTITION_NAME_TAG: str(DAY)}, run_config=QUIET, raise_on_error=False
+    )
+    assert not result.success
+    assert f"minerecon reingest {DAY}" in not_done(result)
+    assert not project.elexon.requests
+
+
+def test_a_run_says_why_a_day_is_not_done_once_and_then_what_to_do_in_a_terminal_and_in_the_ui(
+    project: Project,
+) -> None:
+    project.elexon.faults = lambda path: Fault(400) if path == stack_path("bid", DAY, 17) else None
+    result = project.run(DAY)
+    (failed,) = result.get_step_failure_events()
+    failure = failed.step_failure_data.user_failure_data
+    assert failure is not None
+    first, why, repair, in_the_ui = str(failure.description).splitlines()
+    assert first == f"1 of 1 days not done: {DAY}"
+    assert why.startswith(f"{DAY}: bid periods 17 failed")
+    assert "minerecon" not in why
+    assert (repair, in_the_ui) == (
+        f"Repair: minerecon reingest {DAY} --force",
+        f"Or in the UI: job ingest for {DAY}, with force: true in its launchpad",
+    )
+    assert sorted(failure.metadata) == ["Repair", "Repair by a job", "days_not_done"]
+    assert failure.metadata["Repair"].value == f"minerecon reingest {DAY} --force"
+    assert failure.metadata["Repair by a job"].value == f"job ingest for {DAY}, with force: true in its launchpad"
+    # As stored: what a failing step logs is not among the events that it returns.
+    evaluated = project.instance.all_logs(result.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    evaluations = [entry.get_dagster_event().asset_check_evaluation_data for entry in evaluated]
+    families = {e.check_name: str(e.metadata["Problem"].value) for e in evaluations}
+    assert not any("bid periods 17 failed" in problem for problem in families.values())
+    assert [name for name, problem in families.items() if "its run says" not in problem] == ["completeness"]
 
 
 def test_one_bad_day_of_a_range_stops_no_other_and_is_named(project: Project) -> None:

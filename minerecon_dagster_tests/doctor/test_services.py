@@ -231,6 +231,8 @@ def test_the_horizon_is_the_last_day_with_a_difficulty_and_red_before_it_ends(ow
     assert near.state is State.WRONG
     assert f"{today}, in {WARN_AHEAD_DAYS - 1} days" in near.says
     assert "minerecon difficulty load" in near.remedy
+    of_sample = difficulty_lines(own_table, "eu-west-2", today + dt.timedelta(days=400), is_sample=True)[1]
+    assert (of_sample.state, of_sample.says.endswith("after the sample's last")) == (State.OK, True)
     over = seen(-2)
     assert over.state is State.WRONG
     assert "2 days ago" in over.says

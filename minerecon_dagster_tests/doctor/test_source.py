@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Iterator
 from decimal import Decimal
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from minerecon_dagster.core.calendar import period_starts, settlement_date
 from minerecon_dagster.decisions.published_figures import PublishedFigure, published_figures
 from minerecon_dagster.doctor.line import Line, State
 from minerecon_dagster.doctor.source import NEAR_ENOUGH, PERIOD, Known, known_day, source_lines
@@ -23,7 +21,6 @@ from minerecon_dagster_tests.fake_elexon import stack_path as path_of_stack
 from minerecon_dagster_tests.made_up_dataset import Metered
 from minerecon_dagster_tests.project import DAY
 
-TODAY = settlement_date(dt.datetime.now(dt.UTC))
 REGISTER = "/reference/bmunits/all"
 NOWHERE = "/balancing/no-such-dataset"
 PROBLEM = Fault(200, b'{"title": "an error within a success"}')
@@ -57,7 +54,7 @@ def truth(source: FakeElexon) -> Decimal:
 def lines_of(base_url: str, figure: PublishedFigure | None = None) -> dict[str, Line]:
     limiter = RateLimiter(0, Path())
     with ElexonClient(base_url, limiter, max_attempts=1, backoff_base_s=0.0, connect_timeout_s=1.0) as client:
-        return {line.name: line for line in source_lines(client, Known(DAY, figure), TODAY)}
+        return {line.name: line for line in source_lines(client, Known(DAY, figure))}
 
 
 def test_the_bundled_sample_is_all_well_with_ten_questions(source: FakeElexon) -> None:
@@ -137,16 +134,18 @@ def test_a_unit_of_the_stack_that_the_volumes_lack_is_named(source: FakeElexon) 
     assert f"{unit} is not" in line.says
 
 
-def test_rows_of_a_day_that_has_not_begun_are_red(source: FakeElexon) -> None:
-    ahead = TODAY + dt.timedelta(days=30)
-    rows = source.world.stack(DAY, "bid", PERIOD)
-    text = json.dumps({"data": rows}).replace(DAY.isoformat(), ahead.isoformat())
-    start = rows[0]["startTime"].replace(DAY.isoformat(), ahead.isoformat())
-    text = text.replace(start, f"{period_starts(ahead)[PERIOD - 1]:%Y-%m-%dT%H:%M:%SZ}")
-    source.faults = lambda path: Fault(200, text.encode()) if path == path_of_stack("bid", ahead, PERIOD) else None
+@pytest.mark.parametrize("answer", [NO_ROWS, NOT_FOUND])
+def test_of_a_period_that_the_day_has_not_404_and_an_empty_answer_are_well(source: FakeElexon, answer: Fault) -> None:
+    source.faults = lambda path: answer if path == path_of_stack("bid", DAY, 49) else None
     line = lines_of(source.base_url)["absence"]
-    assert line.state is State.WRONG, line
-    assert "has not begun" in line.says
+    assert line.state is State.OK
+    assert ("404 for period 49" in line.says, "empty" in line.says) == (answer is NOT_FOUND, answer is NO_ROWS)
+
+
+def test_rows_of_a_period_that_the_day_has_not_are_red(source: FakeElexon) -> None:
+    body = json.dumps({"data": source.world.stack(DAY, "bid", PERIOD)}).encode()
+    source.faults = lambda path: Fault(200, body) if path == path_of_stack("bid", DAY, 49) else None
+    assert lines_of(source.base_url)["absence"].state is State.WRONG
 
 
 def test_of_a_dataset_that_is_asked_for_by_unit_the_units_answered_are_counted(

@@ -9,6 +9,7 @@ import pytest
 
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.register.store import WIND_UNITS_MAPPED
+from minerecon_dagster.register.zones import ZONES_STAY
 from minerecon_dagster.sample.units import MAPPED_WIND, UNMAPPED_WIND
 from minerecon_dagster_tests.faults.conftest import DAY, World
 from minerecon_dagster_tests.faults.test_faults import REACHED, all_green
@@ -102,3 +103,31 @@ def test_a_farm_without_its_fuel_type_is_on_record_after_each_look_at_the_regist
     assert world.job("bm_units_refresh"), world.said
     assert world.sql(last)[0][1] is True
     assert WIND_UNITS_MAPPED.full_name not in world.red(scope="all")
+
+
+@pytest.mark.slow
+def test_a_farm_without_a_zone_that_was_turned_down(world: World) -> None:
+    world.put(f"UPDATE minerecon.bm_units SET gsp_group_id = NULL, zone_basis = NULL WHERE bmu_id = '{LARGE}'")
+    assert world.verify() == {c.UNITS_LOCATED.full_name}
+    REACHED.add(c.UNITS_LOCATED.full_name)
+    assert world.status(DAY) == "warned"
+    ((zone, mwh),) = world.sql(
+        "SELECT zone, curtailed_mwh FROM analytics.curtailment_by_zone_day"
+        " WHERE settlement_date = :day AND above_b6 IS NULL",
+        day=DAY,
+    )
+    assert (zone, mwh > 0) == ("unknown", True)
+    assert world.job("bm_units_refresh"), world.said
+    all_green(world)
+
+
+@pytest.mark.slow
+def test_a_farm_that_moves_from_scotland_to_england(world: World) -> None:
+    world.put("UPDATE minerecon.bm_units SET valid_from = valid_from - 30")
+    world.elexon.world.register_as = {"E_SYNTW-7": {"gspGroupId": "_A"}}
+    assert world.job("bm_units_refresh"), world.said
+    assert ZONES_STAY.full_name in world.red(scope="all")
+    REACHED.add(ZONES_STAY.full_name)
+    world.elexon.world.register_as = {"E_SYNTW-7": {"gspGroupId": "_P"}}
+    assert world.job("bm_units_refresh"), world.said
+    assert ZONES_STAY.full_name not in world.red(scope="all"), "within Scotland it may"

@@ -281,7 +281,7 @@ def test_a_warehouse_made_before_there_were_roles_for_analysts_gets_them_at_the_
 
 
 def superuser_does(home: Path, server: str, database: str, statement: str) -> None:
-    password = (home / "postgres" / "password").read_text()
+    password = (home / "postgres" / "superuser_password").read_text()
     query_one(f"postgresql://postgres:{password}@{server}/{database}", statement)
 
 
@@ -377,3 +377,28 @@ def test_a_fresh_database_is_empty(fresh_database: str) -> None:
 
 
 test_a_fresh_database_is_empty_again = test_a_fresh_database_is_empty
+
+
+def test_the_superuser_has_a_password_of_his_own_that_no_address_and_no_client_has(home: Path) -> None:
+    with local_services(home, {}) as additional:
+        password = (home / "postgres" / "superuser_password").read_text()
+        assert not any(password in value for value in additional.values())
+        assert password not in (home / "run" / "services.json").read_text()
+        assert (home / "postgres" / "superuser_password").stat().st_mode & 0o077 == 0
+        given = additional["DATABASE_URL"]
+        with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+            query_one(given.replace("//minerecon:", "//postgres:"), "SELECT 1")
+
+
+def test_a_superuser_who_had_the_owners_password_gets_his_own_at_the_next_start(home: Path) -> None:
+    with local_services(home, {}) as additional:
+        server = additional["DATABASE_URL"].partition("@")[2].partition("/")[0]
+        shared = (home / "postgres" / "password").read_text()
+        superuser_does(home, server, "minerecon", f"ALTER ROLE postgres PASSWORD '{shared}'")
+        (home / "postgres" / "superuser_password").unlink()
+    with local_services(home, {}) as additional:
+        given = additional["DATABASE_URL"]
+        assert query_one(given, "SELECT current_user") == "minerecon"
+        with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+            query_one(given.replace("//minerecon:", "//postgres:"), "SELECT 1")
+        superuser_does(home, given.partition("@")[2].partition("/")[0], "minerecon", "SELECT 1")

@@ -261,7 +261,7 @@ def test_a_range_is_one_run_that_materializes_the_days_that_have_a_price(
     (check,) = ran.get_asset_check_evaluations()
     assert (check.check_name, check.passed, check.severity) == ("prices_known", False, dg.AssetCheckSeverity.WARN)
     assert check.metadata["days_without_a_price"].value == 3
-    assert check.metadata["repair"].value == "minerecon prices 2025-03-29 2025-04-01"
+    assert check.metadata["Repair"].value == "minerecon prices 2025-03-29 2025-04-01"
     assert [row[0] for row in stored(warehouse)] == [D("2025-03-28"), D("2025-03-30")]
     with warehouse.connect() as connection:
         (recorded,) = connection.execute(select(reconciliation_results)).all()
@@ -270,7 +270,7 @@ def test_a_range_is_one_run_that_materializes_the_days_that_have_a_price(
     assert (recorded.check_family, recorded.check_name, recorded.severity) == ("price", "prices_known", "WARN")
     assert (recorded.passed, recorded.looked_at, recorded.violation_count) == (False, 5, 3)
     assert recorded.violations[0] == {"price_date": "2025-03-29"}
-    assert recorded.repair == check.metadata["repair"].value
+    assert recorded.repair == check.metadata["Repair"].value
 
 
 def test_many_days_are_one_run_and_few_requests(

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
@@ -24,6 +25,7 @@ from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.defs import exports as assets_exports
+from minerecon_dagster.defs import reports as assets_reports
 from minerecon_dagster.exports.files import ExportError
 from minerecon_dagster.reports import publish
 from minerecon_dagster.reports.publish import publish_latest, publish_month
@@ -93,10 +95,31 @@ def test_a_months_report_has_the_tables_figures_and_says_what_is_missing(months:
         "SELECT miner_model, sum(mined_btc) FROM minerecon.bitcoin_daily_summaries GROUP BY 1"
     ):
         assert f"Bitcoin on {model} {btc:,.4f} BTC" in page.words
+    ((again, covered),) = months.sql(
+        "SELECT sum(turn_up_estimate_gbp), round(100 * sum(turn_up_mwh) / sum(turn_up_target_mwh), 1)"
+        " FROM minerecon.daily_summaries"
+    )
+    assert f"Paid to stop £{gbp:,.0f}" in page.words
+    at_least = f"Paid again to replace (estimate) at least £{again:,.0f} offers cover {covered}% of the energy"
+    assert f"{at_least}, of 2 of 31 days" in page.words
+    assert f"CO2, if gas replaced it {mwh * 394 / 1000:,.0f} t" in page.words
     assert "SYNTHETIC DATA" in page.words
     # A missing day has no figure in any table, and never a zero.
     assert "2025-03-01 - - missing" in page.words
     assert "The price of Bitcoin is known of none of these days" in page.words
+
+
+def test_where_offers_were_not_fetched_a_report_has_no_estimate_and_no_0_for_it(months: Project) -> None:
+    for table in ("turn_up_by_period", "turn_up_by_fuel_day"):
+        months.sql_write(f"DELETE FROM minerecon.{table}")
+    months.sql_write(
+        "UPDATE minerecon.daily_summaries SET turn_up_mwh = NULL, turn_up_estimate_gbp = NULL, co2_known_mwh = NULL,"
+        " co2_known_t = NULL"
+    )
+    page = Page(body_of(months))
+    assert (
+        "Paid again to replace (estimate) - the offers of these days were not fetched, or not walked yet" in page.words
+    )
 
 
 @pytest.mark.slow
@@ -192,10 +215,20 @@ def test_the_jobs_log_where_it_is(months: Project, monkeypatch: pytest.MonkeyPat
         assert event is not None
         assert event.asset_materialization is not None
         metadata = event.asset_materialization.metadata
-        assert next(iter(metadata)) == "open"
-        assert metadata["open"].value == f"http://127.0.0.1:3001/{name}.html"
+        assert next(iter(metadata)) == "Open"
+        assert metadata["Open"].value == f"http://127.0.0.1:3001/{name}.html"
         assert isinstance(metadata["file"], dg.PathMetadataValue)
         assert Path(metadata["file"].value or "").read_text("utf-8").startswith("<!DOCTYPE html>")
+    # An archive in a bucket is reached at no address that anybody could guess: the page says what is to be set.
+    monkeypatch.delenv("MINERECON_REPORTS_URL")
+    monkeypatch.setattr(
+        assets_reports, "Settings", SimpleNamespace(from_environ=lambda: SimpleNamespace(reports_url=None))
+    )
+    assert defs.resolve_job_def("report_latest").execute_in_process(instance=months.instance).success
+    event = months.instance.get_latest_materialization_event(LATEST_REPORT)
+    assert event is not None
+    assert event.asset_materialization is not None
+    assert "set MINERECON_REPORTS_URL" in str(event.asset_materialization.metadata["Open"].value)
 
 
 def test_the_daemon_can_evaluate_the_condition_by_itself() -> None:

@@ -146,6 +146,8 @@ def test_all_is_well_of_days_that_are_there_final_and_the_sums_of_their_rows(fil
         "every_day_matches_its_rows": 14,
         "every_input_is_believable": 14,
         "every_day_counts_its_units": 14,
+        "every_day_has_its_turn_up": 14,
+        "turn_up_near_published": 14,
         "every_wind_unit_is_counted": 14,
         "register_is_believed": 150,
     }
@@ -685,10 +687,10 @@ def test_a_failed_check_begins_with_the_problem_and_the_repair_and_shows_the_gro
     inventory = evaluations(ran)["inventory"]
     assert (inventory.passed, inventory.severity) == (False, dg.AssetCheckSeverity.ERROR)
     metadata: dict[str, Any] = dict(inventory.metadata)
-    assert list(metadata)[:4] == ["problem", "repair", "violations", "groups"]
-    assert "every_day_is_complete" in metadata["problem"].value
-    assert metadata["violations"].value == 3
-    assert metadata["repair"].value == (
+    assert sorted(metadata)[:4] == ["Problem", "Repair", "Repair by a job", "Wrong"]
+    assert "every_day_is_complete" in metadata["Problem"].value
+    assert metadata["Wrong"].value == 3
+    assert metadata["Repair"].value == (
         "minerecon reingest 2025-03-18 2025-03-19; minerecon reingest 2025-03-22 --force"
     )
     assert [record.data["days"] for record in metadata["groups"].records] == [

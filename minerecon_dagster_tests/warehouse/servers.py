@@ -35,7 +35,7 @@ class Server(NamedTuple):
     running: postgres.Server
 
     def superuser(self, database: str = "postgres") -> Any:
-        return connect("127.0.0.1", self.running.port, "postgres", self.running.password, database)
+        return connect("127.0.0.1", self.running.port, "postgres", self.running.superuser_password, database)
 
     def create(self, owner: str = "postgres") -> str:
         """A new database; its name."""
@@ -46,7 +46,7 @@ class Server(NamedTuple):
         return name
 
     def url(self, database: str, user: str = "postgres", password: str | None = None) -> str:
-        password = password or self.running.password
+        password = password or self.running.superuser_password
         return f"postgresql+psycopg2://{user}:{password}@127.0.0.1:{self.running.port}/{database}"
 
     def execute(self, statement: str, database: str = "postgres") -> None:

@@ -474,7 +474,11 @@ def test_a_name_is_no_statement_of_the_superusers_script_and_no_command_of_his_s
             script = roles.superuser_script(left_over)
             assert script.startswith("\\set ON_ERROR_STOP on\n-- ")
             assert all(line.isprintable() for line in script.split("\n") if line.startswith("-- "))
-            environ = {"PGPASSWORD": server.running.password, "PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+            environ = {
+                "PGPASSWORD": server.running.superuser_password,
+                "PATH": os.environ["PATH"],
+                "HOME": str(tmp_path),
+            }
             psql = [str(postgres.programs_folder() / "psql"), "-X", "-q", "-h", "127.0.0.1", "-p", str(port)]
             done = subprocess.run(
                 [*psql, "-U", "postgres", "-d", people.name],

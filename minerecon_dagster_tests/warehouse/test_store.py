@@ -133,7 +133,7 @@ WAITS: dict[str, tuple[str, Callable[[Engine], object]]] = {
         lambda engine: roll_up_years(engine, [2025], NOW),
     ),
     "an export": (f"SELECT pg_advisory_xact_lock({exports._LOCK}, {2025 * 12 + 3})", export_the_month),
-    "the register": (f"SELECT pg_advisory_xact_lock({register._REGISTER_LOCK})", store_the_register),
+    "the register": (f"SELECT pg_advisory_xact_lock({register.REGISTER_LOCK})", store_the_register),
     "an upgrade": (f"SELECT pg_advisory_xact_lock({migrate._ADVISORY_LOCK})", migrate.upgrade),
 }
 

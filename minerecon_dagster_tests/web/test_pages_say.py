@@ -239,3 +239,15 @@ def test_the_verb_and_the_preposition_fit(api: Api, windless: Api) -> None:
     assert "1 of 1 day is final" in sentence(shown(api, f"/quality?from={QUIET}&to={QUIET}"))
     assert "1 of 31 days is final" in sentence(shown(windless, "/quality?from=2025-03&to=2025-03"))
     assert "1 of 1 day is final and checked" in page_of(api.get(f"/embed/calendar?from={QUIET}&to={QUIET}").body).text
+
+
+def test_what_was_paid_to_stop_and_the_estimate_for_its_replacement_stand_apart_with_coverage_and_days(
+    api: Api, stored: Engine
+) -> None:
+    words = shown(api, "/").text
+    with stored.connect() as connection:
+        days = connection.execute(text("SELECT count(turn_up_mwh) FROM minerecon.daily_summaries")).scalar_one()
+    assert words.count("Paid to stop") == words.count("Paid again to replace (estimate)") == 3
+    assert re.search(rf"offers cover 97\.0% of the energy, of {days} of \d+ days; the cheapest accepted offers", words)
+    assert "at least £" in words, "of the year, of which days are missing"
+    assert "Paid again" not in shown(api, "/?basis=all").text, "it is of SO-flagged bids alone"

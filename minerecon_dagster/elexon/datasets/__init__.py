@@ -11,16 +11,16 @@ from typing import Any
 from minerecon_dagster.core.answers import AnswerKey
 from minerecon_dagster.core.calendar import STACK_SIDES
 from minerecon_dagster.elexon.datasets.agws import AGWS
-from minerecon_dagster.elexon.datasets.b1610 import METERED
 from minerecon_dagster.elexon.datasets.base import Dataset, DayDataset
 from minerecon_dagster.elexon.datasets.boav import BOAV
 from minerecon_dagster.elexon.datasets.cashflows import CASHFLOWS
 from minerecon_dagster.elexon.datasets.control_total import ControlTotal
 from minerecon_dagster.elexon.datasets.later import LaterDataset
+from minerecon_dagster.elexon.datasets.meters import B1610
 from minerecon_dagster.elexon.datasets.pn import PN
 from minerecon_dagster.elexon.datasets.stack import STACK
 
-DATASETS: list[Dataset] = [STACK, BOAV, CASHFLOWS, AGWS, PN, METERED]
+DATASETS: list[Dataset] = [STACK, BOAV, CASHFLOWS, AGWS, PN, B1610]
 """In the order in which they are asked for."""
 
 

@@ -18,7 +18,7 @@ from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import StackSide
 from minerecon_dagster.core.checks import Property, Result, result
 from minerecon_dagster.core.errors import MinereconError
-from minerecon_dagster.core.exact import EXACT
+from minerecon_dagster.core.exact import EXACT, pounds
 from minerecon_dagster.core.repairs import REINGEST
 from minerecon_dagster.core.schema import NUMBERS, Shape, decimal_of, is_not_zero
 from minerecon_dagster.elexon.datasets.base import GBP_DIGITS, Came
@@ -214,8 +214,8 @@ def ebocf_wind_cashflow(reading: DayReading, bids: Iterable[Bid], wind_units: Co
         return result(
             EBOCF_WIND_CASHFLOW,
             looked_at=says.looked_at(),
-            expected=f"£{_gbp(u.net_gbp for u in control.values())} of {len(control)} units in EBOCF",
-            actual=f"£{_gbp(stack.values())} of {len(stack)} units in the stack"
+            expected=f"{_gbp(u.net_gbp for u in control.values())} of {len(control)} units in EBOCF",
+            actual=f"{_gbp(stack.values())} of {len(stack)} units in the stack"
             + (f"; {unpriced} bids without a price left out" if unpriced else ""),
             repair=EBOCF_WIND_CASHFLOW.repair_of(reading.day),
             violations=wrong,
@@ -223,4 +223,4 @@ def ebocf_wind_cashflow(reading: DayReading, bids: Iterable[Bid], wind_units: Co
 
 
 def _gbp(payments: Iterable[Decimal]) -> str:
-    return f"{sum(payments, Decimal()):,.2f}"
+    return pounds(sum(payments, Decimal()))

@@ -1,6 +1,6 @@
 """Physical notifications (PN): what wind units said that they would give, and what of it was lost.
 
-Notified potential is what a farm says, and not what the wind would have given; metered output (`b1610`) is beside it.
+Notified potential is what a farm says, and not what the wind would have given; metered output (`meters`) is beside it.
 """
 
 from __future__ import annotations
@@ -362,9 +362,12 @@ class Pn(LaterDataset):
 
     def check(self, look: Look) -> list[Result]:
         says, volumes = _said(look), _volumes(look)
+        answered = _units_answered(look, says)
+        if answered.blocks:
+            return [answered]  # what is not used has nothing else to be looked at
         with localcontext(EXACT):
             return [
-                _units_answered(look, says),
+                answered,
                 *_pieces_fit(look, says),
                 _bids_are_notified(look, says, volumes),
                 *_instructed(look, says, volumes),
@@ -372,27 +375,7 @@ class Pn(LaterDataset):
             ]
 
     def check_stored(self, connection: Connection, look: Look) -> list[Result]:
-        parameters = {
-            "day": look.day,
-            "tolerance": SHARE_TOLERANCE,
-            "least_of_output": LEAST_OF_OUTPUT,
-            "most_of_output": USUALLY_MOST_OF_OUTPUT,
-            "zones": [zone_of(look.wind_units.get(unit)) for unit in look.units],
-            "units": list(look.units),
-        }
-        of_name = {p.name: p for p in self.properties}
-        return [
-            result(
-                of_name[r.check_name],
-                looked_at=r.looked_at,
-                expected=r.expected,
-                actual=r.note,
-                repair=_LOOK_AT_SOURCE.over(look.day),
-                violations=r.violations,
-            )
-            for r in connection.execute(statement("checks/potential"), parameters)
-            if r.looked_at
-        ]
+        return of_tables(connection, look)
 
     def metadata(self, look: Look) -> dict[str, Any]:
         says = _said(look)
@@ -407,6 +390,31 @@ class Pn(LaterDataset):
 
 
 PN = Pn()
+
+
+def of_tables(connection: Connection, look: Look) -> list[Result]:
+    """What the tables say of an answer just written into them; a property with nothing to look at is left out."""
+    parameters = {
+        "day": look.day,
+        "tolerance": SHARE_TOLERANCE,
+        "least_of_output": LEAST_OF_OUTPUT,
+        "most_of_output": USUALLY_MOST_OF_OUTPUT,
+        "zones": [zone_of(look.wind_units.get(unit)) for unit in look.units],
+        "units": list(look.units),
+    }
+    of_name = {p.name: p for p in PN.properties}
+    return [
+        result(
+            of_name[r.check_name],
+            looked_at=r.looked_at,
+            expected=r.expected,
+            actual=r.note,
+            repair=_LOOK_AT_SOURCE.over(look.day),
+            violations=r.violations,
+        )
+        for r in connection.execute(statement("checks/potential"), parameters)
+        if r.looked_at
+    ]
 
 
 @lru_cache(maxsize=1)

@@ -134,6 +134,42 @@ def ranking(rows: Sequence[Row], *, name: str, share: str, says: Words) -> list[
     return [charts.ranked("farms", bars, says)]
 
 
+def zones(rows: Sequence[Row], *, name: str, share: str, says: Words) -> list[Chart]:
+    """Zones, the largest first."""
+    bars = [
+        Bar(
+            words.zone_text(row["zone"]),
+            Decimal(row[name]),
+            words.spoken(row[name], "mwh"),
+            _of_part(row)[0],
+            (
+                said(row[name], "mwh"),
+                *([f"{words.plain(row[share], 'share')} % of all"] if row[share] is not None else []),
+                *_of_part(row)[1],
+            ),
+        )
+        for row in rows
+    ]
+    return [charts.ranked("zones", bars, says)]
+
+
+NORTH, SOUTH = "north of B6", "south of B6"
+_SIDES = ((NORTH, "north_mwh"), (SOUTH, "south_mwh"))
+
+
+def border(rows: Sequence[Row], *, says: Words) -> list[Chart]:
+    """North and south of boundary B6 beside each other, a month a pair."""
+    points = []
+    for row in rows:
+        status, stored = _of_part(row)
+        values = {"this": row["north_mwh"], "other": row["south_mwh"]}
+        text = [
+            f"{called}: {said(row[field], 'mwh')}" for called, field in ((NORTH, "north_mwh"), (SOUTH, "south_mwh"))
+        ]
+        points.append(Point(_slot(row, "months"), values, status, [*text, *stored]))
+    return [charts.compare("border", points, says, NORTH, SOUTH)]
+
+
 def calendar(rows: Sequence[Row], *, says: Words) -> list[Chart]:
     """A field for each day, a picture for each year."""
     years: dict[int, dict[dt.date, Point]] = {}

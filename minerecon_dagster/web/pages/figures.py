@@ -77,7 +77,7 @@ class Figure:
         charts: the drawings; none where there is nothing to draw.
         empty: one of the three texts, where there is nothing to draw.
         columns, rows, key: of its table.
-        csv: the address of the rows.
+        csv: the address of the rows; csv_has: what is there, where it is not these rows.
         parameters: with which the same chart is had alone and embedded.
         state: of its days.
         note: a line below the chart; empty: none.
@@ -97,6 +97,7 @@ class Figure:
     state: State
     note: str = ""
     sort: str = ""
+    csv_has: str = ""
 
 
 def field_of(measure: str, basis: str) -> str:
@@ -568,11 +569,124 @@ def own_size(rows: Sequence[Row], machines: Decimal | None, power_mw: Decimal | 
     return max((Decimal(row["fleet_mw"]) for row in fitting), default=None)
 
 
+ZONES = ("period", "basis")
+
+
+def zones(reader: Reader, asked: Asked) -> Figure:
+    """The zones (GSP groups) of a day or a month, by what was turned down."""
+    basis, so = asked.basis, asked.basis == "so"
+    first, last = asked.days("period", whole(*recent(reader, 1), "months"))
+    if (last - first).days > DEFAULT_DAYS:
+        raise asked.refused("zones are ranked of a day or of a month, as in 2025-03-28 or 2025-03", "period")
+    name, share = field_of("energy", basis), "share_of_curtailed" if so else "share_of_all_bids"
+    columns = [
+        Column("zone", "Zone", "zone"),
+        Column("above_b6", "Above B6", "yes"),
+        Column(name, "Energy", "mwh", "MWh"),
+        Column(share, "Of all", "share", "%"),
+        Column(field_of("payment", basis), "Net payment", "gbp", "£"),
+        Column("payment_gbp_per_mwh" if so else "all_bids_payment_gbp_per_mwh", "Price", "price", "£/MWh"),
+        *(STORED_DAYS if first != last else ()),
+        Column("status", "State", "status"),
+    ]
+    path = "zones/days" if first == last else "zones/months"
+    rows = reader.ask(path, from_=first, to=last, basis=basis, fields=[c.name for c in columns])
+    empty = emptiness(rows.meta, rows.rows, name)
+    ranked = sorted((r for r in rows.rows if r[name] is not None), key=lambda r: Decimal(r[name]), reverse=True)
+    state = state_of(rows.meta)
+    title = empty
+    if ranked and not empty:
+        of_all = f", {words.spoken(ranked[0][share], 'share')} of all" if ranked[0][share] is not None else ""
+        title = f"{words.zone_text(ranked[0]['zone'])} was turned down most: {words.spoken(ranked[0][name], 'mwh')}"
+        title += of_all
+    subtitle = f"Curtailed energy by zone (GSP group): MWh; {BASES[basis]}; {words.span_text(first, last)}"
+    given = {n: asked.given[n] for n in ZONES if n in asked.given}
+    return Figure(
+        "zones",
+        title,
+        subtitle,
+        [] if empty else draw.zones(ranked, name=name, share=share, says=says(title, subtitle, state)),
+        empty,
+        columns,
+        rows.rows,
+        "zone",
+        rows.address(),
+        {**given, "period": str(first) if first == last else f"{first:%Y-%m}"},
+        state,
+        sort=f"-{name}",
+    )
+
+
+BORDER = ("from", "to", "basis")
+
+
+def border(reader: Reader, asked: Asked) -> Figure:
+    """What was turned down north and south of boundary B6, month by month."""
+    basis = asked.basis
+    first, last = whole(*asked.span(recent(reader, 366), MOST_DAYS), "months")
+    name = field_of("energy", basis)
+    fields = ["year_month", "zone", "above_b6", name, "status", *(c.name for c in STORED_DAYS)]
+    rows = reader.ask("zones/months", from_=first, to=last, basis=basis, fields=fields)
+    months = reader.ask("months", from_=first, to=last, basis=basis, fields=["year_month", name, *fields[4:]])
+    sides: dict[str, dict[bool | None, Decimal]] = {}
+    for row in rows.rows:
+        if row[name] is not None:
+            is_north = {True: True, "true": True, False: False, "false": False}.get(row["above_b6"])
+            of_month = sides.setdefault(row["year_month"], {})
+            of_month[is_north] = of_month.get(is_north, Decimal()) + Decimal(row[name])
+    for row in months.rows:
+        here = sides.get(row["year_month"], {})
+        nothing = Decimal() if row[name] is not None else None  # a month that is stored, without a bid there
+        row["north_mwh"], row["south_mwh"] = (here.get(side, nothing) for side in (True, False))
+        row["nowhere_mwh"] = here.get(None, nothing)
+        whole_mwh = Decimal(row[name]) if row[name] is not None else None
+        row["north_share"] = row["north_mwh"] / whole_mwh if whole_mwh and row["north_mwh"] is not None else None
+    columns = [
+        Column("year_month", "Month", "month"),
+        Column("north_mwh", "North of it", "mwh", "MWh"),
+        Column("south_mwh", "South of it", "mwh", "MWh"),
+        Column("nowhere_mwh", "Place not known", "mwh", "MWh"),
+        Column("north_share", "North, of all", "share", "%"),
+        *STORED_DAYS,
+        Column("status", "State", "status"),
+    ]
+    empty = emptiness(months.meta, months.rows, name)
+    state = state_of(months.meta)
+    north, every = total(months.rows, "north_mwh"), total(months.rows, name)
+    title = empty
+    if not empty and every and north is not None:
+        title = f"{words.spoken(north / every, 'share')} was turned down north of the Scottish border"
+    elif not empty:
+        title = NOT_FLAGGED
+    subtitle = (
+        f"Curtailed energy north and south of boundary B6: MWh a month; {BASES[basis]}; {words.span_text(first, last)}"
+    )
+    given = {n: asked.given[n] for n in BORDER if n in asked.given}
+    return Figure(
+        "border",
+        title,
+        subtitle,
+        [] if empty else draw.border(months.rows, says=says(title, subtitle, state)),
+        empty,
+        columns,
+        months.rows,
+        "year_month",
+        rows.address(),
+        {**given, "from": str(first), "to": str(last)},
+        state,
+        note="North of boundary B6: the GSP groups South Scotland (_N) and North Scotland (_P).",
+        sort="year_month",
+        csv_has="every zone and month",
+    )
+
+
 FIGURES: Mapping[str, tuple[Sequence[str], Callable[[Reader, Asked], Figure]]] = {
     "series": (SERIES, series),
     "farms": (FARMS, farms),
     "compare": (COMPARE, compare),
     "calendar": (CALENDAR, calendar),
     "sizing": (SIZING, sizing),
+    "zones": (ZONES, zones),
+    "border": (BORDER, border),
 }
 """Every chart that can be had alone: its parameters, and what makes it."""

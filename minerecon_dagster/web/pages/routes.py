@@ -65,12 +65,21 @@ MOST_TRIED = 3
 """Addresses that are tried before one of them is said to work."""
 _ALIVE = ("explore", "part", "compare")
 """The pages on which a pointer pays: their charts come alive in a browser."""
-_BACK = {"series": "/explore", "compare": "/compare", "farms": "/farms", "calendar": "/quality", "sizing": "/miners"}
+_BACK = {
+    "series": "/explore",
+    "compare": "/compare",
+    "farms": "/farms",
+    "calendar": "/quality",
+    "sizing": "/miners",
+    "zones": "/border",
+    "border": "/border",
+}
 """The page that each chart is from, with the same parameters."""
 NAV = (
     ("/", "Overview"),
     ("/explore", "Explore"),
     ("/farms", "Farms"),
+    ("/border", "Border"),
     ("/days", "Days"),
     ("/compare", "Compare"),
     ("/miners", "Miners"),

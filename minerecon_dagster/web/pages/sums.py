@@ -15,6 +15,21 @@ from minerecon_dagster.web.pages.state import State, state_of
 
 
 @dataclass(frozen=True)
+class TurnUp:
+    """The turn-up estimate of the days of a range that have one: of SO-flagged bids, whatever the basis.
+
+    Args:
+        gbp: the estimate.
+        coverage: what of the bids offers cover (0 to 1); None where there was nothing to cover.
+        days: how many days it is of.
+    """
+
+    gbp: Decimal
+    coverage: Decimal | None
+    days: int
+
+
+@dataclass(frozen=True)
 class Sum:
     """A range of days, summed.
 
@@ -25,6 +40,7 @@ class Sum:
         state: of its days.
         days: stored ones among `asked`.
         all_bids_mwh: the energy of all accepted bids, whatever the basis.
+        turn_up: what its replacement would have cost; None where no day has it.
     """
 
     first: dt.date
@@ -36,6 +52,7 @@ class Sum:
     days: int
     asked: int
     all_bids_mwh: Decimal | None
+    turn_up: TurnUp | None
 
     @property
     def gbp_per_mwh(self) -> Decimal | None:
@@ -55,6 +72,9 @@ SUMMED = (
     "is_synthetic",
     "unpriced_mwh",
     "all_bids_unpriced_mwh",
+    "turn_up_mwh",
+    "turn_up_target_mwh",
+    "turn_up_estimate_gbp",
 )
 """The fields of days that a sum needs."""
 
@@ -91,7 +111,17 @@ def of_days(rows: Sequence[Row], first: dt.date, last: dt.date, basis: str, meta
         sum(row[mwh] is not None for row in days),
         len(days),
         total(days, "all_bids_mwh"),
+        _turn_up(days),
     )
+
+
+def _turn_up(days: Sequence[Row]) -> TurnUp | None:
+    gbp = total(days, "turn_up_estimate_gbp")
+    if gbp is None:
+        return None
+    mwh, target = total(days, "turn_up_mwh"), total(days, "turn_up_target_mwh")
+    count = sum(row["turn_up_estimate_gbp"] is not None for row in days)
+    return TurnUp(gbp, mwh / target if mwh is not None and target else None, count)
 
 
 def same_days(

@@ -26,8 +26,8 @@ class Column:
     Args:
         name: of the API's field.
         heading: in words.
-        what: how its values are shown: as `words.plain` has it, or day, month, text, farm, party, unit, status, period,
-            instant, mark.
+        what: how its values are shown: as `words.plain` has it, or day, month, text, zone, farm, party, unit, status,
+            period, instant, mark.
         unit: in the heading.
     """
 
@@ -216,6 +216,7 @@ _CELLS: Mapping[str, Callable[[Any, Row, str], Markup]] = {
     "day": lambda v, _r, p: _link(p, f"/days/{v}", words.day_text(v)),
     "month": lambda v, _r, p: _link(p, f"/explore?from={v}&to={v}", words.month_text(v)),
     "year": lambda v, _r, p: _link(p, f"/explore?from={v}&to={v}&grain=months", str(v)),
+    "zone": lambda v, _r, _p: Markup("{}").format(words.zone_text(v)),
     "farm": lambda v, _r, p: _link(p, f"/farms/{quote(v, safe='')}", v),
     "party": lambda v, _r, p: _link(p, f"/lead-parties/{quote(v, safe='')}", v),
     "parties": lambda v, _r, p: Markup("; ").join(

@@ -107,6 +107,30 @@ def month_text(year_month: str) -> str:
     return f"{first:%B} {first.year}"
 
 
+ZONE_NAMES: Mapping[str, str] = {
+    "_A": "Eastern England",
+    "_B": "East Midlands",
+    "_C": "London",
+    "_D": "North Wales, Merseyside and Cheshire",
+    "_E": "West Midlands",
+    "_F": "North East England",
+    "_G": "North West England",
+    "_H": "Southern England",
+    "_J": "South East England",
+    "_K": "South Wales",
+    "_L": "South West England",
+    "_M": "Yorkshire",
+    "_N": "South Scotland",
+    "_P": "North Scotland",
+}
+"""The GSP groups as people call them; Elexon's letters stand beside them."""
+
+
+def zone_text(zone: str) -> str:
+    """A zone by its name and letter."""
+    return f"{ZONE_NAMES[zone]} ({zone})" if zone in ZONE_NAMES else "place not known"
+
+
 def span_text(first: dt.date, last: dt.date) -> str:
     """A range of days as people write it: March 2025, 2025, 3–9 April 2025."""
     after = last + dt.timedelta(days=1)

@@ -14,7 +14,10 @@ CROSS JOIN LATERAL (
                     WHEN p.figure = 'curtailed_mwh' AND p.basis = 'so_flagged' THEN sum(s.curtailed_mwh)
                     WHEN p.figure = 'curtailed_mwh' THEN sum(s.all_bids_mwh)
                     WHEN p.figure = 'payment_gbp' AND p.basis = 'so_flagged' THEN sum(s.payment_gbp)
-                    WHEN p.figure = 'payment_gbp' THEN sum(s.all_bids_payment_gbp) END AS ours_value,
+                    WHEN p.figure = 'payment_gbp' THEN sum(s.all_bids_payment_gbp)
+                    -- Of all of the days or not at all: fewer of them have it than are stored.
+                    WHEN p.figure = 'turn_up_estimate_gbp' AND count(s.turn_up_mwh) = count(*)
+                         THEN sum(s.turn_up_estimate_gbp) END AS ours_value,
                p.last_day - p.first_day + 1 AS ours_days_expected,
                count(*) AS ours_days_present,
                count(*) FILTER (WHERE s.is_final) AS ours_days_final,

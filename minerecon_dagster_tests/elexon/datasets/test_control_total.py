@@ -45,6 +45,7 @@ def of_volumes(bid: list[dict[str, Any]], offer: list[dict[str, Any]] | None = N
 
 def test_it_is_asked_for_both_sides_whatever_is_fetched() -> None:
     assert BOAV.asked == BOAV.keys(("bid",), []) == [BID, OFFER]
+    assert BOAV.has_side is CASHFLOWS.has_side is True
     assert BOAV.path(OFFER, DAY) == "/balancing/settlement/acceptance/volumes/all/offer/2025-03-28"
     assert CASHFLOWS.path(AnswerKey("cashflows", "bid"), DAY) == (
         "/balancing/settlement/indicative/cashflows/all/bid/2025-03-28"

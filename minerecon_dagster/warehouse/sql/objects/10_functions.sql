@@ -18,6 +18,14 @@ RETURN (SELECT s.block_subsidy_btc FROM minerecon.block_subsidies AS s
 COMMENT ON FUNCTION minerecon.block_subsidy_btc(timestamptz) IS
 'Block subsidy in BTC in force at an instant, from block_subsidies.';
 
+-- Whether so much of what is asked of is notified that a share of it is shown: all but 1 %.
+CREATE OR REPLACE FUNCTION minerecon.potential_is_covered(coverage numeric) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN coverage >= 0.99;
+
+COMMENT ON FUNCTION minerecon.potential_is_covered(numeric) IS
+'Whether a share of notified potential is shown, given the share of the unit-periods that have a notification (0 to 1): all of them but 1 %.';
+
 -- The latest evaluation of each property, so that a day's status costs nothing however often it was looked at.
 CREATE OR REPLACE FUNCTION minerecon.keep_latest_results() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -90,6 +90,7 @@ CREATE VIEW analytics.wind_farms AS
 WITH latest AS MATERIALIZED (
     SELECT DISTINCT ON (bmu_id) bmu_id, name, lead_party_name, generation_capacity_mw, is_synthetic,
            valid_to IS NULL AND fuel_type = 'WIND' AS is_in_force,
+           coalesce(gsp_group_id, 'unknown') AS zone, zone_basis, above_b6, above_b4,
            minerecon.wind_farm_stem(bmu_id, name) AS stem
     FROM minerecon.bm_units
     WHERE bmu_id IN (SELECT bmu_id FROM minerecon.bm_units WHERE fuel_type = 'WIND')
@@ -101,11 +102,14 @@ SELECT l.bmu_id,
             WHEN of_stem.key IS NOT NULL THEN 'exception of the stem'
             ELSE 'stem of the register''s name' END AS named_by,
        coalesce(of_unit.reason, of_stem.reason) AS reason,
-       l.name AS unit_name, l.lead_party_name, l.generation_capacity_mw, coalesce(l.is_in_force, false) AS is_in_force,
+       l.name AS unit_name, l.lead_party_name, l.generation_capacity_mw, l.zone, l.zone_basis, l.above_b6, l.above_b4,
+       site.technology, site.latitude, site.longitude, site.connection_latitude, site.connection_longitude,
+       coalesce(l.is_in_force, false) AS is_in_force,
        l.is_synthetic
 FROM latest AS l
 LEFT JOIN minerecon.wind_farm_exceptions AS of_unit ON of_unit.matches = 'bmu_id' AND of_unit.key = l.bmu_id
-LEFT JOIN minerecon.wind_farm_exceptions AS of_stem ON of_stem.matches = 'stem' AND of_stem.key = l.stem;
+LEFT JOIN minerecon.wind_farm_exceptions AS of_stem ON of_stem.matches = 'stem' AND of_stem.key = l.stem
+LEFT JOIN minerecon.wind_sites AS site ON site.bmu_id = l.bmu_id;
 
 COMMENT ON VIEW analytics.wind_farms IS
 'Grain: bmu_id. The wind farm of every BM unit that the register ever had as wind: the stem of the unit''s latest name (minerecon.wind_farm_stem), or a reviewed exception (wind_farm_exceptions).';
@@ -132,10 +136,19 @@ SELECT d.settlement_date, p.settlement_period, t.start_time,
            AS curtailed_share,
        round(coalesce(s.all_bids_mwh, z.zero) / nullif(w.total_wind_mwh + coalesce(s.all_bids_mwh, z.zero), 0), 12)
            AS all_bids_share,
+       n.potential_mwh, round(n.potential_coverage, 12) AS potential_coverage,
+       CASE WHEN minerecon.potential_is_covered(n.bids_covered)
+            THEN round(-n.so_bids_mwh / nullif(n.potential_mwh, 0), 12) END AS curtailed_share_of_potential,
+       CASE WHEN minerecon.potential_is_covered(n.bids_covered)
+            THEN round(-(n.bids_mwh + n.taken_back_mwh) / nullif(n.potential_mwh, 0), 12) END
+           AS all_bids_net_share_of_potential,
        coalesce(s.record_count, CAST(z.zero AS integer)) AS record_count,
        coalesce(s.so_record_count, CAST(z.zero AS integer)) AS so_record_count,
        CAST(coalesce(s.bmu_count, z.zero) AS integer) AS bmu_count,
        CAST(coalesce(s.so_bmu_count, z.zero) AS integer) AS so_bmu_count,
+       u.turn_up_mwh, u.turn_up_estimate_gbp,
+       round(u.turn_up_mwh / nullif(coalesce(s.curtailed_mwh, z.zero), 0), 12) AS turn_up_coverage,
+       coalesce(s.payment_gbp, z.zero) + u.turn_up_estimate_gbp AS cost_with_turn_up_estimate_gbp,
        round(c.coverage, 12) AS coverage, d.day_state, d.status, d.is_final, d.is_synthetic
 FROM analytics.settlement_days AS d
 CROSS JOIN LATERAL (
@@ -154,9 +167,26 @@ LEFT JOIN LATERAL (
     SELECT q.total_wind_mwh FROM minerecon.wind_generation_data AS q
     WHERE q.settlement_date = d.settlement_date AND q.settlement_period = p.settlement_period OFFSET 0
 ) AS w ON true
+-- A share is of the units that have a notification, on both sides; of units with a bid nearly all must have one.
+LEFT JOIN LATERAL (
+    SELECT sum(q.potential_mwh) AS potential_mwh, sum(q.bids_mwh) AS bids_mwh, sum(q.so_bids_mwh) AS so_bids_mwh,
+           sum(q.taken_back_mwh) AS taken_back_mwh,
+           sum(q.units_present) / nullif(CAST(sum(q.units_asked) AS numeric), 0) AS potential_coverage,
+           CASE WHEN sum(q.units_with_bid) = 0 THEN 1
+                ELSE sum(q.units_with_bid_and_pn) / CAST(sum(q.units_with_bid) AS numeric) END AS bids_covered
+    FROM minerecon.period_potential AS q
+    WHERE q.settlement_date = d.settlement_date AND q.settlement_period = p.settlement_period OFFSET 0
+) AS n ON true
+LEFT JOIN LATERAL (
+    SELECT q.turn_up_mwh, q.turn_up_estimate_gbp FROM minerecon.turn_up_by_period AS q
+    WHERE q.settlement_date = d.settlement_date AND q.settlement_period = p.settlement_period OFFSET 0
+) AS walked ON true
+LEFT JOIN minerecon.daily_summaries AS day ON day.summary_date = d.settlement_date
 -- Only a day that lacks a period has to be looked at by period.
 LEFT JOIN (
-    SELECT i.settlement_date, i.settlement_period, avg(CASE WHEN i.status IN ('rows', 'empty') THEN 1 ELSE 0 END) AS sides_there
+    SELECT i.settlement_date, i.settlement_period,
+           avg(CASE WHEN i.status IN ('rows', 'empty') THEN 1 ELSE 0 END) AS sides_there,
+           bool_or(i.stack_side = 'offer' AND i.status IN ('rows', 'empty')) AS has_offers
     FROM minerecon.daily_summaries AS part
     JOIN minerecon.ingestion_progress AS i ON i.settlement_date = part.summary_date
     WHERE part.periods_present < part.periods_expected
@@ -167,7 +197,16 @@ CROSS JOIN LATERAL (
                 WHEN d.periods_present = d.periods_expected THEN 1
                 ELSE coalesce(looked.sides_there, 0) END AS coverage
 ) AS c
-CROSS JOIN LATERAL (SELECT CASE WHEN c.coverage = 1 THEN CAST(0 AS numeric) END AS zero) AS z;
+CROSS JOIN LATERAL (SELECT CASE WHEN c.coverage = 1 THEN CAST(0 AS numeric) END AS zero) AS z
+CROSS JOIN LATERAL (
+    -- Of a period without SO-flagged bids whose offers are there it is 0.
+    SELECT coalesce(walked.turn_up_mwh, q.zero) AS turn_up_mwh,
+           coalesce(walked.turn_up_estimate_gbp, q.zero) AS turn_up_estimate_gbp
+    FROM (
+        SELECT CASE WHEN coalesce(s.curtailed_mwh, z.zero) = 0 AND coalesce(looked.has_offers, day.turn_up_mwh IS NOT NULL)
+                    THEN CAST(0 AS numeric) END AS zero
+    ) AS q
+) AS u;
 
 COMMENT ON VIEW analytics.curtailment_by_period IS
 'Grain: settlement_date, settlement_period. Curtailment of every half hour of every day in settlement_days. A period that is not there is NULL, with a coverage below 1; one without a wind bid is 0.';
@@ -183,6 +222,9 @@ SELECT d.settlement_date, d.year_month,
        CASE WHEN d.is_stored THEN coalesce(u.all_bids_unpriced_mwh, 0) END AS all_bids_unpriced_mwh,
        round(s.all_bids_payment_gbp / nullif(s.all_bids_mwh - coalesce(u.all_bids_unpriced_mwh, 0), 0), 12)
            AS all_bids_payment_gbp_per_mwh,
+       s.turn_up_mwh, s.turn_up_target_mwh, round(s.turn_up_coverage, 12) AS turn_up_coverage, s.turn_up_estimate_gbp,
+       s.cost_with_turn_up_estimate_gbp, s.co2_ccgt_t, s.co2_known_t, s.co2_known_mwh,
+       round(s.co2_known_share, 12) AS co2_known_share,
        s.wind_generation_mwh, s.wind_onshore_mwh, s.wind_offshore_mwh,
        round(s.curtailed_share, 12) AS curtailed_share,
        round(s.all_bids_mwh / nullif(s.wind_generation_mwh + s.all_bids_mwh, 0), 12) AS all_bids_share,
@@ -212,6 +254,15 @@ SELECT m.{key},
        sum(d.all_bids_unpriced_mwh) AS all_bids_unpriced_mwh,
        round(sum(d.all_bids_payment_gbp) / nullif(sum(d.all_bids_mwh - d.all_bids_unpriced_mwh), 0), 12)
            AS all_bids_payment_gbp_per_mwh,
+       -- Of the days that have it, which are counted.
+       sum(d.turn_up_mwh) AS turn_up_mwh, sum(d.turn_up_target_mwh) AS turn_up_target_mwh,
+       round(sum(d.turn_up_mwh) / nullif(sum(d.turn_up_target_mwh), 0), 12) AS turn_up_coverage,
+       sum(d.turn_up_estimate_gbp) AS turn_up_estimate_gbp,
+       sum(d.cost_with_turn_up_estimate_gbp) AS cost_with_turn_up_estimate_gbp,
+       CAST(count(d.turn_up_mwh) AS integer) AS turn_up_days,
+       sum(d.co2_ccgt_t) AS co2_ccgt_t, sum(d.co2_known_t) AS co2_known_t, sum(d.co2_known_mwh) AS co2_known_mwh,
+       round(sum(d.co2_known_mwh) / nullif(sum(d.turn_up_mwh), 0), 12) AS co2_known_share,
+       CAST(count(d.co2_ccgt_t) AS integer) AS co2_days,
        -- Of all the days that are there or not at all, as in {grain}ly_summaries.
        CASE WHEN count(d.wind_generation_mwh) = m.days_present THEN sum(d.wind_generation_mwh) END AS wind_generation_mwh,
        CASE WHEN count(d.wind_generation_mwh) = m.days_present
@@ -235,7 +286,7 @@ $views$);
 CREATE VIEW analytics.curtailment_by_unit_day AS
 WITH versions AS MATERIALIZED (
     -- The first version covers all days before; each ends where the next begins.
-    SELECT bmu_id, name, lead_party_name, fuel_type,
+    SELECT bmu_id, name, lead_party_name, fuel_type, gsp_group_id, above_b6, above_b4,
            CASE WHEN lag(valid_from) OVER of_unit IS NULL THEN CAST('-infinity' AS date) ELSE valid_from END AS first_day,
            coalesce(lead(valid_from) OVER of_unit, CAST('infinity' AS date)) AS next_day,
            coalesce(valid_to, CAST('infinity' AS date)) AS gone_from
@@ -246,6 +297,7 @@ WITH versions AS MATERIALIZED (
 SELECT d.settlement_date, x.bmu_id, d.year_month, v.name AS unit_name,
        coalesce(x.lead_party_name, '(not in the register)') AS lead_party_name,
        coalesce(f.farm_name, minerecon.wind_farm_stem(x.bmu_id, NULL)) AS farm_name,
+       coalesce(v.gsp_group_id, 'unknown') AS zone, v.above_b6, v.above_b4,
        x.curtailed_mwh, x.paid_gbp, x.refunded_gbp, x.payment_gbp, x.unpriced_mwh,
        round(x.payment_gbp / nullif(x.curtailed_mwh - x.unpriced_mwh, 0), 12) AS payment_gbp_per_mwh,
        round(x.curtailed_mwh / nullif(s.curtailed_mwh, 0), 12) AS share_of_curtailed,
@@ -254,6 +306,12 @@ SELECT d.settlement_date, x.bmu_id, d.year_month, v.name AS unit_name,
            AS all_bids_payment_gbp_per_mwh,
        round(x.all_bids_mwh / nullif(s.all_bids_mwh, 0), 12) AS share_of_all_bids,
        x.record_count, x.so_record_count, x.period_count, x.so_period_count,
+       n.potential_mwh, round(n.periods_with_pn / CAST(d.periods_expected AS numeric), 12) AS potential_coverage,
+       round(x.curtailed_mwh / nullif(n.potential_mwh, 0), 12) AS curtailed_share_of_potential,
+       round(-(n.bids_mwh + n.taken_back_mwh) / nullif(n.potential_mwh, 0), 12) AS all_bids_net_share_of_potential,
+       m.metered_mwh, m.run_type AS metered_run,
+       round(x.all_bids_mwh / nullif(m.metered_mwh + x.all_bids_mwh, 0), 12) AS share_of_metered,
+       round(m.metered_mwh / nullif(n.instructed_mwh, 0), 12) AS delivered_against_instructed,
        d.coverage, d.day_state, d.status, d.is_final, d.is_synthetic
 FROM analytics.settlement_days AS d
 -- Day by day, so that a range of days reads the rows of these days alone.
@@ -271,7 +329,14 @@ CROSS JOIN LATERAL (
 LEFT JOIN versions AS v
     ON v.bmu_id = x.bmu_id AND d.settlement_date >= v.first_day AND d.settlement_date < v.next_day
 LEFT JOIN analytics.wind_farms AS f ON f.bmu_id = x.bmu_id
-LEFT JOIN minerecon.daily_summaries AS s ON s.summary_date = d.settlement_date;
+LEFT JOIN minerecon.daily_summaries AS s ON s.summary_date = d.settlement_date
+LEFT JOIN minerecon.unit_daily_potential AS n ON n.settlement_date = d.settlement_date AND n.bmu_id = x.bmu_id
+LEFT JOIN LATERAL (
+    -- Of several runs the highest counts that has the whole day.
+    SELECT q.metered_mwh, q.run_type FROM minerecon.unit_daily_metered AS q
+    WHERE q.settlement_date = d.settlement_date AND q.bmu_id = x.bmu_id AND q.metered_mwh IS NOT NULL
+    ORDER BY q.run_rank DESC LIMIT 1
+) AS m ON true;
 
 COMMENT ON VIEW analytics.curtailment_by_unit_day IS
 'Grain: settlement_date, bmu_id. Curtailment per wind unit and day, of the units with an accepted bid; of a stored day, a unit without a row had none. Of a missing day every wind unit then in force has a row, with NULL and coverage 0.';
@@ -283,6 +348,9 @@ DECLARE
     of_units text := $of_units$
 SELECT settlement_date, farm_name, year_month,
        string_agg(DISTINCT lead_party_name, '; ' ORDER BY lead_party_name) AS lead_party_names,
+       string_agg(DISTINCT zone, '; ' ORDER BY zone) AS zone,
+       CASE WHEN count(above_b6) = count(*) AND bool_and(above_b6) = bool_or(above_b6) THEN bool_or(above_b6) END
+           AS above_b6,
        CAST(count(record_count) AS integer) AS bmu_count,
        sum(curtailed_mwh) AS curtailed_mwh, sum(paid_gbp) AS paid_gbp, sum(refunded_gbp) AS refunded_gbp,
        sum(payment_gbp) AS payment_gbp, sum(unpriced_mwh) AS unpriced_mwh,
@@ -327,8 +395,29 @@ COMMENT ON VIEW analytics.curtailment_by_farm_day IS
 COMMENT ON FUNCTION analytics.curtailment_of_farm(text, date, date) IS
 'Grain: settlement_date. The rows of analytics.curtailment_by_farm_day of one wind farm (farm_name of analytics.wind_farms) over settlement dates, oldest first: quicker than the view for a long time, since the units of the farm are looked up first.';
 
--- Farms and lead parties by month are made alike: key_name is the column of their name, key what names the row u of a
--- unit and day, with what it has to be joined, and in_force those that there are now.
+CREATE VIEW analytics.curtailment_by_zone_day AS
+SELECT settlement_date, zone, year_month, above_b6, above_b4,
+       CAST(count(record_count) AS integer) AS bmu_count,
+       sum(curtailed_mwh) AS curtailed_mwh, sum(paid_gbp) AS paid_gbp, sum(refunded_gbp) AS refunded_gbp,
+       sum(payment_gbp) AS payment_gbp, sum(unpriced_mwh) AS unpriced_mwh,
+       round(sum(payment_gbp) / nullif(sum(curtailed_mwh) - sum(unpriced_mwh), 0), 12) AS payment_gbp_per_mwh,
+       sum(share_of_curtailed) AS share_of_curtailed,
+       sum(all_bids_mwh) AS all_bids_mwh, sum(all_bids_paid_gbp) AS all_bids_paid_gbp,
+       sum(all_bids_refunded_gbp) AS all_bids_refunded_gbp, sum(all_bids_payment_gbp) AS all_bids_payment_gbp,
+       sum(all_bids_unpriced_mwh) AS all_bids_unpriced_mwh,
+       round(sum(all_bids_payment_gbp) / nullif(sum(all_bids_mwh) - sum(all_bids_unpriced_mwh), 0), 12)
+           AS all_bids_payment_gbp_per_mwh,
+       sum(share_of_all_bids) AS share_of_all_bids,
+       sum(record_count) AS record_count, sum(so_record_count) AS so_record_count,
+       coverage, day_state, status, is_final, is_synthetic
+FROM analytics.curtailment_by_unit_day
+GROUP BY settlement_date, zone, year_month, above_b6, above_b4, coverage, day_state, status, is_final, is_synthetic;
+
+COMMENT ON VIEW analytics.curtailment_by_zone_day IS
+'Grain: settlement_date, zone. Curtailment per zone (GSP group) and day, by the zone that each unit was in on the day. Of a stored day, a zone without a row had no accepted wind bid; of a missing day every zone with wind has a row, with NULL and coverage 0.';
+
+-- Farms, lead parties and zones by month are made alike: key_name is the column of their name, key what names the row u of a
+-- unit and day, with what it has to be joined, and in_force those that there are now; also: columns beside it.
 CREATE OR REPLACE FUNCTION pg_temp.make_by_month(
     view_name text, key_name text, also text, key text, joined text, in_force text
 ) RETURNS void LANGUAGE plpgsql AS $make$
@@ -397,6 +486,27 @@ SELECT pg_temp.make_by_month(
 
 COMMENT ON VIEW analytics.curtailment_by_lead_party_month IS
 'Grain: year_month, lead_party_name. Curtailment per lead party and month, by the party that was in force on each day. Of a month with some days there, a party without a row had no accepted bid on them; of a wholly missing month every lead party of wind has a row, with NULL and coverage 0.';
+
+SELECT pg_temp.make_by_month(
+    'curtailment_by_zone_month', 'zone',
+    '(SELECT bool_or(b.above_b6) FROM minerecon.bm_units AS b WHERE b.gsp_group_id = x.zone) AS above_b6,
+       (SELECT bool_or(b.above_b4) FROM minerecon.bm_units AS b WHERE b.gsp_group_id = x.zone) AS above_b4,',
+    $$coalesce(v.gsp_group_id, 'unknown')$$,
+    $$LEFT JOIN (
+        -- The first version covers all days before; each ends where the next begins.
+        SELECT bmu_id, gsp_group_id,
+               CASE WHEN lag(valid_from) OVER of_unit IS NULL THEN CAST('-infinity' AS date) ELSE valid_from END
+                   AS first_day,
+               coalesce(lead(valid_from) OVER of_unit, CAST('infinity' AS date)) AS next_day
+        FROM minerecon.bm_units
+        WHERE bmu_id IN (SELECT bmu_id FROM minerecon.bm_units WHERE fuel_type = 'WIND')
+        WINDOW of_unit AS (PARTITION BY bmu_id ORDER BY valid_from)
+    ) AS v ON v.bmu_id = u.bmu_id AND u.settlement_date >= v.first_day AND u.settlement_date < v.next_day$$,
+    $$SELECT coalesce(gsp_group_id, 'unknown') FROM minerecon.bm_units WHERE fuel_type = 'WIND' AND valid_to IS NULL$$
+);
+
+COMMENT ON VIEW analytics.curtailment_by_zone_month IS
+'Grain: year_month, zone. Curtailment per zone (GSP group) and month, by the zone that each unit was in on each day. Of a month with some days there, a zone without a row had no accepted wind bid on them; of a wholly missing month every zone with wind has a row, with NULL and coverage 0.';
 
 CREATE VIEW analytics.mining_potential_by_day AS
 WITH eras AS (

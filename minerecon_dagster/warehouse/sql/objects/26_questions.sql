@@ -428,6 +428,7 @@ WITH params AS (
                    WHEN 'so_flagged/curtailed_mwh' THEN d.curtailed_mwh
                    WHEN 'so_flagged/payment_gbp' THEN d.payment_gbp
                    WHEN 'so_flagged/mined_btc' THEN b.mined_btc
+                   WHEN 'so_flagged/turn_up_estimate_gbp' THEN d.turn_up_estimate_gbp
                    WHEN 'all_bids/curtailed_mwh' THEN d.all_bids_mwh
                    WHEN 'all_bids/payment_gbp' THEN d.all_bids_payment_gbp END) AS value
     FROM published AS f
@@ -562,7 +563,86 @@ SELECT what, min(name) FILTER (WHERE NOT is_b) AS a, min(name) FILTER (WHERE is_
        min(status) FILTER (WHERE NOT is_b) AS state_a, min(status) FILTER (WHERE is_b) AS state_b
 FROM figures
 GROUP BY place, what, line, figure
-ORDER BY place, line, figure;$q$);
+ORDER BY place, line, figure;$q$),
+    ($q$16_above_and_below_the_border$q$, $q$How much wind is curtailed above and below boundary B6, the Scottish border, month by month?$q$, $q$Basis: SO-flagged (the headline) and, beside it, all accepted wind bids: never add the two. Units: MWh, GBP, shares (0 to 1). side: above B6 (zones _N and _P), below B6, or unknown: units that the register does not place. The zone is the one of each day. State: days_present of days_expected days are in the sums; status is the worst among the days. Change: from_month, to_month (as in 2025-03). Without a change: all months that have a stored day.$q$, $q$-- Question: how much wind is curtailed above and below boundary B6, the Scottish border, month by month?
+-- Basis: SO-flagged (the headline) and, beside it, all accepted wind bids: never add the two. Units: MWh, GBP, shares (0 to 1).
+-- side: above B6 (zones _N and _P), below B6, or unknown: units that the register does not place. The zone is the one of each day.
+-- State: days_present of days_expected days are in the sums; status is the worst among the days.
+-- Change: from_month, to_month (as in 2025-03). Without a change: all months that have a stored day.
+WITH params AS (
+    SELECT coalesce(nullif(current_setting('minerecon.from_month', true), ''),
+                    (SELECT to_char(CAST(min(summary_date) AS timestamp), 'YYYY-MM') FROM minerecon.daily_summaries LIMIT 1)) AS from_month,
+           coalesce(nullif(current_setting('minerecon.to_month', true), ''),
+                    (SELECT to_char(CAST(max(summary_date) AS timestamp), 'YYYY-MM') FROM minerecon.daily_summaries LIMIT 1)) AS to_month
+)
+SELECT z.year_month,
+       CASE WHEN z.above_b6 THEN 'above B6' WHEN NOT z.above_b6 THEN 'below B6' ELSE 'unknown' END AS side,
+       string_agg(z.zone, ' ' ORDER BY z.zone) AS zones,
+       round(sum(z.curtailed_mwh), 2) AS curtailed_mwh,
+       round(sum(z.share_of_curtailed), 4) AS share_of_curtailed,
+       round(sum(z.payment_gbp), 2) AS payment_gbp,
+       round(sum(z.all_bids_mwh), 2) AS all_bids_mwh,
+       round(sum(z.share_of_all_bids), 4) AS share_of_all_bids,
+       round(sum(z.all_bids_payment_gbp), 2) AS all_bids_payment_gbp,
+       z.days_present, z.days_expected, z.status, z.is_synthetic
+FROM params AS p
+JOIN analytics.curtailment_by_zone_month AS z ON z.year_month BETWEEN p.from_month AND p.to_month
+GROUP BY z.year_month, z.above_b6, z.days_present, z.days_expected, z.status, z.is_synthetic
+ORDER BY z.year_month, z.above_b6 DESC NULLS LAST;$q$),
+    ($q$17_paid_twice$q$, $q$What was paid to stop wind, what would its replacement have cost, and do published totals agree, month by month?$q$, $q$Basis: SO-flagged. Units: MWh, GBP, shares (0 to 1). turn_up_estimate_gbp is an estimate, by the method of wastedwind.energy: the price of the cheapest accepted offers that make up for the bids; no payment that was made for it. turn_up_coverage: what of the bids offers cover. The cost with turn-up is of the turn_up_days alone, on both sides. published_gbp is another's estimate of the whole month by the same method; difference_share is given for whole months. State: days_present and turn_up_days of days_expected days; is_at_least: fewer of them have turn-up than the month has. Change: from_month, to_month (as in 2025-03). Without a change: all months that have a stored day.$q$, $q$-- Question: what was paid to stop wind, what would its replacement have cost, and do published totals agree, month by month?
+-- Basis: SO-flagged. Units: MWh, GBP, shares (0 to 1). turn_up_estimate_gbp is an estimate, by the method of
+-- wastedwind.energy: the price of the cheapest accepted offers that make up for the bids; no payment that was made for it.
+-- turn_up_coverage: what of the bids offers cover. The cost with turn-up is of the turn_up_days alone, on both sides.
+-- published_gbp is another's estimate of the whole month by the same method; difference_share is given for whole months.
+-- State: days_present and turn_up_days of days_expected days; is_at_least: fewer of them have turn-up than the month has.
+-- Change: from_month, to_month (as in 2025-03). Without a change: all months that have a stored day.
+WITH params AS (
+    SELECT coalesce(nullif(current_setting('minerecon.from_month', true), ''),
+                    (SELECT to_char(CAST(min(summary_date) AS timestamp), 'YYYY-MM') FROM minerecon.daily_summaries LIMIT 1)) AS from_month,
+           coalesce(nullif(current_setting('minerecon.to_month', true), ''),
+                    (SELECT to_char(CAST(max(summary_date) AS timestamp), 'YYYY-MM') FROM minerecon.daily_summaries LIMIT 1)) AS to_month
+)
+SELECT m.year_month,
+       round(m.curtailed_mwh, 2) AS curtailed_mwh,
+       round(m.payment_gbp, 2) AS payment_gbp,
+       round(m.turn_up_mwh, 2) AS turn_up_mwh,
+       round(m.turn_up_coverage, 4) AS turn_up_coverage,
+       round(m.turn_up_estimate_gbp, 2) AS turn_up_estimate_gbp,
+       round(m.cost_with_turn_up_estimate_gbp, 2) AS cost_with_turn_up_estimate_gbp,
+       f.value AS published_gbp,
+       CASE WHEN m.turn_up_days = m.days_expected AND NOT m.is_synthetic
+            THEN round((m.turn_up_estimate_gbp - f.value) / nullif(f.value, 0), 6) END AS difference_share,
+       f.source AS published_by,
+       m.turn_up_days, m.days_present, m.days_expected, m.turn_up_days < m.days_expected AS is_at_least, m.status,
+       m.is_synthetic
+FROM params AS p
+JOIN analytics.curtailment_by_month AS m ON m.year_month BETWEEN p.from_month AND p.to_month
+LEFT JOIN minerecon.published_figures AS f
+    ON f.period_label = m.year_month AND f.basis = 'so_flagged' AND f.figure = 'turn_up_estimate_gbp'
+ORDER BY m.year_month;$q$),
+    ($q$18_carbon$q$, $q$How much CO2 does it take to replace the curtailed wind, month by month?$q$, $q$Basis: SO-flagged. Units: MWh, tonnes of CO2, shares (0 to 1). Two figures that are never added: co2_ccgt_t, as if gas (CCGT) replaced all of it; co2_known_t, of the fuels of the turn-up estimate that have a factor, which are co2_known_share of turn_up_mwh. The factors are those of minerecon.emission_factors: what a power station gives off, and no life cycle. State: co2_days and turn_up_days of days_expected days are in the two figures; fewer: they are at least so much. Change: from_month, to_month (as in 2025-03). Without a change: all months that have a stored day.$q$, $q$-- Question: how much CO2 does it take to replace the curtailed wind, month by month?
+-- Basis: SO-flagged. Units: MWh, tonnes of CO2, shares (0 to 1). Two figures that are never added: co2_ccgt_t, as if gas (CCGT)
+-- replaced all of it; co2_known_t, of the fuels of the turn-up estimate that have a factor, which are co2_known_share of
+-- turn_up_mwh. The factors are those of minerecon.emission_factors: what a power station gives off, and no life cycle.
+-- State: co2_days and turn_up_days of days_expected days are in the two figures; fewer: they are at least so much.
+-- Change: from_month, to_month (as in 2025-03). Without a change: all months that have a stored day.
+WITH params AS (
+    SELECT coalesce(nullif(current_setting('minerecon.from_month', true), ''),
+                    (SELECT to_char(CAST(min(summary_date) AS timestamp), 'YYYY-MM') FROM minerecon.daily_summaries LIMIT 1)) AS from_month,
+           coalesce(nullif(current_setting('minerecon.to_month', true), ''),
+                    (SELECT to_char(CAST(max(summary_date) AS timestamp), 'YYYY-MM') FROM minerecon.daily_summaries LIMIT 1)) AS to_month
+)
+SELECT m.year_month,
+       round(m.curtailed_mwh, 2) AS curtailed_mwh,
+       round(m.co2_ccgt_t, 1) AS co2_ccgt_t,
+       m.co2_days,
+       round(m.turn_up_mwh, 2) AS turn_up_mwh,
+       round(m.co2_known_t, 1) AS co2_known_t,
+       round(m.co2_known_share, 4) AS co2_known_share,
+       m.turn_up_days, m.days_present, m.days_expected, m.status, m.is_synthetic
+FROM params AS p
+JOIN analytics.curtailment_by_month AS m ON m.year_month BETWEEN p.from_month AND p.to_month
+ORDER BY m.year_month;$q$);
 
 COMMENT ON VIEW analytics.questions IS
 'Grain: name. The questions of queries/ with their SQL, for whoever has this address alone. In psql: SELECT query FROM analytics.questions WHERE name LIKE ''02%'' \gexec';

@@ -1,6 +1,7 @@
 -- What is not (yet) as docs/operate/access.md promises it: each promise with the statements that keep it, in the order in which
 -- they have to run. No row where everything holds. Only catalogs that everybody may read are looked at.
 -- In a database without the schema minerecon, as template1, only what concerns the server and its functions.
+-- The setting minerecon.worker names a login that is to be the pipeline, whether it may or not yet; it may be empty.
 WITH here AS (
     SELECT CAST(to_regrole('minerecon_analyst') AS oid) AS analyst,
            CAST(to_regrole('minerecon_pipeline') AS oid) AS pipeline,
@@ -11,14 +12,17 @@ WITH here AS (
            CAST(current_setting('server_version_num') AS int) >= 160000 AS knows_grantors
     FROM pg_database AS d CROSS JOIN pg_roles AS me
     WHERE d.datname = current_database() AND me.rolname = current_user
-), others AS (
+), named AS (
     -- What PUBLIC loses, every role that is neither ours nor an analyst's keeps by name.
-    -- The names become part of format strings.
-    SELECT replace(string_agg(quote_ident(r.rolname), ', ' ORDER BY r.rolname), '%', '%%') AS names
-    FROM pg_roles AS r CROSS JOIN here
+    SELECT r.oid, r.rolname FROM pg_roles AS r CROSS JOIN here
     WHERE NOT r.rolsuper AND r.rolname !~ '^pg_' AND r.rolname NOT IN ('minerecon_analyst', 'minerecon_api', 'minerecon_pipeline')
       AND (NOT coalesce(pg_has_role(r.oid, analyst, 'MEMBER'), false)
            OR coalesce(pg_has_role(r.oid, pipeline, 'MEMBER'), false))
+), others AS (
+    -- Who has it by another's name needs none of his own, which would keep a login that was leased from being removed.
+    -- The names become part of format strings.
+    SELECT replace(string_agg(quote_ident(r.rolname), ', ' ORDER BY r.rolname), '%', '%%') AS names
+    FROM named AS r WHERE NOT EXISTS (SELECT FROM named AS o WHERE o.oid <> r.oid AND pg_has_role(r.oid, o.oid, 'USAGE'))
 ), readers AS (
     -- The analysts' role and whoever may become it: the read API's, and people's own. By MEMBER, since NOINHERIT hides
     -- nothing from SET ROLE. Whoever may be the pipeline is none, nor is an administrator, who may make roles.
@@ -31,7 +35,40 @@ WITH here AS (
     UNION ALL SELECT NULL, 'minerecon_api', 8, false, true FROM here WHERE api IS NULL
 ), workers AS (
     -- Who migrates, and whose the database is: they work as the pipeline. A superuser needs no leave for that.
-    SELECT r.oid, r.rolname FROM pg_roles AS r CROSS JOIN here WHERE r.oid IN (me, datdba) AND NOT r.rolsuper
+    SELECT r.oid, r.rolname FROM pg_roles AS r CROSS JOIN here
+    WHERE (r.oid IN (me, datdba) OR r.rolname = current_setting('minerecon.worker', true)) AND NOT r.rolsuper
+), logins AS (
+    -- Who logs in to be the pipeline, and nothing else: no owner of a database. A pool of connections hands sessions on
+    -- to others: so what a session must have, its role brings.
+    SELECT r.oid, r.rolname FROM pg_roles AS r CROSS JOIN here
+    WHERE r.rolcanlogin AND NOT r.rolsuper AND NOT r.rolcreaterole AND r.oid <> me
+      AND NOT EXISTS (SELECT FROM pg_database AS d WHERE pg_has_role(r.oid, d.datdba, 'MEMBER'))
+      AND (r.rolname = current_setting('minerecon.worker', true) OR coalesce(pg_has_role(r.oid, pipeline, 'MEMBER'), false))
+), logins_begin AS (
+    SELECT l.rolname, w.name, w.value FROM logins AS l CROSS JOIN (VALUES
+        ('role', 'minerecon_pipeline'), ('search_path', 'public'), ('TimeZone', 'UTC'),
+        -- A worker whose host is gone gives its days up in a minute.
+        ('tcp_keepalives_idle', '30'), ('tcp_keepalives_interval', '10'), ('tcp_keepalives_count', '3')
+    ) AS w (name, value)
+    WHERE NOT EXISTS (
+        SELECT FROM pg_db_role_setting AS s CROSS JOIN LATERAL unnest(s.setconfig) AS c
+        WHERE s.setrole = l.oid AND s.setdatabase = 0 AND c = concat(w.name, '=', w.value)
+    )
+), belongings AS (
+    -- Schemas, tables, views, sequences and routines of ours, with the statement that hands each over to whom the database
+    -- belongs: made by a superuser, or by a login that was leased and is to be removed, which its belongings forbid.
+    SELECT n.nspowner AS owner, 1 AS rank, format('ALTER SCHEMA %I OWNER TO ', n.nspname) AS statement
+    FROM pg_namespace AS n JOIN here ON n.oid IN (tables, views)
+    UNION ALL
+    -- A sequence of a column goes with its table.
+    SELECT c.relowner, 2, format('ALTER TABLE %s OWNER TO ', CAST(c.oid AS regclass))
+    FROM pg_class AS c JOIN here ON c.relnamespace IN (tables, views)
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+       OR c.relkind = 'S' AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = c.oid AND d.deptype IN ('a', 'i')
+                                            AND d.classid = 'pg_class'::regclass)
+    UNION ALL
+    SELECT p.proowner, 3, format('ALTER ROUTINE %s OWNER TO ', CAST(p.oid AS regprocedure))
+    FROM pg_proc AS p JOIN here ON p.pronamespace IN (tables, views)
 ), relations AS (
     SELECT c.oid, CAST(CAST(c.oid AS regclass) AS text) AS name, c.relkind, c.relnamespace = tables AS is_ours,
            c.relname = 'alembic_version' AS is_revision
@@ -150,6 +187,14 @@ END' AS body
         WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = analyst AND s.deptype = 'o'
           AND s.dbid IN (0, database)
     )
+    UNION ALL
+    SELECT 16, format('what the warehouse is made of belongs to %I, as the database does', o.rolname),
+           string_agg(concat(b.statement, quote_ident(o.rolname)), '; ' ORDER BY b.rank, b.statement)
+    FROM belongings AS b CROSS JOIN here JOIN pg_roles AS o ON o.oid = datdba WHERE b.owner <> datdba GROUP BY o.rolname
+    UNION ALL
+    SELECT 17, format('%I is the pipeline from its first statement on, whatever stands between it and the server', rolname),
+           format('ALTER ROLE %I SET %s = %L', rolname, name, value)
+    FROM logins_begin
     -- Comfort, but for the temporary files: a reader may change these for himself, and gets them back with the next upgrade.
     UNION ALL
     SELECT 20, 'analysts begin with the time-outs of docs/operate/access.md', 'ALTER ROLE minerecon_analyst RESET ALL'
@@ -191,10 +236,11 @@ END' AS body
         SELECT FROM database_rights AS r WHERE r.oid = database AND r.grantee = analyst AND r.privilege_type = 'CONNECT'
     )
     UNION ALL
-    SELECT 33, 'the pipeline makes temporary tables', format('GRANT TEMPORARY ON DATABASE %I TO minerecon_pipeline', datname)
-    FROM here WHERE tables IS NOT NULL AND NOT EXISTS (
-        SELECT FROM database_rights AS r
-        WHERE r.oid = database AND r.grantee = pipeline AND r.privilege_type = 'TEMPORARY'
+    SELECT 33, 'the pipeline enters the warehouse, and makes temporary tables',
+           format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO minerecon_pipeline', datname)
+    FROM here WHERE tables IS NOT NULL AND 2 <> (
+        SELECT count(*) FROM database_rights AS r
+        WHERE r.oid = database AND r.grantee = pipeline AND r.privilege_type IN ('CONNECT', 'TEMPORARY')
     )
     -- Functions. An advisory lock of a reader could hold up an upgrade, a large object fill the disk.
     UNION ALL

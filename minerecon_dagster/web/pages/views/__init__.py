@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from minerecon_dagster.web.pages import figures
+from minerecon_dagster.web.pages.views.border import border
 from minerecon_dagster.web.pages.views.common import TABLE, Page
 from minerecon_dagster.web.pages.views.compare import compare
 from minerecon_dagster.web.pages.views.day import day
@@ -27,6 +28,7 @@ PAGES: Sequence[Page] = (
     Page("/farms", "farms", ("period", "basis", *TABLE), farm_list, "/farms"),
     Page("/farms/{name}", "part", (*_PART, *TABLE), farm, "/farms"),
     Page("/lead-parties/{name}", "part", ("from", "to", "basis", *TABLE), party, "/farms"),
+    Page("/border", "border", ("from", "to", "period", "basis", *TABLE), border, "/border"),
     Page("/days/{date}", "day", ("basis", "period", *TABLE), day, "/days"),
     Page("/compare", "compare", ("from", "to", "with", "basis", *TABLE), compare, "/compare"),
     Page("/miners", "miners", (*figures.SIZING, *TABLE), miners, "/miners"),

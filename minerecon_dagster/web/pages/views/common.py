@@ -60,7 +60,9 @@ def table_of(asked: Asked, figure: Figure, caption: str) -> Table:
     """The table of a chart, sorted and paged as the address says."""
     at = place(asked, [c.name for c in figure.columns], figure.sort)
     empty = f"{figure.empty or NO_ROW}."
-    return tables.make(asked, caption, figure.columns, figure.rows, figure.key, figure.csv, at=at, empty=empty)
+    return tables.make(
+        asked, caption, figure.columns, figure.rows, figure.key, figure.csv, csv_has=figure.csv_has, at=at, empty=empty
+    )
 
 
 def listed(

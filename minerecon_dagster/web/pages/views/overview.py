@@ -34,6 +34,8 @@ class Card:
     address: str
     mwh: Markup
     money: Markup
+    again: Markup | None
+    again_of: str
     price: Markup
     share: Markup
     btc: Markup
@@ -143,6 +145,24 @@ def _nothing(day: Sum) -> str:
     return "No bid is stored" if day.state.word in ("incomplete", "failing") else NOBODY
 
 
+def _again(found: Sum) -> Markup:
+    """What the replacement would have cost; where some of the days lack it, at least."""
+    if found.turn_up is None:
+        return fig(None, "gbp")
+    at_least = "at least " if found.turn_up.days < found.asked else ""
+    return Markup("{}{}").format(at_least, fig(found.turn_up.gbp, "gbp"))
+
+
+def _again_of(found: Sum) -> str:
+    """How much of the energy that covers, and of how many days it is."""
+    turn_up = found.turn_up
+    if turn_up is None:
+        return "not known: the offers of these days were not fetched, or not walked yet"
+    covered = "nothing to cover" if turn_up.coverage is None else f"offers cover {turn_up.coverage:.1%} of the energy"
+    of = "" if turn_up.days == found.asked else f", of {turn_up.days:,} of {found.asked:,} days"
+    return f"{covered}{of}; the cheapest accepted offers, as wastedwind.energy reckons"
+
+
 def _card(
     asked: Asked, heading: str, days: Any, mining: Sequence[Row], first: dt.date, last: dt.date, link: str
 ) -> Card:
@@ -162,6 +182,8 @@ def _card(
         asked.prefix + link + (f"{'&' if '?' in link else '?'}basis=all" if basis == "all" else ""),
         fig(found.mwh, "mwh"),
         fig(found.gbp, "gbp"),
+        _again(found) if basis == "so" else None,
+        _again_of(found),
         fig(found.gbp_per_mwh, "price"),
         fig(found.share, "share"),
         fig(btc, "btc"),

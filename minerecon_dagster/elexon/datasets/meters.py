@@ -127,7 +127,7 @@ def rank_of(run_type: str) -> int:
     return RUN_TYPES.index(run_type) if run_type in RUN_TYPES else 0
 
 
-class B1610(LaterDataset):
+class MeteredOutput(LaterDataset):
     """Asked for after 8 and 30 days, and twice more with a monthly scan; each answer has the newest run there is."""
 
     name = "b1610"
@@ -188,29 +188,13 @@ class B1610(LaterDataset):
             self.insert(many, self.rows(look))
 
     def check(self, look: Look) -> list[Result]:
-        found = _quantities(look)
-        answered = {row.bm_unit or "" for row in look.rows}
-        return [
-            _units_metered(look, answered),
-            _periods_metered(look, found),
-            _runs_known(look),
-        ]
+        answered = _units_metered(look, {row.bm_unit or "" for row in look.rows})
+        if answered.blocks:
+            return [answered]  # what is not used has nothing else to be looked at
+        return [answered, _periods_metered(look, _quantities(look)), _runs_known(look)]
 
     def check_stored(self, connection: Connection, look: Look) -> list[Result]:
-        of_name = {p.name: p for p in self.properties}
-        parameters = {"day": look.day, "most_undelivered": MOST_UNDELIVERED}
-        return [
-            result(
-                of_name[r.check_name],
-                looked_at=r.looked_at,
-                expected=r.expected,
-                actual=r.note,
-                repair=_LOOK_AT_SOURCE.over(look.day),
-                violations=r.violations,
-            )
-            for r in connection.execute(statement("checks/metered"), parameters)
-            if r.looked_at
-        ]
+        return of_tables(connection, look)
 
     def metadata(self, look: Look) -> dict[str, Any]:
         with localcontext(EXACT):
@@ -224,7 +208,25 @@ class B1610(LaterDataset):
         }
 
 
-METERED = B1610()
+B1610 = MeteredOutput()
+
+
+def of_tables(connection: Connection, look: Look) -> list[Result]:
+    """What the tables say of an answer just written into them; a property with nothing to look at is left out."""
+    parameters = {"day": look.day, "most_undelivered": MOST_UNDELIVERED}
+    of_name = {p.name: p for p in B1610.properties}
+    return [
+        result(
+            of_name[r.check_name],
+            looked_at=r.looked_at,
+            expected=r.expected,
+            actual=r.note,
+            repair=_LOOK_AT_SOURCE.over(look.day),
+            violations=r.violations,
+        )
+        for r in connection.execute(statement("checks/metered"), parameters)
+        if r.looked_at
+    ]
 
 
 def _run_of(row: MeteredRow) -> str:

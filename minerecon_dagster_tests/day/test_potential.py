@@ -1,0 +1,418 @@
+"""Notified potential and metered output of a day: asked for beside it, as they were served, NULL where not known."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from minerecon_dagster.core.answers import Answer
+from minerecon_dagster.core.calendar import STACK_SIDES, period_count, period_starts
+from minerecon_dagster.day.later import SCAN_DAY_OF_MONTH, days_due_later
+from minerecon_dagster.elexon.datasets import parse_key
+from minerecon_dagster.elexon.datasets.meters import B1610, RUN_TYPES, rank_of
+from minerecon_dagster.elexon.datasets.pn import PN as NOTIFICATIONS
+from minerecon_dagster.elexon.datasets.pn import UNITS_ANSWERED, potential_of
+from minerecon_dagster.sums.rollups import months_to_update, roll_up_months
+from minerecon_dagster_tests.fake_elexon import Fault
+from minerecon_dagster_tests.notified import METERED, PN, Rows, asked, rows_of, spoil
+from minerecon_dagster_tests.project import DAY, Project, definitions
+
+SHORT, LONG = dt.date(2025, 3, 30), dt.date(2025, 10, 26)
+MORNING = "2025-03-29T07:00:00+00:00"
+RED = "SELECT check_family || '.' || check_name FROM minerecon.reconciliation_latest WHERE NOT passed ORDER BY 1"
+PAIRS = (
+    "SELECT settlement_period, bmu_id, potential_mwh, bids_mwh, offers_mwh, instructed_mwh"
+    " FROM minerecon.unit_period_potential WHERE settlement_date = :day"
+)
+UNITS = "SELECT bmu_id, potential_mwh, periods_with_pn FROM minerecon.unit_daily_potential WHERE settlement_date = :day"
+
+
+def ingest_at(project: Project, at: str, day: dt.date = DAY, **config: Any) -> None:
+    project.now = at
+    project.ingest(day, **config)
+
+
+def served_mwh(rows: Rows) -> dict[tuple[int, str], Fraction]:
+    """What notifications integrate to, by their JSON alone."""
+    area: defaultdict[tuple[int, str], Fraction] = defaultdict(Fraction)
+    for row in rows:
+        first, last = (dt.datetime.fromisoformat(row[name]) for name in ("timeFrom", "timeTo"))
+        hours = Fraction(int((last - first).total_seconds()), 3600)
+        area[row["settlementPeriod"], row["bmUnit"]] += Fraction(row["levelFrom"] + row["levelTo"], 2) * hours
+    return dict(area)
+
+
+def served_volumes(project: Project, day: dt.date) -> dict[tuple[int, str], list[Decimal]]:
+    """Bids and offers of wind units, by the JSON of the stack alone."""
+    found: defaultdict[tuple[int, str], list[Decimal]] = defaultdict(lambda: [Decimal(), Decimal()])
+    for side in STACK_SIDES:
+        for period in range(1, period_count(day) + 1):
+            for line in {json.dumps(row) for row in project.elexon.world.stack(day, side, period)}:
+                row = json.loads(line, parse_float=Decimal)
+                found[period, row["id"]][row["volume"] > 0] += row["volume"]
+    return dict(found)
+
+
+@pytest.mark.parametrize("day", [DAY, SHORT, LONG])
+def test_each_unit_and_period_is_what_was_served_and_sums_are_of_what_is_stored(project: Project, day: dt.date) -> None:
+    ingest_at(project, f"{day + dt.timedelta(days=1)}T07:00:00+00:00", day)
+    (path,) = asked(project.elexon, PN)
+    query = parse_qs(urlsplit(path).query)
+    periods = period_count(day)
+    assert (query["from"], query["to"], query["settlementPeriodTo"]) == ([str(day)], [str(day)], [str(periods)])
+    mwh, volumes = served_mwh(rows_of(project.elexon, path)), served_volumes(project, day)
+    units = query["bmUnit"]
+    assert len(units) == len(set(units)) == 12, "a unit that stands twice in the register is asked for once"
+    pairs = {(period, unit): figures for period, unit, *figures in project.sql(PAIRS, day=day)}
+    assert pairs.keys() == {pair for pair, (bids, _) in volumes.items() if bids < 0 and pair[1] in units}
+    for pair, (potential, bids, offers, instructed) in pairs.items():
+        assert abs(Fraction(potential) - mwh[pair]) <= Fraction(1, 2_000_000)
+        assert [bids, offers] == volumes[pair]
+        assert instructed == potential + bids + offers
+    of_units = {unit: (potential, known) for unit, potential, known in project.sql(UNITS, day=day)}
+    rounded = {pair: round(Decimal(x.numerator) / x.denominator, 6) for pair, x in mwh.items()}
+    for unit in units:
+        assert of_units[unit] == (sum(rounded[period, unit] for period in range(1, periods + 1)), periods)
+    ((zones, most),) = project.sql(
+        "SELECT sum(potential_mwh), count(*) FROM minerecon.period_potential WHERE settlement_date = :day", day=day
+    )
+    assert (zones, most) == (sum(potential for potential, _ in of_units.values()), periods)
+    assert project.sql(RED) == []
+    assert project.status(day) != "warned"
+
+
+def test_a_day_takes_102_requests_on_its_first_morning_and_at_most_four_for_its_meters_in_its_life(
+    project: Project,
+) -> None:
+    ingest_at(project, MORNING)
+    made = [path for path in project.elexon.requests.elements() if "bmunits" not in path]
+    assert len(made) == 102
+    assert len(asked(project.elexon, PN)) == 1
+    assert asked(project.elexon, METERED) == []
+    before = Counter(project.elexon.requests)
+    for at in ("2025-04-04", "2025-04-05", "2025-04-06", "2025-04-27", "2025-04-28", "2025-07-27", "2025-08-02",
+               "2025-08-03", "2025-08-04", "2026-06-02", "2026-06-03", "2026-07-01"):  # fmt: skip
+        ingest_at(project, f"{at}T07:00:00+00:00")
+    assert len(asked(project.elexon, PN)) == 1, "it never changes: the day is asked for it once"
+    later = project.sql(
+        "SELECT run, asked_count, CAST(last_asked_at AS date) FROM minerecon.later_answers"
+        " WHERE dataset = 'b1610' ORDER BY 3"
+    )
+    assert [(run, count, str(at)) for run, count, at in later] == [
+        ("d8", 1, "2025-04-05"),
+        ("d30", 1, "2025-04-27"),
+        ("scan1", 1, "2025-08-03"),
+        ("scan2", 1, "2026-06-03"),
+    ], "on the eighth and thirtieth day, and with two monthly scans"
+    assert len(asked(project.elexon, METERED)) == 4
+    assert sum(before.values()) < sum(project.elexon.requests.values())
+
+
+def test_the_day_of_the_monthly_scan_is_that_of_its_schedule() -> None:
+    schedule = definitions(None).resolve_schedule_def("monthly_restatement_scan")
+    assert f" {SCAN_DAY_OF_MONTH} * *" in str(schedule.cron_schedule)
+
+
+def test_a_day_in_progress_is_not_asked_for_it(project: Project) -> None:
+    project.now = f"{DAY}T18:00:00+00:00"
+    project.run(DAY)
+    assert asked(project.elexon, PN) == []
+
+
+def test_neither_is_asked_for_where_a_person_wants_neither(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELEXON_POTENTIAL", "0")
+    project.ingest()
+    assert asked(project.elexon, "/datasets/") == []
+    assert project.status() == "complete"
+    with project.engine.connect() as connection:
+        assert days_due_later(connection, first_day=DAY, today=DAY + dt.timedelta(days=40)) == set()
+    monkeypatch.setenv("ELEXON_POTENTIAL", "1")
+    with project.engine.connect() as connection:
+        assert days_due_later(connection, first_day=DAY, today=DAY + dt.timedelta(days=40)) == {DAY}
+
+
+def test_what_is_held_follows_the_day_when_that_is_restated_without_a_request(project: Project) -> None:
+    ingest_at(project, "2025-03-30T07:00:00+00:00")
+    before = {pair[:2]: pair for pair in project.sql(PAIRS, day=DAY)}
+    project.elexon.world.revise[DAY] = 0.98
+    ingest_at(project, "2025-03-31T07:00:00+00:00", force=True)
+    after = {pair[:2]: pair for pair in project.sql(PAIRS, day=DAY)}
+    assert len(asked(project.elexon, PN)) == 1
+    assert after.keys() == before.keys()
+    for pair, (_, _, potential, bids, offers, instructed) in after.items():
+        assert potential == before[pair][2], "what was notified stays"
+        assert abs(bids - before[pair][3] * Decimal("0.98")) < Decimal("1e-6")
+        assert instructed == potential + bids + offers
+    project.sql_write("UPDATE minerecon.daily_summaries SET built_at = built_at + interval '1 hour'")
+    with project.engine.connect() as connection:
+        assert days_due_later(connection, first_day=DAY, today=DAY + dt.timedelta(days=4)) == {DAY}, (
+            "a day that another hand built is due until it has followed"
+        )
+
+
+def test_an_answer_of_the_first_unit_alone_is_not_used_and_keeps_nothing_else_of_the_day_back(
+    project: Project,
+) -> None:
+    spoil(project.elexon, PN, lambda rows: [row for row in rows if row["bmUnit"] == rows[0]["bmUnit"]])
+    ingest_at(project, "2025-03-30T07:00:00+00:00")
+    assert project.sql(RED) == [(UNITS_ANSWERED.full_name,)]
+    assert project.sql("SELECT severity, is_beside FROM minerecon.reconciliation_latest WHERE NOT passed") == [
+        ("ERROR", True)
+    ]
+    assert project.sql(UNITS, day=DAY) == project.sql(PAIRS, day=DAY) == [], "it is not read as no wind"
+    assert project.status() == "warned", "the day is there as it would be without it"
+    with project.engine.connect() as connection:
+        assert months_to_update(connection) == ["2025-03"], "its month waits for nothing"
+    now = dt.datetime(2025, 3, 30, 8, tzinfo=dt.UTC)
+    roll_up_months(project.engine, ["2025-03"], now)
+    assert project.sql("SELECT potential_days FROM minerecon.monthly_summaries") == [(0,)]
+    project.elexon.faults = lambda _: None
+    ingest_at(project, "2025-03-31T07:00:00+00:00")
+    assert project.sql(RED) == []
+    assert len(project.sql(UNITS, day=DAY)) == 12
+    with project.engine.connect() as connection:
+        assert months_to_update(connection) == ["2025-03"], "the month learns of it"
+    roll_up_months(project.engine, ["2025-03"], now + dt.timedelta(days=2))
+    assert project.sql("SELECT potential_days FROM minerecon.monthly_summaries") == [(1,)]
+    with project.engine.connect() as connection:
+        assert months_to_update(connection) == []
+
+
+def test_a_unit_that_was_not_asked_for_makes_an_answer_useless(project: Project) -> None:
+    spoil(project.elexon, PN, lambda rows: [*rows, rows[0] | {"bmUnit": "T_OTHER-1"}])
+    ingest_at(project, MORNING)
+    assert project.sql(RED) == [(UNITS_ANSWERED.full_name,)]
+    assert project.sql(UNITS, day=DAY) == []
+
+
+Spoilt = tuple[str, Callable[[Rows], Rows], set[tuple[int, str]] | None, set[str]]
+UNIT = "T_SYNTW-1"
+
+
+def _of(rows: Rows, period: int) -> Rows:
+    return [row for row in rows if (row["bmUnit"], row["settlementPeriod"]) == (UNIT, period)]
+
+
+SPOILT: list[Spoilt] = [
+    ("a unit is absent", lambda rows: [row for row in rows if row["bmUnit"] != UNIT], None, {"bids_are_notified"}),
+    (
+        "a segment of two is absent",
+        lambda rows: [row for row in rows if row is not _of(rows, 5)[0]],
+        {(5, UNIT)},
+        {"periods_covered_once", "bids_are_notified"},
+    ),
+    (
+        "a segment at two levels",
+        lambda rows: [*rows, _of(rows, 5)[0] | {"levelFrom": 900, "levelTo": 900}],
+        {(5, UNIT)},
+        {"levels_agree", "bids_are_notified"},
+    ),
+    (
+        "a segment from before the period",
+        lambda rows: [*rows, _of(rows, 5)[0] | {"timeFrom": "2025-03-28T01:59:00Z"}],
+        {(5, UNIT)},
+        {"periods_covered_once", "bids_are_notified"},
+    ),
+    ("a segment that stands twice, the same", lambda rows: [*rows, _of(rows, 5)[0]], set(), set()),
+]
+
+
+@pytest.mark.parametrize(("change", "unknown", "red"), [case[1:] for case in SPOILT], ids=[case[0] for case in SPOILT])
+def test_what_is_not_notified_once_is_not_known_and_the_rest_is(
+    project: Project, change: Callable[[Rows], Rows], unknown: set[tuple[int, str]] | None, red: set[str]
+) -> None:
+    spoil(project.elexon, PN, change)
+    ingest_at(project, "2025-03-30T07:00:00+00:00")
+    pairs = project.sql(PAIRS, day=DAY)
+    with_bid = {(period, unit) for period, unit, *_ in pairs}
+    gone = {pair for pair in with_bid if pair[1] == UNIT} if unknown is None else unknown & with_bid
+    assert {(p[0], p[1]) for p in pairs if p[2] is None} == gone
+    assert {(p[0], p[1]) for p in pairs if p[5] is None} == gone
+    ((potential, count),) = [row[1:] for row in project.sql(UNITS, day=DAY) if row[0] == UNIT]
+    affected = 48 if unknown is None else len(unknown)
+    assert (potential is None, count) == (affected > 0, 48 - affected)
+    found = {name.removeprefix("potential.") for (name,) in project.sql(RED)}
+    assert found == (red if gone else red - {"bids_are_notified"})
+    assert project.status() == ("warned" if red else "complete")
+    ((shown, share, coverage),) = project.sql(
+        "SELECT potential_mwh, curtailed_share_of_potential, potential_coverage FROM analytics.curtailment_by_unit_day"
+        " WHERE settlement_date = :day AND bmu_id = :unit",
+        day=DAY,
+        unit=UNIT,
+    )
+    assert (shown is None, share is None) == (affected > 0, affected > 0), "never 0"
+    assert round(coverage, 6) == round((48 - affected) / Decimal(48), 6)
+
+
+def test_rows_in_another_order_come_to_the_same(project: Project) -> None:
+    ingest_at(project, MORNING)
+    (path,) = asked(project.elexon, PN)
+    before = project.sql(UNITS + " ORDER BY 1", day=DAY)
+    project.sql_write("DELETE FROM minerecon.later_answers")
+    spoil(project.elexon, PN, lambda rows: rows[::-1])
+    ingest_at(project, "2025-03-30T07:00:00+00:00")
+    assert asked(project.elexon, PN) == [path, path]
+    assert project.sql(UNITS + " ORDER BY 1", day=DAY) == before
+
+
+def test_more_units_than_one_url_holds_are_asked_for_in_two_requests(project: Project) -> None:
+    units = [f"T_MANYW-{n:03}" for n in range(241)]
+    run = NOTIFICATIONS.runs[0]
+    paths = NOTIFICATIONS.questions(DAY, run, units)
+    assert [str(key) for key in paths] == ["pn/1", "pn/2"]
+    asked_for = [parse_qs(urlsplit(path).query)["bmUnit"] for path in paths.values()]
+    assert [unit for part in asked_for for unit in part] == units
+    assert [str(key) for key in NOTIFICATIONS.questions(DAY, run, units[:240])] == ["pn"]
+    assert all(parse_key(str(key)) == key for key in paths)
+
+    def too_long(path: str) -> Fault | None:
+        return Fault(414) if path.startswith("/datasets/") and path.count("bmUnit") > 10 else None
+
+    project.elexon.faults = too_long
+    ingest_at(project, MORNING)
+    first, *halves = asked(project.elexon, PN)
+    assert (first.count("bmUnit"), [half.count("bmUnit") for half in halves]) == (12, [6, 6])
+    assert len(project.sql(UNITS, day=DAY)) == 12
+    project.sql_write("DELETE FROM minerecon.unit_daily_potential")
+    ingest_at(project, "2025-03-29T08:00:00+00:00", from_archive=True)
+    assert len(project.sql(UNITS, day=DAY)) == 12, "both halves are in the archive"
+
+
+def test_without_offers_no_net_share_is_known_and_the_gross_one_is(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELEXON_STACK_SIDES", "bid")
+    ingest_at(project, MORNING)
+    found = project.sql(
+        "SELECT curtailed_share_of_potential IS NULL, all_bids_net_share_of_potential IS NULL"
+        " FROM analytics.curtailment_by_unit_day WHERE settlement_date = :day GROUP BY 1, 2",
+        day=DAY,
+    )
+    assert found == [(False, True)]
+    assert project.sql("SELECT count(offers_mwh), count(instructed_mwh) FROM minerecon.unit_period_potential") == [
+        (0, 0)
+    ]
+
+
+def test_of_a_summers_day_periods_are_those_of_london_and_not_of_utc() -> None:
+    day = dt.date(2025, 6, 15)
+    first = period_starts(day)[0]
+    assert first.hour == 23
+    path = NOTIFICATIONS.path(day, NOTIFICATIONS.runs[0], ["T_SYNTW-1"])
+    assert parse_qs(urlsplit(path).query)["from"] == parse_qs(urlsplit(path).query)["to"] == [str(day)]
+    body = [
+        {
+            "settlementDate": str(day),
+            "settlementPeriod": 1,
+            "levelFrom": 10,
+            "levelTo": 10,
+            "bmUnit": "T_SYNTW-1",
+            "timeFrom": f"{first:%Y-%m-%dT%H:%M:%S}Z",
+            "timeTo": f"{first + dt.timedelta(minutes=30):%Y-%m-%dT%H:%M:%S}Z",
+        }
+    ]
+    answer = Answer("http://x/y", 200, dt.datetime.now(dt.UTC), json.dumps(body).encode())
+    rows = NOTIFICATIONS.parse(NOTIFICATIONS.key(NOTIFICATIONS.runs[0]), day, answer)
+    says = potential_of(day, ["T_SYNTW-1"], rows)
+    assert says.of_unit == {"T_SYNTW-1": {1: Decimal(5)}}
+
+
+METERS = (
+    "SELECT run_type, metered_mwh, periods, negative_periods FROM minerecon.unit_daily_metered"
+    " WHERE bmu_id = :unit ORDER BY run_rank"
+)
+SHOWN = (
+    "SELECT metered_mwh, metered_run FROM analytics.notified_potential_by_unit_day"
+    " WHERE settlement_date = :day AND bmu_id = :unit"
+)
+
+
+def test_of_several_settlement_runs_the_highest_with_the_whole_day_is_shown(project: Project) -> None:
+    def of_run(run: str, quantity: float, drop: int = 0) -> Callable[[Rows], Rows]:
+        return lambda rows: [
+            row | {"settlementRunType": run, "quantity": quantity if row["settlementPeriod"] > 2 else -0.25}
+            for row in rows
+            if not (row["bmUnit"] == UNIT and row["settlementPeriod"] == drop)
+        ]
+
+    ingest_at(project, MORNING)
+    spoil(project.elexon, METERED, of_run("SF", 2.0))
+    ingest_at(project, "2025-04-05T07:00:00+00:00")
+    assert project.sql(METERS, unit=UNIT) == [("SF", Decimal("91.5"), 48, 2)], "what a station takes is below 0"
+    spoil(project.elexon, METERED, of_run("II", 1.0))
+    ingest_at(project, "2025-04-27T07:00:00+00:00")
+    assert [row[0] for row in project.sql(METERS, unit=UNIT)] == ["II", "SF"]
+    assert project.sql(SHOWN, day=DAY, unit=UNIT) == [(Decimal("91.5"), "SF")], "a lower run that came later is not"
+    spoil(project.elexon, METERED, of_run("R1", 3.0, drop=7))
+    ingest_at(project, "2025-08-03T07:00:00+00:00")
+    assert project.sql(METERS, unit=UNIT)[-1] == ("R1", None, 47, 2), "a day that lacks a period is not known"
+    assert project.sql(SHOWN, day=DAY, unit=UNIT) == [(Decimal("91.5"), "SF")]
+    assert project.sql(SHOWN, day=DAY, unit="T_SYNTW-2") == [(Decimal("137.5"), "R1")]
+    requests = len(asked(project.elexon, METERED))
+    project.sql_write("DELETE FROM minerecon.unit_daily_metered")
+    ingest_at(project, "2025-08-04T07:00:00+00:00", from_archive=True)
+    assert [row[0] for row in project.sql(METERS, unit=UNIT)] == ["II", "SF", "R1"]
+    assert len(asked(project.elexon, METERED)) == requests == 3
+
+
+def test_ranks_are_in_the_order_in_which_runs_come() -> None:
+    assert [rank_of(run) for run in RUN_TYPES] == list(range(len(RUN_TYPES)))
+    assert rank_of("XX") == 0
+
+
+def test_a_run_asks_for_so_many_days_of_meters_and_leaves_the_others_to_the_next(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELEXON_METERED_CALLS_PER_RUN", "2")
+    project.now = "2025-05-01T07:00:00+00:00"
+    days = [DAY, dt.date(2025, 3, 29), SHORT]
+    assert project.run(days[0], days[-1]).success
+    assert len(asked(project.elexon, METERED)) == 2
+    assert len(asked(project.elexon, PN)) == 3
+    with project.engine.connect() as connection:
+        due = days_due_later(connection, first_day=DAY, today=dt.date(2025, 5, 2))
+    assert due == {SHORT}
+    assert B1610.most_requests_a_run() == 2
+
+
+def test_a_farms_month_is_of_the_days_that_have_it_on_both_sides_and_says_how_many(project: Project) -> None:
+    next_day = DAY + dt.timedelta(days=1)
+    project.now = "2025-03-31T07:00:00+00:00"
+    project.elexon.faults = lambda path: Fault(400) if path.startswith(PN) and f"from={next_day}" in path else None
+    assert project.run(DAY, next_day).success
+    month = project.sql(
+        "SELECT farm_name, potential_days, days_present, potential_coverage, potential_mwh,"
+        " curtailed_share_of_potential, all_bids_net_share_of_potential"
+        " FROM analytics.notified_potential_by_farm_month ORDER BY 1"
+    )
+    days = {
+        row[0]: row[1:]
+        for row in project.sql(
+            "SELECT farm_name, potential_mwh, curtailed_share_of_potential, all_bids_net_share_of_potential"
+            " FROM analytics.notified_potential_by_farm_day WHERE settlement_date = :day",
+            day=DAY,
+        )
+    }
+    assert len(month) == len(days) > 5
+    for farm, potential_days, days_present, coverage, *figures in month:
+        assert (potential_days, days_present, coverage) == (1, 2, 1)
+        assert tuple(figures) == days[farm], "of the day that has it, and of no other"
+        assert 0 < figures[2] <= 1
+    assert project.sql(
+        "SELECT count(potential_mwh), count(curtailed_share_of_potential), max(potential_coverage)"
+        " FROM analytics.notified_potential_by_farm_day WHERE settlement_date = :day",
+        day=next_day,
+    ) == [(0, 0, 0)], "a day that was not answered is not known, and not 0"
+    ((total, by_period),) = project.sql(
+        "SELECT (SELECT sum(potential_mwh) FROM analytics.notified_potential_by_unit_month),"
+        " (SELECT sum(potential_mwh) FROM analytics.curtailment_by_period)"
+    )
+    assert total == by_period == sum(row[4] for row in month)

@@ -1,0 +1,33 @@
+-- Question: which wind farms lost the largest share of what they had notified that they would give?
+-- Basis: all accepted wind bids, net of what was taken back in the same half hour; SO-flagged ones, gross, beside it.
+-- Units: MWh; shares (0 to 1) of notified potential (PN), which is what a farm says, and not what the wind would have given.
+-- State: figures and shares are of potential_days of days_expected; a share is NULL where more than 1 in 100 unit-periods
+-- of these days have no notification.
+-- Change: from_month, to_month, how_many. Without a change: the newest month that has a stored day, the ten largest.
+WITH params AS (
+    SELECT coalesce(nullif(current_setting('minerecon.from_month', true), ''),
+                    (SELECT to_char(CAST(max(summary_date) AS timestamp), 'YYYY-MM')
+                     FROM minerecon.daily_summaries LIMIT 1)) AS from_month,
+           coalesce(nullif(current_setting('minerecon.to_month', true), ''),
+                    (SELECT to_char(CAST(max(summary_date) AS timestamp), 'YYYY-MM')
+                     FROM minerecon.daily_summaries LIMIT 1)) AS to_month,
+           coalesce(CAST(nullif(current_setting('minerecon.how_many', true), '') AS integer), 10) AS how_many
+), ranked AS (
+    SELECT f.*, row_number() OVER (
+               PARTITION BY f.year_month
+               ORDER BY f.all_bids_net_share_of_potential DESC NULLS LAST, f.all_bids_mwh DESC NULLS LAST, f.farm_name
+           ) AS place
+    FROM params AS p
+    JOIN analytics.notified_potential_by_farm_month AS f ON f.year_month BETWEEN p.from_month AND p.to_month
+)
+SELECT r.year_month, r.place, r.farm_name, r.bmu_count,
+       round(r.potential_mwh, 2) AS potential_mwh,
+       round(r.all_bids_net_mwh, 2) AS all_bids_net_mwh,
+       round(r.all_bids_net_share_of_potential, 4) AS all_bids_net_share_of_potential,
+       round(r.curtailed_mwh, 2) AS curtailed_mwh,
+       round(r.curtailed_share_of_potential, 4) AS curtailed_share_of_potential,
+       round(r.potential_coverage, 4) AS potential_coverage,
+       r.potential_days, r.days_present, r.days_expected, r.status, r.is_synthetic
+FROM ranked AS r
+JOIN params AS p ON r.place <= p.how_many
+ORDER BY r.year_month, r.place;
