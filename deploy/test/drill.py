@@ -54,7 +54,7 @@ class Server:
 
     def __init__(self, server: Any) -> None:
         at = f"127.0.0.1:{server.port}"
-        self.superuser = f"postgresql://postgres:{server.password}@{at}/postgres"
+        self.superuser = f"postgresql://postgres:{server.superuser_password}@{at}/postgres"
         self.environ = {
             "DATABASE_URL": f"postgresql://minerecon_owner:owner-hush@{at}/minerecon",
             "DAGSTER_POSTGRES_URL": f"postgresql://minerecon_dagster:dagster-hush@{at}/dagster",
