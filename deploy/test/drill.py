@@ -54,7 +54,7 @@ class Server:
 
     def __init__(self, server: Any) -> None:
         at = f"127.0.0.1:{server.port}"
-        self.superuser = f"postgresql://postgres:{server.password}@{at}/postgres"
+        self.superuser = f"postgresql://postgres:{server.superuser_password}@{at}/postgres"
         self.environ = {
             "DATABASE_URL": f"postgresql://minerecon_owner:owner-hush@{at}/minerecon",
             "DAGSTER_POSTGRES_URL": f"postgresql://minerecon_dagster:dagster-hush@{at}/dagster",
@@ -90,6 +90,8 @@ def run(command: list[str | Path], environ: Mapping[str, str], codes: tuple[int,
         check=False,
     )
     assert done.returncode in codes, f"{command}: {done.returncode}: {done.stdout[-2000:]}{done.stderr[-3000:]}"
+    if done.returncode:
+        say(f"{' '.join(map(str, command[1:]))} ends with {done.returncode}: {done.stderr[-1500:]}")
     return done.stdout
 
 

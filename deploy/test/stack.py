@@ -191,7 +191,7 @@ def marks(files: Path) -> dict[str, tuple[int, int, int]]:
 
 def as_superuser(server: Any, *arguments: str) -> None:
     """Run psql on a new server as its superuser."""
-    url = f"postgresql://postgres:{server.password}@127.0.0.1:{server.port}/postgres"
+    url = f"postgresql://postgres:{server.superuser_password}@127.0.0.1:{server.port}/postgres"
     subprocess.run(
         [str(programs_folder() / "psql"), "-q", "-v", "ON_ERROR_STOP=1", *arguments, url],
         check=True,
