@@ -51,6 +51,8 @@ class StoredDay(_Summed):
     day: dt.date
     payment_gbp: Decimal
     curtailed_share: Decimal | None
+    turn_up_coverage: Decimal | None
+    co2_known_share: Decimal | None
     bmu_count: int
     periods_expected: int
     periods_due: int
