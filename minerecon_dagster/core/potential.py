@@ -8,9 +8,10 @@ there was. Source: Balancing and Settlement Code, section T3.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 Fault = Literal["gap", "overlap", "levels"]
@@ -20,6 +21,12 @@ MWH_DECIMALS: Final = Decimal("0.000001")
 """To so many decimals the MWh of a unit and period are rounded, once: every sum is of what is stored."""
 _TICK = dt.timedelta(microseconds=1)
 _TICKS_OF_TWO_HOURS = dt.timedelta(hours=2) // _TICK
+
+
+@lru_cache(maxsize=65_536)
+def _mwh_of(area: int) -> Decimal:
+    """MWh of twice an area in MW and microseconds: of ten thousand notifications a day most have been seen before."""
+    return (Decimal(area) / _TICKS_OF_TWO_HOURS).quantize(MWH_DECIMALS)
 
 
 class Segment(NamedTuple):
@@ -38,7 +45,7 @@ class Notified(NamedTuple):
     fault: Fault | None = None
 
 
-def notified(segments: Iterable[Segment], start: dt.datetime, end: dt.datetime) -> Notified:
+def notified(segments: Sequence[Segment], start: dt.datetime, end: dt.datetime) -> Notified:
     """The energy of a unit's period: the area under its segments, in MWh to 6 decimals.
 
     Segments come in no order. One that stands twice, equal in everything, counts once.
@@ -52,8 +59,9 @@ def notified(segments: Iterable[Segment], start: dt.datetime, end: dt.datetime) 
         The energy where the segments cover the period exactly once; else no energy, and the reason: it is then not
         known, and never 0.
     """
-    lines = sorted(set(segments))
-    if len({(line.time_from, line.time_to) for line in lines}) < len(lines):
+    # As a rule there is one.
+    lines = sorted(set(segments)) if len(segments) > 1 else segments
+    if len(lines) > 1 and len({(line.time_from, line.time_to) for line in lines}) < len(lines):
         return Notified(None, "levels")
     at, area = start, 0
     for line in lines:
@@ -66,7 +74,7 @@ def notified(segments: Iterable[Segment], start: dt.datetime, end: dt.datetime) 
         at = line.time_to
     if at != end:
         return Notified(None, "gap")
-    return Notified((Decimal(area) / _TICKS_OF_TWO_HOURS).quantize(MWH_DECIMALS))
+    return Notified(_mwh_of(area))
 
 
 @dataclass(slots=True)

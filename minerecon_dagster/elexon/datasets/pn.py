@@ -287,9 +287,9 @@ def potential_of(day: dt.date, units: Iterable[str], rows: Iterable[PnRow]) -> P
         segment = Segment(row.time_from, row.time_to, row.level_from, row.level_to)
         pieces[row.bm_unit or "", row.settlement_period].append(segment)
     found = {unit for unit, _ in pieces}
-    starts = period_starts(day)
+    spans = [(start, start + PERIOD) for start in period_starts(day)]
     pairs = {
-        (unit, period): notified(segments, starts[period - 1], starts[period - 1] + PERIOD)
+        (unit, period): notified(segments, *spans[period - 1])
         for (unit, period), segments in pieces.items()
         if unit in asked
     }
