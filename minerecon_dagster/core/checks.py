@@ -53,7 +53,8 @@ class Property:
         repair: what mends it, with DATE for the day.
         evaluated: what evaluates it.
         scope: what it is a property of.
-        is_beside: whether it is of figures that stand beside the day's: at ERROR they are not shown, and the day warns.
+        is_beside: whether it is of figures that stand beside the day's: at ERROR they are not shown, and the day warns;
+            at WARN it is a remark, which leaves the day's status alone.
     """
 
     family: str

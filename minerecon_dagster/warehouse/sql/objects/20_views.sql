@@ -26,18 +26,24 @@ AS $$
     LEFT JOIN minerecon.daily_summaries AS s ON s.summary_date = of_day
     LEFT JOIN minerecon.unavailable_days AS u ON u.settlement_date = of_day
     CROSS JOIN LATERAL (
-        SELECT count(*) AS check_count,
-               -- What stands beside the day's figures, and is not shown, keeps nothing else from being so.
+        -- Of what stands beside the day's figures an error means that it is not shown, which is a warning of the day; and a
+        -- warning is a remark on others' figures, which is no matter of the day's own.
+        SELECT count(*) FILTER (WHERE passed OR NOT w.is_remark) AS check_count,
                count(*) FILTER (WHERE NOT passed AND NOT w.waived AND severity = 'ERROR' AND NOT is_beside) AS error_count,
-               count(*) FILTER (WHERE NOT passed AND NOT w.waived AND (severity = 'WARN' OR is_beside)) AS warning_count,
+               count(*) FILTER (
+                   WHERE NOT passed AND NOT w.waived AND NOT w.is_remark AND (severity = 'WARN' OR is_beside)
+               ) AS warning_count,
                count(*) FILTER (WHERE NOT passed AND w.waived) AS waived_count,
-               array_agg(property ORDER BY property) FILTER (WHERE NOT passed AND NOT w.waived) AS not_passed,
+               array_agg(property ORDER BY property) FILTER (
+                   WHERE NOT passed AND NOT w.waived AND NOT w.is_remark
+               ) AS not_passed,
                array_agg(property ORDER BY property) FILTER (WHERE NOT passed AND w.waived) AS waived,
                max(evaluated_at) AS evaluated_at
         FROM minerecon.reconciliation_latest
         CROSS JOIN LATERAL (
             SELECT check_family || '.' || check_name AS property,
-                   coalesce(waived_until >= (now() AT TIME ZONE 'Europe/London')::date, false) AS waived
+                   coalesce(waived_until >= (now() AT TIME ZONE 'Europe/London')::date, false) AS waived,
+                   is_beside AND severity = 'WARN' AS is_remark
         ) AS w
         -- Of a day that is not stored a comparison with Elexon says nothing: it looked at nothing.
         WHERE scope = 'day' AND settlement_date = of_day AND u.settlement_date IS NULL
