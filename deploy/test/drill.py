@@ -46,7 +46,7 @@ FACTS = (
     *("bitcoin_daily_summaries", "monthly_summaries", "bitcoin_monthly_summaries", "yearly_summaries"),
 )
 """Tables of figures. What says when and by which run a row was written is left out: it is no figure."""
-NO_FIGURE = ("_at", "run_id", "xmin")
+NO_FIGURE = ("_at", "run_id", "summed")
 
 
 class Server:
