@@ -20,6 +20,8 @@ LEFT JOIN (
     FROM minerecon.reconciliation_latest AS l
     JOIN minerecon.reconciliation_results AS e USING (result_id)
     WHERE l.scope = 'day' AND NOT l.passed
+      -- A remark on what stands beside the day is no matter of the day's own (minerecon.day_status).
+      AND NOT (l.is_beside AND l.severity = 'WARN')
       AND l.settlement_date NOT IN (SELECT u.settlement_date FROM minerecon.unavailable_days AS u)
       AND (l.check_family <> 'drift' OR l.settlement_date IN (SELECT summary_date FROM minerecon.daily_summaries))
     GROUP BY l.settlement_date

@@ -15,6 +15,8 @@ FROM (
     SELECT settlement_date
     FROM minerecon.reconciliation_latest
     WHERE scope = 'day' AND NOT passed AND check_family || '.' || check_name = ANY(:mendable)
+      -- What stands beside the day is asked for again by itself (later_answers).
+      AND NOT is_beside
       AND (waived_until IS NULL OR waived_until < :today)
       AND (check_family <> 'completeness' OR settlement_date NOT IN (
           SELECT settlement_date FROM minerecon.unanswered_days
