@@ -73,13 +73,13 @@ def services(*, sample: bool = False, looks_only: bool = False, as_owner: bool =
             os.environ[name] = secret
             del os.environ[file_variable(name)]
         is_sample = sample and "elexon_base_url" not in settings.model_fields_set
+        if is_sample and settings.database_url is None:
+            _keep_the_sample_apart(before)
         home = _usable_home(settings, is_sample=is_sample)
         if is_sample:
             from minerecon_dagster.sample.prices import serve_sample_prices
             from minerecon_dagster.sample.server import serve_sample
 
-            if settings.database_url is None:
-                _keep_the_sample_apart(before)
             _ping_nobody()
             home = home / SAMPLE_HOME
             # Whatever the variable says: a real price could only be refused beside synthetic days.

@@ -111,7 +111,7 @@ def test_a_day_in_dagster_leads_to_its_page_where_the_dashboard_s_address_is_kno
         monkeypatch.setenv("MINERECON_DASHBOARD_URL", base)
     logged: list[Any] = []
     context: Any = SimpleNamespace(log_event=logged.append)
-    report: Any = SimpleNamespace(day=date(2025, 3, 28), figures=SimpleNamespace(is_synthetic=True))
+    report: Any = SimpleNamespace(day=date(2025, 3, 28), figures=SimpleNamespace(is_synthetic=True, as_dict=dict))
     events._materialize(context, asset_keys.DAILY, report, state="final")
     found = logged[0].metadata.get("Dashboard")
     assert (found.value if found else None) == (f"{base}/days/2025-03-28" if base else None)

@@ -99,7 +99,8 @@ def test_a_person_is_needed_where_one_decides_or_brings_something_or_has_to_look
     assert all(repair.needs_a_person for repair in of_a_person)
     assert not any(repair.needs_a_person for repair in (r.REFETCH, r.FIX, r.SWEEP, r.REFRESH_REGISTER.then(r.VERIFY)))
     assert r.REFETCH.left_to_a_person().over(DAY).needs_a_person
-    assert {p.full_name for p in PROPERTIES if p.repair.needs_a_person} == {
+    assert all(p.repair.needs_a_person for p in PROPERTIES if p.is_beside), "what stands beside a day is others' word"
+    assert {p.full_name for p in PROPERTIES if p.repair.needs_a_person and not p.is_beside} == {
         "completeness.no_long_silence", "completeness.restatement_believable",
         "control_totals.no_reduction_on_offer_side", "calculation.difficulty_known",
         "physics.unit_energy_within_capacity", "physics.wind_output_above_zero", "money.bids_are_priced",

@@ -82,7 +82,9 @@ def test_each_unit_and_period_is_what_was_served_and_sums_are_of_what_is_stored(
     for unit in units:
         assert of_units[unit] == (sum(rounded[period, unit] for period in range(1, periods + 1)), periods)
     ((zones, most),) = project.sql(
-        "SELECT sum(potential_mwh), count(*) FROM minerecon.period_potential WHERE settlement_date = :day", day=day
+        "SELECT sum(potential_mwh), count(DISTINCT settlement_period) FROM minerecon.period_potential"
+        " WHERE settlement_date = :day",
+        day=day,
     )
     assert (zones, most) == (sum(potential for potential, _ in of_units.values()), periods)
     assert project.sql(RED) == []

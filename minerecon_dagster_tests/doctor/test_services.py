@@ -204,7 +204,7 @@ def test_a_table_that_is_not_there_is_told_and_its_horizon_not_looked_at(dynamod
     first, horizon = difficulty_lines("nowhere", "eu-west-2", now().date())
     assert first.state is State.WRONG
     assert "nowhere" in first.says
-    assert "create it" in first.remedy
+    assert "minerecon difficulty create-table" in first.remedy
     assert horizon.state is State.UNSEEN
 
 

@@ -62,7 +62,9 @@ def test_the_bundled_sample_is_all_well_with_ten_questions(source: FakeElexon) -
         assert known_day(base_url).day == DAY
         lines = lines_of(base_url)
     assert {line.state for line in lines.values()} == {State.OK}, lines
-    assert list(lines) == ["source", "BMUNITS", "ISPSTACK", "BOAV", "EBOCF", "AGWS", "units", "published", "absence"]
+    assert list(lines) == [
+        "source", "BMUNITS", "ISPSTACK", "BOAV", "EBOCF", "AGWS", "PN", "B1610", "units", "published", "absence",
+    ]  # fmt: skip
     assert lines_of(source.base_url).keys() == lines.keys()
     assert 8 <= sum(source.requests.values()) <= 12
 

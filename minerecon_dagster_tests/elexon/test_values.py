@@ -20,11 +20,15 @@ VALUES = [
     for value in vars(module).values()
     if dataclasses.is_dataclass(value) and isinstance(value, type) and value.__module__ == module.__name__
 ]
-KEEP_WHAT_THEY_WORKED_OUT = {"Came", "DayReading", "Look", "Run", "Said", "SaidBySide", "StackSaid", "WindSaid"}
+KEEP_WHAT_THEY_WORKED_OUT = {
+    "Came", "DayReading", "Look", "Potential", "Run", "Said", "SaidBySide", "StackSaid", "WindSaid", "_OfPeriod",
+}  # fmt: skip
 """Values that take more attributes than their fields."""
+ADD_UP = {"_OfPeriod"}
+"""What whoever reads adds to, row by row."""
 
 
-@pytest.mark.parametrize("value", VALUES, ids=lambda v: v.__name__)
+@pytest.mark.parametrize("value", [v for v in VALUES if v.__name__ not in ADD_UP], ids=lambda v: v.__name__)
 def test_a_value_does_not_change(value: type) -> None:
     made = object.__new__(value)
     with pytest.raises(dataclasses.FrozenInstanceError):

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import InternalError
 
 import minerecon_dagster
 from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.warehouse.store import WarehouseError
 from minerecon_dagster.warehouse.warehouse import Warehouse
 
 PACKAGE = Path(minerecon_dagster.__file__).parent
@@ -56,7 +56,7 @@ def test_others_see_what_is_committed_meanwhile(warehouse: Engine, what: str) ->
 
 def test_a_snapshot_cannot_write_and_the_connection_can_afterwards(warehouse: Engine) -> None:
     opened = Warehouse(warehouse)
-    with pytest.raises(InternalError, match="read-only transaction"), opened.snapshot() as connection:
+    with pytest.raises(WarehouseError, match="read-only transaction"), opened.snapshot() as connection:
         connection.execute(_MORE_POWER)
     with opened.transaction() as connection:
         assert connection.execute(_MORE_POWER).rowcount == 1

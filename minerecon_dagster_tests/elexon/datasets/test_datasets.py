@@ -77,7 +77,8 @@ def test_every_answer_is_of_its_dataset_and_is_named_so_that_it_is_found_again(d
 @pytest.mark.parametrize(
     "text",
     ["", "nothing", "nothing/bid", "stack", "stack/bid", "stack/up/07", "stack/bid/x", "stack/bid/-7", "stack/07/bid",
-     "stack/bid/07/1", "boav", "boav/up", "boav/bid/07", "agws/bid", "agws/", "made_up/r3", "made_up/r2/1"],
+     "stack/bid/07/1", "boav", "boav/up", "boav/bid/07", "agws/bid", "agws/", "made_up/r3", "made_up/r2/0",
+     "made_up/r2/x", "made_up/r2/1/1"],
 )  # fmt: skip
 @pytest.mark.usefixtures("with_made_up")
 def test_what_is_no_name_of_an_answer_is_refused(text: str) -> None:
