@@ -38,8 +38,9 @@ def _export(first: str, last: str, *, as_json: bool) -> int:
     months: dict[str, dict[str, Any]] = {}
     for event in result.get_asset_materialization_events():
         if event.partition is not None:
-            metadata = event.materialization.metadata
-            months[event.partition] = {name: value.value for name, value in metadata.items()}
+            values: dict[str, Any] = {name: m.value for name, m in event.materialization.metadata.items()}
+            counts: dict[str, Any] = values.pop("counts", {})
+            months[event.partition] = values | counts
     ok = bool(months) and outcome.problem is None
     if as_json:
         click.echo(json.dumps({"ok": ok, "run_ids": outcome.run_ids, "months": months, "error": outcome.problem}))

@@ -51,6 +51,7 @@ def report(month: dt.datetime | None, sample: bool, as_json: bool) -> None:
 
 def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """What a run says of a report, its figures exact: Dagster draws floating-point numbers, and keeps texts beside."""
-    values = {name: value.value for name, value in metadata.items()}
+    values: dict[str, Any] = {name: value.value for name, value in metadata.items()}
+    counts: dict[str, Any] = values.pop("counts", {})
     exact = {name: values.pop(f"{name}_exact") for name in list(values) if f"{name}_exact" in values}
-    return values | exact
+    return values | exact | counts

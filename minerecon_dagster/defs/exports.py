@@ -143,6 +143,11 @@ def _metadata(export: Export) -> dict[str, Any]:
         "rows": export.row_counts,
         "bytes": export.byte_count,
         "files_written": str(len(export.written)),
+        # What is a number here is drawn by the UI, and says nothing as a line: so these are within one value.
+        "counts": dg.MetadataValue.json(
+            {name: state[name] for name in ("days_present", "days_expected", "days_final")}
+            | {"files_written": len(export.written)}
+        ),
     }
     if export.removed:
         metadata["files_removed"] = list(export.removed)

@@ -674,6 +674,6 @@ def test_with_bids_alone_the_volumes_of_the_offers_find_what_would_be_missed(
     project.elexon.faults = lambda asked: None
     project.elexon.requests.clear()
     project.ingest(force=True)
-    assert project.elexon.requests.total() == 48 + 5
+    assert project.elexon.requests.total() == 48 + 5 + 2, "notifications and meters stand beside the day"
     assert not any(stack_path("offer", DAY, period) in project.elexon.requests for period in range(1, 49))
     assert project.status() == "complete"

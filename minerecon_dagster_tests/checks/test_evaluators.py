@@ -684,7 +684,7 @@ def alter_on_insert(stored: Stored) -> None:
     with stored.engine.begin() as connection:
         connection.exec_driver_sql(
             "CREATE FUNCTION public.alter_it() RETURNS trigger LANGUAGE plpgsql AS"
-            " $$ BEGIN NEW.volume_mwh := NEW.volume_mwh * 2; RETURN NEW; END $$;"
+            " $$ BEGIN NEW.volume_mwh := CASE WHEN NEW.so_flag THEN 1 ELSE 2 END * NEW.volume_mwh; RETURN NEW; END $$;"
             "CREATE TRIGGER alter_it BEFORE INSERT ON minerecon.curtailment_records"
             " FOR EACH ROW EXECUTE FUNCTION public.alter_it()"
         )
