@@ -198,7 +198,7 @@ def _paid_again(facts: Facts) -> Figure:
         return Figure(name, "-", "the offers of these days were not fetched, or not walked yet")
     gbp, mwh = facts.total(lambda d: d.turn_up_estimate_gbp), facts.total(lambda d: d.turn_up_mwh)
     target = facts.total(lambda d: d.turn_up_target_mwh)
-    covered = f"offers cover {mwh / target:.1%} of the energy" if target else "nothing to cover"
+    covered = f"offers cover {mwh / target * 100:.1f} % of the energy" if target else "nothing to cover"
     at_least, of = (
         ("at least ", f", of {len(known)} of {_days(len(facts.days))}") if len(known) < len(facts.days) else ("", "")
     )

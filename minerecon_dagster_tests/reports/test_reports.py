@@ -100,7 +100,7 @@ def test_a_months_report_has_the_tables_figures_and_says_what_is_missing(months:
         " FROM minerecon.daily_summaries"
     )
     assert f"Paid to stop £{gbp:,.0f}" in page.words
-    at_least = f"Paid again to replace (estimate) at least £{again:,.0f} offers cover {covered}% of the energy"
+    at_least = f"Paid again to replace (estimate) at least £{again:,.0f} offers cover {covered} % of the energy"
     assert f"{at_least}, of 2 of 31 days" in page.words
     assert f"CO2, if gas replaced it {mwh * 394 / 1000:,.0f} t" in page.words
     assert "SYNTHETIC DATA" in page.words

@@ -209,6 +209,27 @@ def _newest_published(api: Api) -> None:
     assert shown(api, "/quality").all("details", id="published")
 
 
+def test_the_border_has_north_and_south_of_it_add_up_to_the_month_and_its_zones_are_the_api_s(api: Api) -> None:
+    page = shown(api, "/border?from=2025-03&to=2025-03&period=2025-03")
+    zones = [z for z in api("zones/months?from=2025-03&to=2025-03").data if z["curtailed_mwh"] is not None]
+    north, south, nowhere = (
+        sum(Decimal(z["curtailed_mwh"]) for z in zones if z["above_b6"] is side) for side in (True, False, None)
+    )
+    (month,) = api("months?from=2025-03&to=2025-03").data
+    assert north and south and nowhere
+    (row,) = page.one("section", id="table").rows()
+    assert [Decimal(str(exact(cell))) for cell in row[1:4]] == [north, south, nowhere]
+    assert north + south + nowhere == Decimal(month["curtailed_mwh"])
+    share = (north / (north + south + nowhere) * 100).quantize(Decimal("0.1"), ROUND_HALF_EVEN)
+    assert f"{share} % of the" in sentence(page)
+    assert "north of the Scottish border (boundary B6)" in sentence(page)
+    shown_zones = [str(exact(r[2])) for r in page.one("section", id="zones-table").rows() if exact(r[2]) is not None]
+    assert sorted(shown_zones) == sorted(z["curtailed_mwh"] for z in zones)
+    (twice,) = page.one("section", id="twice").rows()
+    assert str(exact(twice[2])) == str(month["turn_up_estimate_gbp"])
+    assert shown(api, "/border?from=2025-03&to=2025-03&period=2025", 422)
+
+
 def csv_rows(got: Got) -> list[dict[str, str]]:
     assert got.status == 200, got.body
     return list(csv.DictReader(io.StringIO(got.body.decode("utf-8-sig"))))

@@ -158,7 +158,9 @@ def _again_of(found: Sum) -> str:
     turn_up = found.turn_up
     if turn_up is None:
         return "not known: the offers of these days were not fetched, or not walked yet"
-    covered = "nothing to cover" if turn_up.coverage is None else f"offers cover {turn_up.coverage:.1%} of the energy"
+    covered = (
+        "nothing to cover" if turn_up.coverage is None else f"offers cover {turn_up.coverage * 100:.1f} % of the energy"
+    )
     of = "" if turn_up.days == found.asked else f", of {turn_up.days:,} of {found.asked:,} days"
     return f"{covered}{of}; the cheapest accepted offers, as wastedwind.energy reckons"
 
