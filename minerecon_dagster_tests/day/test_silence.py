@@ -360,8 +360,11 @@ def test_the_days_between_two_questions_grow_and_are_counted_by_the_mornings_in_
 
 @pytest.mark.slow
 @pytest.mark.parametrize("never_comes", ["the control total", "the day"])
-def test_a_day_that_never_comes_is_asked_for_seventeen_times_in_a_year(project: Project, never_comes: str) -> None:
+def test_a_day_that_never_comes_is_asked_for_seventeen_times_in_a_year(
+    project: Project, never_comes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A year of mornings: what is due is asked for, and the others are left alone (FR-06)."""
+    monkeypatch.setenv("ELEXON_POTENTIAL", "0")  # meters have days of their own
     where = boav_path("bid", DAY) if never_comes == "the control total" else ""
     project.elexon.faults = lambda path: NO_ROWS if where in path and "bmunits" not in path else None
     asked = []
