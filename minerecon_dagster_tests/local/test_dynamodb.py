@@ -121,7 +121,8 @@ def test_the_additional_environment_is_all_that_boto3_needs(
 ) -> None:
     for name, value in embedded_environ.items():
         monkeypatch.setenv(name, value)
-    table = boto3.resource("dynamodb").Table(embedded_environ["DYNAMODB_DIFFICULTY_TABLE"])
+    # Of a session of its own: the default one may have the key of other services.
+    table = boto3.Session().resource("dynamodb").Table(embedded_environ["DYNAMODB_DIFFICULTY_TABLE"])
     table.put_item(Item={"Date": "2018-03-28", "Difficulty": 113757508810854})
     assert table.get_item(Key={"Date": "2018-03-28"})["Item"]["Difficulty"] == 113757508810854
     table.delete_item(Key={"Date": "2018-03-28"})

@@ -155,12 +155,12 @@ def test_a_page_of_today_asks_again_with_its_validator_and_not_while_it_is_hidde
         visit.page.on("request", lambda r: asked.append((r.method, r.headers.get("if-none-match"))))
         visit.page.clock.install()
         page = visit.to("/")
-        page.wait_for_function("document.querySelector('.asked') !== null")
+        page.locator(".asked").wait_for(state="attached")
         page.wait_for_load_state("networkidle")
         assert [method for method, _ in asked if method == "HEAD"] == ["HEAD"]
         before = len(asked)
         page.clock.run_for(121_000)
-        page.wait_for_function("!document.querySelector('.asked').hidden")
+        page.locator(".asked:not([hidden])").wait_for()
         assert "nothing has changed" in page.locator(".asked").inner_text()
         again = asked[before:]
         assert len(again) == 1
