@@ -537,6 +537,26 @@ def test_a_table_of_quality_leads_to_its_rows_or_says_what_else_is_there(api: Ap
     assert leads["Units that may be wind and are in no sum"] == []
 
 
+@pytest.mark.parametrize("is_beside", [True, False])
+def test_a_remark_on_what_stands_beside_a_day_does_not_crowd_its_own_checks_out_of_quality(
+    forty_days: str, embedded_environ: dict[str, str], serve: Serve, is_beside: bool
+) -> None:
+    with databases.database(embedded_environ["DATABASE_URL"], forty_days) as url:
+        engine = open_warehouse(url)
+        with engine.begin() as changes:
+            changed = changes.execute(
+                text(
+                    "UPDATE minerecon.reconciliation_latest SET passed = false, severity = 'WARN', is_beside = :beside"
+                    " WHERE scope = 'day' AND settlement_date = :day AND check_name = 'bids_are_priced'"
+                ),
+                {"beside": is_beside, "day": SHORT},
+            )
+        engine.dispose()
+        assert changed.rowcount == 1
+        page = shown(serve(url), f"/quality?from={SHORT}&to={SHORT}")
+        assert ("bids_are_priced" in page.text) == (not is_beside)
+
+
 def test_without_the_database_a_page_that_was_answered_is_given_and_another_says_come_back(
     forty_days: str, embedded_environ: dict[str, str], serve: Serve
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from markupsafe import Markup
@@ -40,7 +41,7 @@ def border(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             asked,
             f"Zones in {words.month_text(period)}" if len(period) == 7 else f"Zones on {words.day_text(period)}",
             ranked.columns,
-            sorted(ranked.rows, key=lambda r: float(r[field_of("energy", asked.basis)] or 0), reverse=True),
+            sorted(ranked.rows, key=lambda r: Decimal(r[field_of("energy", asked.basis)] or 0), reverse=True),
             "zone",
             ranked.csv,
             empty=f"{ranked.empty}.",

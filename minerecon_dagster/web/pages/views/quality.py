@@ -49,6 +49,10 @@ def quality(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         "SELECT c.settlement_date, c.check_name, c.severity, c.expected, c.actual, c.repair"
         " FROM analytics.checks_now AS c WHERE NOT c.passed AND NOT c.is_waived AND c.scope = 'day'"
         " AND c.settlement_date BETWEEN %(first)s AND %(last)s"
+        # A remark on what stands beside a day is no matter of the day's own, and would crowd the others out.
+        " AND NOT EXISTS (SELECT FROM minerecon.reconciliation_latest AS l WHERE l.scope = 'day' AND l.is_beside"
+        "     AND l.severity = 'WARN' AND (l.settlement_date, l.check_family, l.check_name)"
+        "       = (c.settlement_date, c.check_family, c.check_name))"
         " ORDER BY c.severity, c.settlement_date DESC, c.check_name LIMIT 50",
         first=first,
         last=last,
