@@ -30,6 +30,7 @@ from minerecon_dagster.standing.inventory import (
     Group,
     group_days,
     look_at_rows,
+    look_beside,
     never_started,
     take_inventory,
 )
@@ -118,6 +119,7 @@ class StatusReport:
         closed: the days that a person has closed.
         uncounted: units with accepted bids on these days that may be wind farms, are not counted, and nobody reviewed.
         refused: answers of the register that were refused and wait.
+        beside: days that lack what stands beside a day and makes no figure of it wrong, with the command that gets it.
     """
 
     first: dt.date
@@ -136,6 +138,7 @@ class StatusReport:
     closed: Sequence[ClosedRange]
     uncounted: Sequence[OpenUnit]
     refused: Sequence[Refusal]
+    beside: Sequence[Group]
 
     @property
     def is_wrong(self) -> bool:
@@ -184,6 +187,7 @@ class StatusReport:
             "unmapped_wind_like_units": list(self.unmapped),
             "uncounted_units": [unit.as_dict() for unit in self.uncounted],
             "refused_registers": [refusal.as_dict() for refusal in self.refused],
+            "beside": [group.as_dict() for group in self.beside],
             "days": [row.as_dict() for row in self.rows],
         }
 
@@ -251,6 +255,7 @@ def read_report(
             closed=_closed_days(rows, closed, stored_closed_days(connection).keys()),
             uncounted=read_open_units(connection, first, last, settlement_date(now)),
             refused=waiting_refusals(connection),
+            beside=look_beside(connection, first, last),
         )
 
 
@@ -316,6 +321,8 @@ def _problem_lines(report: StatusReport, width: int) -> Iterator[str]:
         keys = list(dict.fromkeys(key for _, key, _ in same))
         which = ", ".join(keys) if len(keys) <= LATEST else f"{len(keys)} {grain}s, {keys[0]} to {keys[-1]},"
         yield from _with_command(f"Sums of {which}: {actual}", repair, width)
+    for group in report.beside[:MOST_LINES]:
+        yield from _with_command(f"Beside the days: {group.headline}", str(group.repair), width)
     waived = [(row.day, p) for row in report.rows for p in row.standing.problems if p.waiver is not None]
     waived.sort(key=lambda w: (w[1].name, w[1].waiver or "", w[0]))
     for (name, waiver, until), of_it in groupby(waived, key=lambda w: (w[1].name, w[1].waiver, w[1].waived_until)):

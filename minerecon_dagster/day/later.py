@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,9 +18,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic
 from minerecon_dagster.core.calendar import STACK_SIDES, StackSide, settlement_date
 from minerecon_dagster.core.checks import Result
-from minerecon_dagster.core.errors import ArchiveError, DayFailedError, MinereconError, SourceError, one_line
+from minerecon_dagster.core.errors import (
+    ArchiveError,
+    DayFailedError,
+    MinereconError,
+    SchemaDriftError,
+    SourceError,
+    TransientSourceError,
+    one_line,
+)
 from minerecon_dagster.core.potential import DayVolumes
 from minerecon_dagster.core.register import BmUnit
+from minerecon_dagster.core.repairs import REFETCH
 from minerecon_dagster.day.build import record_results
 from minerecon_dagster.day.closing import is_closed
 from minerecon_dagster.elexon.datasets import later
@@ -42,12 +51,22 @@ _URI_TOO_LONG = 414
 
 @dataclass(frozen=True)
 class LaterReport:
-    """What became of a dataset on a day."""
+    """What became of a dataset on a day.
+
+    Args:
+        dataset: which.
+        day: settlement date.
+        metadata: what its materialization says.
+        results: its properties.
+        problem: why it could not be had or used, in one line, with the command that tries again; empty where it could,
+            and where nothing was to be had yet.
+    """
 
     dataset: LaterDataset
     day: dt.date
     metadata: Mapping[str, Any]
     results: Sequence[Result] = field(default_factory=tuple)
+    problem: str = ""
 
 
 def days_due_later(connection: Connection, *, first_day: dt.date, today: dt.date) -> set[dt.date]:
@@ -68,7 +87,13 @@ def days_due_later(connection: Connection, *, first_day: dt.date, today: dt.date
 
 
 def _due(
-    connection: Connection, dataset: LaterDataset, first: dt.date, last: dt.date, today: dt.date
+    connection: Connection,
+    dataset: LaterDataset,
+    first: dt.date,
+    last: dt.date,
+    today: dt.date,
+    *,
+    force: bool = False,
 ) -> list[tuple[dt.date, Run]]:
     by_name = {run.name: run for run in dataset.runs}
     parameters = {
@@ -82,6 +107,8 @@ def _due(
         "with_scan": [run.with_scan for run in dataset.runs],
         "scan_day": SCAN_DAY_OF_MONTH,
         "most_attempts": dataset.most_attempts,
+        "is_look": dataset.runs_are_looks,
+        "force": force,
     }
     return [(r.settlement_date, by_name[r.run]) for r in connection.execute(statement("later/due"), parameters)]
 
@@ -140,43 +167,51 @@ class Later:
         self._requests: Counter[str] = Counter()
         """How many requests were made of each dataset."""
 
-    def of(self, day: dt.date, wind_units: Mapping[str, BmUnit], *, ask: bool) -> Iterator[LaterReport]:
+    def of(
+        self, day: dt.date, wind_units: Mapping[str, BmUnit], *, ask: bool, force: bool = False
+    ) -> Iterator[LaterReport]:
         """Everything of a day that is due, or, without asking, all of it that the archive holds.
 
         Args:
             day: settlement date.
             wind_units: the wind farms in force on the day, by unit id.
             ask: ask Elexon for what is due; else build again what is held.
+            force: ask for all whose time has come, though it is there, or was asked for in vain too often.
         """
         for dataset in later():
             try:
                 with day_lock(self._engine, day):
-                    yield self._asked(dataset, day, wind_units) if ask else self._held(dataset, day, wind_units)
+                    yield self._asked(dataset, day, wind_units, force) if ask else self._held(dataset, day, wind_units)
             except (MinereconError, SQLAlchemyError) as error:
                 # Told of the dataset: the day is built, and the next dataset is none the worse.
-                yield LaterReport(dataset, day, {"missing": one_line(error)})
+                why = one_line(error)
+                yield LaterReport(dataset, day, {"missing": why}, problem=_problem(dataset, day, why))
 
-    def _asked(self, dataset: LaterDataset, day: dt.date, wind_units: Mapping[str, BmUnit]) -> LaterReport:
+    def _asked(self, dataset: LaterDataset, day: dt.date, wind_units: Mapping[str, BmUnit], force: bool) -> LaterReport:
         with self._engine.connect() as connection:
-            due = [run for _, run in _due(connection, dataset, day, day, settlement_date(self._now()))]
+            today = settlement_date(self._now())
+            due = [run for _, run in _due(connection, dataset, day, day, today, force=force)]
             is_behind = dataset.follows_day and bool(_left_behind(connection, dataset, day, day))
         said: dict[str, Any] = {}
         results: list[Result] = []
+        problems: list[str] = []
         units = dataset.units(wind_units)
         why = self._not_asked(dataset, units)
         for run in due if units and not why else ():
             try:
                 found, of_run = self._taken(dataset, day, run, units, wind_units, self._ask(dataset, day, run, units))
             except (MinereconError, SQLAlchemyError) as error:
-                self._record(dataset, day, run, reason=one_line(error))
-                found, of_run = {"missing": one_line(error)}, []
+                problems.append(one_line(error))
+                self._record(dataset, day, run, reason=problems[-1], answered=_is_answer(error))
+                found, of_run = {"missing": problems[-1]}, []
             results += of_run
             said |= {_name(name, run): value for name, value in found.items()}
             if "missing" not in found or dataset.runs_are_looks:
                 break  # a lower run no longer counts; another look is another day's
+        problem = _problem(dataset, day, "; ".join(dict.fromkeys(problems))) if problems else ""
         if is_behind and not any("missing" not in name for name in said):
-            return self._held(dataset, day, wind_units)
-        return LaterReport(dataset, day, said or {"missing": why or "nothing of it is due"}, results)
+            return replace(self._held(dataset, day, wind_units), problem=problem)
+        return LaterReport(dataset, day, said or {"missing": why or "nothing of it is due"}, results, problem)
 
     def _not_asked(self, dataset: LaterDataset, units: Sequence[str]) -> str:
         """Why a dataset is not asked for now; empty where it is."""
@@ -282,7 +317,13 @@ class Later:
                 found, of_run = self._written(dataset, look, archived.uri, asked=False)
                 said |= {_name(name, run): value for name, value in found.items()}
                 results += of_run
-        return LaterReport(dataset, day, said or {"missing": "the archive holds nothing of it"}, results)
+        if said:
+            return LaterReport(dataset, day, said, results)
+        nothing = "the archive holds nothing of it"
+        with self._engine.connect() as connection:
+            lost = connection.execute(statement("later/made_from"), {"dataset": dataset.name, "day": day}).scalar()
+        problem = _problem(dataset, day, f"{nothing}, and its rows were made from {lost}") if lost else ""
+        return LaterReport(dataset, day, {"missing": nothing}, problem=problem)
 
     def _record(
         self,
@@ -293,6 +334,7 @@ class Later:
         reason: str | None,
         archive_uri: str | None = None,
         asked: bool = True,
+        answered: bool = True,
     ) -> None:
         with self._engine.begin() as connection:
             connection.execute(
@@ -306,8 +348,22 @@ class Later:
                     "at": self._now(),
                     "archive_uri": archive_uri,
                     "asked": asked,
+                    "answered": asked and answered,
                 },
             )
+
+
+def _is_answer(error: Exception) -> bool:
+    """Whether Elexon said something, if only what is of no use; where it is down, or the fault is ours, it did not."""
+    return isinstance(error, SchemaDriftError | SourceError) and not isinstance(error, TransientSourceError)
+
+
+def _problem(dataset: LaterDataset, day: dt.date, why: str) -> str:
+    """What a person reads of a dataset that could not be had or used: the day's other figures are none the worse."""
+    return (
+        f"{day}: nothing new of {dataset.source}: {why}; all else of the day is as it should be; "
+        f"to ask for it: {REFETCH.over(day)}"
+    )
 
 
 def _rows(dataset: LaterDataset, day: dt.date, answers: Mapping[AnswerKey, Answer]) -> list[Any]:

@@ -351,11 +351,14 @@ class Worker:
                 raise
             return _Fetched(found, time.perf_counter() - started, stack.pop_all())
 
-    def later(self, day: dt.date, *, fetch: bool) -> Iterator[LaterReport]:
-        """What comes days after a day and is due of it, or, without fetching, is held; no day fails by it."""
+    def later(self, day: dt.date, *, fetch: bool, force: bool = False) -> Iterator[LaterReport]:
+        """What comes days after a day and is due of it, or, without fetching, is held; no day fails by it.
+
+        With ``force`` all whose time has come is asked for, though it is there.
+        """
         if self.closed(day) is not None or not self._is_stored(day):
             return
-        yield from self._later.of(day, self._register.wind_units(day), ask=fetch)
+        yield from self._later.of(day, self._register.wind_units(day), ask=fetch, force=force)
 
     def _volumes_of(self, day: dt.date, wind_units: Mapping[str, BmUnit]) -> DayVolumes:
         """What was accepted of the wind units of a day: as it was just built, or else as the archive has it."""

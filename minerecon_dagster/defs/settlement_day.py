@@ -174,8 +174,10 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
                 of = None if day in ingested else CHECKS_OF_A_RECALCULATION
                 log_checks(context, day, [*results, *not_run(day, _NOT_BUILT, results=results, of=of)])
             for day in ingested if later() else ():
-                for report in worker.later(day, fetch=fetch):
+                for report in worker.later(day, fetch=fetch, force=config.force):
                     log_later(context, report)
+                    if report.problem:
+                        _log.warning("%s", report.problem)
             if (register := worker.register_report) is not None:
                 metadata = {"versions_begun": register.begun_count, "versions_ended": register.ended_count}
                 context.log_event(dg.AssetMaterialization(asset_keys.BM_UNITS, metadata=metadata))

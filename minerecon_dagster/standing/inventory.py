@@ -27,6 +27,7 @@ from minerecon_dagster.core.repairs import (
     LOAD_DIFFICULTY,
     REBUILD,
     RECALCULATE,
+    REFETCH,
     REFRESH_REGISTER,
     REINGEST,
     SWEEP,
@@ -41,6 +42,8 @@ from minerecon_dagster.core.settlement_run import RERUN_NOT_BEFORE
 from minerecon_dagster.core.spans import periods_text, spans
 from minerecon_dagster.core.statuses import STATUSES, UNAVAILABLE
 from minerecon_dagster.decisions.unavailable import ClosedDays
+from minerecon_dagster.elexon.datasets import later
+from minerecon_dagster.elexon.datasets.later import LaterDataset
 from minerecon_dagster.elexon.datasets.stack import PRICE_LIMIT_GBP_PER_MWH, PRICES_BELOW_LIMIT
 from minerecon_dagster.register.open_units import read_open_units
 from minerecon_dagster.register.store import waiting_refusals
@@ -563,6 +566,35 @@ def _every_day_has_its_turn_up(connection: Connection, first: dt.date, last: dt.
         groups=_groups((r.settlement_date, kind(r.lacks_turn_up)) for r in found),
         otherwise=REBUILD.from_to,
     )
+
+
+def look_beside(connection: Connection, first: dt.date, last: dt.date) -> list[Group]:
+    """The stored days from ``first`` to ``last`` that lack what stands beside a day; no figure is wrong by it.
+
+    A turn-up estimate, of days built before there was one; and what comes later of a day and was asked for in vain.
+    """
+    datasets = {dataset.name: dataset for dataset in later()}
+    parameters = {
+        "first_day": first,
+        "last_day": last,
+        "datasets": list(datasets),
+        "most_attempts": [dataset.most_attempts for dataset in datasets.values()],
+    }
+    groups = list(_every_day_has_its_turn_up(connection, first, last).groups)
+    found = connection.execute(statement("status/later"), parameters).all()
+    for name, dataset in datasets.items():
+
+        def kind(r: Row[Any], dataset: LaterDataset = dataset) -> Kind:
+            is_over = r.given_up_count >= (len(dataset.runs) if dataset.runs_are_looks else 1)
+            how = "no longer asked for by itself" if is_over else "asked for again by itself"
+            return (f"without {dataset.source}, {how}", "WARN", (), REFETCH)
+
+        of_it = {r.settlement_date: r for r in found if r.dataset == name}
+        groups += [
+            replace(group, what=f"{group.what} ({of_it[group.last].reason})")
+            for group in _groups((day, kind(r)) for day, r in of_it.items())
+        ]
+    return groups
 
 
 def _turn_up_near_published(connection: Connection) -> Finding:

@@ -607,13 +607,13 @@ later_answers = Table(
         "asked_count",
         Integer,
         nullable=False,
-        comment="On how many days (London) it was asked for: while it is not there it is asked for again after 1, 2, 4, 8 "
-        "and 16 days, then monthly, and not for ever.",
+        comment="On how many days (London) an answer came: while it is not there it is asked for again after 1, 2, 4, 8 "
+        "and 16 days, then monthly, and not for ever; 0 where none came yet.",
     ),
     Column("archive_uri", Text, comment="The archive object that holds it; NULL where none does."),
     Column("built_at", Instant, comment="When its rows were last written; NULL where they never were."),
     PrimaryKeyConstraint("dataset", "settlement_date", "run"),
-    CheckConstraint("asked_count > 0 AND first_asked_at <= last_asked_at", name="asked"),
+    CheckConstraint("asked_count >= 0 AND first_asked_at <= last_asked_at", name="asked"),
     comment="What was asked for of datasets that come days after their settlement day, and what became of it.",
 )
 

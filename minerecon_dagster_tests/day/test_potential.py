@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,6 +22,7 @@ from minerecon_dagster.elexon.datasets import parse_key
 from minerecon_dagster.elexon.datasets.meters import B1610, RUN_TYPES, rank_of
 from minerecon_dagster.elexon.datasets.pn import PN as NOTIFICATIONS
 from minerecon_dagster.elexon.datasets.pn import UNITS_ANSWERED, potential_of
+from minerecon_dagster.standing.inventory import look_beside
 from minerecon_dagster.sums.rollups import months_to_update, roll_up_months
 from minerecon_dagster_tests.fake_elexon import Fault
 from minerecon_dagster_tests.notified import METERED, PN, Rows, asked, rows_of, spoil
@@ -145,7 +148,7 @@ def test_what_is_held_follows_the_day_when_that_is_restated_without_a_request(pr
     ingest_at(project, "2025-03-30T07:00:00+00:00")
     before = {pair[:2]: pair for pair in project.sql(PAIRS, day=DAY)}
     project.elexon.world.revise[DAY] = 0.98
-    ingest_at(project, "2025-03-31T07:00:00+00:00", force=True)
+    ingest_at(project, "2025-03-31T07:00:00+00:00", periods="1-48")
     after = {pair[:2]: pair for pair in project.sql(PAIRS, day=DAY)}
     assert len(asked(project.elexon, PN)) == 1
     assert after.keys() == before.keys()
@@ -158,6 +161,70 @@ def test_what_is_held_follows_the_day_when_that_is_restated_without_a_request(pr
         assert days_due_later(connection, first_day=DAY, today=DAY + dt.timedelta(days=4)) == {DAY}, (
             "a day that another hand built is due until it has followed"
         )
+
+
+def test_what_a_source_that_is_down_does_not_say_is_told_and_uses_no_look_up(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    project.elexon.faults = lambda path: (
+        Fault(500) if "/datasets/" in path and ("PN" in path or "B1610" in path) else None
+    )
+    ingest_at(project, "2026-11-01T07:00:00+00:00")  # an old day: all four looks at its meters are due at once
+    assert project.status() == "complete", "its own figures are none the worse"
+    told = caplog.text
+    for source in ("(PN)", "(B1610)"):
+        assert re.search(rf"{DAY}: nothing new of .*{re.escape(source)}.*HTTP 500.*reingest {DAY} --force", told), told
+    tried = Counter(project.elexon.requests)
+    ingest_at(project, "2026-11-01T08:00:00+00:00")
+    assert project.elexon.requests == tried, "not twice a day, nor by another look"
+    with project.engine.connect() as connection:
+        (metered,) = (g for g in look_beside(connection, DAY, DAY) if "(B1610)" in g.what)
+    assert "asked for again by itself" in metered.what
+    assert str(metered.repair) == f"minerecon reingest {DAY} --force"
+
+    project.elexon.faults = lambda path: None
+    ingest_at(project, "2026-11-02T07:00:00+00:00")
+    assert len(project.sql(UNITS, day=DAY)) > 5
+    assert project.sql("SELECT count(*) > 5 FROM minerecon.unit_daily_metered") == [(True,)]
+    with project.engine.connect() as connection:
+        assert look_beside(connection, DAY, DAY) == []
+
+
+def test_of_an_old_day_without_meters_a_look_a_day_is_taken_and_then_it_is_said_that_none_comes(
+    project: Project,
+) -> None:
+    project.elexon.faults = lambda path: Fault(200, b"[]") if "B1610" in path else None
+    for day in range(1, 8):
+        ingest_at(project, f"2026-11-{day:02}T07:00:00+00:00")
+        assert len(asked(project.elexon, METERED)) == min(day, 4)
+    with project.engine.connect() as connection:
+        (group,) = look_beside(connection, DAY, DAY)
+    assert "no longer asked for by itself" in group.what
+    project.elexon.faults = lambda path: None
+    ingest_at(project, "2026-11-08T07:00:00+00:00", force=True)
+    assert project.sql("SELECT count(*) > 5 FROM minerecon.unit_daily_metered") == [(True,)], (
+        "but by a person's command"
+    )
+
+
+def test_an_object_that_is_damaged_or_gone_is_told_and_asked_for_again_by_the_command_that_is_named(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    ingest_at(project, MORNING)
+    held = project.archive.newest_of("pn", DAY)
+    assert held is not None
+    stored, there = project.sql(UNITS, day=DAY), Path(held.uri.removeprefix("file://"))
+    there.write_bytes(there.read_bytes()[:-100])
+    caplog.clear()
+    ingest_at(project, MORNING, from_archive=True)
+    assert re.search(rf"{DAY}: nothing new of .*\(PN\).*{re.escape(there.name)}.*--force", caplog.text)
+    there.unlink()
+    ingest_at(project, MORNING, from_archive=True)
+    assert re.search(r"holds nothing of it, and its rows were made from .*--force", caplog.text)
+    assert project.sql(UNITS, day=DAY) == stored, "what was stored stays"
+    ingest_at(project, MORNING, force=True)
+    assert project.archive.newest_of("pn", DAY) is not None, "as it is said to be repaired"
+    assert len(asked(project.elexon, PN)) == 2
 
 
 def test_an_answer_of_the_first_unit_alone_is_not_used_and_keeps_nothing_else_of_the_day_back(
@@ -177,7 +244,7 @@ def test_an_answer_of_the_first_unit_alone_is_not_used_and_keeps_nothing_else_of
     roll_up_months(project.engine, ["2025-03"], now)
     assert project.sql("SELECT potential_days FROM minerecon.monthly_summaries") == [(0,)]
     project.elexon.faults = lambda _: None
-    ingest_at(project, "2025-03-31T07:00:00+00:00")
+    ingest_at(project, "2025-03-31T07:00:00+00:00", periods="1-48")
     assert project.sql(RED) == []
     assert len(project.sql(UNITS, day=DAY)) == 12
     with project.engine.connect() as connection:

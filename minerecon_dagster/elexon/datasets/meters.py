@@ -21,7 +21,7 @@ from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import period_count
 from minerecon_dagster.core.checks import Property, Result, result
 from minerecon_dagster.core.exact import EXACT
-from minerecon_dagster.core.repairs import REINGEST
+from minerecon_dagster.core.repairs import REFETCH
 from minerecon_dagster.core.schema import NUMBERS, Int32, Name, Shape, decimal_of, parse_rows
 from minerecon_dagster.elexon.datasets.base import MWH_DIGITS, rounded
 from minerecon_dagster.elexon.datasets.later import LaterDataset, Look, Run
@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # these go through the datasets, and are only named here
 
 FAMILY: Final = "metered"
 _EVALUATED = "fetch, days later"
-_LOOK_AT_SOURCE = REINGEST.left_to_a_person()
+_LOOK_AT_SOURCE = REFETCH.left_to_a_person()
 
 
 def _property(name: str, severity: Any, meaning: str) -> Property:

@@ -24,7 +24,7 @@ from minerecon_dagster.core.calendar import PERIOD, period_count, period_starts
 from minerecon_dagster.core.checks import Property, Result, result
 from minerecon_dagster.core.exact import EXACT
 from minerecon_dagster.core.potential import DayVolumes, Notified, Segment, Volumes, notified
-from minerecon_dagster.core.repairs import REINGEST
+from minerecon_dagster.core.repairs import REFETCH
 from minerecon_dagster.core.schema import Instant, Int32, Name, Shape, parse_rows
 from minerecon_dagster.elexon.datasets.base import MWH_DIGITS, rounded
 from minerecon_dagster.elexon.datasets.later import LaterDataset, Look, Run
@@ -39,7 +39,7 @@ if TYPE_CHECKING:  # these go through the datasets, and are only named here
 
 FAMILY: Final = "potential"
 _EVALUATED = "fetch, rebuild"
-_LOOK_AT_SOURCE = REINGEST.left_to_a_person()
+_LOOK_AT_SOURCE = REFETCH.left_to_a_person()
 
 
 def _property(name: str, severity: Any, meaning: str) -> Property:

@@ -1,8 +1,8 @@
--- A run of a dataset that comes later was asked for, or built again from the archive (then :asked is false).
+-- A run of a dataset that comes later was asked for, and :answered; or built again from the archive, and neither.
 INSERT INTO minerecon.later_answers AS l
     (dataset, settlement_date, run, is_there, reason, first_asked_at, last_asked_at, asked_count, archive_uri,
      built_at)
-VALUES (:dataset, :day, :run, :is_there, :reason, :at, :at, 1, :archive_uri,
+VALUES (:dataset, :day, :run, :is_there, :reason, :at, :at, CAST(CAST(:answered AS boolean) AS int), :archive_uri,
         CASE WHEN :is_there THEN CAST(:at AS timestamptz) END)
 ON CONFLICT (dataset, settlement_date, run) DO UPDATE SET
     -- What was there stays there: an answer that did not come takes nothing away.
@@ -10,8 +10,11 @@ ON CONFLICT (dataset, settlement_date, run) DO UPDATE SET
     reason = CASE WHEN l.is_there THEN NULL ELSE excluded.reason END,
     archive_uri = coalesce(excluded.archive_uri, l.archive_uri),
     built_at = coalesce(excluded.built_at, l.built_at),
-    last_asked_at = greatest(l.last_asked_at, excluded.last_asked_at),
+    last_asked_at = CASE WHEN :asked THEN greatest(l.last_asked_at, excluded.last_asked_at) ELSE l.last_asked_at END,
     asked_count = l.asked_count + CAST(
-        :asked AND CAST(excluded.last_asked_at AT TIME ZONE 'Europe/London' AS date)
-        > CAST(l.last_asked_at AT TIME ZONE 'Europe/London' AS date) AS int
+        CAST(:answered AS boolean) AND (
+            l.asked_count = 0
+            OR CAST(excluded.last_asked_at AT TIME ZONE 'Europe/London' AS date)
+               > CAST(l.last_asked_at AT TIME ZONE 'Europe/London' AS date)
+        ) AS int
     );
