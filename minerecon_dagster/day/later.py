@@ -47,6 +47,11 @@ if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run 
 SCAN_DAY_OF_MONTH: Final = 3
 """On which `monthly_restatement_scan` runs."""
 _URI_TOO_LONG = 414
+MOST_UNITS_NAMED: Final = 5
+
+
+class UnitsLostError(MinereconError):
+    """An answer lacks units that the one before it has."""
 
 
 @dataclass(frozen=True)
@@ -260,9 +265,16 @@ class Later:
             reason = f"HTTP {status} without rows: not published yet"
             self._record(dataset, day, run, reason=reason)
             return {"missing": reason}, []
+        if lost := dataset.units_lost(self._rows_held(dataset, day, run), rows):
+            some = ", ".join(sorted(lost)[:MOST_UNITS_NAMED])
+            raise UnitsLostError(f"the answer lacks {len(lost)} units that it had before ({some}), and is not taken")
         archived = self._archive.record_of(dataset.name, day, answers, now=self._now())
         look = self._look(dataset, day, run, units, wind_units, answers, rows)
         return self._written(dataset, look, archived.uri, asked=True)
+
+    def _rows_held(self, dataset: LaterDataset, day: dt.date, run: Run) -> list[Any]:
+        archived = self._archive.newest_of(dataset.name, day)
+        return [] if archived is None else _rows(dataset, day, dataset.held(run, archived.answers))
 
     def _look(
         self,
@@ -355,7 +367,8 @@ class Later:
 
 def _is_answer(error: Exception) -> bool:
     """Whether Elexon said something, if only what is of no use; where it is down, or the fault is ours, it did not."""
-    return isinstance(error, SchemaDriftError | SourceError) and not isinstance(error, TransientSourceError)
+    is_answer = isinstance(error, SchemaDriftError | SourceError | UnitsLostError)
+    return is_answer and not isinstance(error, TransientSourceError)
 
 
 def _problem(dataset: LaterDataset, day: dt.date, why: str) -> str:

@@ -25,7 +25,8 @@ ZONES_STAY = Property(
     "register",
     "zones_stay_on_their_side",
     "WARN",
-    "No wind unit has moved between Scotland and England within a year, by the zones that the register gives.",
+    "No wind unit has moved between Scotland and England within a year, or lost its zone, by what the register says of "
+    "zones.",
     words("ask Elexon where the unit is: its GSP group, or its loss factor beside its neighbours', has changed"),
     "refresh of the register",
     "all",
@@ -68,14 +69,17 @@ def locate_versions(engine: Engine, archive: Archive) -> int:
 
 
 def zones_stay(connection: Connection, today: dt.date) -> Result:
-    """Which wind units have moved between Scotland and England by a version of the last `REMEMBERED_DAYS` days."""
+    """Which wind units have moved between Scotland and England, or lost their zone, in the last `REMEMBERED_DAYS` days.
+
+    Where one row of the register has another GSP group, all units that have their zone by its loss factor lose theirs.
+    """
     since = today - dt.timedelta(days=REMEMBERED_DAYS)
     (of_units,) = connection.execute(statement("register/moved"), {"since": since})
     return result(
         ZONES_STAY,
         looked_at=of_units.unit_count,
-        expected="every wind unit on one side of the border",
-        actual=f"{len(of_units.moved)} that moved",
+        expected="every wind unit on one side of the border, and none without a zone that it had",
+        actual=f"{len(of_units.moved)} that moved or lost theirs",
         repair=ZONES_STAY.repair,
         violations=of_units.moved,
     )

@@ -432,6 +432,41 @@ def test_of_several_settlement_runs_the_highest_with_the_whole_day_is_shown(proj
     assert len(asked(project.elexon, METERED)) == requests == 3
 
 
+def test_what_a_later_answer_of_the_same_run_lacks_takes_nothing_away(project: Project) -> None:
+    def without(unit: str, period: int, times: int) -> Callable[[Rows], Rows]:
+        return lambda rows: [
+            row | {"settlementRunType": "II", "quantity": float(times)}
+            for row in rows
+            if row["bmUnit"] != unit and not (row["bmUnit"] == UNIT and row["settlementPeriod"] == period)
+        ]
+
+    ingest_at(project, MORNING)
+    spoil(project.elexon, METERED, without("", 0, 1))
+    ingest_at(project, "2025-04-05T07:00:00+00:00")
+    spoil(project.elexon, METERED, without("T_SYNTW-2", 7, 2))
+    ingest_at(project, "2025-04-27T07:00:00+00:00")
+    for again in (False, True):
+        if again:
+            project.sql_write("DELETE FROM minerecon.unit_daily_metered")
+            ingest_at(project, "2025-04-28T07:00:00+00:00", from_archive=True)
+        whole = {unit: project.sql(METERS, unit=unit) for unit in (UNIT, "T_SYNTW-2", "T_SYNTW-3")}
+        assert whole["T_SYNTW-2"] == [("II", Decimal(48), 48, 0)], "a unit that it lacks"
+        assert whole[UNIT] == [("II", Decimal(48), 48, 0)], "a unit of which it lacks a period"
+        assert whole["T_SYNTW-3"] == [("II", Decimal(96), 48, 0)], "what it has is newer"
+
+
+def test_notifications_that_lack_a_unit_that_was_notified_are_not_taken(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    ingest_at(project, MORNING)
+    before, held = project.sql(UNITS, day=DAY), project.archive.newest_of("pn", DAY)
+    spoil(project.elexon, PN, lambda rows: [row for row in rows if row["bmUnit"] != UNIT])
+    ingest_at(project, "2025-04-01T07:00:00+00:00", force=True)
+    assert project.sql(UNITS, day=DAY) == before
+    assert project.archive.newest_of("pn", DAY) == held
+    assert f"lacks 1 units that it had before ({UNIT})" in caplog.text
+
+
 def test_ranks_are_in_the_order_in_which_runs_come() -> None:
     assert [rank_of(run) for run in RUN_TYPES] == list(range(len(RUN_TYPES)))
     assert rank_of("XX") == 0

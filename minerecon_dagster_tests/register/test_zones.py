@@ -9,7 +9,7 @@ import pytest
 
 from minerecon_dagster.core.answers import Answer
 from minerecon_dagster.register.store import record_register
-from minerecon_dagster.register.zones import locate_versions
+from minerecon_dagster.register.zones import locate_versions, zones_stay
 from minerecon_dagster_tests.project import Project
 
 JANUARY, MARCH, MAY = (dt.datetime(2025, month, 10, 5, tzinfo=dt.UTC) for month in (1, 3, 5))
@@ -46,6 +46,20 @@ def test_other_loss_factors_in_another_season_begin_no_version(project: Project)
     answer = Answer(f"{project.elexon.base_url}/reference/bmunits/all", 200, MAY, json.dumps(rows).encode())
     assert record_register(project.engine, project.archive, answer, now=MAY).begun_count == 0
     assert project.sql(VERSIONS) == before
+
+
+def test_units_that_lose_their_zone_by_another_units_group_are_told(project: Project) -> None:
+    look(project, MARCH)
+    with project.engine.connect() as connection:
+        assert zones_stay(connection, MARCH.date()).passed
+    # Of two embedded units with the same loss factor one is said to be elsewhere: whose zone that is, is not known then.
+    look(project, MAY, E_SYNUW_2={"gspGroupId": "_N"})
+    lost = {unit for unit, zone, *_, ended in project.sql(VERSIONS) if zone is None and ended is None}
+    with project.engine.connect() as connection:
+        told = zones_stay(connection, MAY.date())
+    assert {"T_SYNTW-1", "T_SYNTO-1"} <= lost
+    assert not told.passed
+    assert lost <= {violation["bmu_id"] for violation in told.violations}
 
 
 def test_versions_of_before_get_what_a_look_at_the_time_would_have_given_them_and_nothing_is_asked(

@@ -9,12 +9,23 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal, localcontext
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 from msgspec import Raw, Struct
 from msgspec import field as json_field
-from sqlalchemy import CheckConstraint, Column, Connection, Numeric, PrimaryKeyConstraint, SmallInteger, Table, Text
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Connection,
+    Numeric,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    select,
+    tuple_,
+)
 from sqlalchemy import delete as delete_from
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
@@ -119,6 +130,18 @@ class MeteredRow(Struct, frozen=True, gc=False, rename="camel"):
     dataset: Name | None = None
 
 
+class _Stored(NamedTuple):
+    """A row of `unit_daily_metered`."""
+
+    settlement_date: dt.date
+    bmu_id: str
+    run_type: str
+    run_rank: int
+    metered_mwh: Decimal | None
+    periods: int
+    negative_periods: int
+
+
 _SHAPE = Shape(MeteredRow, {"quantity_digits": NUMBERS}, is_bare=True)
 
 
@@ -169,23 +192,32 @@ class MeteredOutput(LaterDataset):
             return None
         return world.metered(asked.day(asked.query["from"][0]), asked.query.get("bmUnit", ()))
 
-    def rows(self, look: Look) -> Iterable[tuple[object, ...]]:
+    def rows(self, look: Look) -> Iterable[_Stored]:
         periods = period_count(look.day)
         for (unit, run_type), quantities in sorted(_quantities(look).items()):
             known = [next(iter(of_period)) for of_period in quantities.values() if len(of_period) == 1]
             mwh = sum(known, Decimal()) if len(known) == periods else None
             negative = sum(quantity < 0 for quantity in known)
-            yield look.day, unit, run_type, rank_of(run_type), mwh, len(known), negative
+            yield _Stored(look.day, unit, run_type, rank_of(run_type), mwh, len(known), negative)
 
     def write(self, connection: Connection, look: Look) -> None:
-        # Beside the other runs of the day: what an answer has of a run takes the place of what was stored of it.
-        runs = {run for _, run in _quantities(look)}
+        # Beside the other runs of the day. Of a run an answer takes the place of what is stored of the units that it
+        # has, as far as it has as many of their periods: what it lacks takes nothing away.
         table = self.table
-        connection.execute(
-            delete_from(table).where(table.c.settlement_date == look.day, table.c.run_type.in_(sorted(runs)))
-        )
+        of_day = table.c.settlement_date == look.day
+        stored = {
+            (unit, run): periods
+            for unit, run, periods in connection.execute(
+                select(table.c.bmu_id, table.c.run_type, table.c.periods).where(of_day)
+            )
+        }
         with localcontext(EXACT), cursor(connection) as many:
-            self.insert(many, self.rows(look))
+            rows = {(row.bmu_id, row.run_type): row for row in self.rows(look)}
+            taken = {key: row for key, row in rows.items() if row.periods >= stored.get(key, 0)}
+            connection.execute(
+                delete_from(table).where(of_day, tuple_(table.c.bmu_id, table.c.run_type).in_(sorted(taken)))
+            )
+            self.insert(many, taken.values())
 
     def check(self, look: Look) -> list[Result]:
         answered = _units_metered(look, {row.bm_unit or "" for row in look.rows})

@@ -360,6 +360,10 @@ class Pn(LaterDataset):
                     page_size=1000,
                 )
 
+    def units_lost(self, before: Sequence[PnRow], now: Sequence[PnRow]) -> set[str]:
+        # What was notified before a day does not change after it: silence is no news.
+        return {row.bm_unit or "" for row in before} - {row.bm_unit or "" for row in now}
+
     def check(self, look: Look) -> list[Result]:
         says, volumes = _said(look), _volumes(look)
         answered = _units_answered(look, says)
