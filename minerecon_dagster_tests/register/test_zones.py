@@ -52,7 +52,7 @@ def test_units_that_lose_their_zone_by_another_units_group_are_told(project: Pro
     look(project, MARCH)
     with project.engine.connect() as connection:
         assert zones_stay(connection, MARCH.date()).passed
-    # Of two embedded units with the same loss factor one is said to be elsewhere: whose zone that is, is not known then.
+    # Of two embedded units with the same loss factor one is said to be elsewhere: it is nobody's zone then.
     look(project, MAY, E_SYNUW_2={"gspGroupId": "_N"})
     lost = {unit for unit, zone, *_, ended in project.sql(VERSIONS) if zone is None and ended is None}
     with project.engine.connect() as connection:
