@@ -9,10 +9,11 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal, localcontext
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import urlencode
 
-from msgspec import Raw, Struct
+import msgspec
+from msgspec import Meta, Raw, Struct
 from msgspec import field as json_field
 from sqlalchemy import CheckConstraint, Column, Connection, Numeric, PrimaryKeyConstraint, SmallInteger, Table, Text
 from sqlalchemy import delete as delete_from
@@ -22,7 +23,7 @@ from minerecon_dagster.core.calendar import period_count
 from minerecon_dagster.core.checks import Property, Result, result
 from minerecon_dagster.core.exact import EXACT
 from minerecon_dagster.core.repairs import REINGEST
-from minerecon_dagster.core.schema import NUMBERS, Int32, Name, Shape, decimal_of, parse_rows
+from minerecon_dagster.core.schema import Int32, Name, Shape, decimal_of, parse_rows
 from minerecon_dagster.elexon.datasets.base import MWH_DIGITS, rounded
 from minerecon_dagster.elexon.datasets.later import LaterDataset, Look, Run
 from minerecon_dagster.settings import Settings
@@ -74,6 +75,8 @@ DELIVERED_AS_INSTRUCTED = _property(
 
 LEAST_METERED: Final = Decimal("0.9")
 MOST_UNDELIVERED: Final = Decimal("0.1")
+MOST_MWH: Final = 10_000
+"""Of a unit and half hour, of either sign: ten times what the largest station gives. More is drift of the answer."""
 RUN_TYPES: Final = ("unknown", "II", "SF", "R1", "R2", "R3", "RF", "DF")
 """Settlement runs, the lowest first: of those that are there the highest counts. An answer may say none."""
 UNKNOWN_RUN: Final = RUN_TYPES[0]
@@ -119,7 +122,8 @@ class MeteredRow(Struct, frozen=True, gc=False, rename="camel"):
     dataset: Name | None = None
 
 
-_SHAPE = Shape(MeteredRow, {"quantity_digits": NUMBERS}, is_bare=True)
+_QUANTITIES = msgspec.json.Decoder(list[Annotated[float, Meta(ge=-MOST_MWH, le=MOST_MWH)]])
+_SHAPE = Shape(MeteredRow, {"quantity_digits": _QUANTITIES}, is_bare=True)
 
 
 def rank_of(run_type: str) -> int:

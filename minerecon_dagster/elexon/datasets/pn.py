@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import urlencode
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from psycopg2.extras import execute_values
 from sqlalchemy import CheckConstraint, Column, Connection, Numeric, PrimaryKeyConstraint, SmallInteger, Table, Text
 from sqlalchemy import delete as delete_from
@@ -227,6 +227,11 @@ period_potential = Table(
 )
 
 
+MOST_MW: Final = 20_000
+"""Of a level, of either sign: several times what the largest station has. More is drift of the answer."""
+Level = Annotated[int, Meta(ge=-MOST_MW, le=MOST_MW)]
+
+
 class PnRow(Struct, frozen=True, gc=False, rename="camel"):
     """A row of an answer: a piece of a unit's notification, in whole MW. Elexon lets each name be absent."""
 
@@ -234,8 +239,8 @@ class PnRow(Struct, frozen=True, gc=False, rename="camel"):
     settlement_period: Int32
     time_from: Instant
     time_to: Instant
-    level_from: Int32
-    level_to: Int32
+    level_from: Level
+    level_to: Level
     bm_unit: Name | None = None
     national_grid_bm_unit: Name | None = None
     dataset: Name | None = None
