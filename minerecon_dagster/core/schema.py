@@ -34,8 +34,8 @@ Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Instant = Annotated[dt.datetime, Meta(tz=True)]
 Name = Annotated[str, Meta(max_length=LONGEST_NAME)]
 """A name or an id that others gave; `not_printed` looks at its characters."""
-DecimalText = Annotated[str, Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
-"""A decimal number in a JSON string, as the register has capacities."""
+DecimalText = Annotated[str, Meta(pattern=r"^-?[0-9]{1,9}(\.[0-9]{1,9})?$")]
+"""A decimal number in a JSON string, as the register has capacities in MW."""
 MOST = 1e18
 """No energy, price, output or sum of money is more, of either sign: a larger number is drift, as a text would be."""
 Number = Annotated[float, Meta(ge=-MOST, le=MOST)]

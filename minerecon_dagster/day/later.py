@@ -18,7 +18,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic
 from minerecon_dagster.core.calendar import STACK_SIDES, StackSide, settlement_date
 from minerecon_dagster.core.checks import Result
-from minerecon_dagster.core.errors import ArchiveError, DayFailedError, MinereconError, SourceError, one_line
+from minerecon_dagster.core.errors import (
+    ArchiveError,
+    DayFailedError,
+    MinereconError,
+    SchemaDriftError,
+    SourceError,
+    one_line,
+)
 from minerecon_dagster.core.potential import DayVolumes
 from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.day.build import record_results
@@ -167,6 +174,8 @@ class Later:
         for run in due if units and not why else ():
             try:
                 found, of_run = self._taken(dataset, day, run, units, wind_units, self._ask(dataset, day, run, units))
+            except SchemaDriftError as error:
+                found, of_run = self._unreadable(dataset, day, run, units, one_line(error))
             except (MinereconError, SQLAlchemyError) as error:
                 self._record(dataset, day, run, reason=one_line(error))
                 found, of_run = {"missing": one_line(error)}, []
@@ -228,6 +237,17 @@ class Later:
         archived = self._archive.record_of(dataset.name, day, answers, now=self._now())
         look = self._look(dataset, day, run, units, wind_units, answers, rows)
         return self._written(dataset, look, archived.uri, asked=True)
+
+    def _unreadable(
+        self, dataset: LaterDataset, day: dt.date, run: Run, units: Sequence[str], why: str
+    ) -> tuple[dict[str, Any], list[Result]]:
+        """Put on record that answers came which nobody can use: no later day would be the better for silence."""
+        results = self._accepted(day, dataset.unreadable(day, units, why))
+        with self._engine.begin() as connection:
+            if results and not is_closed(connection, day):
+                record_results(connection, day, results, now=self._now(), run_id=self._run_id)
+        self._record(dataset, day, run, reason=why)
+        return {"missing": why}, results
 
     def _look(
         self,

@@ -346,6 +346,7 @@ def test_the_register_is_read_with_its_nulls_repeats_and_capacities(caplog):
         ([without(register_unit(), "fuelType")], r"required field `fuelType` - at `\$\[0\]`"),
         ([register_unit(fpnFlag="true")], r"at `\$\[0\]\.fpnFlag`"),
         ([register_unit(generationCapacity=99)], r"at `\$\[0\]\.generationCapacity`"),
+        ([register_unit(generationCapacity="9" * 200_000)], r"at `\$\[0\]\.generationCapacity`"),
         ([register_unit(generationCapacity="NaN")], r"at `\$\[0\]\.generationCapacity`"),
     ],
 )

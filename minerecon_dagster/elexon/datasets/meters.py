@@ -20,7 +20,7 @@ from sqlalchemy import delete as delete_from
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import period_count
-from minerecon_dagster.core.checks import Property, Result, result
+from minerecon_dagster.core.checks import Property, Result, failed, result
 from minerecon_dagster.core.exact import EXACT
 from minerecon_dagster.core.repairs import REINGEST
 from minerecon_dagster.core.schema import Int32, Name, Shape, decimal_of, parse_rows
@@ -196,6 +196,11 @@ class MeteredOutput(LaterDataset):
         if answered.blocks:
             return [answered]  # what is not used has nothing else to be looked at
         return [answered, _periods_metered(look, _quantities(look)), _runs_known(look)]
+
+    def unreadable(self, day: dt.date, units: Sequence[str], why: str) -> list[Result]:
+        expected = f"metered output of {len(units)} units, as Elexon describes them"
+        repair = _LOOK_AT_SOURCE.over(day)
+        return [failed(UNITS_METERED, looked_at=0, expected=expected, problem=why, repair=repair)]
 
     def check_stored(self, connection: Connection, look: Look) -> list[Result]:
         return of_tables(connection, look)

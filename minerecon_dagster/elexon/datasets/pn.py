@@ -21,7 +21,7 @@ from sqlalchemy import delete as delete_from
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import PERIOD, period_count, period_starts
-from minerecon_dagster.core.checks import Property, Result, result
+from minerecon_dagster.core.checks import Property, Result, failed, result
 from minerecon_dagster.core.exact import EXACT
 from minerecon_dagster.core.potential import DayVolumes, Notified, Segment, Volumes, notified
 from minerecon_dagster.core.repairs import REINGEST
@@ -378,6 +378,11 @@ class Pn(LaterDataset):
                 *_instructed(look, says, volumes),
                 *_within_capacity(look, says),
             ]
+
+    def unreadable(self, day: dt.date, units: Sequence[str], why: str) -> list[Result]:
+        expected = f"notifications of {len(units)} units, as Elexon describes them"
+        repair = _LOOK_AT_SOURCE.over(day)
+        return [failed(UNITS_ANSWERED, looked_at=0, expected=expected, problem=why, repair=repair)]
 
     def check_stored(self, connection: Connection, look: Look) -> list[Result]:
         return of_tables(connection, look)
