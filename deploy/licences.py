@@ -115,5 +115,5 @@ def page() -> str:
     for extra, of in packages().items():
         lines += ["", f"**{EXTRAS[extra][0].upper()}{EXTRAS[extra][1:]}**", "", "| package | version | licence |"]
         lines.append("|---|---|---|")
-        lines += [f"| {name} | {pinned.get(name, '')} | {licence} |" for name, licence in of.items()]
+        lines += [f"| {name} | {pinned[name]} | {licence} |" for name, licence in of.items()]
     return "\n".join(lines).strip()

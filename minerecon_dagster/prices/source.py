@@ -140,7 +140,7 @@ class CoinbaseCandles:
 def _number(digits: str) -> Decimal | str:
     """A number of a candle, exact; as text, which is none, where no price or volume is as large or as fine."""
     exponent = digits.lower().partition("e")[2]
-    if len(exponent.strip("+-0")) > _MOST_EXPONENT_DIGITS:
+    if len(exponent.lstrip("+-0")) > _MOST_EXPONENT_DIGITS:
         return digits
     number = Decimal(digits)
     return number if -_MOST_GBP <= number <= _MOST_GBP else digits

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import tomllib
 from email.message import Message
+from importlib.metadata import PackageNotFoundError, distribution
 from types import SimpleNamespace
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
 
 from minerecon_dagster.charts import bundle
 from minerecon_dagster.settings import PROJECT_ROOT
@@ -39,6 +43,32 @@ def test_the_lists_have_what_the_locks_of_the_image_have() -> None:
     shipped = {*found[""], *found["web"], *found["k8s"]}
     pinned = [lock.constraints((PROJECT_ROOT / "deploy" / name).read_text("utf-8")) for name in lock.LOCKS]
     assert {str(name) for names in pinned for name in names} <= shipped
+
+
+def needed(python: str) -> set[NormalizedName]:
+    """All that `make setup` installs on a Python, as far as what is installed here says it."""
+    lock = module("lock.py")
+    environment = {"python_version": python.rpartition(".")[0], "python_full_version": python}
+    found: set[NormalizedName] = set()
+    seen: set[tuple[NormalizedName, str]] = set()
+    waiting = [(requirement, "") for requirement in lock.wanted(("local", "dev"))]
+    while waiting:
+        requirement, of_extra = waiting.pop()
+        if requirement.marker and not requirement.marker.evaluate({**environment, "extra": of_extra}):
+            continue
+        name = canonicalize_name(requirement.name)
+        found.add(name)
+        for extra in {"", *requirement.extras} - {extra for known, extra in seen if known == name}:
+            seen.add((name, extra))
+            with contextlib.suppress(PackageNotFoundError):  # of another Python: its own name is pinned all the same
+                waiting += [(Requirement(needs), extra) for needs in distribution(name).requires or ()]
+    return found
+
+
+@pytest.mark.parametrize("python", ["3.11.0", "3.11.9", "3.12.1", "3.13.1"])
+def test_every_package_that_setup_installs_on_a_python_is_pinned(python: str) -> None:
+    pinned = module("lock.py").constraints((PROJECT_ROOT / "constraints.txt").read_text("utf-8"))
+    assert needed(python) - pinned.keys() == set(), "write them into constraints.txt"
 
 
 @pytest.mark.parametrize(

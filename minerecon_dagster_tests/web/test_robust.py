@@ -222,6 +222,7 @@ ASKED_BY_NAME = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ASKED_BY_NAME)
 def test_a_parameter_that_is_worth_nothing_is_refused_in_words_or_finds_nothing(api: Api, path: str) -> None:
     for name in ASKED_BY_NAME[path]:
