@@ -109,7 +109,7 @@ $(SETUP): pyproject.toml constraints.txt
 	@touch $(SETUP)
 
 # The script that makes charts alive in a browser; a server only reads it.
-$(CHARTS): $(SETUP) minerecon_dagster/charts/live.js minerecon_dagster/charts/bundle.py
+$(CHARTS): $(SETUP) minerecon_dagster/charts/live.js minerecon_dagster/charts/notices.txt minerecon_dagster/charts/bundle.py
 	@$(BIN)/python -m minerecon_dagster.charts.bundle >$@
 
 clean:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "made"
 _SNIPPET = Path(__file__).parent / "live.js"
+_NOTICES = Path(__file__).parent / "notices.txt"
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,13 @@ class Bundle:
     body: bytes
 
 
+def notices() -> str:
+    """The licences of what is in the script: it is handed to every browser, and the bundler leaves them out."""
+    return _NOTICES.read_text("utf-8")
+
+
 def _name() -> str:
-    inputs = f"{version('vl-convert-python')}\n{_SNIPPET.read_text('utf-8')}"
+    inputs = f"{version('vl-convert-python')}\n{_SNIPPET.read_text('utf-8')}{notices()}"
     return f"charts-{hashlib.sha256(inputs.encode()).hexdigest()[:12]}.js"
 
 
@@ -49,7 +55,7 @@ def make(folder: Path = FOLDER) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / _name()
     half = path.with_suffix(".half")
-    half.write_text(made, "utf-8")
+    half.write_text(f"/*!\n{notices()}*/\n{made}", "utf-8")
     half.replace(path)
     for other in folder.glob("charts-*"):
         if other != path:

@@ -46,13 +46,16 @@ def not_printed(body: bytes) -> str | None:
 
     Args:
         body: a JSON document, in which a control character stands as an escape.
+
+    Raises:
+        UnicodeDecodeError: it is not UTF-8.
     """
     characters = _escaped(body) if b"\\" in body else iter(())
     for character in characters:
         if _is_no_part_of_a_name(character):
             return _named(character)
     if not body.isascii() or b"\x7f" in body:
-        for character in sorted(set(body.decode("utf-8", "replace"))):
+        for character in sorted(set(body.decode("utf-8"))):
             if character not in "\t\n\r" and _is_no_part_of_a_name(character):
                 return _named(character)
     return None

@@ -34,11 +34,16 @@ Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Instant = Annotated[dt.datetime, Meta(tz=True)]
 Name = Annotated[str, Meta(max_length=LONGEST_NAME)]
 """A name or an id that others gave; `not_printed` looks at its characters."""
-DecimalText = Annotated[str, Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
-"""A decimal number in a JSON string, as the register has capacities."""
-NUMBERS = msgspec.json.Decoder(list[float])
-NUMBERS_OR_NULLS = msgspec.json.Decoder(list[float | None])
+DecimalText = Annotated[str, Meta(pattern=r"^-?[0-9]{1,9}(\.[0-9]{1,9})?$")]
+"""A decimal number in a JSON string, as the register has capacities in MW."""
+MOST = 1e18
+"""No energy, price, output or sum of money is more, of either sign: a larger number is drift, as a text would be."""
+Number = Annotated[float, Meta(ge=-MOST, le=MOST)]
+NUMBERS = msgspec.json.Decoder(list[Number])
+NUMBERS_OR_NULLS = msgspec.json.Decoder(list[Number | None])
 """What says of digits that are kept as they came whether they are a number, or may be null."""
+_FAR_EXPONENT = re.compile(rb"[eE][+-]?0*[1-9][0-9]{2}")
+"""Of a number that a float takes for 0, and of which `Decimal` has no end."""
 
 
 class RegisterUnit(Struct, frozen=True, gc=False, rename="camel"):
@@ -70,8 +75,8 @@ def parse_register(body: bytes) -> list[RegisterUnit]:
         SchemaDriftError: ``body`` is not what Elexon's description says.
     """
     try:
-        units = msgspec.json.decode(body, type=list[RegisterUnit])
         _check_texts(body)
+        units = msgspec.json.decode(body, type=list[RegisterUnit])
     except (msgspec.DecodeError, RecursionError) as error:
         raise _drift(REGISTER_PATH, str(error), __name__) from None
     _log_undeclared(REGISTER_PATH, body, _declared(RegisterUnit) | REGISTER_FIELDS_NOT_USED)
@@ -119,6 +124,7 @@ class Shape(Generic[Row]):
         names = {f.name for f in fields}
         parts = {f.name: f.type for f in fields if isinstance(f.type, type) and issubclass(f.type, Struct)}
         self.home = row.__module__
+        self.rows_at = "$" if is_bare else "$.data"
         self.digits = digits
         self.has_start_time = "start_time" in names
         self.stamp = attrgetter(
@@ -199,20 +205,32 @@ def parse_rows(
 
 
 def _check_texts(body: bytes) -> None:
-    """Raise msgspec.ValidationError where a text holds what would be a command to a terminal, a log or a reader."""
-    if found := not_printed(body):
+    """Raise msgspec.ValidationError where a text holds what would be a command to a terminal, a log or a reader.
+
+    Or where it is no text: msgspec itself raises another error for that, and only of what it decodes.
+    """
+    try:
+        found = not_printed(body)
+    except UnicodeDecodeError as error:
+        raise msgspec.ValidationError(f"it is not UTF-8 (byte {error.start})") from None
+    if found:
         raise msgspec.ValidationError(f"a text holds the character {found}, which no name has")
 
 
 def _check_digits(shape: Shape[Row], rows: Sequence[Row]) -> None:
     """Raise msgspec.ValidationError where a ``Raw`` is no number: msgspec takes anything for it."""
     for name, decoder in shape.digits.items():
+        digits = b",".join(map(attrgetter(name), rows))
         try:
-            decoder.decode(b"[%b]" % b",".join(map(attrgetter(name), rows)))
+            decoder.decode(b"[%b]" % digits)
+            if (b"e" in digits or b"E" in digits) and (far := _FAR_EXPONENT.search(digits)):
+                place = digits.count(b",", 0, far.start())
+                raise msgspec.ValidationError(f"Expected a number of fewer places - at `$[{place}]`")
         except msgspec.DecodeError as error:
             declared = next(f.encode_name for f in msgspec.structs.fields(type(rows[0])) if f.name == name)
             # The list of one field's values is ours; the reader wants the place in Elexon's answer.
-            raise msgspec.ValidationError(re.sub(r"\$(\[\d+\])", rf"$.data\1.{declared}", str(error))) from None
+            place_of = rf"{shape.rows_at}\1.{declared}"
+            raise msgspec.ValidationError(re.sub(r"\$(\[\d+\])", place_of, str(error))) from None
 
 
 def _check_periods(shape: Shape[Row], rows: Sequence[Any], day: dt.date, periods: Sequence[int] | None) -> None:
@@ -224,23 +242,24 @@ def _check_periods(shape: Shape[Row], rows: Sequence[Any], day: dt.date, periods
         date, period, start_time = stamp if shape.has_start_time else (*stamp, None)
         if date != asked:
             raise msgspec.ValidationError(
-                f"{date!r} is not the day asked for - at `$.data[{_index(shape, rows, stamp)}].settlementDate`"
+                f"{date!r} is not the day asked for - at `{shape.rows_at}[{_index(shape, rows, stamp)}].settlementDate`"
             )
         if (periods is not None and period not in periods) or not 1 <= period <= len(starts):
             raise msgspec.ValidationError(
-                f"{period} is not a period asked for - at `$.data[{_index(shape, rows, stamp)}].settlementPeriod`"
+                f"{period} is not a period asked for"
+                f" - at `{shape.rows_at}[{_index(shape, rows, stamp)}].settlementPeriod`"
             )
         if shape.has_start_time:
             try:
                 start = msgspec.convert(start_time, Instant)
             except msgspec.ValidationError as error:
                 raise msgspec.ValidationError(
-                    f"{error} - at `$.data[{_index(shape, rows, stamp)}].startTime`"
+                    f"{error} - at `{shape.rows_at}[{_index(shape, rows, stamp)}].startTime`"
                 ) from None
             if start != starts[period - 1]:
                 raise msgspec.ValidationError(
                     f"{start_time!r} is not the start of period {period}, {starts[period - 1].isoformat()}"
-                    f" - at `$.data[{_index(shape, rows, stamp)}].startTime`"
+                    f" - at `{shape.rows_at}[{_index(shape, rows, stamp)}].startTime`"
                 )
 
 

@@ -68,6 +68,8 @@ def _group(place: Place) -> str | None:
 
 
 def _factor(place: Place) -> Decimal | None:
+    if not isinstance(place.loss_factor, str | int | float):
+        return None  # lists within lists are a text of any depth
     try:
         factor = Decimal(str(place.loss_factor))
     except InvalidOperation:

@@ -205,6 +205,8 @@ class Later:
         for run in due if units and not why else ():
             try:
                 found, of_run = self._taken(dataset, day, run, units, wind_units, self._ask(dataset, day, run, units))
+            except SchemaDriftError as error:
+                found, of_run = self._unreadable(dataset, day, run, units, one_line(error))
             except (MinereconError, SQLAlchemyError) as error:
                 problems.append(one_line(error))
                 self._record(dataset, day, run, reason=problems[-1], answered=_is_answer(error))
@@ -275,6 +277,17 @@ class Later:
     def _rows_held(self, dataset: LaterDataset, day: dt.date, run: Run) -> list[Any]:
         archived = self._archive.newest_of(dataset.name, day)
         return [] if archived is None else _rows(dataset, day, dataset.held(run, archived.answers))
+
+    def _unreadable(
+        self, dataset: LaterDataset, day: dt.date, run: Run, units: Sequence[str], why: str
+    ) -> tuple[dict[str, Any], list[Result]]:
+        """Put on record that answers came which nobody can use: no later day would be the better for silence."""
+        results = self._accepted(day, dataset.unreadable(day, units, why))
+        with self._engine.begin() as connection:
+            if results and not is_closed(connection, day):
+                record_results(connection, day, results, now=self._now(), run_id=self._run_id)
+        self._record(dataset, day, run, reason=why)
+        return {"missing": why}, results
 
     def _look(
         self,

@@ -29,6 +29,8 @@ from minerecon_dagster.core.errors import ArchiveError, DamagedError
 from minerecon_dagster.elexon.datasets import of_the_day, parse_key
 from minerecon_dagster.storage import AbsentError, Store, TakenError, open_store
 
+_NO_JSON = (msgspec.DecodeError, UnicodeDecodeError)
+"""What msgspec raises of what is no JSON, or no text."""
 _MANIFEST = "manifest.json"
 _REGISTER_FOLDER = "register"
 _REFUSED_FOLDER = "refused-registers"
@@ -405,7 +407,7 @@ class Archive:
                 answers = self._look_into(name, body)
             except AbsentError:
                 return None
-            except (ArchiveError, msgspec.DecodeError) as error:
+            except (ArchiveError, *_NO_JSON) as error:
                 return Damaged(self._uri(name), day, is_current, *self._what_and_remedy(name, error, is_current))
             return Sound(self._uri(name), day, answers, len(body))
 
@@ -431,9 +433,7 @@ class Archive:
             self._archived_day(found)
         return len(found.answers)
 
-    def _what_and_remedy(
-        self, name: str, error: ArchiveError | msgspec.DecodeError, is_current: bool
-    ) -> tuple[str, str]:
+    def _what_and_remedy(self, name: str, error: Exception, is_current: bool) -> tuple[str, str]:
         if isinstance(error, DamagedError):
             if is_current:
                 return error.problem, error.remedy
@@ -563,7 +563,7 @@ class Archive:
             return msgspec.json.decode(self._store.read(name), type=Refusal)
         except AbsentError:
             return None
-        except msgspec.DecodeError as error:
+        except _NO_JSON as error:
             raise ArchiveError(
                 f"{self._uri(name)} is damaged ({error}): whether its object was refused is not known; restore it, or "
                 "delete it to have the object looked at again"
@@ -632,7 +632,7 @@ class Archive:
             return msgspec.json.decode(self._store.read(looks_name), type=dict[str, _Instant])
         except AbsentError:
             return {}
-        except msgspec.DecodeError as error:
+        except _NO_JSON as error:
             # Without it the day is taken for less final than it is, and the next look writes it anew.
             _log.warning("%s is damaged (%s), so the times of looks are taken as lost", self._uri(looks_name), error)
             return {}

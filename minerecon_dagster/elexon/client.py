@@ -130,7 +130,9 @@ def _read(reply: Reply) -> Answer:
         try:
             # Raw walks all of the text and makes no objects: 3 ms for the 96 answers of a day.
             msgspec.json.decode(body, type=msgspec.Raw)
-        except (msgspec.DecodeError, RecursionError) as error:
+            if not body.isascii():
+                body.decode("utf-8")
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise RetryableError(f"HTTP 200, but the answer is not JSON: {error}", 200) from None
         if body.lstrip()[:1] == b"{" and b'"data"' not in body and _tells_of_an_error(body):
             said = printable(reply.response.text)[:_MOST_OF_A_REASON]

@@ -52,6 +52,7 @@ _POLL_SECONDS = 0.02
 _PORT_TRIES = 3
 _NOBODY = 65534
 _BACKEND_BYTES = 4 * 1024**3
+_LOG_IN_WITHIN_S = 10
 """What a process of PostgreSQL may have of address space, of which its shared memory is 150 MB."""
 
 logger = logging.getLogger(__name__)
@@ -323,6 +324,8 @@ def _start(
             "port": port,
             "unix_socket_directories": "",
             "max_connections": 200,
+            # Whoever is on this machine may take all places and never log in: they are free again after so long.
+            "authentication_timeout": f"{_LOG_IN_WITHIN_S}s",
             "timezone": "UTC",
             "log_timezone": "UTC",
         }

@@ -26,6 +26,9 @@ _DAY_S = 86_400
 _END_OF_TIME_S = 253_402_300_800
 """The year 10000."""
 _ONE_DAY = dt.timedelta(days=1)
+_MOST_GBP = Decimal(10) ** 15
+"""No price, volume or time is more."""
+_MOST_EXPONENT_DIGITS = 2
 _FIELDS = ("time", "low", "high", "open", "close", "volume")
 
 _log = logging.getLogger(__name__)
@@ -134,6 +137,15 @@ class CoinbaseCandles:
         return sorted((price for price in prices if price.day >= first), key=lambda price: price.day)
 
 
+def _number(digits: str) -> Decimal | str:
+    """A number of a candle, exact; as text, which is none, where no price or volume is as large or as fine."""
+    exponent = digits.lower().partition("e")[2]
+    if len(exponent.lstrip("+-0")) > _MOST_EXPONENT_DIGITS:
+        return digits
+    number = Decimal(digits)
+    return number if -_MOST_GBP <= number <= _MOST_GBP else digits
+
+
 def _candles(reply: Reply) -> _Candles:
     response = reply.response
     if response.status_code != 200:
@@ -141,7 +153,7 @@ def _candles(reply: Reply) -> _Candles:
         said = printable(response.text)[:120] or "no reason given"
         raise RefusedError(f"HTTP {response.status_code}: {said}")
     try:
-        return json.loads(response.content, parse_float=Decimal, parse_int=Decimal), reply.fetched_at
+        return json.loads(response.content, parse_float=_number, parse_int=_number), reply.fetched_at
     except (ValueError, RecursionError) as error:
         raise RetryableError(f"HTTP 200, but the answer is not JSON: {error}", 200) from None
 

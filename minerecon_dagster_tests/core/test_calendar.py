@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import subprocess
+import sys
 from typing import get_args
 
 import pytest
@@ -83,3 +86,14 @@ def test_the_stack_has_two_sides_in_the_order_in_which_they_are_listed() -> None
 def test_an_instant_without_a_time_zone_has_no_settlement_date() -> None:
     with pytest.raises(ValueError, match="without a time zone"):
         calendar.settlement_date(dt.datetime(2025, 3, 28))  # noqa: DTZ001
+
+
+def test_a_machine_without_time_zone_data_of_its_own_knows_londons_clock() -> None:
+    """FR-52: slim images have none; the project brings them."""
+    code = (
+        "import datetime as dt; from minerecon_dagster.core.calendar import period_count\n"
+        "print([period_count(dt.date(2025, *day)) for day in ((3, 30), (6, 15), (10, 26))])"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env={**os.environ, "PYTHONTZPATH": ""}, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[46, 48, 50]"

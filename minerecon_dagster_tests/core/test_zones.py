@@ -31,6 +31,17 @@ def test_without_a_factor_or_a_neighbour_a_unit_has_no_zone(factor: object) -> N
     )
 
 
+def test_a_factor_that_is_none_is_not_looked_into_however_deep_it_is() -> None:
+    deep: object = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert zones([Place("_P", deep), Place(None, deep), Place(None, {"a": 1}), Place(None, "1e999999999999")]) == [
+        Zone("_P", "gsp_group"), NOWHERE, NOWHERE, NOWHERE,
+    ]  # fmt: skip
+    while isinstance(deep, list) and deep:  # not all at once, which takes the interpreter's own stack
+        deep = deep.pop()
+
+
 def test_what_is_no_gsp_group_is_none() -> None:
     assert zones([Place("North Scotland", "-0.03"), Place("_P", "-0.03")])[0] == NORTH
 

@@ -24,6 +24,7 @@ from minerecon_dagster.defs import tables
 from minerecon_dagster.settings import PROJECT_ROOT
 from minerecon_dagster_tests.charts import described
 from minerecon_dagster_tests.defs.snapshot import SNAPSHOT, snapshot
+from minerecon_dagster_tests.deploy.files import module
 from minerecon_dagster_tests.docs import of_api
 
 PAGES = {
@@ -96,6 +97,7 @@ OF_CODE: Mapping[str, Callable[[str], str]] = {
     "settings": lambda _: settings.table(),
     "api_resources": lambda _: of_api.resources(),
     "api_parameters": lambda _: of_api.parameters(),
+    "licences": lambda _: str(module("licences.py").page()),
 }
 """What makes a block, given the folder of its page, which links go out from."""
 OF_WAREHOUSE = ("dictionary", "queries", "api_examples")

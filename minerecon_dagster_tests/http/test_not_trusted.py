@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import http.server
+import ipaddress
+import ssl
 import subprocess
 import sys
 import threading
@@ -14,6 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from minerecon_dagster.alerts.webhook import Webhook
 from minerecon_dagster.core.addresses import aws_proxies, is_this_machine
@@ -287,6 +294,54 @@ def test_which_addresses_are_this_machine(host: str, is_ours: bool) -> None:
     url = f"http://[{host}]:1/x" if ":" in host else f"http://{host}:1/x"
     assert aws_proxies(None, url) == ({} if is_ours else None)
     assert aws_proxies("https://dynamodb.example", url) is None
+
+
+@pytest.fixture
+def intercepted(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A server whose certificate nobody has signed but itself, as a proxy's that opens TLS: its URL, and that."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "A company's proxy")])
+    now = dt.datetime.now(dt.UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(address, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    trusted, file = tmp_path / "trusted.pem", tmp_path / "server.pem"
+    trusted.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    of_key = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file.write_bytes(trusted.read_bytes() + of_key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    with Stranger() as made:
+        made.socket = context.wrap_socket(made.socket, server_side=True)
+        threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        yield made.url.replace("http:", "https:"), trusted
+        made.shutdown()
+
+
+def test_a_certificate_that_is_not_trusted_is_told_with_the_variable_that_helps_and_it_helps(
+    intercepted: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FR-28."""
+    url, certificate = intercepted
+    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(variable, raising=False)
+    refused = ask_at(url)
+    assert isinstance(refused, PermanentSourceError)
+    assert "its certificate is not trusted (REQUESTS_CA_BUNDLE names those of a proxy that opens TLS)" in str(refused)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    assert ask_at(url).body == FINE
 
 
 # --- Answers that are none --------------------------------------------------------------------------------------------

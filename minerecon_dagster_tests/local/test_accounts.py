@@ -169,6 +169,62 @@ def test_a_user_without_a_name_who_has_no_namespace_is_told_what_to_set(without)
         assert client.process.wait(15) == 0
 
 
+OTHER = 54321
+
+
+def as_another(command: str) -> str:
+    """What a command says to a user who is neither the operator nor root, of his errors nothing."""
+    ids = [
+        "setpriv",
+        f"--reuid={OTHER}",
+        f"--regid={OTHER}",
+        "--clear-groups",
+        "--bounding-set=-all",
+        "--inh-caps=-all",
+    ]
+    return subprocess.run([*ids, "sh", "-c", command], capture_output=True, text=True, check=False).stdout.strip()
+
+
+@pytest.mark.parametrize("umask", ["000", "002", "022"])
+def test_of_two_users_of_a_machine_neither_writes_holds_or_reads_what_the_other_has(umask: str) -> None:
+    minerecon = Path(sys.executable).with_name("minerecon")
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        os.chown(folder, NOBODY, NOBODY)
+        Path(folder).chmod(0o755)
+        home = Path(folder) / "home"
+        works_on = f"{minerecon} reingest 2025-03-28 >&2; echo done; cat"
+        command = ["sh", "-c", f'umask {umask}; exec "$@"', "sh", *become(NOBODY), str(minerecon), "local", "--sample"]
+        process = subprocess.Popen(
+            [*command, "--", "sh", "-c", works_on],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "MINERECON_HOME": str(home), "HOME": folder, "TMPDIR": folder},
+            cwd=Path(__file__).parents[2],
+            text=True,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == "done\n"
+            assert as_another("id -u") == str(OTHER)
+            made = [path for path in home.rglob("*") if path.lstat().st_uid == NOBODY]
+            assert len(made) > 50, "a day was built"
+            kinds = r"\( -type f -o -type d -o -type s -o -type p \)"
+            assert as_another(f"find {folder} /tmp/minerecon* -user nobody {kinds} -writable") == ""
+            # Where he may enter he could wait for what is made there later, or hold a file by a lock.
+            assert as_another(f"find {home} -mindepth 1") == ""
+            assert (
+                as_another(f"cat {home}/run/services.json {home}/*/postgres/*password* {home}/postgres/*password*")
+                == ""
+            )
+            others = [path for path in Path("/tmp").iterdir() if path.lstat().st_uid == NOBODY and str(path) != folder]
+            assert not [path for path in others if path.lstat().st_mode & 0o022 and not path.is_symlink()]
+        finally:
+            process.stdin.close()
+            process.wait(60)
+        assert process.returncode == 0
+
+
 def become(uid: int) -> list[str]:
     """The capability stands for an interpreter and a checkout that an ordinary user can read."""
     ids = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -248,6 +251,29 @@ def test_analysts_log_in_with_the_generated_password_on_the_port_that_was_asked_
             query_one(f"{url.replace(password, 'wrong')}/minerecon", "SELECT 1")
     with local_services(home, {}):
         assert analyst_password(home) == password
+
+
+def test_connections_that_never_log_in_keep_others_out_for_seconds_only(home: Path) -> None:
+    client = Client(home)
+    url = client.environ["DATABASE_URL"]
+    port = int(url.rpartition(":")[2].partition("/")[0])
+    asks = b"user\0nobody\0database\0postgres\0\0"
+    packet = struct.pack("!ii", len(asks) + 8, 3 << 16) + asks
+    with contextlib.ExitStack() as held:
+        for _ in range(230):
+            one = held.enter_context(socket.create_connection(("127.0.0.1", port)))
+            with contextlib.suppress(OSError):  # those that are too many are shown the door
+                one.sendall(packet)
+        with pytest.raises(psycopg2.OperationalError, match=r"too many clients|remaining connection slots"):
+            for _ in range(50):
+                query_one(url, "SELECT 1")
+        began = time.monotonic()
+        while time.monotonic() - began < 30:
+            with contextlib.suppress(psycopg2.OperationalError):
+                assert client.query("SELECT 1") == 1
+                break
+        assert time.monotonic() - began < 30, "60 s is what a server gives by itself"
+    client.leave()
 
 
 def test_a_port_that_is_taken_is_a_clear_error(home: Path) -> None:

@@ -136,6 +136,10 @@ GOOD = f"[{MIDNIGHT}, 60000, 62000, 61000, 61500.5, 12.25]"
         GOOD.replace(str(MIDNIGHT), f"{MIDNIGHT}.5"),
         GOOD.replace(str(MIDNIGHT), f"{MIDNIGHT}000"),
         GOOD.replace(str(MIDNIGHT), "1e999999"),
+        GOOD.replace("61500.5", "1e99999999999999999999"),
+        GOOD.replace("12.25", "1e-99999999999999999999"),
+        GOOD.replace("12.25", f"1e-1{0:030}"),
+        f"[{MIDNIGHT}, 1e40, 1e40, 1e40, 1e40, 1e40]",
         GOOD.replace(str(MIDNIGHT), "-86400"),
     ],
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import secrets
 from decimal import Decimal
+from urllib.parse import quote
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -19,6 +22,7 @@ from minerecon_dagster.elexon import datasets  # noqa: F401 - their tables are i
 from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster.warehouse.tables import SCHEMA, metadata
+from minerecon_dagster_tests import databases
 
 
 def test_an_upgraded_warehouse_is_what_the_metadata_describe(fresh_database: str) -> None:
@@ -30,6 +34,26 @@ def test_an_upgraded_warehouse_is_what_the_metadata_describe(fresh_database: str
         context = MigrationContext.configure(connection, opts=options | ours)
         assert compare_metadata(context, metadata) == []
     warehouse.dispose()
+
+
+def test_a_password_with_every_sign_that_a_url_or_a_configuration_would_take_for_its_own(
+    embedded_environ: dict[str, str],
+) -> None:
+    """FR-35: Alembic's configuration interpolates what has a per cent sign."""
+    url, word, name = embedded_environ["DATABASE_URL"], "p%41%(here)s%%@:/?#&'\\é", f"odd_{secrets.token_hex(4)}"
+    with contextlib.closing(databases.connect(url)) as owner:
+        cursor = owner.cursor()
+        cursor.execute(f"CREATE ROLE {name} LOGIN PASSWORD %s", (word,))
+        cursor.execute(f"GRANT {name} TO CURRENT_USER WITH SET TRUE, INHERIT TRUE")
+        try:
+            with databases.database(url) as made:
+                cursor.execute(f"ALTER DATABASE {made.rpartition('/')[2]} OWNER TO {name}")
+                place = made.rpartition("@")[2]
+                engine = open_warehouse(f"postgresql://{name}:{quote(word, safe='')}@{place}")
+                assert migrate.upgrade(engine).after is not None
+                engine.dispose()
+        finally:
+            cursor.execute(f"DROP ROLE {name}")
 
 
 def test_a_second_upgrade_changes_nothing(fresh_database: str) -> None:

@@ -87,6 +87,22 @@ def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
     assert "hush" not in str(caught.value)
 
 
+def test_a_standby_that_takes_no_change_is_told_with_where_the_address_should_lead(warehouse: Engine) -> None:
+    """FR-39: after a failover the old primary is read-only."""
+    where = f"ALTER ROLE {warehouse.url.username} IN DATABASE {warehouse.url.database}"
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(f"RESET ROLE; {where} SET default_transaction_read_only = on")
+    standby = open_warehouse(warehouse.url.render_as_string(hide_password=False))
+    with (
+        pytest.raises(WarehouseError, match=r"takes no change now: .*let it lead to the primary"),
+        day_lock(standby, DAY),
+    ):
+        pass
+    standby.dispose()
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(f"RESET ROLE; SET transaction_read_only = off; {where} RESET ALL")
+
+
 NOW = dt.datetime(2025, 4, 2, tzinfo=dt.UTC)
 
 

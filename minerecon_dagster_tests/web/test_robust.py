@@ -201,3 +201,37 @@ def test_the_log_of_requests_has_no_question_and_no_token(
     lines = [record.getMessage() for record in caplog.records if record.name == "minerecon.web"]
     assert lines
     assert not re.search("hush", " ".join(lines), re.IGNORECASE)
+
+
+WORTHLESS = (
+    "NaN", "Infinity", "-Infinity", "1e308", "1e99999999999999999999", "-1", "9" * 400, "0x10", "1_0", "٣",
+    "2025-02-30", "0001-01-01", "9999-12-31", "10000-01-01", "2025-00", "2025-13", "-2025", "now", "infinity", "epoch",
+    "today", "2025-03-01T00:00:00Z", "[" * 5_000,
+    '[["' + "x" * 50 + '"]]', '["9999-99-99","_P"]', '[null,"x"]', '["1e400","x"]',
+    f'["{"9" * 200}","x"]', '["-1e-99999999999999999999","x"]', '[1e999,"x"]', "{}", "true", "_P'--", "\x00", "\x7f",
+    "\ud7ff", "null",
+)  # fmt: skip
+ASKED_BY_NAME = {
+    "/api/v1/zones/days": ("zone", "from", "to", "after", "limit", "basis", "fields", "as_of", "numbers"),
+    "/api/v1/zones/months": ("zone", "from", "to", "after", "limit", "basis", "fields"),
+    "/api/v1/zones/days.csv": ("zone", "from", "limit"),
+    "/border": ("from", "to", "period", "basis", "sort", "after"),
+    "/chart/zones.svg": ("period", "basis", "size"),
+    "/chart/border.svg": ("from", "to", "basis", "size"),
+    "/farms": ("from", "to", "basis", "sort", "after"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ASKED_BY_NAME)
+def test_a_parameter_that_is_worth_nothing_is_refused_in_words_or_finds_nothing(api: Api, path: str) -> None:
+    for name in ASKED_BY_NAME[path]:
+        for value in WORTHLESS:
+            got = api.get_raw(f"{path}?{name}={quote(value, safe='', errors='surrogatepass')}")
+            asked = (path, name, value[:40], got.status)
+            assert got.status in (200, 400, 404, 422), (*asked, got.body[-400:])
+            if got.status == 200:
+                assert name in ("zone", "farm", "after", "limit", "from", "to"), asked
+            said = got.body.decode()
+            assert not [secret for secret in ("Traceback", "psycopg", "SELECT ") if secret in said], asked
+    assert api("zones/days").status == 200

@@ -180,6 +180,16 @@ class LaterDataset(Dataset):
         """The evaluation of its `properties`: one that blocks keeps the answer out of the table."""
         return []
 
+    def unreadable(self, day: dt.date, units: Sequence[str], why: str) -> list[Result]:
+        """The evaluation of answers that came and are not what they should be: nothing of them is used.
+
+        Args:
+            day: settlement date.
+            units: the units that were asked for.
+            why: what is wrong with them, in one line.
+        """
+        return []
+
     def write(self, connection: Connection, look: Look) -> None:
         """Write its rows in place of those that are stored of the day, or of its run."""
         stored = delete(self.table).where(self.table.c.settlement_date == look.day)

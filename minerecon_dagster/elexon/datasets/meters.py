@@ -9,10 +9,11 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal, localcontext
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 from urllib.parse import urlencode
 
-from msgspec import Raw, Struct
+import msgspec
+from msgspec import Meta, Raw, Struct
 from msgspec import field as json_field
 from sqlalchemy import (
     CheckConstraint,
@@ -30,10 +31,10 @@ from sqlalchemy import delete as delete_from
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import period_count
-from minerecon_dagster.core.checks import Property, Result, result
+from minerecon_dagster.core.checks import Property, Result, failed, result
 from minerecon_dagster.core.exact import EXACT
 from minerecon_dagster.core.repairs import REFETCH
-from minerecon_dagster.core.schema import NUMBERS, Int32, Name, Shape, decimal_of, parse_rows
+from minerecon_dagster.core.schema import Int32, Name, Shape, decimal_of, parse_rows
 from minerecon_dagster.elexon.datasets.base import MWH_DIGITS, rounded
 from minerecon_dagster.elexon.datasets.later import LaterDataset, Look, Run
 from minerecon_dagster.settings import Settings
@@ -85,6 +86,8 @@ DELIVERED_AS_INSTRUCTED = _property(
 
 LEAST_METERED: Final = Decimal("0.9")
 MOST_UNDELIVERED: Final = Decimal("0.1")
+MOST_MWH: Final = 10_000
+"""Of a unit and half hour, of either sign: ten times what the largest station gives. More is drift of the answer."""
 RUN_TYPES: Final = ("unknown", "II", "SF", "R1", "R2", "R3", "RF", "DF")
 """Settlement runs, the lowest first: of those that are there the highest counts. An answer may say none."""
 UNKNOWN_RUN: Final = RUN_TYPES[0]
@@ -142,7 +145,8 @@ class _Stored(NamedTuple):
     negative_periods: int
 
 
-_SHAPE = Shape(MeteredRow, {"quantity_digits": NUMBERS}, is_bare=True)
+_QUANTITIES = msgspec.json.Decoder(list[Annotated[float, Meta(ge=-MOST_MWH, le=MOST_MWH)]])
+_SHAPE = Shape(MeteredRow, {"quantity_digits": _QUANTITIES}, is_bare=True)
 
 
 def rank_of(run_type: str) -> int:
@@ -224,6 +228,11 @@ class MeteredOutput(LaterDataset):
         if answered.blocks:
             return [answered]  # what is not used has nothing else to be looked at
         return [answered, _periods_metered(look, _quantities(look)), _runs_known(look)]
+
+    def unreadable(self, day: dt.date, units: Sequence[str], why: str) -> list[Result]:
+        expected = f"metered output of {len(units)} units, as Elexon describes them"
+        repair = _LOOK_AT_SOURCE.over(day)
+        return [failed(UNITS_METERED, looked_at=0, expected=expected, problem=why, repair=repair)]
 
     def check_stored(self, connection: Connection, look: Look) -> list[Result]:
         return of_tables(connection, look)

@@ -11,17 +11,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import urlencode
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from psycopg2.extras import execute_values
 from sqlalchemy import CheckConstraint, Column, Connection, Numeric, PrimaryKeyConstraint, SmallInteger, Table, Text
 from sqlalchemy import delete as delete_from
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import PERIOD, period_count, period_starts
-from minerecon_dagster.core.checks import Property, Result, result
+from minerecon_dagster.core.checks import Property, Result, failed, result
 from minerecon_dagster.core.exact import EXACT
 from minerecon_dagster.core.potential import DayVolumes, Notified, Segment, Volumes, notified
 from minerecon_dagster.core.repairs import REFETCH
@@ -227,6 +227,11 @@ period_potential = Table(
 )
 
 
+MOST_MW: Final = 20_000
+"""Of a level, of either sign: several times what the largest station has. More is drift of the answer."""
+Level = Annotated[int, Meta(ge=-MOST_MW, le=MOST_MW)]
+
+
 class PnRow(Struct, frozen=True, gc=False, rename="camel"):
     """A row of an answer: a piece of a unit's notification, in whole MW. Elexon lets each name be absent."""
 
@@ -234,8 +239,8 @@ class PnRow(Struct, frozen=True, gc=False, rename="camel"):
     settlement_period: Int32
     time_from: Instant
     time_to: Instant
-    level_from: Int32
-    level_to: Int32
+    level_from: Level
+    level_to: Level
     bm_unit: Name | None = None
     national_grid_bm_unit: Name | None = None
     dataset: Name | None = None
@@ -377,6 +382,11 @@ class Pn(LaterDataset):
                 *_instructed(look, says, volumes),
                 *_within_capacity(look, says),
             ]
+
+    def unreadable(self, day: dt.date, units: Sequence[str], why: str) -> list[Result]:
+        expected = f"notifications of {len(units)} units, as Elexon describes them"
+        repair = _LOOK_AT_SOURCE.over(day)
+        return [failed(UNITS_ANSWERED, looked_at=0, expected=expected, problem=why, repair=repair)]
 
     def check_stored(self, connection: Connection, look: Look) -> list[Result]:
         return of_tables(connection, look)

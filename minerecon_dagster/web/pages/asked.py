@@ -133,7 +133,7 @@ def place(asked: Asked, columns: Sequence[str], default: str) -> Place:
     if "after" in asked.given:
         try:
             found = json.loads(asked.given["after"])
-        except ValueError:
+        except (ValueError, RecursionError):  # no JSON, or lists in lists without end
             found = None
         right = isinstance(found, list) and len(found) == 2 and isinstance(found[1], str)
         if not right or not isinstance(found[0], str | None) or _is_no_number(found[0]):
