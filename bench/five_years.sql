@@ -278,9 +278,9 @@ SELECT settlement_date AS day, settlement_period, bmu_id, sum(curtailed_mwh) AS 
 FROM minerecon.curtailment_records GROUP BY 1, 2, 3;
 CREATE TEMP TABLE notified ON COMMIT DROP AS
 SELECT d.day, d.periods, u.bmu_id, coalesce(b.gsp_group_id, 'unknown') AS zone,
-       round(CAST(u.capacity_mw * 0.3 * d.wind AS numeric), 3) AS beside_mwh, (d.n + u.unit_number) % 50 = 7 AS is_absent
-FROM day AS d CROSS JOIN unit AS u JOIN minerecon.bm_units AS b USING (bmu_id)
-WHERE d.n % 10 <> 6;
+       round(CAST(u.capacity_mw * 0.3 * d.wind AS numeric), 3) AS beside_mwh, (d.n + u.unit_number) % 50 = 7 AS is_absent,
+       d.n % 10 <> 6 AS is_asked
+FROM day AS d CROSS JOIN unit AS u JOIN minerecon.bm_units AS b USING (bmu_id);
 INSERT INTO minerecon.unit_daily_potential (
     settlement_date, bmu_id, potential_mwh, known_mwh, periods_with_pn, periods, bids_mwh, so_bids_mwh, taken_back_mwh,
     instructed_mwh
@@ -293,13 +293,14 @@ FROM notified AS n
 LEFT JOIN (
     SELECT day, bmu_id, sum(mwh) AS mwh, sum(so_mwh) AS so_mwh, sum(back_mwh) AS back_mwh FROM bid GROUP BY 1, 2
 ) AS s USING (day, bmu_id)
+WHERE n.is_asked
 ORDER BY n.day, n.bmu_id;
 INSERT INTO minerecon.unit_daily_metered (
     settlement_date, bmu_id, run_type, run_rank, metered_mwh, periods, negative_periods
 )
-SELECT settlement_date, bmu_id, 'II', 0, round(known_mwh * 0.97, 3), periods, 0
-FROM minerecon.unit_daily_potential WHERE extract(day FROM settlement_date) NOT IN (9, 19, 29)
-ORDER BY settlement_date, bmu_id;
+SELECT day, bmu_id, 'II', 0, round(beside_mwh * periods * 0.97, 3), periods, 0
+FROM notified WHERE extract(day FROM day) NOT IN (9, 19, 29)
+ORDER BY day, bmu_id;
 INSERT INTO minerecon.period_potential (
     settlement_date, settlement_period, zone, potential_mwh, units_asked, units_present, units_with_bid,
     units_with_bid_and_pn, bids_mwh, so_bids_mwh, taken_back_mwh
@@ -312,5 +313,6 @@ FROM notified AS n
 CROSS JOIN LATERAL (SELECT NOT n.is_absent AS is_there) AS t
 JOIN period AS p ON p.day = n.day
 LEFT JOIN bid AS b ON b.day = n.day AND b.settlement_period = p.settlement_period AND b.bmu_id = n.bmu_id
+WHERE n.is_asked
 GROUP BY n.day, p.settlement_period, n.zone
 ORDER BY 1, 2, 3;

@@ -364,7 +364,8 @@ WITH versions AS MATERIALIZED (
     -- {units} of which units, as conditions on a; {in_force} has the units in force of days that have notifications, a row
     -- even if it has none of all that.
     unit_days text := $unit_days$
-        SELECT coalesce(s.settlement_date, p.settlement_date) AS settlement_date, coalesce(s.bmu_id, p.bmu_id) AS bmu_id,
+        SELECT coalesce(s.settlement_date, p.settlement_date, q.settlement_date) AS settlement_date,
+               coalesce(s.bmu_id, p.bmu_id, q.bmu_id) AS bmu_id,
                s.lead_party_name, s.curtailed_mwh, s.paid_gbp, s.refunded_gbp, s.payment_gbp, s.unpriced_mwh, s.all_bids_mwh,
                s.all_bids_paid_gbp, s.all_bids_refunded_gbp, s.all_bids_payment_gbp, s.all_bids_unpriced_mwh,
                s.record_count, s.so_record_count,
@@ -382,7 +383,7 @@ WITH versions AS MATERIALIZED (
             FROM minerecon.unit_daily_potential AS a WHERE {span} AND {units}
         ) AS p
             ON p.settlement_date = s.settlement_date AND p.bmu_id = s.bmu_id
-        LEFT JOIN (
+        FULL JOIN (
             -- Of several runs the highest counts that has the whole day.
             SELECT DISTINCT ON (a.settlement_date, a.bmu_id) a.settlement_date, a.bmu_id, a.metered_mwh, a.run_type
             FROM minerecon.unit_daily_metered AS a
@@ -401,6 +402,11 @@ WITH versions AS MATERIALIZED (
           AND NOT EXISTS (
                   SELECT FROM minerecon.unit_daily_summaries AS a
                   WHERE {span} AND a.settlement_date = n.settlement_date AND a.bmu_id = n.bmu_id
+              )
+          AND NOT EXISTS (
+                  SELECT FROM minerecon.unit_daily_metered AS a
+                  WHERE {span} AND a.settlement_date = n.settlement_date AND a.bmu_id = n.bmu_id
+                    AND a.metered_mwh IS NOT NULL
               )
     $unit_days$;
     -- Of rows u of these.
