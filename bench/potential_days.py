@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import datetime as dt
 import json
 import os
 import subprocess
@@ -136,24 +137,26 @@ def compare(cursor: Any, day: str, options: Sequence[str]) -> tuple[dict[str, An
     }, wrong
 
 
-def _minerecon(*words: str) -> int:
+def minerecon(*words: str) -> int:
+    """The exit code of a command of the project."""
     command = [str(Path(sys.executable).with_name("minerecon")), *words]
     return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
 
 
 @contextmanager
-def _stack(options: Sequence[str]) -> Iterator[tuple[str, Any]]:
+def stack(options: Sequence[str], first_day: dt.date | str = DAYS[0]) -> Iterator[tuple[str, Any]]:
+    """A stack of its own over the replay, whose warehouse begins on ``first_day``: the replay's URL and a cursor."""
     around = bare_environ()
     with tempfile.TemporaryDirectory(prefix="minerecon-potential-") as name:
         home = Path(name) / "home"
         os.environ.clear()
         os.environ.update(around)
-        os.environ |= {"MINERECON_HOME": str(home), "MINERECON_START_DATE": DAYS[0]}
+        os.environ |= {"MINERECON_HOME": str(home), "MINERECON_START_DATE": str(first_day)}
         os.environ |= {"ELEXON_MAX_REQUESTS_PER_MINUTE": "0"}
         with serve_replay("--wind-output", "instructed", *options) as url, local_services(home, {}) as services:
             os.environ |= services | {"ELEXON_BASE_URL": url}
-            _minerecon("db", "upgrade")
-            _minerecon("difficulty", "load", str(RETARGETS))
+            minerecon("db", "upgrade")
+            minerecon("difficulty", "load", str(RETARGETS))
             database = services["DATABASE_URL"].replace("postgresql+psycopg2", "postgresql")
             connection = psycopg2.connect(database)
             connection.autocommit = True
@@ -165,10 +168,10 @@ def _stack(options: Sequence[str]) -> Iterator[tuple[str, Any]]:
 
 def _ingested(days: Sequence[str], options: Sequence[str], name: str) -> bool:
     good = True
-    with _stack(options) as (url, cursor):
+    with stack(options) as (url, cursor):
         for day in days:
             before = sum(requests_served(url).values())
-            code = _minerecon("reingest", day)
+            code = minerecon("reingest", day)
             made = sum(requests_served(url).values()) - before
             figures, wrong = compare(cursor, day, options)
             cursor.execute("SELECT status FROM analytics.reconciliation_status WHERE settlement_date = %s", (day,))

@@ -15,9 +15,9 @@ A figure that is not known is None and is drawn as a gap. Places on the time axi
 `month`, `year`; `grain_of` chooses for a range, `regrouped` sums days. Figures by name: `energy` so, all; `money`
 paid, refunded (both at or above zero), net; `share` share (0 to 1), or turned_down and generated; `bitcoin` a figure
 for each model; `compare` this, other; `published` ours, theirs; `restatements` before, after. `heat_map`, `calendar`,
-`state_calendar`, `ranked` (of `Bar`), `sizing` have their own. A tooltip is `Point.text` (lines), or made of the
-figures. `STATES` has each status's sign. `DrawingError` says why a picture could not be made; the next one can. Texts
-may be hostile: they are cleaned.
+`state_calendar`, `ranked` (of `Bar`), `places` (of `Spot`), `sizing` have their own. A tooltip is `Point.text` (lines),
+or made of the figures. `STATES` has each status's sign. `DrawingError` says why a picture could not be made; the next
+one can. Texts may be hostile: they are cleaned.
 
 In the browser (where a pointer pays): `<script type="application/json" data-chart="ID">` with `chart.live(width)`, of
 the same width and ``titled``, for the element ``ID`` (which holds the SVG already), and the bundle of `bundle.py` as
@@ -44,6 +44,7 @@ from minerecon_dagster.charts.kinds import (
     sizing,
     state_calendar,
 )
+from minerecon_dagster.charts.places import Spot, places
 from minerecon_dagster.charts.slots import (
     Grain,
     Point,
@@ -59,7 +60,7 @@ from minerecon_dagster.charts.slots import (
 
 __all__ = [
     "COLOURS", "NARROW", "STATES", "UNSURE", "WIDE", "Bar", "Chart", "Drawer", "DrawingError", "Grain", "Note", "Point",
-    "Slot", "State", "Theme", "Words", "bitcoin", "calendar", "compare", "css", "day", "energy", "grain_of",
-    "half_hour", "heat_map", "lines", "money", "month", "published", "ranked", "regrouped", "restatements", "share",
-    "sizing", "state_calendar", "week", "worst", "year",
+    "Slot", "Spot", "State", "Theme", "Words", "bitcoin", "calendar", "compare", "css", "day", "energy", "grain_of",
+    "half_hour", "heat_map", "lines", "money", "month", "places", "published", "ranked", "regrouped", "restatements",
+    "share", "sizing", "state_calendar", "week", "worst", "year",
 ]  # fmt: skip

@@ -370,11 +370,12 @@ def _time(sheet: Sheet, points: Sequence[Point], notes: Sequence[Note], tips: Ca
             sheet.word(label, x + (4 if is_left else -4), y, "@soft", 11, "left" if is_left else "right")
     for place, point in enumerate(points):
         text = [*(point.text or tips(point)), *([point.part] if point.part else [])]
-        tip = _tip(point.at.label, text, point.status, point.is_restated)
+        tip = tip_of(point.at.label, text, point.status, point.is_restated)
         sheet.add("hits", x0=place, x1=place + 1, y0=low, y1=high, tip=tip)
 
 
-def _tip(label: str, text: Sequence[str], status: str, is_restated: bool) -> str:
+def tip_of(label: str, text: Sequence[str], status: str, is_restated: bool = False) -> str:
+    """A tooltip: a name, what is said of it, and the state in words."""
     parts = [clean(label), *(clean(line) for line in text), STATES[status].meaning]
     if is_restated:
         parts.append("restated by the source")
@@ -409,7 +410,7 @@ def ranked(name: str, bars: Sequence[Bar], words: Words) -> Chart:
             else:
                 sheet.word(shown, -8, middle, "@ink", 13, "right")
             sheet.word(label, sheet.x_of(float(max(bar.value, _ZERO))) + 6, middle, "@soft", 12)
-            tip = _tip(bar.name, bar.text or (bar.label,), bar.status, False)
+            tip = tip_of(bar.name, bar.text or (bar.label,), bar.status)
             sheet.add("hits", x0=float(low), x1=float(high), y0=place, y1=place + 1, tip=tip)
 
     keys = (Key("not final", "@accent", "hatched"),) if any(b.status in UNSURE for b in bars) else ()
@@ -469,7 +470,7 @@ def heat_map(
                 for row in range(there):
                     value = periods.get((day, row + 1))
                     text = "not stored" if value is None else f"{number(value, 3)} {unit}"
-                    tip = _tip(f"{point.at.label}, {half_hour(day, row + 1).label}", (text,), point.status, False)
+                    tip = tip_of(f"{point.at.label}, {half_hour(day, row + 1).label}", (text,), point.status, False)
                     sheet.add("hits", x0=column, x1=column + 1, y0=row, y1=row + 1, tip=tip)
         sheet.rows.get("marks", []).sort(key=lambda mark: mark["fill"])  # what is alike in a row is one outline
         for hour in range(0, 24, 3):
@@ -595,7 +596,7 @@ def _calendar(
                             11 if size > 9 else 9,
                             "center",
                         )
-                    tip = _tip(point.at.label, point.text or tips(point), point.status, point.is_restated)
+                    tip = tip_of(point.at.label, point.text or tips(point), point.status, point.is_restated)
                     sheet.add("hits", x0=column, x1=column + 1, y0=top + row, y1=top + row + 1, tip=tip)
                 date += dt.timedelta(days=1)
             top += (size * 7 + 26) / size

@@ -40,12 +40,19 @@ class DayFacts:
 
 @dataclass(frozen=True)
 class FarmFacts:
-    """A wind farm over the report's days: MWh, GBP net, and its share (0 to 1) of all SO-flagged energy."""
+    """A wind farm over the report's days: MWh, GBP net, and its share (0 to 1) of all SO-flagged energy.
+
+    Beside it what its units notified that they would give (MWh), of how many days that is known, and what share (0
+    to 1) of it was lost, gross; None: not known.
+    """
 
     farm_name: str
     curtailed_mwh: Decimal
     payment_gbp: Decimal | None
     share: Decimal
+    potential_mwh: Decimal | None = None
+    lost_share: Decimal | None = None
+    potential_days: int = 0
 
 
 @dataclass(frozen=True)

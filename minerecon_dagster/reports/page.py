@@ -199,9 +199,8 @@ def _paid_again(facts: Facts) -> Figure:
     gbp, mwh = facts.total(lambda d: d.turn_up_estimate_gbp), facts.total(lambda d: d.turn_up_mwh)
     target = facts.total(lambda d: d.turn_up_target_mwh)
     covered = f"offers cover {mwh / target * 100:.1f} % of the energy" if target else "nothing to cover"
-    at_least, of = (
-        ("at least ", f", of {len(known)} of {_days(len(facts.days))}") if len(known) < len(facts.days) else ("", "")
-    )
+    at_least = "at least " if len(known) < len(facts.days) else ""
+    of = f", of {len(known)} of {_days(len(facts.days))}" if at_least else f", of {_days(len(known))}"
     return Figure(
         name, f"{at_least}£{gbp:,.0f}", f"{covered}{of}; the cheapest accepted offers, as wastedwind.energy reckons"
     )

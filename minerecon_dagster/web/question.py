@@ -38,7 +38,7 @@ _SO_FLAGGED = ("curtailed_mwh", "curtailed_share", "share_of_curtailed", "so_rec
                "so_period_count", "paid_gbp", "refunded_gbp", "value_gbp_per_mwh", "turn_up_mwh", "turn_up_target_mwh",
                "turn_up_coverage", "turn_up_estimate_gbp", "cost_with_turn_up_estimate_gbp", "turn_up_days",
                "co2_ccgt_t", "co2_known_t", "co2_known_mwh", "co2_known_share", "co2_days",
-               "priced_days_payment_gbp")  # fmt: skip
+               "priced_days_payment_gbp", "curtailed_of_potential_mwh", "curtailed_share_of_potential")  # fmt: skip
 _ALL_BIDS = ("share_of_all_bids", "record_count", "bmu_count", "period_count")
 _ABSENT: Mapping[str, str] = {
     "status": "coalesce(v.status, 'missing')",

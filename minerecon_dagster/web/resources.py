@@ -77,6 +77,15 @@ _UNIT = {"unit": "bmu_id"}
 _PARTY = {"lead_party": "lead_party_name"}
 _ZONE = {"zone": "zone"}
 _OF_FARM = "analytics.curtailment_of_farm(%(farm)s, %(first)s, %(last)s)"
+_OF_FARM_BY_MONTH = (
+    "analytics.curtailment_of_farm_by_month(%(farm)s, coalesce(to_char(CAST(%(first)s AS date), 'YYYY-MM'), ''),"
+    " coalesce(to_char(CAST(%(last)s AS date), 'YYYY-MM'), '~'))"
+)
+_OF_FARM_BY_YEAR = (
+    "analytics.curtailment_of_farm_by_year(%(farm)s,"
+    " CAST(coalesce(extract(year FROM CAST(%(first)s AS date)), 0) AS integer),"
+    " CAST(coalesce(extract(year FROM CAST(%(last)s AS date)), 9999) AS integer))"
+)
 _UNITS_OF_FARM = "v.bmu_id IN (SELECT f.bmu_id FROM analytics.wind_farms AS f WHERE f.farm_name = %(farm)s)"
 _ALIKE = (
     "Figures that sum days, the totals too, are of the pairs of days that have them on both sides: days_compared says"
@@ -87,6 +96,7 @@ _ROWS_OF_FILES = {
     "analytics.curtailment_by_period": "half-hours",
     "analytics.curtailment_by_month": "months",
     "analytics.curtailment_by_farm_day": "farms",
+    "analytics.curtailment_by_farm_month": "farms/months",
     "analytics.curtailment_by_lead_party_month": "lead-parties/months",
     "analytics.mining_potential_by_day": "mining/days",
     "analytics.mining_potential_by_month": "mining/months",
@@ -128,12 +138,23 @@ RESOURCES = (
     ),
     Resource(
         "farms/{farm}/months", "analytics.curtailment_by_farm_month", ("year_month",),
-        "Curtailment of one wind farm in each month with a bid.", span="month", span_column="year_month", filters=_FARM,
+        "Curtailment of one wind farm in each month with a bid, and the share of what it notified that was lost.",
+        span="month", span_column="year_month", call=_OF_FARM_BY_MONTH,
+    ),
+    Resource(
+        "farms/{farm}/years", "analytics.curtailment_by_farm_year", ("year",),
+        "Curtailment of one wind farm in each year with a bid, and the share of what it notified that was lost.",
+        span="year", span_column="year", call=_OF_FARM_BY_YEAR,
     ),
     Resource(
         "farms/months", "analytics.curtailment_by_farm_month", ("year_month", "farm_name"),
         "Curtailment of every wind farm with a bid in each month.", span="month", span_column="year_month",
         filters=_FARM, default_days=31, most_days=3_660,
+    ),
+    Resource(
+        "farms/years", "analytics.curtailment_by_farm_year", ("year", "farm_name"),
+        "Curtailment of every wind farm with a bid in each year.", span="year", span_column="year",
+        filters=_FARM, default_days=366, most_days=1_100,
     ),
     Resource(
         "zones/days", "analytics.curtailment_by_zone_day", ("settlement_date", "zone"),

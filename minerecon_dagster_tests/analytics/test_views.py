@@ -49,6 +49,7 @@ GRAINS = {
     "settlement_years": ("year",),
     "curtailment_by_year": ("year",),
     "curtailment_by_farm_month": ("year_month", "farm_name"),
+    "curtailment_by_farm_year": ("year", "farm_name"),
     "mining_potential_by_year": ("year", "miner_model"),
     "notified_potential_by_unit_day": ("settlement_date", "bmu_id"),
     "notified_potential_by_farm_day": ("settlement_date", "farm_name"),
@@ -127,6 +128,7 @@ def test_every_view_and_every_column_of_one_is_described(ask: Ask) -> None:
         ("curtailment_by_month", "unit_daily_summaries"),
         ("curtailment_by_year", "unit_daily_summaries"),
         ("curtailment_by_farm_month", "unit_daily_summaries"),
+        ("curtailment_by_farm_year", "unit_daily_summaries"),
     ],
 )
 def test_totals_of_a_view_equal_the_tables_to_the_last_digit(ask: Ask, view: str, table: str) -> None:

@@ -109,6 +109,30 @@ def dots() -> alt.Chart:
     )
 
 
+def land() -> alt.Chart:
+    """Outlines, each filled: corners in their order."""
+    return (
+        alt.Chart(_rows("land"))
+        .mark_line(aria=False, stroke="transparent", strokeWidth=0)
+        .encode(
+            x=_x("x"), y=_y("y"), detail=alt.Detail("ring", type="nominal"),
+            order=alt.Order("place", type="quantitative"), fill=_as_it_is(alt.Fill, "fill"),
+        )
+    )  # fmt: skip
+
+
+def spots() -> alt.Chart:
+    """Dots of a size at a place."""
+    return (
+        alt.Chart(_rows("spots"))
+        .mark_point(aria=False, shape="circle", strokeWidth=1, opacity=0.9)
+        .encode(
+            x=_x("x"), y=_y("y"), size=_as_it_is(alt.Size, "size", "quantitative"),
+            stroke=_as_it_is(alt.Stroke, "stroke"), fill=_as_it_is(alt.Fill, "fill"),
+        )
+    )  # fmt: skip
+
+
 def notes() -> alt.Chart:
     """A line down through the plot at a place that something is said of."""
     return (
@@ -154,6 +178,7 @@ LAYERS: Mapping[str, Callable[[], list[Any]]] = {
     ],
     "cells": lambda: [fields("marks"), boxes("strip"), boxes("swatches"), words(), hits()],
     "ranked": lambda: [grid_down(), fields("marks"), boxes("swatches"), words(), hits()],
+    "places": lambda: [land(), spots(), boxes("swatches"), words(), hits()],
 }  # fmt: skip
 """By the name of a specification, what it draws, from the back to the front."""
 

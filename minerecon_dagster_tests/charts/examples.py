@@ -98,6 +98,13 @@ def examples() -> list[Chart]:
         charts.calendar("calendar", 2025, {p.at.start: p for p in year}, said("2025 day by day", "SO-flagged bids, MWh by day")),
         charts.state_calendar("states", 2025, {p.at.start: p for p in year[:300]}, said("298 of 300 days are final", "Status of each day of 2025")),
         charts.ranked("farms", [Bar(n, Decimal(v), f"{v:,} MWh, {v / 3500:.1f} %", "provisional" if n == "Beatrice" else "complete") for n, v in farms], said("Seagreen was turned down most", "SO-flagged bids, MWh and share of all, March 2025")),
+        charts.places("places", [
+            charts.Spot(n, Decimal(x), Decimal(y), Decimal(mwh), None if s is None else Decimal(s), (f"{mwh:,} MWh",), state)
+            for n, x, y, mwh, s, state in [
+                ("Seagreen", "-1.74", "56.59", 88214, "0.64", "complete"), ("Viking, Shetland", "-1.3", "60.3", 61022, "0.32", "provisional"),
+                ("Whitelee", "-4.27", "55.68", 20988, "0.03", "complete"), ("Walney", "-3.52", "54.04", 0, None, "complete"),
+            ]
+        ], said("Two farms lost half of what they notified", "SO-flagged bids over notified potential, March 2025")),
         charts.compare("compare", march, said("More than a year before", "SO-flagged bids, MWh by day"), "March 2025", "March 2024"),
         charts.published("published", charts.regrouped([Point(p.at, {"ours": p.values["this"], "theirs": p.values["other"]}, p.status) for p in year], "month"), said("Ours and theirs agree to a percent", "MWh by month, 2025"), "National Energy System Operator"),
         charts.restatements("restatements", [Point(p.at, {"before": p.values["this"], "after": p.values["other"]}, p.status, is_restated=True) for p in march[:6]], said("Six days were restated", "SO-flagged bids, MWh by day")),

@@ -103,6 +103,15 @@ def test_a_months_report_has_the_tables_figures_and_says_what_is_missing(months:
     at_least = f"Paid again to replace (estimate) at least £{again:,.0f} offers cover {covered} % of the energy"
     assert f"{at_least}, of 2 of 31 days" in page.words
     assert f"CO2, if gas replaced it {mwh * 394 / 1000:,.0f} t" in page.words
+    farms = months.sql(
+        "SELECT farm_name, curtailed_mwh, share_of_curtailed, potential_mwh, curtailed_share_of_potential,"
+        " potential_days, payment_gbp FROM analytics.curtailment_by_farm_month ORDER BY curtailed_mwh DESC, 1 LIMIT 5"
+    )
+    assert sum(lost is not None for *_, lost, _, _ in farms) > 2
+    for farm, energy, share, potential, lost, days, paid in farms:
+        of_it = "-" if lost is None else f"{lost:.2%}"
+        row = f"{farm} {energy:,.3f} {share:.2%} {potential:,.3f} {of_it} {days} {paid:,.2f}"
+        assert row in page.words
     assert "SYNTHETIC DATA" in page.words
     # A missing day has no figure in any table, and never a zero.
     assert "2025-03-01 - - missing" in page.words

@@ -268,6 +268,8 @@ def filters(engine: Engine, count: int) -> list[str]:
                     f"/explore?from=2025&to=2025&grain=months{basis}",
                     f"/explore?{span}{basis}&farm={farm}",
                     f"/farms?period=2025-03{basis}",
+                    f"/farms?period=2025{basis}",
+                    f"/farms/{farm}?from=2024&to=2025&grain=years{basis}",
                     f"/farms?period=2025-03-{first:02}{basis}&sort=farm_name",
                     f"/compare?{span}{basis}&with=2025-03-01",
                     f"/miners?farm={farm}&{span}&power_mw={n + 1}",
@@ -275,6 +277,39 @@ def filters(engine: Engine, count: int) -> list[str]:
             )
         )
     return made
+
+
+def test_a_farms_page_says_what_share_of_what_it_notified_was_lost_and_of_how_many_days(
+    api: Api, stored: Engine
+) -> None:
+    sql = (
+        "SELECT farm_name, {of}_of_potential_mwh / potential_mwh, potential_mwh, potential_days"
+        " FROM analytics.curtailment_by_farm_year WHERE {share} IS NOT NULL ORDER BY {share} DESC LIMIT 1"
+    )
+    for basis, of, share, word in (
+        ("so", "curtailed", "curtailed_share_of_potential", "gross"),
+        ("all", "all_bids_net", "all_bids_net_share_of_potential", "net of what was taken back"),
+    ):
+        with stored.connect() as connection:
+            ((farm, lost, notified, days),) = connection.execute(text(sql.format(of=of, share=share)))
+        percent, mwh = f"{lost * 100:,.1f} %", f"{notified:,.0f} MWh"
+        year = shown(api, f"/farms?period=2025&basis={basis}").text
+        assert f"{farm} lost the largest share of what it notified that it would give: {percent} of {mwh}" in year
+        assert f"({word}; {days} of 365 days)" in year
+        page = shown(api, f"/farms/{quote(farm)}?grain=years&from=2025&to=2025&basis={basis}")
+        assert f"Of the at least {mwh} that it notified that it would give" in page.text
+        assert f"that it would give it lost {percent} ({word}; {days} of 365 days)" in page.text
+        page = shown(api, f"/farms/{quote(farm)}?grain=years&from=2024&to=2025&basis={basis}")
+        assert f"that it would give in its years with a bid it lost {percent}" in page.text, "2024 has none"
+        assert "not what the wind would have given" in page.text
+
+
+def test_a_share_of_what_was_notified_is_told_of_no_day_that_lacks_it(api: Api) -> None:
+    unasked = "2025-03-17"
+    page = shown(api, f"/farms?period={unasked}")
+    assert "notified that it would give" not in page.text
+    assert "Notified potential is not known of this." in page.text
+    assert all(row[4].text == row[5].text == "–" for row in page.rows()), "and never 0"
 
 
 @pytest.mark.parametrize("count", [6, pytest.param(30, marks=pytest.mark.slow)])
@@ -377,7 +412,7 @@ def test_a_table_is_sorted_by_what_the_address_says_and_what_is_not_known_comes_
         ("/explore?sort=colour", "can be sorted by"),
         ("/explore?after=3", "not to be made by hand"),
         ("/explore?farm=a&lead_party=b", "a farm or a lead party, not both"),
-        ("/farms?period=2025", "of a day or of a month"),
+        ("/farms?period=2025-13", "period must be a day"),
         ("/miners?farm=FARM&power_mw=-1", "power_mw must be a number"),
         ("/miners?farm=FARM&machines=1.5", "must be a whole number"),
         ("/days/2025-03-28?from=2025", "no parameter 'from'"),
@@ -422,6 +457,39 @@ def has_attribute(node: Node, name: str) -> bool:
 
 
 HOSTILE = ("<script>alert(1)</script>", '" onmouseover="x', "a/b?c=d#e&f", "{{ 7*7 }}", "\u202egnp")
+
+
+def test_a_map_has_the_farms_whose_place_is_known_and_says_how_many_are_not_on_it(
+    api: Api, forty_days: str, embedded_environ: dict[str, str], serve: Serve
+) -> None:
+    page = shown(api, "/farms?period=2025")
+    assert not page.all("figure", id="chart-places"), "of none of these farms is the place known"
+    assert "No place of these farms is known." in shown(api, "/embed/places?period=2025").text
+    with databases.database(embedded_environ["DATABASE_URL"], forty_days) as url:
+        with contextlib.closing(databases.connect(url)) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO minerecon.wind_sites (bmu_id, technology, latitude, longitude, source, licence)"
+                " SELECT bmu_id, 'onshore', 57, -4, 'test', 'test' FROM analytics.wind_farms WHERE farm_name IN"
+                " (SELECT farm_name FROM analytics.curtailment_by_farm_year ORDER BY curtailed_mwh DESC LIMIT 3)"
+            )
+            connection.commit()
+            cursor.execute(
+                "SELECT farm_name, curtailed_share_of_potential, potential_mwh FROM analytics.curtailment_by_farm_year"
+                " ORDER BY curtailed_mwh DESC LIMIT 3"
+            )
+            farms = cursor.fetchall()
+        api = serve(url)
+        picture = shown(api, "/chart/places.svg?period=2025").text
+        page = shown(api, "/farms?period=2025")
+    for farm, share, potential in farms:
+        lost = "not known" if share is None else f"{share * 100:,.2f} %"
+        assert f"{farm}\n" in picture
+        assert f"{lost} of {potential:,.3f} MWh notified" in picture
+    known = sum(share is not None for _, share, _ in farms)
+    figure = page.one("figure", id="chart-places").text
+    said = f"of {known} farm{'s' if known != 1 else ''} lost half of what was notified, or more"
+    assert (said if known else "It is not known what share of what they notified these farms lost") in figure
+    assert "57 farms with a bid have no reviewed place. Outline: Natural Earth, public domain." in figure
 
 
 def test_a_hostile_name_is_words_everywhere(forty_days: str, embedded_environ: dict[str, str], serve: Serve) -> None:

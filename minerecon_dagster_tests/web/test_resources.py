@@ -205,7 +205,16 @@ def test_one_farm_and_one_unit_are_parts_of_all(api: Api) -> None:
     farm = api(f"farms?{MARCH}").data[7]["farm_name"]
     of_all = [row for row in api(f"farms?{MARCH}&farm={farm}").data if row["farm_name"] == farm]
     assert api(f"farms/{farm}/days?{MARCH}").data == of_all
-    assert api(f"farms/{farm}/months?{MARCH}").data[0]["year_month"] == "2025-03"
+    for grain, key, span in (("months", "year_month", "2025-03"), ("years", "year", 2025)):
+        of_all = [row for row in api(f"farms/{grain}?from={span}&to={span}").data if row["farm_name"] == farm]
+        own = api(f"farms/{farm}/{grain}?from={span}&to={span}").data
+        assert own == of_all
+        assert own[0][key] == span
+        assert own == [row for row in api(f"farms/{farm}/{grain}").data if row[key] == span], (
+            "without a range: all of them"
+        )
+        assert own[0]["potential_mwh"] is not None
+    assert api(f"farms/{farm}/years?from=2026&to=2027").data == []
     unit = api("acceptances?from=2025-03-12&to=2025-03-12&limit=1").data[0]["bmu_id"]
     assert {row["bmu_id"] for row in api(f"units/{unit}/days?{MARCH}").data} == {unit}
 
@@ -264,6 +273,7 @@ def test_the_format_is_chosen_by_suffix_or_by_accept(api: Api) -> None:
         ("farms?farm=%ff", 422, "UTF-8"),
         ("farms?farm=Nowhere", 404, "no wind farm 'Nowhere'"),
         ("farms/Nowhere/days", 404, "no wind farm Nowhere"),
+        ("farms/Nowhere/years", 404, "no wind farm Nowhere"),
         ("farms/';--/days", 404, "no wind farm"),
         ("units/T_NONE-1/days", 404, "no wind unit"),
         ("mining/days?model=S99", 404, "no miner model"),

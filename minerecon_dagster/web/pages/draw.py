@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
 from minerecon_dagster import charts
-from minerecon_dagster.charts import Bar, Chart, Note, Point, Slot, Words
+from minerecon_dagster.charts import Bar, Chart, Note, Point, Slot, Spot, Words
 from minerecon_dagster.web.pages import words
 from minerecon_dagster.web.pages.reader import Row
 
@@ -132,6 +132,26 @@ def ranking(rows: Sequence[Row], *, name: str, share: str, says: Words) -> list[
         for row in rows
     ]
     return [charts.ranked("farms", bars, says)]
+
+
+def places(rows: Sequence[Row], where: Mapping[str, Row], *, name: str, share: str, says: Words) -> list[Chart]:
+    """Farms on a map."""
+    spots = []
+    for row in rows:
+        unit = where[row["farm_name"]]
+        lost = "not known" if row[share] is None else f"{words.plain(row[share], 'share')} %"
+        notified = (
+            "what it notified" if row["potential_mwh"] is None else f"{said(row['potential_mwh'], 'mwh')} notified"
+        )
+        text = (said(row[name], "mwh"), f"{lost} of {notified}", *_of_part(row)[1])
+        spots.append(
+            Spot(
+                row["farm_name"], Decimal(unit["longitude"]), Decimal(unit["latitude"]),
+                max(Decimal(row[name]), Decimal()), None if row[share] is None else Decimal(row[share]), text,
+                _of_part(row)[0],
+            )
+        )  # fmt: skip
+    return [charts.places("places", spots, says)]
 
 
 def zones(rows: Sequence[Row], *, name: str, share: str, says: Words) -> list[Chart]:

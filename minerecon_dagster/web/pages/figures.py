@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from minerecon_dagster.charts import Chart, Words
+from minerecon_dagster.charts.places import SHARES
 from minerecon_dagster.core.statuses import UNAVAILABLE
 from minerecon_dagster.web.pages import draw, words
 from minerecon_dagster.web.pages.asked import Asked
@@ -28,7 +29,7 @@ from minerecon_dagster.web.pages.state import (
     state_of,
 )
 from minerecon_dagster.web.pages.tables import Column
-from minerecon_dagster.web.question import NotAnsweredError
+from minerecon_dagster.web.question import NotAnsweredError, days_of
 from minerecon_dagster.web.service import SOURCE
 
 SYNTHETIC = "Synthetic data, made up by a generator; not Elexon's."
@@ -42,12 +43,18 @@ DEFAULT_MODEL = "S19J_PRO"
 RANKED = 15
 """Farms in a chart of farms; the table has all."""
 GRAINS = ("days", "half-hours", "months", "years")
+NO_PLACE = "No place of these farms is known"
 STORED_DAYS = (
     Column("days_present", "Days stored", "count"),
     Column("days_expected", "of days", "count"),
 )
 """Of a row of a month or a year: how much of it its figures are of."""
-FARM_GRAINS = ("days", "months")
+FARM_GRAINS = ("days", "months", "years")
+POTENTIAL_NOTE = (
+    "Lost of it: {of}. Notified potential is what the farm said that it would give, and not what the wind would have"
+    " given."
+)
+_LOST = {"so": "SO-flagged bids over notified potential, gross", "all": "all bids, net of what was taken back, over it"}
 
 
 @dataclass(frozen=True)
@@ -106,6 +113,39 @@ def field_of(measure: str, basis: str) -> str:
     if basis == "so":
         return names[measure]
     return {"energy": "all_bids_mwh", "payment": "all_bids_payment_gbp", "bitcoin": "all_bids_mined_btc"}[measure]
+
+
+def lost_columns(basis: str, grain: str) -> list[Column]:
+    """Of a farm's row: what it notified, what share of that was lost, and of how many days that is known."""
+    so = basis == "so"
+    return [
+        Column("potential_mwh", "Notified potential", "mwh", "MWh"),
+        Column(
+            "curtailed_share_of_potential" if so else "all_bids_net_share_of_potential",
+            "Lost of it, gross" if so else "Lost of it, net",
+            "share",
+            "%",
+        ),
+        *([Column("potential_days", "Days notified", "count")] if grain in ("months", "years") else []),
+    ]
+
+
+def potential_note(figure: Figure, basis: str, grain: str) -> str:
+    """What a share of notified potential in a chart's table is of, and what is not known of it; empty: it has none."""
+    rows = figure.rows
+    if figure.empty or not rows or "potential_mwh" not in rows[0]:
+        return ""
+    share = lost_columns(basis, grain)[1].name
+    if not any(row["potential_mwh"] is not None for row in rows):
+        return "Notified potential is not known of this."
+    said = POTENTIAL_NOTE.format(of=_LOST[basis])
+    if grain in ("months", "years") and any(
+        row["potential_days"] is not None and row["potential_days"] < row["days_expected"] for row in rows
+    ):
+        said += f" Of fewer days than the {grain[:-1]} has, it is at least so much."
+    if any(row["potential_mwh"] is not None and row[share] is None for row in rows):
+        said += " A share is not shown where over 1 % of the half hours lack a notification."
+    return said
 
 
 def total(rows: Sequence[Row], name: str) -> Decimal | None:
@@ -187,7 +227,7 @@ def series_rows(reader: Reader, asked: Asked, default: tuple[dt.date, dt.date] |
         first, last = whole(first, last, grain)
     ranged: dict[str, Any] = {"from_": first, "to": last, "basis": basis}
     key = {"days": "settlement_date", "half-hours": "settlement_date", "months": "year_month", "years": "year"}[grain]
-    fields = [c.name for c in series_columns(grain, show, basis, is_part=bool(farm or party))]
+    fields = [c.name for c in series_columns(grain, show, basis, is_part=bool(farm or party), of_farm=bool(farm))]
     if show == "bitcoin":
         model = asked.get("model") or DEFAULT_MODEL
         return reader.ask(f"mining/{grain}", model=model, fields=fields, **ranged), key
@@ -210,7 +250,7 @@ def whole(first: dt.date, last: dt.date, grain: str) -> tuple[dt.date, dt.date]:
     return first.replace(day=1), (last.replace(day=1) + dt.timedelta(days=31)).replace(day=1) - dt.timedelta(days=1)
 
 
-def series_columns(grain: str, show: str, basis: str, *, is_part: bool) -> list[Column]:
+def series_columns(grain: str, show: str, basis: str, *, is_part: bool, of_farm: bool = False) -> list[Column]:
     """The columns of the table of `series`."""
     so = basis == "so"
     spans = {
@@ -253,6 +293,7 @@ def series_columns(grain: str, show: str, basis: str, *, is_part: bool) -> list[
         *money,
         Column("payment_gbp_per_mwh" if so else "all_bids_payment_gbp_per_mwh", "Price", "price", "£/MWh"),
         Column(name, heading, "share", "%"),
+        *(lost_columns(basis, grain) if of_farm or grain == "half-hours" else ()),
         *stored,
     ]
 
@@ -309,7 +350,7 @@ def _series_figure(asked: Asked, rows: Rows, key: str, restated: Collection[str]
             says=says(title, subtitle, state),
         ),
         empty,
-        series_columns(grain, show, basis, is_part=of is not None),
+        series_columns(grain, show, basis, is_part=of is not None, of_farm="farm" in asked.given),
         rows.rows,
         key,
         rows.address(),
@@ -334,7 +375,7 @@ FARMS = ("period", "basis")
 
 
 def farms(reader: Reader, asked: Asked) -> Figure:
-    """The farms of a day or a month, by what was turned down."""
+    """The farms of a day, a month or a year, by what was turned down."""
     basis, so = asked.basis, asked.basis == "so"
     newest = reader.newest or reader.today
     month = (
@@ -342,20 +383,20 @@ def farms(reader: Reader, asked: Asked) -> Figure:
         (newest.replace(day=1) + dt.timedelta(days=31)).replace(day=1) - dt.timedelta(days=1),
     )
     first, last = asked.days("period", month)
-    if (last - first).days > DEFAULT_DAYS:
-        raise asked.refused("farms are ranked of a day or of a month, as in 2025-03-28 or 2025-03", "period")
+    grain = "days" if first == last else "months" if (last - first).days < DEFAULT_DAYS else "years"
     name = field_of("energy", basis)
     columns = [
         Column("farm_name", "Wind farm", "farm"),
         Column("lead_party_names", "Lead party", "parties"),
         Column(name, "Energy", "mwh", "MWh"),
         Column("share_of_curtailed" if so else "share_of_all_bids", "Of all farms", "share", "%"),
+        *lost_columns(basis, grain),
         Column(field_of("payment", basis), "Net payment", "gbp", "£"),
         Column("payment_gbp_per_mwh" if so else "all_bids_payment_gbp_per_mwh", "Price", "price", "£/MWh"),
-        *(STORED_DAYS if first != last else ()),
+        *(STORED_DAYS if grain != "days" else ()),
         Column("status", "State", "status"),
     ]
-    path = "farms" if first == last else "farms/months"
+    path = {"days": "farms", "months": "farms/months", "years": "farms/years"}[grain]
     rows = reader.ask(path, from_=first, to=last, basis=basis, fields=[c.name for c in columns])
     empty = emptiness(rows.meta, rows.rows, name)
     if empty == NOBODY and any(r[name] is not None for r in rows.rows):  # a farm of the list has a bid
@@ -371,7 +412,7 @@ def farms(reader: Reader, asked: Asked) -> Figure:
     if len(ranked) > RANKED and not empty:
         subtitle += f"; the first {RANKED} of {len(ranked)} farms, the table has all"
     given = {n: asked.given[n] for n in FARMS if n in asked.given}
-    period = str(first) if first == last else f"{first:%Y-%m}"
+    period = {"days": str(first), "months": f"{first:%Y-%m}", "years": f"{first:%Y}"}[grain]
     return Figure(
         "farms",
         title,
@@ -392,6 +433,59 @@ def farms(reader: Reader, asked: Asked) -> Figure:
         {**given, "period": period},
         state,
         sort=f"-{name}",
+    )
+
+
+NATURAL_EARTH = "Outline: Natural Earth, public domain."
+
+
+def places(reader: Reader, asked: Asked, of: Figure | None = None) -> Figure:
+    """The farms of a day, a month or a year on a map, by what share of what they notified was lost.
+
+    Args:
+        reader: asks.
+        asked: of the page.
+        of: the chart of the same farms, where it is made already.
+    """
+    figure = of or farms(reader, asked)
+    basis = asked.basis
+    name, share = field_of("energy", basis), lost_columns(basis, "days")[1].name
+    where: dict[str, Row] = {}
+    fields = ["bmu_id", "farm_name", "latitude", "longitude", "generation_capacity_mw"]
+    for unit in reader.ask("units", fields=fields).rows:  # of several units the largest says where the farm is
+        known = where.get(unit["farm_name"])
+        size = Decimal(unit["generation_capacity_mw"] or 0)
+        if unit["latitude"] is not None and (known is None or size > Decimal(known["generation_capacity_mw"] or 0)):
+            where[unit["farm_name"]] = unit
+    ranked = sorted((r for r in figure.rows if r[name] is not None), key=lambda r: Decimal(r[name]), reverse=True)
+    placed = [row for row in ranked if row["farm_name"] in where]
+    shares = [r for r in placed if r[share] is not None]
+    empty = figure.empty or ("" if placed else NO_PLACE)
+    title = empty or ("" if shares else "It is not known what share of what they notified these farms lost")
+    if not title:
+        half = sum(Decimal(r[share]) >= SHARES[-1] for r in shares)
+        title = f"{half} of {words.counted(len(shares), 'farm')} lost half of what was notified, or more"
+        if unknown := len(placed) - len(shares):
+            title += f"; of {words.counted(unknown, 'farm')} it is not known"
+    first, last = asked.days("period", days_of(figure.parameters["period"]) or whole(*recent(reader, 1), "months"))
+    subtitle = (
+        f"Share of notified potential that was lost, {'gross' if basis == 'so' else 'net'}; a dot is as large as the"
+        f" energy; {BASES[basis]}; {words.span_text(first, last)}"
+    )
+    left = len(ranked) - len(placed)
+    lacking = (
+        f"{words.counted(left, 'farm')} with a bid {'has' if left == 1 else 'have'} no reviewed place. " if left else ""
+    )
+    return replace(
+        figure,
+        name="places",
+        title=title,
+        subtitle=subtitle,
+        charts=[]
+        if empty
+        else draw.places(placed, where, name=name, share=share, says=says(title, subtitle, figure.state)),
+        empty=empty,
+        note=f"{lacking}{NATURAL_EARTH}",
     )
 
 
@@ -683,6 +777,7 @@ def border(reader: Reader, asked: Asked) -> Figure:
 FIGURES: Mapping[str, tuple[Sequence[str], Callable[[Reader, Asked], Figure]]] = {
     "series": (SERIES, series),
     "farms": (FARMS, farms),
+    "places": (FARMS, places),
     "compare": (COMPARE, compare),
     "calendar": (CALENDAR, calendar),
     "sizing": (SIZING, sizing),

@@ -69,6 +69,7 @@ _BACK = {
     "series": "/explore",
     "compare": "/compare",
     "farms": "/farms",
+    "places": "/farms",
     "calendar": "/quality",
     "sizing": "/miners",
     "zones": "/border",

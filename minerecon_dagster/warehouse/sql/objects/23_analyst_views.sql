@@ -341,59 +341,282 @@ LEFT JOIN LATERAL (
 COMMENT ON VIEW analytics.curtailment_by_unit_day IS
 'Grain: settlement_date, bmu_id. Curtailment per wind unit and day, of the units with an accepted bid; of a stored day, a unit without a row had none. Of a missing day every wind unit then in force has a row, with NULL and coverage 0.';
 
--- Units together as farms: once as a view, of all farms, and once as a function, which looks up the units of one farm
--- before it reads a day. A view cannot: the name of a farm is known only once the rows are there.
+-- Units together as farms, by day, month and year: once as a view, of all farms, and once as a function, which looks up the
+-- units of one farm before it reads a day. A view cannot: the name of a farm is known only once the rows are there.
+-- A farm's notified potential and metered output are of all its units in force, with or without a bid; its other figures
+-- are of its accepted bids, and it has a row where it has one.
 DO $make$
 DECLARE
+    versions text := $versions$
+WITH versions AS MATERIALIZED (
+    -- The first version covers all days before; each ends where the next begins.
+    SELECT bmu_id, lead_party_name, fuel_type, coalesce(gsp_group_id, 'unknown') AS zone, above_b6,
+           CASE WHEN lag(valid_from) OVER of_unit IS NULL THEN CAST('-infinity' AS date) ELSE valid_from END AS first_day,
+           coalesce(lead(valid_from) OVER of_unit, CAST('infinity' AS date)) AS next_day,
+           coalesce(valid_to, CAST('infinity' AS date)) AS gone_from
+    FROM minerecon.bm_units
+    WHERE bmu_id IN (SELECT bmu_id FROM minerecon.bm_units WHERE fuel_type = 'WIND')
+    WINDOW of_unit AS (PARTITION BY bmu_id ORDER BY valid_from)
+), farms AS MATERIALIZED (
+    SELECT bmu_id, farm_name FROM analytics.wind_farms
+)$versions$;
+    -- A unit on a day: what was accepted, notified and metered, each of which may be missing. {span} says of which days,
+    -- {units} of which units, as conditions on a; {in_force} has the units in force of days that have notifications, a row
+    -- even if it has none of all that.
+    unit_days text := $unit_days$
+        SELECT coalesce(s.settlement_date, p.settlement_date, q.settlement_date) AS settlement_date,
+               coalesce(s.bmu_id, p.bmu_id, q.bmu_id) AS bmu_id,
+               s.lead_party_name, s.curtailed_mwh, s.paid_gbp, s.refunded_gbp, s.payment_gbp, s.unpriced_mwh, s.all_bids_mwh,
+               s.all_bids_paid_gbp, s.all_bids_refunded_gbp, s.all_bids_payment_gbp, s.all_bids_unpriced_mwh,
+               s.record_count, s.so_record_count,
+               p.potential_mwh, p.bids_mwh, p.taken_back_mwh, p.instructed_mwh, p.periods_with_pn,
+               q.metered_mwh, q.run_type
+        FROM (
+            SELECT a.settlement_date, a.bmu_id, a.lead_party_name, a.curtailed_mwh, a.paid_gbp, a.refunded_gbp, a.payment_gbp,
+                   a.unpriced_mwh, a.all_bids_mwh, a.all_bids_paid_gbp, a.all_bids_refunded_gbp, a.all_bids_payment_gbp,
+                   a.all_bids_unpriced_mwh, a.record_count, a.so_record_count
+            FROM minerecon.unit_daily_summaries AS a WHERE {span} AND {units}
+        ) AS s
+        FULL JOIN (
+            SELECT a.settlement_date, a.bmu_id, a.potential_mwh, a.bids_mwh, a.taken_back_mwh, a.instructed_mwh,
+                   a.periods_with_pn
+            FROM minerecon.unit_daily_potential AS a WHERE {span} AND {units}
+        ) AS p
+            ON p.settlement_date = s.settlement_date AND p.bmu_id = s.bmu_id
+        FULL JOIN (
+            -- Of several runs the highest counts that has the whole day.
+            SELECT DISTINCT ON (a.settlement_date, a.bmu_id) a.settlement_date, a.bmu_id, a.metered_mwh, a.run_type
+            FROM minerecon.unit_daily_metered AS a
+            WHERE {span} AND {units} AND a.metered_mwh IS NOT NULL
+            ORDER BY a.settlement_date, a.bmu_id, a.run_rank DESC
+        ) AS q
+            ON q.settlement_date = coalesce(s.settlement_date, p.settlement_date) AND q.bmu_id = coalesce(s.bmu_id, p.bmu_id)
+        UNION ALL
+        SELECT n.settlement_date, n.bmu_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+               NULL, NULL, NULL, NULL, NULL, NULL, NULL
+        FROM ({in_force}) AS n
+        WHERE NOT EXISTS (
+                  SELECT FROM minerecon.unit_daily_potential AS a
+                  WHERE {span} AND a.settlement_date = n.settlement_date AND a.bmu_id = n.bmu_id
+              )
+          AND NOT EXISTS (
+                  SELECT FROM minerecon.unit_daily_summaries AS a
+                  WHERE {span} AND a.settlement_date = n.settlement_date AND a.bmu_id = n.bmu_id
+              )
+          AND NOT EXISTS (
+                  SELECT FROM minerecon.unit_daily_metered AS a
+                  WHERE {span} AND a.settlement_date = n.settlement_date AND a.bmu_id = n.bmu_id
+                    AND a.metered_mwh IS NOT NULL
+              )
+    $unit_days$;
+    -- Of rows u of these.
+    sums text := $sums$
+           sum(u.curtailed_mwh) AS curtailed_mwh, sum(u.paid_gbp) AS paid_gbp, sum(u.refunded_gbp) AS refunded_gbp,
+           sum(u.payment_gbp) AS payment_gbp, sum(u.unpriced_mwh) AS unpriced_mwh, sum(u.all_bids_mwh) AS all_bids_mwh,
+           sum(u.all_bids_paid_gbp) AS all_bids_paid_gbp, sum(u.all_bids_refunded_gbp) AS all_bids_refunded_gbp,
+           sum(u.all_bids_payment_gbp) AS all_bids_payment_gbp,
+           sum(u.all_bids_unpriced_mwh) AS all_bids_unpriced_mwh,
+           sum(u.record_count) AS record_count, sum(u.so_record_count) AS so_record_count,
+           sum(u.potential_mwh) AS potential_mwh,
+           sum(coalesce(u.curtailed_mwh, 0)) FILTER (WHERE u.potential_mwh IS NOT NULL) AS curtailed_of_potential_mwh,
+           sum(-(u.bids_mwh + u.taken_back_mwh)) FILTER (WHERE u.potential_mwh IS NOT NULL)
+               AS all_bids_net_of_potential_mwh,
+           count(*) FILTER (WHERE u.potential_mwh IS NOT NULL AND u.taken_back_mwh IS NULL) AS net_unknown_count,
+           sum(u.instructed_mwh) AS instructed_mwh, sum(u.metered_mwh) AS metered_mwh,
+           string_agg(DISTINCT u.run_type, ', ' ORDER BY u.run_type) AS metered_runs,
+           sum(coalesce(u.all_bids_mwh, 0)) FILTER (WHERE u.metered_mwh IS NOT NULL) AS metered_bids_mwh,
+           sum(u.metered_mwh) FILTER (WHERE u.instructed_mwh IS NOT NULL) AS delivered_mwh,
+           sum(u.instructed_mwh) FILTER (WHERE u.metered_mwh IS NOT NULL) AS delivered_of_mwh,
+           coalesce(sum(u.periods_with_pn), 0) / nullif(CAST(
+               sum(y.periods_expected) FILTER (WHERE y.has_potential) AS numeric), 0) AS potential_coverage
+    $sums$;
+    -- A share is of the unit-days whose potential is known, on both of its sides; and it is NULL where, on the days that
+    -- have notifications, more than 1 % of the unit-periods have none.
+    shares text := $shares$
+       x.potential_mwh, coalesce(round(x.potential_coverage, 12), 0) AS potential_coverage,
+       x.curtailed_of_potential_mwh,
+       CASE WHEN minerecon.potential_is_covered(x.potential_coverage)
+            THEN round(x.curtailed_of_potential_mwh / nullif(x.potential_mwh, 0), 12) END AS curtailed_share_of_potential,
+       CASE WHEN x.net_unknown_count = 0 THEN x.all_bids_net_of_potential_mwh END AS all_bids_net_of_potential_mwh,
+       CASE WHEN minerecon.potential_is_covered(x.potential_coverage) AND x.net_unknown_count = 0
+            THEN round(x.all_bids_net_of_potential_mwh / nullif(x.potential_mwh, 0), 12) END
+           AS all_bids_net_share_of_potential,
+       x.instructed_mwh, x.metered_mwh, x.metered_runs,
+       round(x.metered_bids_mwh / nullif(x.metered_mwh + x.metered_bids_mwh, 0), 12) AS share_of_metered,
+       round(x.delivered_mwh / nullif(x.delivered_of_mwh, 0), 12) AS delivered_against_instructed,
+    $shares$;
     of_units text := $of_units$
-SELECT settlement_date, farm_name, year_month,
-       string_agg(DISTINCT lead_party_name, '; ' ORDER BY lead_party_name) AS lead_party_names,
-       string_agg(DISTINCT zone, '; ' ORDER BY zone) AS zone,
-       CASE WHEN count(above_b6) = count(*) AND bool_and(above_b6) = bool_or(above_b6) THEN bool_or(above_b6) END
-           AS above_b6,
-       CAST(count(record_count) AS integer) AS bmu_count,
-       sum(curtailed_mwh) AS curtailed_mwh, sum(paid_gbp) AS paid_gbp, sum(refunded_gbp) AS refunded_gbp,
-       sum(payment_gbp) AS payment_gbp, sum(unpriced_mwh) AS unpriced_mwh,
-       round(sum(payment_gbp) / nullif(sum(curtailed_mwh) - sum(unpriced_mwh), 0), 12) AS payment_gbp_per_mwh,
-       sum(share_of_curtailed) AS share_of_curtailed,
-       sum(all_bids_mwh) AS all_bids_mwh, sum(all_bids_paid_gbp) AS all_bids_paid_gbp,
-       sum(all_bids_refunded_gbp) AS all_bids_refunded_gbp, sum(all_bids_payment_gbp) AS all_bids_payment_gbp,
-       sum(all_bids_unpriced_mwh) AS all_bids_unpriced_mwh,
-       round(sum(all_bids_payment_gbp) / nullif(sum(all_bids_mwh) - sum(all_bids_unpriced_mwh), 0), 12)
+SELECT x.settlement_date, x.farm_name, x.year_month, x.lead_party_names, x.zone, x.above_b6, x.bmu_count,
+       x.curtailed_mwh, x.paid_gbp, x.refunded_gbp, x.payment_gbp, x.unpriced_mwh,
+       round(x.payment_gbp / nullif(x.curtailed_mwh - x.unpriced_mwh, 0), 12) AS payment_gbp_per_mwh,
+       round(x.curtailed_mwh / nullif(t.curtailed_mwh, 0), 12) AS share_of_curtailed,
+       x.all_bids_mwh, x.all_bids_paid_gbp, x.all_bids_refunded_gbp, x.all_bids_payment_gbp, x.all_bids_unpriced_mwh,
+       round(x.all_bids_payment_gbp / nullif(x.all_bids_mwh - x.all_bids_unpriced_mwh, 0), 12)
            AS all_bids_payment_gbp_per_mwh,
-       sum(share_of_all_bids) AS share_of_all_bids,
-       sum(record_count) AS record_count, sum(so_record_count) AS so_record_count,
-       coverage, day_state, status, is_final, is_synthetic
-FROM analytics.curtailment_by_unit_day
-WHERE {chosen}
-GROUP BY settlement_date, farm_name, year_month, coverage, day_state, status, is_final, is_synthetic
+       round(x.all_bids_mwh / nullif(t.all_bids_mwh, 0), 12) AS share_of_all_bids,
+       x.record_count, x.so_record_count, {shares}
+       x.coverage, x.day_state, x.status, x.is_final, x.is_synthetic
+FROM (
+    SELECT y.settlement_date, coalesce(f.farm_name, minerecon.wind_farm_stem(u.bmu_id, NULL)) AS farm_name, y.year_month,
+           string_agg(DISTINCT party.name, '; ' ORDER BY party.name) FILTER (WHERE is_counted) AS lead_party_names,
+           string_agg(DISTINCT coalesce(v.zone, 'unknown'), '; ' ORDER BY coalesce(v.zone, 'unknown'))
+               FILTER (WHERE is_counted) AS zone,
+           CASE WHEN count(v.above_b6) FILTER (WHERE is_counted) = count(*) FILTER (WHERE is_counted)
+                 AND bool_and(v.above_b6) FILTER (WHERE is_counted) = bool_or(v.above_b6) FILTER (WHERE is_counted)
+                THEN bool_or(v.above_b6) FILTER (WHERE is_counted) END AS above_b6,
+           CAST(count(u.record_count) AS integer) AS bmu_count, {sums},
+           y.is_stored, y.coverage, y.day_state, y.status, y.is_final, y.is_synthetic
+    FROM (
+        SELECT d.settlement_date, d.year_month, d.is_stored, d.periods_expected, d.coverage, d.day_state, d.status,
+               d.is_final, d.is_synthetic, h.has_potential
+        FROM analytics.settlement_days AS d
+        CROSS JOIN LATERAL (
+            SELECT d.is_stored AND EXISTS (
+                SELECT FROM minerecon.period_potential AS n WHERE n.settlement_date = d.settlement_date
+            ) AS has_potential
+            OFFSET 0
+        ) AS h
+        WHERE {days}
+    ) AS y
+    -- Day by day, so that a range of days reads the rows of these days alone.
+    CROSS JOIN LATERAL ({unit_days}) AS u
+    LEFT JOIN versions AS v
+        ON v.bmu_id = u.bmu_id AND y.settlement_date >= v.first_day AND y.settlement_date < v.next_day
+    LEFT JOIN farms AS f ON f.bmu_id = u.bmu_id
+    CROSS JOIN LATERAL (
+        SELECT u.record_count IS NOT NULL OR NOT y.is_stored AS is_counted,
+               coalesce(CASE WHEN y.is_stored THEN u.lead_party_name ELSE v.lead_party_name END, '(not in the register)')
+                   AS name
+    ) AS party
+    GROUP BY y.settlement_date, 2, y.year_month, y.is_stored, y.coverage, y.day_state, y.status, y.is_final, y.is_synthetic
+    HAVING count(u.record_count) > 0 OR NOT y.is_stored
+) AS x
+LEFT JOIN minerecon.daily_summaries AS t ON t.summary_date = x.settlement_date
 $of_units$;
-BEGIN
-    EXECUTE 'CREATE VIEW analytics.curtailment_by_farm_day AS ' || replace(of_units, '{chosen}', 'true');
-    EXECUTE format($function$
-CREATE FUNCTION analytics.curtailment_of_farm(farm_name text, from_date date, to_date date)
-RETURNS SETOF analytics.curtailment_by_farm_day LANGUAGE plpgsql STABLE
+    of_span text := $of_span$
+SELECT m.{key}, x.farm_name, x.lead_party_names, x.bmu_count, x.day_count,
+       x.curtailed_mwh, x.paid_gbp, x.refunded_gbp, x.payment_gbp, x.unpriced_mwh,
+       round(x.payment_gbp / nullif(x.curtailed_mwh - x.unpriced_mwh, 0), 12) AS payment_gbp_per_mwh,
+       round(x.curtailed_mwh / nullif(t.curtailed_mwh, 0), 12) AS share_of_curtailed,
+       x.all_bids_mwh, x.all_bids_paid_gbp, x.all_bids_refunded_gbp, x.all_bids_payment_gbp, x.all_bids_unpriced_mwh,
+       round(x.all_bids_payment_gbp / nullif(x.all_bids_mwh - x.all_bids_unpriced_mwh, 0), 12)
+           AS all_bids_payment_gbp_per_mwh,
+       round(x.all_bids_mwh / nullif(t.all_bids_mwh, 0), 12) AS share_of_all_bids,
+       x.record_count, x.so_record_count, {shares}
+       x.potential_days, x.metered_days,
+       m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.coverage, m.is_complete, m.status,
+       m.is_synthetic
+FROM analytics.settlement_{grain}s AS m
+CROSS JOIN LATERAL (
+    SELECT b.first_day, CAST(b.first_day + interval '1 {grain}' AS date) AS next_first FROM (SELECT {first_day} AS first_day) AS b
+) AS r
+CROSS JOIN LATERAL (
+    SELECT sum(z.curtailed_mwh) AS curtailed_mwh, sum(z.all_bids_mwh) AS all_bids_mwh
+    FROM minerecon.daily_summaries AS z WHERE z.summary_date >= r.first_day AND z.summary_date < r.next_first
+) AS t
+CROSS JOIN LATERAL (
+    SELECT coalesce(f.farm_name, minerecon.wind_farm_stem(u.bmu_id, NULL)) AS farm_name,
+           string_agg(DISTINCT g.party, '; ' ORDER BY g.party) AS lead_party_names,
+           CASE WHEN m.days_present > 0 THEN count(DISTINCT u.bmu_id) FILTER (WHERE u.record_count IS NOT NULL) END AS bmu_count,
+           CASE WHEN m.days_present > 0 THEN count(DISTINCT u.settlement_date) FILTER (WHERE u.record_count IS NOT NULL) END AS day_count, {sums},
+           CAST(count(DISTINCT u.settlement_date) FILTER (WHERE u.periods_with_pn > 0) AS integer) AS potential_days,
+           CAST(count(DISTINCT u.settlement_date) FILTER (WHERE u.metered_mwh IS NOT NULL) AS integer) AS metered_days
+    FROM ({unit_days}) AS u
+    LEFT JOIN (
+        SELECT z.summary_date AS settlement_date, z.periods_expected, EXISTS (
+                   SELECT FROM minerecon.period_potential AS h WHERE h.settlement_date = z.summary_date
+               ) AS has_potential
+        FROM minerecon.daily_summaries AS z WHERE z.summary_date >= r.first_day AND z.summary_date < r.next_first
+    ) AS y ON y.settlement_date = u.settlement_date
+    LEFT JOIN farms AS f ON f.bmu_id = u.bmu_id
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN u.record_count IS NOT NULL THEN coalesce(u.lead_party_name, '(not in the register)') END AS party
+    ) AS g
+    -- Of a day that is not stored nothing is known, whatever was notified of it.
+    WHERE y.settlement_date IS NOT NULL OR u.settlement_date IS NULL
+    GROUP BY 1
+    HAVING count(u.record_count) > 0 OR m.days_present = 0
+) AS x
+$of_span$;
+    in_force_of_day text := $in_force$
+            SELECT y.settlement_date, a.bmu_id FROM versions AS a
+            WHERE a.fuel_type = 'WIND' AND y.settlement_date >= a.first_day
+              AND y.settlement_date < least(a.next_day, a.gone_from) AND (y.has_potential OR NOT y.is_stored) AND {units}
+    $in_force$;
+    in_force_of_span text := $in_force$
+            SELECT h.settlement_date, a.bmu_id
+            FROM (
+                SELECT z.summary_date AS settlement_date FROM minerecon.daily_summaries AS z
+                WHERE z.summary_date >= r.first_day AND z.summary_date < r.next_first AND EXISTS (
+                    SELECT FROM minerecon.period_potential AS n WHERE n.settlement_date = z.summary_date
+                )
+            ) AS h
+            JOIN versions AS a ON h.settlement_date >= a.first_day AND h.settlement_date < least(a.next_day, a.gone_from)
+            WHERE a.fuel_type = 'WIND' AND {units}
+            -- Of a {grain} without any stored day.
+            UNION ALL
+            SELECT NULL, a.bmu_id FROM versions AS a
+            WHERE m.days_present = 0 AND a.fuel_type = 'WIND' AND a.next_day = 'infinity' AND a.gone_from = 'infinity' AND {units}
+    $in_force$;
+    one_farm text := $one$
+CREATE FUNCTION analytics.%I(farm_name text, %s)
+RETURNS SETOF analytics.%I LANGUAGE plpgsql STABLE
 AS $body$
 #variable_conflict use_column
 DECLARE
     units text[];
 BEGIN
-    SELECT array_agg(f.bmu_id) INTO units
-    FROM analytics.wind_farms AS f WHERE f.farm_name = curtailment_of_farm.farm_name;
+    SELECT array_agg(f.bmu_id) INTO units FROM analytics.wind_farms AS f WHERE f.farm_name = %I.farm_name;
     IF units IS NULL THEN
-        RAISE EXCEPTION 'there is no wind farm %%', coalesce(curtailment_of_farm.farm_name, 'NULL')
+        RAISE EXCEPTION 'there is no wind farm %%', coalesce(%I.farm_name, 'NULL')
             USING HINT = 'SELECT DISTINCT farm_name FROM analytics.wind_farms lists them.', ERRCODE = '22023';
     END IF;
-    RETURN QUERY %s ORDER BY settlement_date;
+    RETURN QUERY %s;
 END $body$
-    $function$, replace(of_units, '{chosen}', 'bmu_id = ANY (units)
-  AND settlement_date BETWEEN curtailment_of_farm.from_date AND curtailment_of_farm.to_date'));
+    $one$;
+    g record;
+    named text;
+BEGIN
+    of_units := replace(versions || of_units, '{unit_days}', replace(
+        replace(unit_days, '{in_force}', in_force_of_day), '{span}', 'y.is_stored AND a.settlement_date = y.settlement_date'));
+    of_units := replace(replace(of_units, '{shares}', shares), '{sums}', sums);
+    of_span := replace(versions || of_span, '{unit_days}', replace(
+        replace(unit_days, '{in_force}', in_force_of_span), '{span}',
+        'a.settlement_date >= r.first_day AND a.settlement_date < r.next_first'));
+    of_span := replace(replace(of_span, '{shares}', shares), '{sums}', sums);
+    EXECUTE 'CREATE VIEW analytics.curtailment_by_farm_day AS '
+        || replace(replace(of_units, '{days}', 'true'), '{units}', 'true');
+    EXECUTE format(one_farm, 'curtailment_of_farm', 'from_date date, to_date date', 'curtailment_by_farm_day',
+                   'curtailment_of_farm', 'curtailment_of_farm',
+                   replace(replace(of_units, '{units}', 'a.bmu_id = ANY (units)'), '{days}',
+                           'd.settlement_date BETWEEN curtailment_of_farm.from_date AND curtailment_of_farm.to_date')
+                   || ' ORDER BY 1');
+    FOR g IN SELECT c.*, CASE c.grain WHEN 'month' THEN 'text' ELSE 'integer' END AS type,
+                    CASE c.grain WHEN 'month' THEN 'to_date(m.year_month, ''YYYY-MM'')'
+                                 ELSE 'make_date(m.year, 1, 1)' END AS first_of_row
+             FROM calendar_grain AS c LOOP
+        named := replace(replace(replace(of_span, '{grain}', g.grain), '{key}', g.key), '{first_day}', g.first_of_row);
+        EXECUTE format('CREATE VIEW analytics.curtailment_by_farm_%s AS %s', g.grain, replace(named, '{units}', 'true'));
+        EXECUTE format(one_farm, format('curtailment_of_farm_by_%s', g.grain),
+                       format('from_%1$s %2$s, to_%1$s %2$s', g.grain, g.type), format('curtailment_by_farm_%s', g.grain),
+                       format('curtailment_of_farm_by_%s', g.grain), format('curtailment_of_farm_by_%s', g.grain),
+                       replace(named, '{units}', 'a.bmu_id = ANY (units)')
+                       || format(' WHERE m.%1$s BETWEEN from_%2$s AND to_%2$s ORDER BY 1', g.key, g.grain));
+    END LOOP;
 END $make$;
 
 COMMENT ON VIEW analytics.curtailment_by_farm_day IS
-'Grain: settlement_date, farm_name. Curtailment per wind farm and day: its units (wind_farms) together. Of a stored day, a farm without a row had no accepted bid; of a missing day every farm has a row, with NULL and coverage 0. Of one farm over a long time, ask analytics.curtailment_of_farm.';
+'Grain: settlement_date, farm_name. Curtailment per wind farm and day: its units (wind_farms) together; beside it the notified potential (PN) and metered output of all its units in force. Of a stored day, a farm without a row had no accepted bid; of a missing day every farm has a row, with NULL and coverage 0. Of one farm over a long time, ask analytics.curtailment_of_farm.';
 COMMENT ON FUNCTION analytics.curtailment_of_farm(text, date, date) IS
 'Grain: settlement_date. The rows of analytics.curtailment_by_farm_day of one wind farm (farm_name of analytics.wind_farms) over settlement dates, oldest first: quicker than the view for a long time, since the units of the farm are looked up first.';
+COMMENT ON VIEW analytics.curtailment_by_farm_month IS
+'Grain: year_month, farm_name. Curtailment per wind farm and month: its units (wind_farms) together; beside it the notified potential (PN) and metered output of all its units in force, on days with a bid or without. Of a month with some days there, a farm without a row had no accepted bid on them; of a wholly missing month every farm in force has a row, with NULL and coverage 0. Of one farm, ask analytics.curtailment_of_farm_by_month.';
+COMMENT ON FUNCTION analytics.curtailment_of_farm_by_month(text, text, text) IS
+'Grain: year_month. The rows of analytics.curtailment_by_farm_month of one wind farm over months, oldest first: quicker than the view, since the units of the farm are looked up first.';
+COMMENT ON VIEW analytics.curtailment_by_farm_year IS
+'Grain: year, farm_name. Curtailment per wind farm and year: its units (wind_farms) together; beside it the notified potential (PN) and metered output of all its units in force, on days with a bid or without. Of a year with some days there, a farm without a row had no accepted bid on them. Of one farm, ask analytics.curtailment_of_farm_by_year.';
+COMMENT ON FUNCTION analytics.curtailment_of_farm_by_year(text, integer, integer) IS
+'Grain: year. The rows of analytics.curtailment_by_farm_year of one wind farm over years, oldest first: quicker than the view, since the units of the farm are looked up first.';
 
 CREATE VIEW analytics.curtailment_by_zone_day AS
 SELECT settlement_date, zone, year_month, above_b6, above_b4,
@@ -416,7 +639,7 @@ GROUP BY settlement_date, zone, year_month, above_b6, above_b4, coverage, day_st
 COMMENT ON VIEW analytics.curtailment_by_zone_day IS
 'Grain: settlement_date, zone. Curtailment per zone (GSP group) and day, by the zone that each unit was in on the day. Of a stored day, a zone without a row had no accepted wind bid; of a missing day every zone with wind has a row, with NULL and coverage 0.';
 
--- Farms, lead parties and zones by month are made alike: key_name is the column of their name, key what names the row u of a
+-- Lead parties and zones by month are made alike: key_name is the column of their name, key what names the row u of a
 -- unit and day, with what it has to be joined, and in_force those that there are now; also: columns beside it.
 CREATE OR REPLACE FUNCTION pg_temp.make_by_month(
     view_name text, key_name text, also text, key text, joined text, in_force text
@@ -442,7 +665,6 @@ CROSS JOIN LATERAL (
 ) AS f
 CROSS JOIN LATERAL (
     SELECT %4$s AS %2$I,
-           string_agg(DISTINCT u.party, '; ' ORDER BY u.party) AS lead_party_names,
            count(DISTINCT u.bmu_id) AS bmu_count, count(DISTINCT u.settlement_date) AS day_count,
            sum(u.curtailed_mwh) AS curtailed_mwh, sum(u.paid_gbp) AS paid_gbp, sum(u.refunded_gbp) AS refunded_gbp,
            sum(u.payment_gbp) AS payment_gbp, sum(u.unpriced_mwh) AS unpriced_mwh, sum(u.all_bids_mwh) AS all_bids_mwh,
@@ -461,22 +683,12 @@ CROSS JOIN LATERAL (
     GROUP BY 1
     UNION ALL
     -- Of a month without any stored day.
-    SELECT n.name, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    SELECT n.name, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
     FROM (%6$s) AS n (name) WHERE m.days_present = 0
     GROUP BY n.name
 ) AS x
     $view$, view_name, key_name, also, key, joined, in_force);
 END $make$;
-
-SELECT pg_temp.make_by_month(
-    'curtailment_by_farm_month', 'farm_name', 'x.lead_party_names,',
-    'coalesce(w.farm_name, minerecon.wind_farm_stem(u.bmu_id, NULL))',
-    'LEFT JOIN analytics.wind_farms AS w ON w.bmu_id = u.bmu_id',
-    'SELECT farm_name FROM analytics.wind_farms WHERE is_in_force'
-);
-
-COMMENT ON VIEW analytics.curtailment_by_farm_month IS
-'Grain: year_month, farm_name. Curtailment per wind farm and month: its units (wind_farms) together. Of a month with some days there, a farm without a row had no accepted bid on them; of a wholly missing month every farm in force has a row, with NULL and coverage 0.';
 
 SELECT pg_temp.make_by_month(
     'curtailment_by_lead_party_month', 'lead_party_name', '', 'u.party', '',

@@ -28,7 +28,7 @@ SELECT d.settlement_date, x.bmu_id, d.year_month,
        d.coverage, d.day_state, d.status, d.is_final, d.is_synthetic
 FROM analytics.settlement_days AS d
 CROSS JOIN LATERAL (
-    SELECT EXISTS (
+    SELECT d.is_stored AND EXISTS (
         SELECT FROM minerecon.period_potential AS q WHERE q.settlement_date = d.settlement_date
     ) AS has_potential
     OFFSET 0
@@ -40,12 +40,14 @@ CROSS JOIN LATERAL (
     UNION SELECT v.bmu_id FROM versions AS v
           WHERE v.fuel_type = 'WIND' AND d.settlement_date >= v.first_day AND d.settlement_date < v.next_day
 ) AS x
-LEFT JOIN minerecon.unit_daily_potential AS p ON p.settlement_date = d.settlement_date AND p.bmu_id = x.bmu_id
+-- Of a day that is not stored nothing is known, whatever was notified of it.
+LEFT JOIN minerecon.unit_daily_potential AS p
+    ON d.is_stored AND p.settlement_date = d.settlement_date AND p.bmu_id = x.bmu_id
 LEFT JOIN minerecon.unit_daily_summaries AS s ON s.settlement_date = d.settlement_date AND s.bmu_id = x.bmu_id
 LEFT JOIN LATERAL (
     -- Of several runs the highest counts that has the whole day.
     SELECT q.metered_mwh, q.run_type FROM minerecon.unit_daily_metered AS q
-    WHERE q.settlement_date = d.settlement_date AND q.bmu_id = x.bmu_id AND q.metered_mwh IS NOT NULL
+    WHERE d.is_stored AND q.settlement_date = d.settlement_date AND q.bmu_id = x.bmu_id AND q.metered_mwh IS NOT NULL
     ORDER BY q.run_rank DESC LIMIT 1
 ) AS m ON true
 LEFT JOIN farms AS f ON f.bmu_id = x.bmu_id;
@@ -68,7 +70,7 @@ SELECT %2$s,
        u.curtailed_mwh, u.all_bids_mwh, u.all_bids_net_mwh,
        CASE WHEN minerecon.potential_is_covered(c.potential_coverage)
             THEN round(u.known_curtailed_mwh / nullif(u.potential_mwh, 0), 12) END AS curtailed_share_of_potential,
-       CASE WHEN minerecon.potential_is_covered(c.potential_coverage)
+       CASE WHEN minerecon.potential_is_covered(c.potential_coverage) AND u.net_unknown_count = 0
             THEN round(u.known_net_mwh / nullif(u.potential_mwh, 0), 12) END AS all_bids_net_share_of_potential,
        u.instructed_mwh, u.metered_mwh, u.metered_runs,
        round(u.metered_bids_mwh / nullif(u.metered_mwh + u.metered_bids_mwh, 0), 12) AS share_of_metered,
@@ -92,6 +94,7 @@ DECLARE
            sum(d.all_bids_mwh) AS all_bids_mwh, sum(d.all_bids_net_mwh) AS all_bids_net_mwh,
            sum(d.curtailed_mwh) FILTER (WHERE d.potential_mwh IS NOT NULL) AS known_curtailed_mwh,
            sum(d.all_bids_net_mwh) FILTER (WHERE d.potential_mwh IS NOT NULL) AS known_net_mwh,
+           count(*) FILTER (WHERE d.potential_mwh IS NOT NULL AND d.all_bids_net_mwh IS NULL) AS net_unknown_count,
            sum(d.instructed_mwh) AS instructed_mwh, sum(d.metered_mwh) AS metered_mwh,
            string_agg(DISTINCT d.metered_run, ', ' ORDER BY d.metered_run) AS metered_runs,
            sum(d.all_bids_mwh) FILTER (WHERE d.metered_mwh IS NOT NULL) AS metered_bids_mwh,

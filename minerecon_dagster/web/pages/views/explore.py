@@ -52,6 +52,7 @@ def explore(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         "state": figure.state,
         "figure": figure,
         "table": table_of(asked, figure, "The figures of the chart"),
+        "about_potential": figures.potential_note(figure, basis, grain),
         "choices": [
             ("By", [(g.replace("-", " "), to(grain=None if g == grains[0] else g), g == grain) for g in grains]),
             (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -24,19 +24,15 @@ from minerecon_dagster.web.pages.views.common import (
     series_sentence,
     table_of,
 )
-from minerecon_dagster.web.question import FIRST_YEAR
+from minerecon_dagster.web.question import FIRST_YEAR, days_of
 
 
 def farm_list(reader: Reader, asked: Asked) -> Mapping[str, Any]:
-    """Which farms were turned down, in a month or on a day."""
+    """Which farms were turned down, in a year, in a month or on a day."""
     figure = figures.farms(reader, asked)
     basis = asked.basis
     period = figure.parameters["period"]
-    first, last = asked.days(
-        "period", (dt.date.fromisoformat(f"{period}-01") if len(period) == 7 else dt.date.fromisoformat(period),) * 2
-    )
-    if len(period) == 7:
-        last = figures.whole(first, first, "months")[1]
+    first, last = days_of(period) or (reader.today, reader.today)
     name = field_of("energy", basis)
     mwh = total(figure.rows, name)
     ranked = sorted((r for r in figure.rows if r[name] is not None), key=lambda r: Decimal(r[name]), reverse=True)
@@ -59,9 +55,9 @@ def farm_list(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             doubt,
         )
     earlier, later = first - dt.timedelta(days=1), last + dt.timedelta(days=1)
-    form = "%Y-%m-%d" if first == last else "%Y-%m"
+    form = {10: "%Y-%m-%d", 7: "%Y-%m", 4: "%Y"}[len(period)]
     parties = None
-    if first != last:
+    if len(period) == 7:
         party_columns = [
             Column("lead_party_name", "Lead party", "party"),
             Column(name, "Energy", "mwh", "MWh"),
@@ -86,10 +82,22 @@ def farm_list(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     return {
         "title": f"Wind farms, {span}",
         "sentence": sentence,
+        "lost": _lost_most(figure.rows, basis) if not figure.empty else None,
+        "about_potential": figures.potential_note(figure, basis, {10: "days", 7: "months", 4: "years"}[len(period)]),
         "state": figure.state,
         "figure": figure,
         "table": table_of(asked, figure, f"Wind farms {'on' if first == last else 'in'} {span}"),
+        "by": [
+            ("A day", asked.address(period=str(_inside(reader, first, last)), after=None, sort=None), first == last),
+            (
+                "a month",
+                asked.address(period=f"{_inside(reader, first, last):%Y-%m}", after=None, sort=None),
+                len(period) == 7,
+            ),
+            ("a year", asked.address(period=f"{first:%Y}", after=None, sort=None), len(period) == 4),
+        ],
         "parties": parties,
+        "map": figures.places(reader, asked, figure) if not figure.empty else None,
         "period": period,
         "basis": basis,
         "basis_links": basis_links(asked),
@@ -99,6 +107,63 @@ def farm_list(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         "later": asked.address(period=later.strftime(form), after=None, sort=None) if later <= reader.today else None,
         "names": farm_names(reader),
     }
+
+
+def _inside(reader: Reader, first: dt.date, last: dt.date) -> dt.date:
+    """The newest stored day of a range, or its last day."""
+    return min(last, max(first, reader.newest)) if reader.newest else last
+
+
+LEAST_NOTIFIED_MWH = 100
+"""Of a farm that notified less a share says little, and is not named first."""
+
+
+def _lost_most(rows: Sequence[Mapping[str, Any]], basis: str) -> Markup | None:
+    """Which farm lost the largest share of what it notified; None where that is not known of any."""
+    share = figures.lost_columns(basis, "days")[1].name
+    known = [r for r in rows if r[share] is not None and Decimal(r["potential_mwh"]) >= LEAST_NOTIFIED_MWH]
+    if not known:
+        return None
+    most = max(known, key=lambda r: (Decimal(r[share]), r["farm_name"]))
+    return Markup("{} lost the largest share of what it notified that it would give: {} of {} ({}{}).").format(
+        most["farm_name"],
+        fig(most[share], "share"),
+        fig(most["potential_mwh"], "mwh"),
+        "gross" if basis == "so" else "net of what was taken back",
+        _of_days(most.get("potential_days"), most.get("days_expected")),
+    )
+
+
+def _of_days(days: int | None, of: int | None) -> str:
+    return f"; {days:,} of {words.counted(of, 'day')}" if days is not None and of is not None and days < of else ""
+
+
+def _share_lost(reader: Reader, name: str, first: dt.date, last: dt.date, basis: str, grain: str) -> Markup | None:
+    """What share of what a farm notified was lost over a range; None where it is not known of all that was notified."""
+    share = figures.lost_columns(basis, grain)[1].name
+    of = "curtailed_of_potential_mwh" if basis == "so" else "all_bids_net_of_potential_mwh"
+    counts = [] if grain == "days" else ["potential_days", "days_expected"]
+    rows = reader.ask(
+        f"farms/{{farm}}/{grain}", farm=name, from_=first, to=last, fields=["potential_mwh", share, of, *counts]
+    ).rows
+    known = [r for r in rows if r["potential_mwh"] is not None]
+    notified, lost = total(known, "potential_mwh"), total(known, of)
+    if not notified or lost is None or any(r[share] is None for r in known if Decimal(r["potential_mwh"])):
+        return None
+    # A day, month or year without a bid has no row, and what was notified of it is not in this.
+    part = {"days": " on its days", "months": " in its months", "years": " in its years"}[grain] + " with a bid"
+    months = (last.year - first.year) * 12 + last.month - first.month + 1
+    if len(rows) == {"days": (last - first).days + 1, "months": months, "years": last.year - first.year + 1}[grain]:
+        part = ""
+    days, expected = (sum(int(r[n] or 0) for r in rows) if counts else 0 for n in ("potential_days", "days_expected"))
+    return Markup("Of the {}{} that it notified that it would give{} it lost {} ({}{}).").format(
+        "at least " if days < expected else "",
+        fig(notified, "mwh"),
+        part,
+        fig(lost / notified, "share"),
+        "gross" if basis == "so" else "net of what was taken back",
+        _of_days(days, expected),
+    )
 
 
 def farm(reader: Reader, asked: Asked) -> Mapping[str, Any]:
@@ -141,8 +206,9 @@ def _part(reader: Reader, asked: Asked, kind: str, name: str) -> Mapping[str, An
     units = reader.ask("units", fields=[c.name for c in unit_columns], **{kind: name})
     capacity = total([r for r in units.rows if r["is_in_force"] in (True, "true")], "generation_capacity_mw")
     sentence = series_sentence(figure, first, last, basis, "energy", name, DEFAULT_MODEL)
-    share = None
+    share, lost = None, None
     if kind == "farm" and not figure.empty:
+        lost = _share_lost(reader, name, first, last, basis, inner.given["grain"])
         mwh = total(figure.rows, field_of("energy", basis))
         grain = inner.given["grain"]
         whole = reader.ask(grain, from_=first, to=last, fields=[field_of("energy", basis)])
@@ -179,6 +245,8 @@ def _part(reader: Reader, asked: Asked, kind: str, name: str) -> Mapping[str, An
         + (f", {words.rounded(capacity, 0)} MW in force" if capacity else ", none in force"),
         "sentence": sentence,
         "share": fig(share, "share") if share is not None else None,
+        "lost": lost,
+        "about_potential": figures.potential_note(figure, basis, inner.given["grain"]),
         "state": figure.state,
         "figure": figure,
         "choices": choices,
