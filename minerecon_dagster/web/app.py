@@ -155,7 +155,7 @@ async def _feed(service: Service, access: Access, suffix: str, request: Request)
         kind, most = feed.read(query)
         started = time.perf_counter()
         with service.database.asking() as asking:
-            found = feed.entries(asking, kind, most, service.today())
+            found = feed.entries(asking, kind, most, service.now())
         sql_ms = (time.perf_counter() - started) * 1000
         root = f"{scope['scheme']}://{headers.get(b'host', '')}{access.prefix}"
         return replace(feed.as_answer(found, chosen, root, query), sql_ms=sql_ms)
