@@ -493,6 +493,7 @@ def test_a_link_shows_the_chart_of_its_page_where_the_site_s_address_is_known(st
 def test_an_embedded_chart_has_its_state_its_source_and_the_way_back(api: Api) -> None:
     page = shown(api, "/embed/series?from=2025-03&to=2025-03")
     assert "may still change" in page.one("p", class_="state").text
+    assert page.one("p", class_="source").text.endswith(". minerecon · CSV")
     (back, file) = page.one("p", class_="source").all("a")
     assert api.get(back.attributes["href"]).status == 200
     assert csv_rows(api.get(file.attributes["href"]))
