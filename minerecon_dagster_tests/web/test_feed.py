@@ -12,6 +12,8 @@ from xml.etree import ElementTree
 import pytest
 from sqlalchemy import Engine, text
 
+from minerecon_dagster.web import feed
+from minerecon_dagster.web.database import _NEWS
 from minerecon_dagster.web.pages import words
 from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.analytics.conftest import FAILING, INCOMPLETE, MISSING, QUIET
@@ -127,6 +129,11 @@ def test_a_day_is_a_gap_only_once_it_was_to_be_there(stored: Engine, hour: int, 
         items = api("feed.json?kind=gap").json["items"]
     told = [i for i in items if i["title"] == f"{words.day_text(last + dt.timedelta(days=1))} is missing"]
     assert [i["date_published"] for i in told] == ["2025-04-11T08:00:00Z"] * is_told
+
+
+def test_what_was_answered_before_a_gap_is_told_is_not_given_after_it() -> None:
+    """Of a pipeline that stands still nothing else changes on that day: what is kept would be given until midnight."""
+    assert f">= time '{feed._TOLD_AT:%H:%M}'" in _NEWS
 
 
 def test_the_addresses_of_a_feed_are_whole_and_lead_to_the_figures(api: Api) -> None:
