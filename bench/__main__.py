@@ -539,6 +539,12 @@ def read_api(bench: Bench) -> None:
                 print("bench: wrk is not installed: answers a second are not measured", file=sys.stderr)
             else:
                 emit(name, rate, "answers/s", answer=what, connections=16, target=f">= {target}")
+        for name, first, again, size in served.pages(server):
+            load = round(os.getloadavg()[0], 1)
+            about = {"years": 5, "runs": len(first), "load": load, "gzip_kb": round(size / 1000)}
+            target = {"year_of_days": "<= 300", "five_years": "<= 600"}[name]
+            emit(f"page_{name}_cold", median(first) * 1000, "ms", **about, target=target)
+            emit(f"page_{name}_warm", median(again) * 1000, "ms", years=5, runs=len(again), load=load, target="<= 50")
         answered, refused, slowest = served.crowd(server)
         about = {"clients": 100, "answered": answered, "refused": refused}
         emit("read_api_slowest_refusal_in_a_crowd", slowest, "ms", **about, target="<= 50")

@@ -131,6 +131,30 @@ def cold(server: Server, database_url: str, runs: int = RUNS) -> Iterator[tuple[
     database.close()
 
 
+def pages(server: Server) -> Iterator[tuple[str, list[float], list[float], int]]:
+    """Of the page of a year and of five years of days: seconds to the first byte of pages that were not kept, each of
+    another range, and of the same ones again; and the bytes of the largest, as they are sent to a browser."""
+    asked = {
+        "year_of_days": [f"/explore?from={year}-01-01&to={year}-12-31" for year in range(2021, 2026)],
+        "five_years": [f"/explore?from=2021-01-0{day}&to=2025-12-31" for day in range(1, 6)],
+    }
+    _first_byte(server, "/explore?from=2024-05-01&to=2024-05-02")  # what draws is there
+    for name, paths in asked.items():
+        first = [_first_byte(server, path) for path in paths]
+        again = [_first_byte(server, path) for path in paths]
+        yield name, [s for s, _ in first], [s for s, _ in again], max(size for _, size in first)
+
+
+def _first_byte(server: Server, path: str) -> tuple[float, int]:
+    with contextlib.closing(http.client.HTTPConnection(server.host, server.port, timeout=60)) as connection:
+        started = time.perf_counter()
+        connection.request("GET", path, headers={"Accept-Encoding": "gzip"})
+        answer = connection.getresponse()
+        seconds = time.perf_counter() - started
+        assert answer.status == 200, path
+        return seconds, len(answer.read())
+
+
 def _bare(database: Database, columns: Mapping[str, Any], path: str, farm: str) -> Callable[[], bytes]:
     resource = next(r for r in RESOURCES if r.path == ("days" if path.startswith("days") else "farms/{farm}/days"))
     in_path = {} if resource.path == "days" else {"farm": farm}

@@ -35,10 +35,12 @@ from minerecon_dagster.web.metrics import MEDIA_TYPE, Metrics
 from minerecon_dagster.web.pages import routes
 from minerecon_dagster.web.question import NotAnsweredError
 from minerecon_dagster.web.resources import RESOURCES, Resource
-from minerecon_dagster.web.service import OverloadedError, Service
+from minerecon_dagster.web.service import GoneError, OverloadedError, Service
 
 _TITLES = {404: "Not Found", 406: "Not Acceptable", 422: "Unprocessable Content"}
 _LOOPBACK = ("127.0.0.1", "::1")
+_CLIENT_CLOSED = 499
+"""As others' logs have it: no standard has a status that nobody gets."""
 _OVERLOAD_S = 2
 _DOWN_S = 5
 DRAWN_WITHIN_S = 8.0
@@ -114,11 +116,12 @@ def build_app(
 @contextlib.asynccontextmanager
 async def _while_serving(service: Service, drawer: Drawer, drawing_at_once: bool, _app: FastAPI) -> AsyncIterator[None]:
     await service.look()
-    watching = asyncio.create_task(service.watch())
+    watching = [asyncio.create_task(service.watch()), asyncio.create_task(service.listen())]
     if drawing_at_once:
         drawer.warm_up()  # it starts a process, and waits for nothing of it
     yield
-    watching.cancel()
+    for task in watching:
+        task.cancel()
     service.close()
     drawer.close()
 
@@ -152,7 +155,7 @@ async def _feed(service: Service, access: Access, suffix: str, request: Request)
         kind, most = feed.read(query)
         started = time.perf_counter()
         with service.database.asking() as asking:
-            found = feed.entries(asking, kind, most, service.today())
+            found = feed.entries(asking, kind, most, service.now())
         sql_ms = (time.perf_counter() - started) * 1000
         root = f"{scope['scheme']}://{headers.get(b'host', '')}{access.prefix}"
         return replace(feed.as_answer(found, chosen, root, query), sql_ms=sql_ms)
@@ -199,12 +202,15 @@ async def answered(
     service.counters.misses += 1
     scope["minerecon"]["cache"] = "miss"
     try:
-        answer = await service.run(lambda: answers.compressed(make()) if key[3] else make())
+        is_gone = Request(scope, scope["minerecon"]["receive"]).is_disconnected
+        answer = await service.run(lambda: answers.compressed(make()) if key[3] else make(), is_gone)
         service.is_up = True
     except NotAnsweredError as error:
         return problem(error.status, _TITLES[error.status], str(error), **error.more)
     except OverloadedError:
         return _later(problem(503, "Service Unavailable", "too many requests wait already; come back"), _OVERLOAD_S)
+    except GoneError:
+        return problem(_CLIENT_CLOSED, "Client Closed Request", "whoever asked has gone; nobody reads this")
     except DatabaseDownError:
         service.is_up = False
         return _later(problem(503, "Service Unavailable", "the warehouse cannot be reached; come back"), _DOWN_S)
@@ -259,12 +265,12 @@ async def _ready(service: Service, request: Request) -> Response:
     request.scope["minerecon"]["route"] = "/readyz"
 
     def found() -> dict[str, str]:
-        news = service.database.news()
+        revision = service.database.revision()
+        if revision is None:
+            return {"database": "ok", "schema": f"none, and {newest_revision()} is needed"}
         return {
             "database": "ok",
-            "schema": "ok"
-            if news.revision == newest_revision()
-            else f"at {news.revision}, and {newest_revision()} is needed",
+            "schema": "ok" if revision == newest_revision() else f"at {revision}, and {newest_revision()} is needed",
             "login": "ok"
             if not service.database.may_write()
             else "it may change the warehouse: give it one that may not",
@@ -276,8 +282,8 @@ async def _ready(service: Service, request: Request) -> Response:
         return _Whole(_later(problem(503, "Service Unavailable", "too many requests wait"), _OVERLOAD_S))
     except DatabaseDownError:
         said = {"database": "cannot be reached"}
-    except (TooSlowError, OtherSchemaError):
-        said = {"database": "ok", "schema": f"none, and {newest_revision()} is needed"}
+    except TooSlowError:
+        said = {"database": f"does not answer within {STATEMENT_TIMEOUT_S} s"}
     is_ready = set(said.values()) == {"ok"}
     body = json.dumps({"status": "ok" if is_ready else "not ready", **said}).encode()
     return _Whole(Answer(200 if is_ready else 503, answers.media_type("json"), body))

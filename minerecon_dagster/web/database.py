@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import os
 import re
+import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,8 @@ SECRET_ENDING = "_uri"  # noqa: S105 - the end of a column's name
 POOL_SIZE = 4
 """Connections at most, beside the one that watches for news; analysts have ten in all."""
 STATEMENT_TIMEOUT_S = 3
+UNHEARD_S = STATEMENT_TIMEOUT_S + 2
+"""A server that has not ended a statement by then does not hear: it is taken for one that is not there."""
 CHUNK_ROWS = 2_000
 _CONNECT_TIMEOUT_S = 3
 _SESSION = f"""
@@ -37,6 +42,7 @@ SET search_path = pg_catalog; SET timezone = 'UTC'; SET datestyle = 'ISO'; SET a
 """
 _NEWS = (Path(__file__).parent / "sql" / "news.sql").read_text("utf-8")
 _COLUMNS = (Path(__file__).parent / "sql" / "columns.sql").read_text("utf-8")
+_REVISION = "SELECT version_num FROM minerecon.alembic_version"
 _GONE = (
     errorcodes.ADMIN_SHUTDOWN,
     errorcodes.CRASH_SHUTDOWN,
@@ -121,15 +127,24 @@ _TYPES = (
 
 
 class Asking:
-    """A transaction that sees one instant and cannot write."""
+    """A transaction that sees one instant and cannot write.
 
-    def __init__(self, cursor: Any) -> None:
+    Args:
+        cursor: in it.
+        waiting: around whatever the server is waited for.
+    """
+
+    def __init__(self, cursor: Any, waiting: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
         self._cursor = cursor
+        self._waiting = waiting
         self.type_codes: tuple[int, ...] = ()
+        self.known: dict[Any, Any] = {}
+        """What was asked already, for whoever asks again: it is as true until the transaction ends."""
 
     def rows(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """All rows of a statement; afterwards `type_codes` has the types of its columns."""
-        self._cursor.execute(statement, parameters)
+        with self._waiting():
+            self._cursor.execute(statement, parameters)
         self.type_codes = tuple(c.type_code for c in self._cursor.description)
         return list(self._cursor.fetchall())
 
@@ -141,10 +156,15 @@ class Asking:
         """
         cursor = self._cursor.connection.cursor("rows")  # the end of the transaction closes it
         started = time.monotonic()
-        cursor.execute(statement, parameters)
+        with self._waiting():
+            cursor.execute(statement, parameters)
         waited = 0.0
-        while rows := cursor.fetchmany(CHUNK_ROWS):
+        while True:
+            with self._waiting():
+                rows = cursor.fetchmany(CHUNK_ROWS)
             waited += time.monotonic() - started
+            if not rows:
+                return
             if waited > STATEMENT_TIMEOUT_S:
                 raise TooSlowError
             yield rows
@@ -167,6 +187,7 @@ class Database:
         self._url = url.replace("postgresql+psycopg2://", "postgresql://", 1)
         self._idle: list[Any] = []
         self._lock = threading.Lock()
+        self._waiting_since: dict[Any, float] = {}
         self.in_use = 0
 
     def close(self) -> None:
@@ -190,10 +211,10 @@ class Database:
             self.in_use += 1
             try:
                 with connection.cursor() as cursor:
-                    yield Asking(cursor)
+                    yield Asking(cursor, partial(self._waiting, connection))
             finally:
                 # Who has nothing to show, and says so by raising, gives back a connection as good as before.
-                with contextlib.suppress(psycopg2.Error):
+                with contextlib.suppress(psycopg2.Error), self._waiting(connection):
                     connection.rollback()
                     keep = not connection.closed
                 self.in_use -= 1
@@ -210,12 +231,33 @@ class Database:
         notices: dict[str, Any] = {**time_outs(self._url), "connect_timeout": _CONNECT_TIMEOUT_S}
         connection = psycopg2.connect(self._url, **notices)
         connection.autocommit = True
-        with connection.cursor() as cursor:
+        with self._waiting(connection), connection.cursor() as cursor:
             cursor.execute(_SESSION)
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True, autocommit=False)
         for kind in _TYPES:
             extensions.register_type(kind, connection)
         return connection
+
+    @contextlib.contextmanager
+    def _waiting(self, connection: Any) -> Iterator[None]:
+        self._waiting_since[connection] = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._lock:  # nobody closes the connection, whose number another may get, while it is hung up
+                del self._waiting_since[connection]
+
+    def hang_up_on_the_deaf(self) -> None:
+        """Close the lines on which the server has said nothing for `UNHEARD_S`: who waits there is told so.
+
+        PostgreSQL ends a statement itself, unless it, what stands before it, its disk or the network stands still; the
+        operating system would then answer for it for as long as that lasts.
+        """
+        with self._lock:
+            for connection, since in list(self._waiting_since.items()):
+                if time.monotonic() - since > UNHEARD_S:
+                    with contextlib.suppress(OSError, psycopg2.InterfaceError), _line_of(connection) as line:
+                        line.shutdown(socket.SHUT_RDWR)
 
     def news(self) -> News:
         """The present state of the warehouse; raises as `asking`."""
@@ -228,6 +270,14 @@ class Database:
             None if built_at is None else float(built_at),
             None if final_day is None else dt.date.fromisoformat(final_day),
         )
+
+    def revision(self) -> str | None:
+        """The schema's, of a warehouse of any age, for which `news` may ask too much; None: it has none."""
+        try:
+            with self.asking() as asking:
+                return next((str(found) for (found,) in asking.rows(_REVISION)), None)
+        except OtherSchemaError:
+            return None
 
     def columns(self) -> dict[str, list[Column]]:
         """The columns of every table, view and function of rows, by its full name, but for those of the machine."""
@@ -247,6 +297,10 @@ class Database:
                 " AND has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE'))"
             )
         return bool(found)
+
+
+def _line_of(connection: Any) -> socket.socket:
+    return socket.socket(fileno=os.dup(connection.fileno()))
 
 
 @contextlib.contextmanager

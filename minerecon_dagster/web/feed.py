@@ -1,6 +1,8 @@
 """News for readers, as Atom (RFC 4287) and JSON Feed 1.1: days that became final, restatements, and gaps.
 
-An entry's name never changes; its time is when the day was last built, the change was seen, or the day was over.
+An entry has the same id for ever and under every address, so that no reader is shown it twice. It is published when the
+day's answers were seen, the change was detected, or the day was to be there; it is updated when the day is built anew,
+which moves it to no other place.
 """
 
 from __future__ import annotations
@@ -12,12 +14,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
+from uuid import UUID, uuid5
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 import msgspec
 
+from minerecon_dagster.core.calendar import LONDON
 from minerecon_dagster.web.answers import Answer
 from minerecon_dagster.web.database import Asking
+from minerecon_dagster.web.pages import words
 from minerecon_dagster.web.question import NotAnsweredError
 
 TYPES: Mapping[str, str] = {
@@ -31,6 +36,10 @@ MOST_ENTRIES = 500
 _ENTRIES = 100
 _GAP_DAYS = 92
 """Gaps are told of the last days; `/api/v1/calendar` has all."""
+_TOLD_AT = dt.time(9)
+"""London time of the next day: a day that is not there by then is told; until then it is being fetched."""
+_NAMES = UUID("5f0c3f0e-6a53-4f0b-9f0e-2f6d8f1c7a42")
+"""Of this project's news: what makes one id of one piece of them, wherever it is served."""
 _ATOM = "http://www.w3.org/2005/Atom"
 _TITLE = "Wind curtailment in Great Britain: days that became final, restatements and gaps"
 _RIGHTS = "Contains BMRS data © Elexon Limited copyright and database right."
@@ -41,18 +50,21 @@ class Entry:
     """A piece of news.
 
     Args:
-        id: of it for ever, below the feed's own.
-        at: when, in UTC.
+        id: of it for ever.
+        published: when it became news, in UTC.
+        updated: when its figures were last made.
         title, text: in words.
-        path: where its figures are.
+        page, figures: where a person and a program find more, below the address of the service.
         kind: of `KINDS`.
     """
 
     id: str
-    at: str
+    published: str
+    updated: str
     title: str
     text: str
-    path: str
+    page: str
+    figures: str
     kind: str
 
 
@@ -85,39 +97,59 @@ def read(query: str) -> tuple[str | None, int]:
     return kind, int(limit)
 
 
-def entries(asking: Asking, kind: str | None, most: int, today: dt.date) -> list[Entry]:
+def entries(asking: Asking, kind: str | None, most: int, now: dt.datetime) -> list[Entry]:
     """The newest news.
 
     Args:
         asking: the warehouse.
         kind: of `KINDS`; None: all.
         most: how many.
-        today: in London.
+        now: the present instant.
     """
-    values = {"kind": kind, "most": most, "today": today, "gap_days": _GAP_DAYS}
+    here = now.astimezone(LONDON)
+    gaps_until = here.date() - dt.timedelta(days=1 if here.time() >= _TOLD_AT else 2)
+    values = {"kind": kind, "most": most, "gaps_until": gaps_until, "gap_days": _GAP_DAYS, "told_at": _TOLD_AT}
     rows, names = asking.named_rows(_sql("feed"), values)
     return [_entry(dict(zip(names, row, strict=True))) for row in rows]
 
 
+def _id(*parts: str) -> str:
+    return f"urn:uuid:{uuid5(_NAMES, ':'.join(parts))}"
+
+
 def _entry(row: Mapping[str, Any]) -> Entry:
     day, kind = row["settlement_date"], row["kind"]
-    name = f"{kind}:{day}" + (f":{row['number']}" if row["number"] is not None else "")
-    path = f"/api/v1/days?from={day}&to={day}"
+    # Of a restatement of a day there may be several; no number of the warehouse outlives it.
+    name = [kind, day, *([row["published_at"]] if kind == "restatement" else [])]
+    figures = f"/api/v1/days?from={day}&to={day}"
     made_up = " The day is made up." if row["is_synthetic"] else ""
+    shown = words.day_text(day)
     if kind == "final":
-        title = f"{day} is final: {row['curtailed_mwh']} MWh"
-        text = f"SO-flagged: {row['curtailed_mwh']} MWh, net payment {row['payment_gbp']} GBP. Status: {row['status']}."
-    elif kind == "restatement":
-        title = f"{day} was restated: {row['old_curtailed_mwh']} to {row['curtailed_mwh']} MWh"
+        title = f"{shown} is final: {_both(row['curtailed_mwh'], row['payment_gbp'])}"
         text = (
-            f"The source changed. SO-flagged: {row['old_curtailed_mwh']} MWh and {row['old_payment_gbp']} GBP before, "
-            f"{row['curtailed_mwh']} MWh and {row['payment_gbp']} GBP after. It was {row['status']} before."
+            f"Turned down for system reasons: {row['curtailed_mwh']} MWh; net payment {row['payment_gbp']} GBP. "
+            f"Status: {row['status']}."
         )
-        path = f"/api/v1/restatements?from={day}&to={day}"
+    elif kind == "restatement":
+        before, after = (words.spoken(row[c], "mwh") for c in ("old_curtailed_mwh", "curtailed_mwh"))
+        title = f"{shown} was restated: {before} to {after}"
+        text = (
+            f"The source changed. Turned down for system reasons: {row['old_curtailed_mwh']} MWh and "
+            f"{row['old_payment_gbp']} GBP net before, {row['curtailed_mwh']} MWh and {row['payment_gbp']} GBP after. "
+            f"It was {row['status']} before."
+        )
+        figures = f"/api/v1/restatements?from={day}&to={day}"
     else:
-        title = f"{day} is {row['status']}"
+        title = f"{shown} is {row['status']}"
         text = f"The day is over, and its status is {row['status']}: its figures are not there, or not to be relied on."
-    return Entry(name, row["happened_at"], title, text + made_up, path, kind)
+    made_of = [*name, "made up"] if row["is_synthetic"] else name
+    return Entry(
+        _id(*made_of), row["published_at"], row["updated_at"], title, text + made_up, f"/days/{day}", figures, kind
+    )
+
+
+def _both(mwh: str, gbp: str) -> str:
+    return f"{words.spoken(mwh, 'mwh')}, {words.spoken(gbp, 'gbp')}"
 
 
 def as_answer(found: Sequence[Entry], suffix: str, root: str, query: str) -> Answer:
@@ -130,10 +162,10 @@ def as_answer(found: Sequence[Entry], suffix: str, root: str, query: str) -> Ans
         query: of the request.
     """
     own = f"{root}/api/v1/feed.{suffix}" + (f"?{query}" if query else "")
-    updated = max((entry.at for entry in found), default="1970-01-01T00:00:00Z")
-    made = _json(found, own, root) if suffix == "json" else _atom(found, own, root, updated)
-    kind = TYPES[suffix]
-    return Answer(200, kind if suffix == "json" else f"{kind}; charset=utf-8", made, rows=len(found))
+    kind = read(query)[0] or "all"
+    made = _json(found, own, root) if suffix == "json" else _atom(found, own, root, kind)
+    media_type = TYPES[suffix]
+    return Answer(200, media_type if suffix == "json" else f"{media_type}; charset=utf-8", made, rows=len(found))
 
 
 def _json(found: Sequence[Entry], own: str, root: str) -> bytes:
@@ -142,17 +174,22 @@ def _json(found: Sequence[Entry], own: str, root: str) -> bytes:
             "version": "https://jsonfeed.org/version/1.1",
             "title": _TITLE,
             "description": f"SO-flagged bids. {_RIGHTS}",
-            "home_page_url": f"{root}/api/v1/calendar",
+            "home_page_url": f"{root}/",
             "feed_url": own,
             "language": "en-GB",
+            "authors": [{"name": "minerecon"}],
             "items": [
                 {
-                    "id": f"{root}/api/v1/feed#{entry.id}",
-                    "url": root + entry.path,
+                    "id": entry.id,
+                    "url": root + entry.page,
                     "title": entry.title,
                     "content_text": entry.text,
-                    "date_modified": entry.at,
+                    "date_published": entry.published,
+                    "date_modified": entry.updated,
                     "tags": [entry.kind],
+                    "attachments": [
+                        {"url": root + entry.figures, "mime_type": "application/json", "title": "The figures"}
+                    ],
                 }
                 for entry in found
             ],
@@ -160,16 +197,26 @@ def _json(found: Sequence[Entry], own: str, root: str) -> bytes:
     )
 
 
-def _atom(found: Sequence[Entry], own: str, root: str, updated: str) -> bytes:
+def _atom(found: Sequence[Entry], own: str, root: str, kind: str) -> bytes:
+    updated = max(
+        (dt.datetime.fromisoformat(entry.updated) for entry in found), default=dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    )
     feed = Element("feed", {"xmlns": _ATOM, "xml:lang": "en-GB"})
-    _text(feed, title=_TITLE, id=f"{root}/api/v1/feed", updated=updated, rights=_RIGHTS)
+    _text(
+        feed,
+        title=_TITLE,
+        id=_id("feed", kind),
+        updated=f"{updated.isoformat().removesuffix('+00:00')}Z",
+        rights=_RIGHTS,
+    )
     SubElement(feed, "link", rel="self", type="application/atom+xml", href=own)
-    SubElement(feed, "link", rel="alternate", type="application/json", href=f"{root}/api/v1/calendar")
+    SubElement(feed, "link", rel="alternate", type="text/html", href=f"{root}/")
     _text(SubElement(feed, "author"), name="minerecon")
     for entry in found:
         item = SubElement(feed, "entry")
-        _text(item, title=entry.title, id=f"{root}/api/v1/feed#{entry.id}", updated=entry.at)
-        SubElement(item, "link", rel="alternate", type="application/json", href=root + entry.path)
+        _text(item, title=entry.title, id=entry.id, published=entry.published, updated=entry.updated)
+        SubElement(item, "link", rel="alternate", type="text/html", href=root + entry.page)
+        SubElement(item, "link", rel="related", type="application/json", href=root + entry.figures)
         SubElement(item, "category", term=entry.kind)
         _text(item, content=entry.text)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{tostring(feed, encoding="unicode")}'.encode()

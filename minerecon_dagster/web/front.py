@@ -106,7 +106,7 @@ class Front:
         given = headers.get(b"x-request-id", "")
         scope["minerecon"] = about = {
             "id": given if _ID.fullmatch(given) else secrets.token_hex(8), "started": time.perf_counter(), "status": 0,
-            "rows": 0, "sql_ms": 0.0, "cache": "-", "route": "-", "bytes": 0,
+            "rows": 0, "sql_ms": 0.0, "cache": "-", "route": "-", "bytes": 0, "receive": receive,
         }  # fmt: skip
         if self._access.prefix and scope["path"].startswith(f"{self._access.prefix}/"):
             scope["path"] = scope["path"][len(self._access.prefix) :]

@@ -134,10 +134,11 @@ def _feed() -> Json:
     problem = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     item = {
         "type": "object",
-        "required": ["id", "url", "title", "content_text", "date_modified", "tags"],
+        "required": ["id", "url", "title", "content_text", "date_published", "date_modified", "tags", "attachments"],
         "properties": {
             **{name: {"type": "string"} for name in ("id", "url", "title", "content_text")},
-            "date_modified": {"type": "string", "format": "date-time"},
+            **{name: {"type": "string", "format": "date-time"} for name in ("date_published", "date_modified")},
+            "attachments": {"type": "array", "items": {"type": "object", "required": ["url", "mime_type"]}},
             "tags": {"type": "array", "items": {"enum": list(feed.KINDS)}},
         },
     }

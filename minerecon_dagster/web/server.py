@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import sys
+from types import FrameType
 
 import uvicorn
 
@@ -15,6 +16,14 @@ from minerecon_dagster.web.pages.routes import Beside
 
 _BACKLOG = 512
 _END_WITHIN_S = 5
+
+
+class _Server(uvicorn.Server):
+    """A second signal ends it no sooner: Ctrl-C comes of the terminal and of the parent, and it ends in time anyway."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self.should_exit:
+            super().handle_exit(sig, frame)
 
 
 def run(
@@ -54,4 +63,4 @@ def run(
     if not quiet:
         print(f"The dashboard is at {base}/, the read API at {base}/api/v1/days", flush=True)  # noqa: T201 - of the command
     with listening:
-        uvicorn.Server(config).run(sockets=[listening])
+        _Server(config).run(sockets=[listening])

@@ -12,7 +12,7 @@ import contextlib
 import datetime as dt
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -54,6 +54,10 @@ _DIRECT_DAYS = 400
 
 class OverloadedError(Exception):
     """As many requests as may are waiting already."""
+
+
+class GoneError(Exception):
+    """Whoever asked has gone before it was their turn."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,12 @@ class Service:
             await self.look()
             await asyncio.sleep(NEWS_EVERY_S)
 
+    async def listen(self) -> None:
+        """See for ever that no request waits for a server that does not hear; not a part of `watch`, which may wait."""
+        while True:
+            self.database.hang_up_on_the_deaf()
+            await asyncio.sleep(NEWS_EVERY_S)
+
     async def look(self) -> None:
         """Ask for news once."""
         try:
@@ -129,8 +139,17 @@ class Service:
         self._watcher.shutdown(wait=False)
         self.database.close()
 
-    async def run(self, work: Callable[[], T]) -> T:
-        """Do what asks the database, in turn; raises `OverloadedError` where too many wait."""
+    async def run(self, work: Callable[[], T], is_gone: Callable[[], Awaitable[bool]] | None = None) -> T:
+        """Do what asks the database, in turn.
+
+        Args:
+            work: is done in a thread of its own.
+            is_gone: whether whoever asked has gone: then nothing is done for them.
+
+        Raises:
+            OverloadedError: too many wait.
+            GoneError: ``is_gone`` said so.
+        """
         if self._running.locked() and self.waiting >= MOST_WAITING:
             self.counters.refused += 1
             raise OverloadedError
@@ -140,6 +159,8 @@ class Service:
         finally:
             self.waiting -= 1
         try:
+            if is_gone and await is_gone():
+                raise GoneError
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
             self._running.release()
@@ -298,9 +319,12 @@ class Service:
     def _states(self, asking: Asking, first: dt.date | None, last: dt.date | None) -> list[tuple[Any, ...]]:
         """Of the days of a range: date, status, whether stored and final, whether synthetic, and when built."""
         if first is not None and last is not None and (last - first).days < _DIRECT_DAYS:
-            return asking.rows(
-                _STATES + " WHERE d.settlement_date BETWEEN %(first)s AND %(last)s", {"first": first, "last": last}
-            )
+            if (first, last) not in asking.known:
+                asking.known[first, last] = asking.rows(
+                    _STATES + " WHERE d.settlement_date BETWEEN %(first)s AND %(last)s", {"first": first, "last": last}
+                )
+            states: list[tuple[Any, ...]] = asking.known[first, last]
+            return states
         news = self.news
         if self._days_of is None or self._days_of != news:
             self._days, self._days_of = asking.rows(_STATES), news

@@ -37,7 +37,7 @@ EXAMPLES: Mapping[str, str] = {
     "A typo": "days?form=2025-03-01",
     "Too much": "half-hours?from=2020&to=2025",
 }
-_OF_THIS_RUN = ("as_of", "request_id", "code", "warehouse_revision", "date_modified")  # fmt: skip
+_OF_THIS_RUN = ("as_of", "request_id", "code", "warehouse_revision", "date_published", "date_modified")  # fmt: skip
 
 
 def _paths() -> Iterator[tuple[str, dict[str, Any]]]:

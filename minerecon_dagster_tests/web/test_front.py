@@ -304,6 +304,21 @@ def test_the_command_serves_within_seconds_without_dagster_and_ends_when_it_is_t
     assert (lines[0]["route"], lines[0]["status"], lines[0]["rows"]) == ("/api/v1/days", 200, 31)
 
 
+def test_ctrl_c_that_comes_of_the_terminal_and_of_a_parent_ends_it_without_a_traceback(stored: Engine) -> None:
+    command = [str(Path(sys.executable).with_name("minerecon")), "serve", "--port", "0"]
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("MINERECON")}
+    with subprocess.Popen(
+        command, env=environ | {"MINERECON_API_DATABASE_URL": url_of(stored)}, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert "http://" in process.stdout.readline()
+        for _ in range(2):
+            process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert "Traceback" not in err
+
+
 def test_no_dagster_and_no_sqlalchemy_is_loaded() -> None:
     heavy = ("dagster", "sqlalchemy", "pyarrow")
     code = f"import sys, minerecon_dagster.web.server; print([m for m in {heavy} if m in sys.modules])"

@@ -19,6 +19,7 @@ from sqlalchemy import Engine, text
 from minerecon_dagster.core.statuses import MEANINGS
 from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster.web.front import Access
+from minerecon_dagster.web.pages import words
 from minerecon_dagster.web.pages.figures import FIGURES
 from minerecon_dagster.web.pages.routes import Beside
 from minerecon_dagster.web.pages.state import NO_ROW, NOBODY, NOT_STORED
@@ -96,7 +97,7 @@ def test_a_page_runs_nothing_that_is_not_ours(api: Api, stored: Engine) -> None:
             address = link.attributes.get("href") or link.attributes["src"]
             file = api.get(address)
             assert file.status == 200, address
-            assert "immutable" in file.headers["cache-control"]
+            assert ("immutable" in file.headers["cache-control"]) == (link.attributes.get("rel") != "alternate")
 
 
 @pytest.mark.parametrize(
@@ -220,14 +221,30 @@ def test_the_border_has_north_and_south_of_it_add_up_to_the_month_and_its_zones_
     (row,) = page.one("section", id="table").rows()
     assert [Decimal(str(exact(cell))) for cell in row[1:4]] == [north, south, nowhere]
     assert north + south + nowhere == Decimal(month["curtailed_mwh"])
-    share = (north / (north + south + nowhere) * 100).quantize(Decimal("0.1"), ROUND_HALF_EVEN)
-    assert f"{share} % of the" in sentence(page)
+    share = (north / (north + south) * 100).quantize(Decimal("0.1"), ROUND_HALF_EVEN)
+    assert f"{share} % of the" in sentence(page), "of what has a place"
+    assert f"; of {words.spoken(nowhere, 'mwh')} more the place is not known" in sentence(page)
     assert "north of the Scottish border (boundary B6)" in sentence(page)
     shown_zones = [str(exact(r[2])) for r in page.one("section", id="zones-table").rows() if exact(r[2]) is not None]
     assert sorted(shown_zones) == sorted(z["curtailed_mwh"] for z in zones)
     (twice,) = page.one("section", id="twice").rows()
     assert str(exact(twice[2])) == str(month["turn_up_estimate_gbp"])
     assert shown(api, "/border?from=2025-03&to=2025-03&period=2025", 422)
+
+
+def test_where_no_unit_has_a_place_the_border_says_so_and_no_0_stands_for_it(
+    forty_days: str, embedded_environ: dict[str, str], serve: Callable[..., Api]
+) -> None:
+    with databases.database(embedded_environ["DATABASE_URL"], forty_days) as url:
+        with contextlib.closing(databases.connect(url)) as owner:
+            owner.cursor().execute("UPDATE minerecon.bm_units SET gsp_group_id = NULL, zone_basis = NULL")
+        page = shown(serve(url), "/border?from=2025-03&to=2025-03&period=2025-03")
+        assert "where, is not known of any unit" in sentence(page)
+        assert "0.0 %" not in page.text
+        (row,) = page.one("section", id="table").rows()
+        assert [exact(cell) for cell in (row[1], row[2], row[4])] == [None] * 3
+        assert "The place of" in page.text
+        assert "place not known was" not in page.text
 
 
 def csv_rows(got: Got) -> list[dict[str, str]]:
@@ -544,6 +561,7 @@ def test_a_link_shows_the_chart_of_its_page_where_the_site_s_address_is_known(st
 def test_an_embedded_chart_has_its_state_its_source_and_the_way_back(api: Api) -> None:
     page = shown(api, "/embed/series?from=2025-03&to=2025-03")
     assert "may still change" in page.one("p", class_="state").text
+    assert page.one("p", class_="source").text.endswith(". minerecon · CSV")
     (back, file) = page.one("p", class_="source").all("a")
     assert api.get(back.attributes["href"]).status == 200
     assert csv_rows(api.get(file.attributes["href"]))

@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ from sqlalchemy import Engine, text
 from minerecon_dagster.day.closing import delete_day
 from minerecon_dagster.sums.rollups import roll_up_months, roll_up_years
 from minerecon_dagster.warehouse.store import open_warehouse
+from minerecon_dagster.web.pages import words
 from minerecon_dagster.web.pages.routes import Beside
 from minerecon_dagster.web.pages.state import NO_ROW, NOBODY, NOT_STORED, nothing_there
 from minerecon_dagster_tests import databases
@@ -141,7 +143,10 @@ def test_the_table_of_what_a_day_earned_is_of_the_range_that_is_asked_for(api: A
 
 def test_a_stored_day_without_a_price_is_not_said_to_be_missing(api: Api) -> None:
     page = shown(api, f"/miners?from={PRICELESS}&to={PRICELESS}")
-    assert sentence(page) == "The price or the difficulty is not known on Fri 21 March 2025."
+    assert sentence(page) == (
+        "What a machine earned on Fri 21 March 2025 is not known in £: no price is stored."
+        " Choose a farm to see its BTC."
+    )
     page = shown(api, f"/miners?from={MISSING}&to={MISSING}")
     assert sentence(page) == f"{NOT_STORED}. No figure stands in for Mon 10 March 2025."
 
@@ -251,3 +256,33 @@ def test_what_was_paid_to_stop_and_the_estimate_for_its_replacement_stand_apart_
     assert re.search(rf"offers cover 97\.0 % of the energy, of {days} of \d+ days; the cheapest accepted offers", words)
     assert "at least £" in words, "of the year, of which days are missing"
     assert "Paid again" not in shown(api, "/?basis=all").text, "it is of SO-flagged bids alone"
+
+
+def test_a_period_whose_counterpart_is_not_stored_has_its_own_figure_and_the_days_before_are_a_link_away(
+    api: Api,
+) -> None:
+    page = shown(api, "/compare?from=2025-03-20&to=2025-03-25")
+    days = api("days?from=2025-03-20&to=2025-03-25").data
+    own = sum(Decimal(d["curtailed_mwh"]) for d in days if d["curtailed_mwh"] is not None)
+    assert sentence(page) == (
+        f"From 20 to 25 March 2025, {words.spoken(own, 'mwh')} was turned down for system reasons; of 20–25 March 2024 "
+        "no day is stored to compare it with."
+    )
+    (before,) = (a for a in page.all("a") if a.text == "the 6 days before")
+    assert "with=2025-03-14" in before.attributes["href"]
+    assert "That is" in sentence(shown(api, before.attributes["href"]))
+
+
+def test_calculations_that_are_all_right_are_one_sentence_and_others_a_table(api: Api, stored: Engine) -> None:
+    with stored.connect() as connection:
+        rates = connection.execute(
+            text("SELECT expected_count, matched_count FROM analytics.reconciliation_rate WHERE year_month = '2025-04'")
+        ).all()
+    page = shown(api, "/quality?from=2025-04&to=2025-04")
+    wrong = [rate for rate in rates if rate.expected_count != rate.matched_count]
+    box = page.one("section", id="rates")
+    assert len(box.rows() if box.all("tbody") else []) == len(wrong)
+    count = sum(rate.expected_count for rate in rates)
+    right = f"All {count:,} calculations that there should be of 1 month are there and right."
+    assert (right in box.text) == (not wrong)
+    assert len(page.one("details", id="all-rates").rows()) == len(rates)

@@ -39,6 +39,8 @@ MOST_DAYS = 2_922
 MOST_HALF_HOUR_DAYS = 93
 """Days of half hours in one chart and table."""
 DEFAULT_DAYS = 31
+YEAR_DAYS = 365
+"""As many as "Last 12 months" has: a day more would be of a year of its own in a calendar."""
 DEFAULT_MODEL = "S19J_PRO"
 RANKED = 15
 """Farms in a chart of farms; the table has all."""
@@ -516,7 +518,7 @@ def compare(reader: Reader, asked: Asked) -> Figure:
     both = [r for r in rows.rows if r[f"difference_{mwh}"] is not None]
     empty = "" if both else CLOSED if _is_closed(rows.meta) else NOT_STORED
     spans = compared_spans(rows.rows, first, last)
-    title = empty or f"{words.span_text(*spans[0])} beside {words.span_text(*spans[1])}"
+    title = f"{words.span_text(*spans[0])} beside {words.span_text(*spans[1])}"
     subtitle = f"Curtailed energy: MWh a day; {BASES[basis]}"
     given = {n: asked.given[n] for n in COMPARE if n in asked.given}
     return Figure(
@@ -548,7 +550,7 @@ CALENDAR = ("from", "to")
 
 def calendar(reader: Reader, asked: Asked) -> Figure:
     """How every day stands."""
-    first, last = asked.span(recent(reader, 366), MOST_DAYS)
+    first, last = asked.span(recent(reader, YEAR_DAYS), MOST_DAYS)
     columns = [
         Column("settlement_date", "Day", "day"),
         Column("status", "State", "status"),
@@ -587,7 +589,7 @@ SIZES_MW = ("1", "2", "5", "10", "20", "50", "100")
 
 def sizing(reader: Reader, asked: Asked) -> Figure:
     """What fleets of several sizes at a farm would have made."""
-    first, last = asked.span(recent(reader, 366), MOST_DAYS)
+    first, last = asked.span(recent(reader, YEAR_DAYS), MOST_DAYS)
     farm, model = asked.get("farm"), asked.get("model") or DEFAULT_MODEL
     if farm is None:
         names = farm_names(reader)
@@ -691,8 +693,12 @@ def zones(reader: Reader, asked: Asked) -> Figure:
     title = empty
     if ranked and not empty:
         of_all = f", {words.spoken(ranked[0][share], 'share')} of all" if ranked[0][share] is not None else ""
-        title = f"{words.zone_text(ranked[0]['zone'])} was turned down most: {words.spoken(ranked[0][name], 'mwh')}"
-        title += of_all
+        most = words.spoken(ranked[0][name], "mwh")
+        is_known = ranked[0]["zone"] in words.ZONE_NAMES
+        title = (
+            f"{words.zone_text(ranked[0]['zone'])} was turned down most: {most}" if is_known else f"The place of {most}"
+        )
+        title += of_all if is_known else f"{of_all}, is not known"
     subtitle = f"Curtailed energy by zone (GSP group): MWh; {BASES[basis]}; {words.span_text(first, last)}"
     given = {n: asked.given[n] for n in ZONES if n in asked.given}
     return Figure(
@@ -712,12 +718,19 @@ def zones(reader: Reader, asked: Asked) -> Figure:
 
 
 BORDER = ("from", "to", "basis")
+PLACE_NOT_KNOWN = "Of no unit that was turned down the place is known"
+
+
+def share_of_north(rows: Sequence[Row]) -> Decimal | None:
+    """What part of the energy whose place is known was north of boundary B6; None: of none it is known."""
+    north, south = total(rows, "north_mwh"), total(rows, "south_mwh")
+    return north / (north + south) if north is not None and south is not None and north + south else None
 
 
 def border(reader: Reader, asked: Asked) -> Figure:
     """What was turned down north and south of boundary B6, month by month."""
     basis = asked.basis
-    first, last = whole(*asked.span(recent(reader, 366), MOST_DAYS), "months")
+    first, last = whole(*asked.span(recent(reader, YEAR_DAYS), MOST_DAYS), "months")
     name = field_of("energy", basis)
     fields = ["year_month", "zone", "above_b6", name, "status", *(c.name for c in STORED_DAYS)]
     rows = reader.ask("zones/months", from_=first, to=last, basis=basis, fields=fields)
@@ -733,25 +746,27 @@ def border(reader: Reader, asked: Asked) -> Figure:
         nothing = Decimal() if row[name] is not None else None  # a month that is stored, without a bid there
         row["north_mwh"], row["south_mwh"] = (here.get(side, nothing) for side in (True, False))
         row["nowhere_mwh"] = here.get(None, nothing)
-        whole_mwh = Decimal(row[name]) if row[name] is not None else None
-        row["north_share"] = row["north_mwh"] / whole_mwh if whole_mwh and row["north_mwh"] is not None else None
+        placed = Decimal(row[name]) - row["nowhere_mwh"] if row[name] is not None else None
+        if placed == 0 and row["nowhere_mwh"]:  # where all of it was is not known: that none was north is no figure
+            row["north_mwh"] = row["south_mwh"] = None
+        row["north_share"] = row["north_mwh"] / placed if placed and row["north_mwh"] is not None else None
     columns = [
         Column("year_month", "Month", "month"),
         Column("north_mwh", "North of it", "mwh", "MWh"),
         Column("south_mwh", "South of it", "mwh", "MWh"),
         Column("nowhere_mwh", "Place not known", "mwh", "MWh"),
-        Column("north_share", "North, of all", "share", "%"),
+        Column("north_share", "North, where known", "share", "%"),
         *STORED_DAYS,
         Column("status", "State", "status"),
     ]
     empty = emptiness(months.meta, months.rows, name)
     state = state_of(months.meta)
-    north, every = total(months.rows, "north_mwh"), total(months.rows, name)
+    share = share_of_north(months.rows)
     title = empty
-    if not empty and every and north is not None:
-        title = f"{words.spoken(north / every, 'share')} was turned down north of the Scottish border"
+    if share is not None:
+        title = f"{words.spoken(share, 'share')} was turned down north of the Scottish border"
     elif not empty:
-        title = NOT_FLAGGED
+        title = PLACE_NOT_KNOWN if total(months.rows, "nowhere_mwh") else NOT_FLAGGED
     subtitle = (
         f"Curtailed energy north and south of boundary B6: MWh a month; {BASES[basis]}; {words.span_text(first, last)}"
     )

@@ -5,6 +5,7 @@ SELECT concat_ws('/', r.version_num, (SELECT max(c.oid) FROM pg_class AS c
        concat_ws(
            '/',
            CAST(now() AT TIME ZONE 'Europe/London' AS date),
+           CAST(now() AT TIME ZONE 'Europe/London' AS time) >= time '09:00',  -- web/feed.py: yesterday is a gap from then on
            (SELECT concat(count(*), ' ', max(built_at)) FROM minerecon.daily_summaries),
            (SELECT max(result_id) FROM minerecon.reconciliation_results),
            (SELECT concat(count(*), ' ', max(fetched_at)) FROM minerecon.bitcoin_price_gbp),

@@ -65,16 +65,20 @@ def _sentence(figure: figures.Figure, first: dt.date, last: dt.date, basis: str)
     span = words.span_text(first, last)
     if figure.empty.startswith((NOT_STORED, CLOSED)):
         return Markup("{}. No figure stands in for {}.").format(figure.empty, span)
-    north, every = total(figure.rows, "north_mwh"), total(figure.rows, field_of("energy", basis))
-    if figure.empty or not every or north is None:
-        return Markup("{} {}.").format(figure.empty or figure.title, words.during_text(first, last))
+    share, every = figures.share_of_north(figure.rows), total(figure.rows, field_of("energy", basis))
     doubt = Markup(" ({})").format(figure.state.short) if figure.state.short else Markup("")
+    if every and share is None and not figure.empty and figure.title == figures.PLACE_NOT_KNOWN:
+        return Markup("{}, {} of wind was {}; where, is not known of any unit{}.").format(
+            words.within_text(first, last), fig(every, "mwh"), BASIS_MEANINGS[basis], doubt
+        )
+    if figure.empty or not every or share is None:
+        return Markup("{} {}.").format(figure.empty or figure.title, words.during_text(first, last))
     unknown = total(figure.rows, "nowhere_mwh")
-    left = Markup("; of {} the place is not known").format(fig(unknown, "mwh")) if unknown else Markup("")
+    left = Markup("; of {} more the place is not known").format(fig(unknown, "mwh")) if unknown else Markup("")
     return Markup("{}, {} of the {} of wind that was {} was north of the Scottish border (boundary B6){}{}.").format(
         words.within_text(first, last),
-        fig(north / every, "share"),
-        fig(every, "mwh"),
+        fig(share, "share"),
+        fig(every - (unknown or 0), "mwh"),
         BASIS_MEANINGS[basis],
         left,
         doubt,

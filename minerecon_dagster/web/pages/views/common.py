@@ -101,8 +101,7 @@ def published(reader: Reader, asked: Asked, first: dt.date | None, last: dt.date
         row["figure"] = f"{what} ({basis})"
         notes = [
             row["source"].rstrip("."),
-            *(["known to be wrong"] if row["is_known_wrong"] else []),
-            row["note"] or "",
+            row["note"] or ("Known to be wrong" if row["is_known_wrong"] else ""),
         ]
         notes += ["Ours is made up: nothing to compare with"] if row["ours_is_synthetic"] else []
         if row["ours_days_present"] < row["ours_days_expected"]:

@@ -34,8 +34,13 @@ def compare(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     then = reader.ask("days", from_=spans[1][0], to=spans[1][1], fields=["settlement_date"])
     states = [figure.state, state_of({**then.meta, "basis": basis})]
     if this is None or that is None:
-        sentence = Markup("{}: {} and the days beside it have none that is stored in both.").format(
-            figure.empty, texts[0]
+        own = total(figure.rows, mwh)
+        sentence = (
+            Markup("{}. No figure stands in for {}.").format(figure.empty, texts[0])
+            if own is None
+            else Markup("{}, {} was {}; of {} no day is stored to compare it with.").format(
+                words.within_text(*spans[0]), fig(own, "mwh"), BASIS_MEANINGS[basis], texts[1]
+            )
         )
     else:
         doubt = "; ".join(s.short for s in states if s.short)
@@ -60,9 +65,24 @@ def compare(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         "spans": texts,
         "figure": figure,
         "table": table_of(asked, figure, "Day by day"),
-        "basis_links": basis_links(asked),
+        "choices": [("Bids", basis_links(asked)), ("Beside", _besides(asked, first, last))],
         "first": str(first),
         "last": str(last),
         "beside": asked.get("with") or str(spans[1][0]),
         "basis": basis,
     }
+
+
+def _besides(asked: Asked, first: dt.date, last: dt.date) -> list[tuple[str, str, bool]]:
+    """What a period is often compared with: word, address, and whether it is the present one."""
+    count = (last - first).days + 1
+    before = str(first - dt.timedelta(days=count))
+    plain = {"after": None, "sort": None}
+    return [
+        ("a year before", asked.address(**{"with": None, **plain}), asked.get("with") is None),
+        (
+            f"the {words.counted(count, 'day')} before",
+            asked.address(**{"from": str(first), "to": str(last), "with": before, **plain}),
+            asked.get("with") == before,
+        ),
+    ]

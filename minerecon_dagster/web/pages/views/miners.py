@@ -98,7 +98,14 @@ def miners(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     }
     if figure is None:
         known = next((r for r in of_model if None not in (r["gbp_per_ths_day"], r["value_gbp_per_mwh"])), None)
-        sentence = Markup("The price or the difficulty is not known {}.").format(words.during_text(first, last))
+        lacks = [
+            what
+            for what, name in (("price", "price_gbp"), ("difficulty", "difficulty"))
+            if not any(r[name] for r in of_model)
+        ]
+        sentence = Markup(
+            "What a machine earned {} is not known in £: no {} is stored. Choose a farm to see its BTC."
+        ).format(words.during_text(first, last), " and no ".join(lacks or ["price with a difficulty"]))
         if not earnings.meta["days_present"]:
             sentence = Markup("{}. No figure stands in for {}.").format(NOT_STORED, words.span_text(first, last))
         if known is not None:

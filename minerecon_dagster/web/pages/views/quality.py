@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -11,14 +11,17 @@ from markupsafe import Markup
 from minerecon_dagster.core.statuses import MEANINGS
 from minerecon_dagster.web.pages import figures, tables, words
 from minerecon_dagster.web.pages.asked import Asked, address
-from minerecon_dagster.web.pages.reader import Reader
-from minerecon_dagster.web.pages.tables import Column
+from minerecon_dagster.web.pages.reader import Reader, Row
+from minerecon_dagster.web.pages.tables import Column, Table
 from minerecon_dagster.web.pages.views.common import (
     periods,
     published,
     restatements,
     table_of,
 )
+
+MOST_RATES = 36
+"""Months and models of a table: a year of three models."""
 
 
 def quality(reader: Reader, asked: Asked) -> Mapping[str, Any]:
@@ -68,10 +71,12 @@ def quality(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     rates = reader.rows(
         "SELECT r.year_month, r.miner_model, r.expected_count, r.matched_count, r.rate_percent"
         " FROM analytics.reconciliation_rate AS r WHERE r.year_month BETWEEN %(first)s AND %(last)s"
-        " ORDER BY r.year_month DESC, r.miner_model LIMIT 36",
+        " ORDER BY r.year_month DESC, r.miner_model LIMIT %(most)s",
         first=f"{first:%Y-%m}",
         last=f"{last:%Y-%m}",
+        most=MOST_RATES,
     )
+    right = [r for r in rates if r["matched_count"] == r["expected_count"]]
     looked = reader.rows("SELECT max(evaluated_at) AS at FROM minerecon.reconciliation_latest")
     checks = address("/api/v1/checks.csv", **{"from": str(first), "to": str(last)})
     return {
@@ -116,22 +121,10 @@ def quality(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             csv_has="every check",
             empty="Every check that has looked at these days holds.",
         ),
-        "rates": tables.make(
-            asked,
-            "Calculations that are there and right, of those that there should be",
-            [
-                Column("year_month", "Month", "month"),
-                Column("miner_model", "Miner model", "text"),
-                Column("expected_count", "Expected", "count"),
-                Column("matched_count", "Right", "count"),
-                Column("rate_percent", "Rate", "price", "%"),
-            ],
-            rates,
-            "year_month",
-            None,
-            empty="No calculation of these days has been compared.",
-            most=36,
+        "wrong_rates": _rates(
+            asked, "Calculations that are missing or wrong", [r for r in rates if r not in right], _all_right(rates)
         ),
+        "rates": _rates(asked, "Calculations that are there and right", rates, _all_right(rates)),
         "uncounted": tables.make(
             asked,
             "Units that may be wind and are in no sum",
@@ -156,3 +149,23 @@ def quality(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         "last": str(last),
         "choices": [("Period", periods(asked, reader))],
     }
+
+
+def _all_right(rates: Sequence[Row]) -> str:
+    if not rates:
+        return "No calculation of these days has been compared."
+    count = sum(int(r["expected_count"]) for r in rates)
+    months = words.counted(len({r["year_month"] for r in rates}), "month")
+    return f"All {count:,} calculations that there should be of {months} are there and right."
+
+
+def _rates(asked: Asked, caption: str, rates: Sequence[Row], empty: str) -> Table:
+    columns = [
+        Column("year_month", "Month", "month"),
+        Column("miner_model", "Miner model", "text"),
+        Column("expected_count", "Expected", "count"),
+        Column("matched_count", "Right", "count"),
+        Column("rate_percent", "Rate", "price", "%"),
+    ]
+    shown = [{**r, "miner_model": words.model_text(r["miner_model"])} for r in rates]
+    return tables.make(asked, caption, columns, shown, "year_month", None, empty=empty, most=MOST_RATES)

@@ -100,8 +100,20 @@ def api(reader: Reader, _asked: Asked) -> Mapping[str, Any]:
             given |= {"farm": names["farm"], "model": DEFAULT_MODEL, "power_mw": "1,10"}
         most = f"{resource.most_days:,} days at once" if resource.span else ""
         described.append(
-            (resource.path, resource.about, ", ".join(parameters_of(resource)), most, address(path, **given))
+            (
+                resource.path,
+                resource.about.replace("`", ""),
+                ", ".join(parameters_of(resource)),
+                most,
+                address(path, **given),
+            )
         )
+    described.append(
+        (
+            "feed", "News, as Atom and JSON Feed: days that became final, restatements, gaps of the last three months.",
+            "kind, limit", "", address("/api/v1/feed.atom"),
+        )
+    )  # fmt: skip
     return {
         "title": "The API",
         "resources": described,
