@@ -140,7 +140,7 @@ def schema(environ: Mapping[str, str]) -> list[str]:
     """What the warehouse is, without its rows: tables, views, functions, comments, and every right."""
     dump = [programs_folder() / "pg_dump", "--schema-only", "--exclude-schema=minerecon_guard", environ["DATABASE_URL"]]
     lines = run(dump, environ).splitlines()
-    # A condition that was read again has fewer brackets. What begins with a backslash is a key of the dump, drawn by lot.
+    # A condition that was read again has fewer brackets; a line with a backslash is a key of the dump, drawn by lot.
     return sorted(re.sub("[()]", "", line) for line in lines if line and not line.startswith(("\\", "--")))
 
 
