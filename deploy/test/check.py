@@ -34,10 +34,11 @@ def tests(name: str) -> Callable[[], str]:
 
 
 def built() -> str:
-    """Build the image, and hold it to its contract."""
+    """Build the image without a network; what it is built from is there before."""
+    image.prepare()
     begun = time.monotonic()
     image.build()
-    return f"built offline in {time.monotonic() - begun:.0f} s; {image.contract()}"
+    return f"built offline in {time.monotonic() - begun:.0f} s"
 
 
 def drill() -> str:
@@ -56,11 +57,13 @@ PARTS: dict[str, Callable[[], str]] = {
     "kubernetes": tests("kubernetes"),
     "ecs": tests("ecs"),
     "image": built,
+    "contract": image.contract,
+    "sbom": image.sbom,
     "stack": image.stack,
-    "again": image.again,
+    "reproducible": image.again,
     "drill": drill,
 }
-"""Each part, in the order in which they are looked at: `stack` and `again` look at what `image` has built."""
+"""Each part, in the order in which they are looked at: those after `image` look at what it has built."""
 
 
 def main() -> int:
@@ -82,7 +85,7 @@ def main() -> int:
         except Exception as error:  # noqa: BLE001
             result, said = "FAILED", f"{type(error).__name__}: {error}"
         results[name] = result
-        print(f"{name:<11}{result:<8}{time.monotonic() - begun:6.1f} s  {said}", flush=True)
+        print(f"{name:<13}{result:<8}{time.monotonic() - begun:6.1f} s  {said}", flush=True)
     left_out = [name for name, result in results.items() if result == "skipped"]
     if left_out:
         print(f"Not looked at here: {', '.join(left_out)}.")

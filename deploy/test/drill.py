@@ -50,6 +50,8 @@ and turns; the revision. All others are figures, or what figures follow from, an
 TIMES = re.compile(r".*_at|run_id|result_id|summed_days")
 """Columns that say when and by which run a row was written, or make a fingerprint of that: another build has others."""
 
+LONGEST_S = 600
+"""From an empty server to all figures, from the archive alone."""
 NEEDS_ELEXON = {"reconciliation_latest": "check_family <> 'drift'"}
 """Of a table, the rows that an archive alone gives: a look at whether Elexon still says the same asks Elexon."""
 
@@ -291,6 +293,7 @@ def from_the_archive(environ: Mapping[str, str], lost: Lost, dates: Sequence[dt.
     seen["rpo_days_of_figures"] = len(dates) - found["daily_summaries"]["summary_date"][0]
     compare("after everything was built from the archive", lost.figures, found)
     compare_status(lost.status, standing(environ, [str(dates[0]), str(dates[-1])]))
+    assert seen["rto_from_archive_s"] <= LONGEST_S, seen
 
 
 def compare(when: str, before: Rows, after: Rows) -> None:
