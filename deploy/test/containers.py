@@ -8,6 +8,7 @@ The networks are not Compose's: `prefix` puts a service into one.
 from __future__ import annotations
 
 import os
+import re
 import resource
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,8 @@ from parts import DEPLOY, Skipped, tool
 
 SERVICES: Mapping[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]
 _INIT = ("/usr/bin/tini", "--")
+_VARIABLE = re.compile(r"\$\{(?P<name>[A-Z0-9_]+)(?::-(?P<default>[^}]*)|:\?[^}]*)?\}")
+"""As Compose has it: with a value that is taken if there is none, or with what to say then."""
 
 
 class Containers:
@@ -59,12 +62,14 @@ class Containers:
         """Of a service, as compose.yaml has it, filled in."""
         found = dict(self._image_environ)
         for name, value in SERVICES[service]["environment"].items():
-            if text := self._environ.get(name, "") if str(value).startswith("${") else str(value):
-                found[name] = self._changed.get(name, text)
+            found[name] = self._changed.get(name) or _VARIABLE.sub(self._filled, str(value))
         # DynamoDB's stand-in wants a key; Compose's file of credentials is empty here.
         if "AWS_REGION" in SERVICES[service]["environment"]:
             found |= {k: v for k, v in self._environ.items() if k.startswith("AWS_")}
         return found
+
+    def _filled(self, variable: re.Match[str]) -> str:
+        return self._environ.get(variable["name"]) or variable["default"] or ""
 
     def once(self, service: str, command: Sequence[str], *, codes: tuple[int, ...] = (0,)) -> str:
         """What a command prints, on both streams, in a container of a service's kind; it must end with one of codes."""

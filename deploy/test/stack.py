@@ -226,8 +226,7 @@ def main() -> None:
             "ELEXON_MAX_REQUESTS_PER_MINUTE": "0",
             "MINERECON_UI_URL": "http://127.0.0.1:3000",
             "MINERECON_ARCHIVE_URL": "/archive",
-            "MINERECON_SERVE_HOSTS": WEB_NAME,
-            "MINERECON_DASHBOARD_URL": "",
+            "MINERECON_WEB_NAME": WEB_NAME,
         }
         door = stack.enter_context(pages(server.port))
         containers = engine(
