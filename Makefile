@@ -75,7 +75,7 @@ lock: $(SETUP)
 	@$(BIN)/python deploy/lock.py
 
 # The checks of deploy/: deploy/README.md lists the parts, ONLY= takes some of them. As root, with Debian's buildah,
-# mmdebstrap and bubblewrap, all of them run; what is missing is named, and its part skipped.
+# mmdebstrap and podman or bubblewrap, all of them run; what is missing is named, and its part skipped.
 deploy-check: $(SETUP) .venv/.deploy-check
 	@ONLY="$(ONLY)" $(BIN)/python deploy/test/check.py
 

@@ -20,6 +20,7 @@ made serve_token "$(password)"
 for name in alert_webhook_url aws_credentials tls_certificate tls_key ui_passwords; do
     made "$name" ""
 done
-# A container sees a file as it is here, with another user: the folder keeps this machine's users out.
+# A container sees a file as it is here, with another user: the folder keeps this machine's users out. Files stay writable
+# for their owner, who copies certificate, key and credentials over them.
 chmod 0700 secrets
-chmod 0444 secrets/*
+chmod 0644 secrets/*

@@ -14,12 +14,14 @@ import datetime as dt
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,12 +43,20 @@ MINERECON = Path(sys.executable).with_name("minerecon")
 FIRST = dt.date(2025, 3, 1)
 BUCKET = "minerecon-drill"
 PASSWORDS = {f"{role}_password": f"{role}-hush" for role in ("owner", "worker", "dagster")}
-FACTS = (
-    *("curtailment_records", "historical_bitcoin_calculations", "wind_generation_data", "daily_summaries"),
-    *("bitcoin_daily_summaries", "monthly_summaries", "bitcoin_monthly_summaries", "yearly_summaries"),
-)
-"""Tables of figures. What says when and by which run a row was written is left out: it is no figure."""
-NO_FIGURE = ("_at", "run_id", "summed")
+HISTORY = ("reconciliation_results", "verifications", "restatements", "day_locks", "request_turns", "alembic_version")
+"""Tables of the warehouse that are no figures and follow from nothing: what was looked at and changed, and when; locks
+and turns; the revision. All others are figures, or what figures follow from, and must come back from the archive alone.
+"""
+TIMES = re.compile(r".*_at|run_id|result_id|summed_days")
+"""Columns that say when and by which run a row was written, or make a fingerprint of that: another build has others."""
+
+LONGEST_S = 600
+"""From an empty server to all figures, from the archive alone."""
+NEEDS_ELEXON = {"reconciliation_latest": "check_family <> 'drift'"}
+"""Of a table, the rows that an archive alone gives: a look at whether Elexon still says the same asks Elexon."""
+
+Rows = Mapping[str, Mapping[str, tuple[int, str]]]
+"""Of each table, each column: how many rows there are, and a hash of all its values beside their keys."""
 
 
 class Server:
@@ -95,24 +105,45 @@ def run(command: list[str | Path], environ: Mapping[str, str], codes: tuple[int,
     return done.stdout
 
 
-def figures(url: str) -> dict[str, tuple[int, str]]:
-    """Of each table of figures: how many rows there are, and a hash of all of them."""
-    found = {}
+def rows_of(url: str, where: Mapping[str, str] | None = None) -> Rows:
+    """All tables of a database, whatever schema they are in; of some, only the rows of a condition."""
+    found: dict[str, dict[str, tuple[int, str]]] = {}
     with psycopg2.connect(url) as connection, connection.cursor() as cursor:
-        for table in FACTS:
-            cursor.execute(
-                "SELECT column_name FROM information_schema.columns WHERE table_schema = 'minerecon'"
-                " AND table_name = %s ORDER BY column_name",
-                (table,),
+        cursor.execute(
+            "SELECT c.oid::regclass::text, c.relname, array_agg(a.attname::text ORDER BY a.attnum),"
+            " (SELECT array_agg(k.attname::text) FROM pg_index AS i JOIN pg_attribute AS k"
+            "  ON k.attrelid = c.oid AND k.attnum = ANY(i.indkey) WHERE i.indrelid = c.oid AND i.indisprimary)"
+            " FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+            " JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.relkind = 'r'"
+            " AND n.nspname NOT IN ('pg_catalog', 'information_schema') GROUP BY c.oid, c.relname"
+        )
+        for table, name, columns, keys in cursor.fetchall():
+            key = ", ".join(f'"{part}"' for part in keys or columns)
+            hashes = ", ".join(
+                f'md5(string_agg(md5(row({key}, "{column}")::text), \'\' ORDER BY md5(row({key}, "{column}")::text)))'
+                for column in columns
             )
-            columns = [name for (name,) in cursor.fetchall() if not name.endswith(NO_FIGURE)]
-            row = ", ".join(f'"{name}"' for name in columns)
-            cursor.execute(
-                f"SELECT count(*), md5(string_agg(md5(r), '' ORDER BY md5(r)))"
-                f" FROM (SELECT row({row})::text AS r FROM minerecon.{table}) AS rows"
-            )
-            found[table] = cursor.fetchone()
+            cursor.execute(f"SELECT count(*), {hashes} FROM {table} WHERE {(where or {}).get(name, 'true')}")
+            count, *values = cursor.fetchone() or ()
+            found[name] = {column: (count, value) for column, value in zip(columns, values, strict=True)}
     return found
+
+
+def figures(environ: Mapping[str, str]) -> Rows:
+    """Of the warehouse's tables, what is a figure, or what figures follow from."""
+    return {
+        table: {column: value for column, value in columns.items() if not TIMES.fullmatch(column)}
+        for table, columns in rows_of(environ["DATABASE_URL"], NEEDS_ELEXON).items()
+        if table not in HISTORY
+    }
+
+
+def schema(environ: Mapping[str, str]) -> list[str]:
+    """What the warehouse is, without its rows: tables, views, functions, comments, and every right."""
+    dump = [programs_folder() / "pg_dump", "--schema-only", "--exclude-schema=minerecon_guard", environ["DATABASE_URL"]]
+    lines = run(dump, environ).splitlines()
+    # A condition that was read again has fewer brackets; a line with a backslash is a key of the dump, drawn by lot.
+    return sorted(re.sub("[()]", "", line) for line in lines if line and not line.startswith(("\\", "--")))
 
 
 def standing(environ: Mapping[str, str], span: list[str]) -> dict[str, Any]:
@@ -121,21 +152,33 @@ def standing(environ: Mapping[str, str], span: list[str]) -> dict[str, Any]:
     return {key: said[key] for key in ("ok", "from", "to", "rate", "months", "problems", "sums")}
 
 
-def drill(days: int) -> dict[str, Any]:
-    """Do it all; gives what was measured."""
-    last = FIRST + dt.timedelta(days=days - 1)
-    span = [str(FIRST), str(last)]
-    seen: dict[str, Any] = {"drill": "disaster", "days": days}
+@contextmanager
+def bucket() -> Iterator[tuple[Any, str]]:
+    """A bucket that keeps versions, by moto, as a client and the address of its S3."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     moto = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     moto.start()
-    endpoint = "http://{}:{}".format(*moto.get_host_and_port())
-    s3 = boto3.session.Session("drill", "drill", region_name="eu-west-2").client("s3", endpoint_url=endpoint)
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
-    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    try:
+        endpoint = "http://{}:{}".format(*moto.get_host_and_port())
+        s3 = boto3.session.Session("drill", "drill", region_name="eu-west-2").client("s3", endpoint_url=endpoint)
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        yield s3, endpoint
+    finally:
+        moto.stop()
+
+
+def drill(days: int) -> dict[str, Any]:
+    """Do it all; gives what was measured.
+
+    Args:
+        days: two or more; the last one is made after the dump.
+    """
+    dates = [FIRST + dt.timedelta(days=n) for n in range(days)]
     with (
         tempfile.TemporaryDirectory(prefix="drill-") as name,
-        serve_sample(SampleWorld([FIRST + dt.timedelta(days=n) for n in range(days)])) as elexon,
+        bucket() as (s3, endpoint),
+        serve_sample(SampleWorld(dates)) as elexon,
         local_services(Path(name) / "dynamodb", {"DATABASE_URL": "-", "DAGSTER_POSTGRES_URL": "-"}) as dynamodb,
     ):
         folder = Path(name)
@@ -152,65 +195,128 @@ def drill(days: int) -> dict[str, Any]:
         }
         shared.setdefault("AWS_ACCESS_KEY_ID", "drill")
         shared.setdefault("AWS_SECRET_ACCESS_KEY", "drill")
-
-        say(f"{days} days are made")
+        # From here on the servers are new, and nobody answers at Elexon's address.
+        silent = {**shared, "ELEXON_BASE_URL": f"http://127.0.0.1:1{urlsplit(elexon).path}"}
+        seen: dict[str, Any] = {"drill": "disaster", "days": days}
         with new_server(folder / "first") as first:
-            environ = {**shared, **first.environ}
-            run([MINERECON, "db", "upgrade", "--sample"], environ)
-            run([MINERECON, "difficulty", "load", SAMPLE_DIFFICULTY_CSV], environ)
-            run([MINERECON, "reingest", *span], environ, codes=(0, 1))
-            before, stood = figures(first.environ["DATABASE_URL"]), standing(environ, span)
-            assert before["daily_summaries"][0] == days, before
-            seen["records"] = before["curtailment_records"][0]
-            begun = time.monotonic()
-            dump = run([DEPLOY / "backup" / "backup.sh", folder / "dumps"], environ).strip().splitlines()[-1]
-            seen["backup_s"] = round(time.monotonic() - begun, 1)
-            seen["dump_mb"] = round(sum(f.stat().st_size for f in Path(dump).iterdir()) / 1e6, 1)
-        say("the server is destroyed")
-
+            lost = made(folder / "dumps", {**shared, **first.environ}, dates, seen)
         with new_server(folder / "second") as second:
-            environ = {**shared, **second.environ}
-            begun = time.monotonic()
-            run([DEPLOY / "backup" / "restore.sh", dump], environ)
-            run([MINERECON, "db", "upgrade"], environ)
-            after, stands = figures(second.environ["DATABASE_URL"]), standing(environ, span)
-            seen["rto_from_dump_s"] = round(time.monotonic() - begun, 1)
-            compare("after the restore of the dump", before, after)
-            assert stands == stood, "`minerecon status` says something else after the restore"
-            # The next day's work goes on in the restored databases.
-            run([MINERECON, "reingest", str(last), "--from-archive"], environ, codes=(0, 1))
-            compare("after a day was built again in the restored databases", before, figures(environ["DATABASE_URL"]))
-        say("the server is destroyed again, and the dumps are not looked at")
-
+            from_the_dump({**silent, **second.environ}, lost, dates, seen)
         with new_server(folder / "third") as third:
-            # Nobody answers at Elexon's address any more.
-            environ = {**shared, **third.environ, "ELEXON_BASE_URL": f"http://127.0.0.1:1{urlsplit(elexon).path}"}
-            begun = time.monotonic()
-            run([MINERECON, "db", "upgrade", "--sample"], environ)
-            run([MINERECON, "difficulty", "load", SAMPLE_DIFFICULTY_CSV], environ)
-            run([MINERECON, "reingest", *span, "--from-archive"], environ, codes=(0, 1))
-            after = figures(third.environ["DATABASE_URL"])
-            seen["rto_from_archive_s"] = round(time.monotonic() - begun, 1)
-            compare("after everything was built from the archive", before, after)
-            compare_status(stood, standing(environ, span))
-        seen["facts_lost"] = 0
-        seen |= damage(s3, shared)
-    moto.stop()
-    return seen
+            from_the_archive({**silent, **third.environ}, lost, dates, seen)
+        return seen | damage(s3, shared)
 
 
-def compare(when: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    """See that all figures are the same.
+@dataclass(frozen=True)
+class Lost:
+    """What was there before the servers were destroyed.
+
+    Attributes:
+        dump: the folder with the dumps of both databases.
+        dumped: all tables of both, as they were dumped.
+        dumped_status: what `minerecon status` said then.
+        dumped_schema: the warehouse without its rows, then.
+        figures: at the end, a day later.
+        status: what `minerecon status` said at the end.
+    """
+
+    dump: str
+    dumped: Mapping[str, Rows]
+    dumped_status: Mapping[str, Any]
+    dumped_schema: Sequence[str]
+    figures: Rows
+    status: Mapping[str, Any]
+
+
+def databases(environ: Mapping[str, str]) -> dict[str, Rows]:
+    """All tables of both databases."""
+    return {name: rows_of(environ[name]) for name in ("DATABASE_URL", "DAGSTER_POSTGRES_URL")}
+
+
+def reingest(environ: Mapping[str, str], first: dt.date, last: dt.date, *options: str) -> None:
+    """Have days made; it exits with 1 where a check of them warns, and what there is, is compared anyway."""
+    run([MINERECON, "reingest", str(first), str(last), *options], environ, codes=(0, 1))
+
+
+def made(folder: Path, environ: Mapping[str, str], dates: Sequence[dt.date], seen: dict[str, Any]) -> Lost:
+    """Make the days, dump both databases before the last of them, and say what there was."""
+    say(f"{len(dates)} days are made")
+    span = [str(dates[0]), str(dates[-1])]
+    run([MINERECON, "db", "upgrade", "--sample"], environ)
+    run([MINERECON, "difficulty", "load", SAMPLE_DIFFICULTY_CSV], environ)
+    reingest(environ, dates[0], dates[-2])
+    dumped, dumped_status, dumped_schema = databases(environ), standing(environ, span), schema(environ)
+    begun = time.monotonic()
+    dump = run([DEPLOY / "backup" / "backup.sh", folder], environ).strip().splitlines()[-1]
+    seen["backup_s"] = round(time.monotonic() - begun, 1)
+    seen["dump_mb"] = round(sum(f.stat().st_size for f in Path(dump).iterdir()) / 1e6, 1)
+    reingest(environ, dates[-1], dates[-1])
+    found = figures(environ)
+    assert found["daily_summaries"]["summary_date"][0] == len(dates), found["daily_summaries"]
+    seen["records"] = found["curtailment_records"]["settlement_date"][0]
+    return Lost(dump, dumped, dumped_status, dumped_schema, found, standing(environ, span))
+
+
+def from_the_dump(environ: Mapping[str, str], lost: Lost, dates: Sequence[dt.date], seen: dict[str, Any]) -> None:
+    """Restore the dump; what was made after it comes from the archive."""
+    say("the server is destroyed; the dump of a day before is restored")
+    span = [str(dates[0]), str(dates[-1])]
+    begun = time.monotonic()
+    run([DEPLOY / "backup" / "restore.sh", lost.dump], environ)
+    restored = time.monotonic() - begun
+    for name, rows in databases(environ).items():
+        compare(f"{name} after the restore", lost.dumped[name], rows)
+    begun = time.monotonic()
+    run([MINERECON, "db", "upgrade"], environ)
+    upgraded = time.monotonic() - begun
+    compare("the warehouse after db upgrade", lost.dumped["DATABASE_URL"], rows_of(environ["DATABASE_URL"]))
+    different = set(lost.dumped_schema) ^ set(schema(environ))
+    assert not different, f"the warehouse's schema differs after db upgrade: {sorted(different)[:20]}"
+    compare_status(lost.dumped_status, standing(environ, span))
+    begun = time.monotonic()
+    # The day before is built again, too: that the restored tables are worked on as if nothing had been.
+    reingest(environ, dates[-2], dates[-1], "--from-archive")
+    seen["rto_from_dump_s"] = round(restored + upgraded + time.monotonic() - begun, 1)
+    compare("after the day since the dump came from the archive", lost.figures, figures(environ))
+    compare_status(lost.status, standing(environ, span))
+
+
+def from_the_archive(environ: Mapping[str, str], lost: Lost, dates: Sequence[dt.date], seen: dict[str, Any]) -> None:
+    """Build everything from the archive, in a server that has nothing."""
+    say("the server is destroyed again; nobody looks at the dumps")
+    begun = time.monotonic()
+    run([MINERECON, "db", "upgrade", "--sample"], environ)
+    run([MINERECON, "difficulty", "load", SAMPLE_DIFFICULTY_CSV], environ)
+    reingest(environ, dates[0], dates[-1], "--from-archive")
+    seen["rto_from_archive_s"] = round(time.monotonic() - begun, 1)
+    found = figures(environ)
+    seen["rpo_days_of_figures"] = len(dates) - found["daily_summaries"]["summary_date"][0]
+    compare("after everything was built from the archive", lost.figures, found)
+    compare_status(lost.status, standing(environ, [str(dates[0]), str(dates[-1])]))
+    assert seen["rto_from_archive_s"] <= LONGEST_S, seen
+
+
+def compare(when: str, before: Rows, after: Rows) -> None:
+    """See that all values are the same.
 
     Raises:
-        AssertionError: a table differs.
+        AssertionError: columns differ; with their names.
     """
-    different = {table: (before[table], after[table]) for table in before if before[table] != after[table]}
-    assert not different, f"{when}, these differ: {different}"
+    different = [
+        f"{table}.{column}"
+        for table in sorted(before.keys() | after.keys())
+        for column in sorted(before.get(table, {}).keys() | after.get(table, {}).keys())
+        if before.get(table, {}).get(column) != after.get(table, {}).get(column)
+    ]
+    assert not different, f"{when}, these differ: {', '.join(different)}"
 
 
 def compare_status(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    """See that the days stand as they did."""
+    """See that the days stand as they did.
+
+    Raises:
+        AssertionError: `minerecon status` says something else.
+    """
     assert before == after, f"`minerecon status` said {before}, and says {after}"
 
 

@@ -1,31 +1,34 @@
 """Runs the stack of the image as compose.yaml has it, in containers without a right, and looks at what it does.
 
-Started by image.py in a network and a mount namespace of its own, so that nothing gets out and no port is taken. Each
-role is a container by bubblewrap over the image's files: user 10001, no capability, no new privileges, the root
-read-only, /tmp in memory. Commands and environments are those of compose.yaml. PostgreSQL is a new server, whose logins
-postgres/roles.psql makes; Elexon is the bundled sample, and DynamoDB is moto.
+Started by image.py in namespaces of its own, so that nothing gets out, no port is taken, and nothing stays when it
+ends. Each role is a container (containers.py); commands, environments, secrets and probes are those of compose.yaml.
+`web` has a network to itself. PostgreSQL is a new server, whose logins postgres/roles.psql makes; Elexon is the bundled
+sample, and DynamoDB is moto.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import signal
+import socket
+import socketserver
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import yaml
+from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).parent))
 import image
-from parts import DEPLOY, tool
+from containers import SERVICES, Bubblewrap, Containers, Podman
+from parts import DEPLOY, Skipped, tool
 
 from minerecon_dagster.local.postgres import programs_folder, serving
 from minerecon_dagster.local.services import local_services
@@ -39,93 +42,74 @@ They hold on a machine that has nothing else to do; DEPLOY_CHECK_PATIENCE multip
 """
 PATIENCE = float(os.environ.get("DEPLOY_CHECK_PATIENCE", "1"))
 SECRETS = {"owner_password": "owner-hush", "worker_password": "worker-hush", "dagster_password": "dagster-hush"}
-COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]
+HOST, WEB = "10.77.0.1", "10.77.0.2"
+"""Addresses of the two ends of the network that `web` has to itself."""
+WEB_NAME = "wind.example.com"
 
 
-class Containers:
-    """The image's containers.
+class Door(socketserver.BaseRequestHandler):
+    """Hands a connection on to PostgreSQL, which listens on the loopback address of another network alone."""
 
-    Args:
-        files: the image's root.
-        folder: of this run: archive and secrets.
-        environ: what fills compose.yaml in.
-    """
+    port = 0
 
-    def __init__(self, files: Path, folder: Path, environ: Mapping[str, str]) -> None:
-        self._files = files
-        self._archive, self._secrets = folder / "archive", folder / "secrets"
-        self._archive.mkdir()
-        os.chown(self._archive, 10001, 0)
-        self._secrets.mkdir()
-        self._environ = environ
-        self._of_image = dict(entry.split("=", 1) for entry in image.config()["Env"])  # type: ignore[attr-defined]
+    def handle(self) -> None:
+        """Copy both ways until both sides have ended."""
+        with socket.create_connection(("127.0.0.1", self.port)) as there:
+            back = threading.Thread(target=self._copy, args=(there, self.request), daemon=True)
+            back.start()
+            self._copy(self.request, there)
+            back.join()
 
-    def secret(self, name: str, value: str) -> None:
-        """Make a file of a secret."""
-        (self._secrets / name).write_text(value)
-        (self._secrets / name).chmod(0o444)
-
-    def environment(self, service: str) -> dict[str, str]:
-        """Of a service, as compose.yaml has it, filled in."""
-        found = dict(self._of_image)
-        for name, value in COMPOSE[service]["environment"].items():
-            if text := self._environ.get(name, "") if str(value).startswith("${") else str(value):
-                found[name] = text
-        return found | {k: v for k, v in self._environ.items() if k.startswith("AWS_")}
-
-    def command(self, service: str, command: Sequence[str], **changed: str) -> list[str]:
-        """The whole command line of a container."""
-        environment = {**self.environment(service), **changed}
-        rights = [
-            "--reuid=10001",
-            "--regid=0",
-            "--clear-groups",
-            "--no-new-privs",
-            "--inh-caps=-all",
-            "--bounding-set=-all",
-        ]
-        inside = [
-            *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--as-pid-1", "--die-with-parent"),
-            *(
-                "--ro-bind",
-                str(self._files),
-                "/",
-                "--tmpfs",
-                "/tmp",
-                "--tmpfs",
-                "/run",
-                "--proc",
-                "/proc",
-                "--dev",
-                "/dev",
-            ),
-            *("--ro-bind", str(self._secrets), "/run/secrets", "--bind", str(self._archive), "/archive"),
-            *("--chdir", "/opt/dagster", "--clearenv"),
-            *(part for name, value in environment.items() for part in ("--setenv", name, value)),
-        ]
-        bwrap = tool("bwrap", "apt-get install bubblewrap")
-        return ["setpriv", *rights, bwrap, *inside, "/usr/bin/tini", "--", *command]
-
-    def once(self, service: str, command: Sequence[str], **changed: str) -> str:
-        """What a command prints in a container of a service's kind."""
-        done = subprocess.run(
-            self.command(service, command, **changed), capture_output=True, text=True, timeout=300, check=False
-        )
-        assert done.returncode == 0, f"{command}: {done.stdout[-1500:]}{done.stderr[-1500:]}"
-        return done.stdout
-
-    @contextmanager
-    def running(self, service: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-        """A container of a service, as long as the ``with`` block."""
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                self.command(service, COMPOSE[service]["command"]), stdout=out, stderr=subprocess.STDOUT
-            )
+    @staticmethod
+    def _copy(source: socket.socket, target: socket.socket) -> None:
         try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
+            while part := source.recv(65536):
+                target.sendall(part)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            # One side is gone, and so is what was to be copied.
+            return
+
+
+@contextmanager
+def pages(postgres: int) -> Iterator[int]:
+    """The network `pages` and `data` of Compose as `web` has it: no way out, and of all servers the database alone.
+
+    Yields:
+        the port at which `web` finds PostgreSQL, at `HOST`.
+    """
+    at = Path("/run/netns")
+    at.mkdir(exist_ok=True)
+    # Names of networks are files, which would stay behind.
+    subprocess.run(["mount", "-t", "tmpfs", "none", str(at)], check=True)
+    ip = tool("ip", "apt-get install iproute2")
+    for command in (
+        "netns add pages",
+        "link add to-pages type veth peer name eth0 netns pages",
+        f"address add {HOST}/30 dev to-pages",
+        "link set to-pages up",
+        f"-n pages address add {WEB}/30 dev eth0",
+        "-n pages link set eth0 up",
+        "-n pages link set lo up",
+    ):
+        subprocess.run([ip, *command.split()], check=True)
+    Door.port = postgres
+    socketserver.ThreadingTCPServer.daemon_threads = True
+    with socketserver.ThreadingTCPServer((HOST, 0), Door) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def engine(*given: Any, **more: Any) -> Containers:
+    """Containers by podman, or by bubblewrap where podman cannot; says which on standard error."""
+    podman = Podman(*given, **more)
+    try:
+        podman.works()
+    except Skipped as why:
+        print(f"stack: bubblewrap, since {why}", file=sys.stderr, flush=True)
+        return Bubblewrap(*given, **more)
+    return podman
 
 
 def until(seconds: float, what: str, looks: Callable[[], bool]) -> float:
@@ -139,15 +123,6 @@ def until(seconds: float, what: str, looks: Callable[[], bool]) -> float:
         assert time.monotonic() - begun < seconds * PATIENCE, f"{what}: not within {seconds * PATIENCE:.0f} s"
         time.sleep(0.2)
     return time.monotonic() - begun
-
-
-def answers(url: str) -> bool:
-    """Whether an address answers 200."""
-    try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
 
 
 def graphql(query: str, **variables: Any) -> Any:
@@ -182,6 +157,31 @@ def launch(day: str) -> str:
     answer = graphql(LAUNCH, params=params)["launchRun"]
     assert answer["__typename"] == "LaunchRunSuccess", answer
     return str(answer["run"]["runId"])
+
+
+def page(path: str) -> str:
+    """What `web` answers to the proxy."""
+    request = urllib.request.Request(f"http://{WEB}:3001{path}", headers={"Host": WEB_NAME})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return str(answer.read().decode("utf-8"))
+
+
+def alone(containers: Containers, elexon: str) -> None:
+    """See that `web` is told of its own address of the database and no other, and reaches neither Elexon nor anything.
+
+    Raises:
+        AssertionError: it knows or reaches more.
+    """
+    told = {name for name in containers.environment("web") if name.endswith(("URL", "URL_FILE"))}
+    assert told <= {"MINERECON_API_DATABASE_URL_FILE", "MINERECON_DASHBOARD_URL"}, told
+    secrets = containers.once("web", ["ls", "/run/secrets"]).split()
+    assert secrets == ["api_database_url", "serve_token"], secrets
+    routes = containers.once("web", ["cat", "/proc/net/route"]).splitlines()[1:]
+    assert [line.split()[0:2] for line in routes] == [["eth0", "00004D0A"]], routes
+    for address in (("192.0.2.1", 443), ("127.0.0.1", urlsplit(elexon).port)):
+        asked = f"import socket; socket.create_connection({address!r}, timeout=5)"
+        answer = containers.once("web", ["python", "-c", asked], codes=(1,))
+        assert "unreachable" in answer or "refused" in answer, answer
 
 
 def marks(files: Path) -> dict[str, tuple[int, int, int]]:
@@ -226,39 +226,38 @@ def main() -> None:
             "ELEXON_MAX_REQUESTS_PER_MINUTE": "0",
             "MINERECON_UI_URL": "http://127.0.0.1:3000",
             "MINERECON_ARCHIVE_URL": "/archive",
-            "MINERECON_SERVE_HOSTS": "wind.example.com",
-            "MINERECON_DASHBOARD_URL": "",
-            "DEPLOY_CODE_HOST": "127.0.0.1",
+            "MINERECON_WEB_NAME": WEB_NAME,
         }
-        COMPOSE["code"]["environment"]["DEPLOY_CODE_HOST"] = "127.0.0.1"
-        for name in ("webserver", "daemon"):
-            COMPOSE[name]["environment"]["DEPLOY_CODE_HOST"] = "127.0.0.1"
-        containers = Containers(mounted, folder, environ)
+        door = stack.enter_context(pages(server.port))
+        containers = engine(
+            mounted,
+            folder,
+            dict(entry.split("=", 1) for entry in image.config()["Env"]),  # type: ignore[attr-defined]
+            environ,
+            changed={"DEPLOY_CODE_HOST": "127.0.0.1"},
+            prefix={"web": ["nsenter", "--net=/run/netns/pages"]},
+        )
         at = f"127.0.0.1:{server.port}"
         for name, url in {
             "owner_database_url": f"postgresql://minerecon_owner:owner-hush@{at}/minerecon",
             "database_url": f"postgresql://minerecon_worker:worker-hush@{at}/minerecon",
             "dagster_postgres_url": f"postgresql://minerecon_dagster:dagster-hush@{at}/dagster",
-            "api_database_url": f"postgresql://minerecon_api:api-hush@{at}/minerecon",
+            "api_database_url": f"postgresql://minerecon_api:api-hush@{HOST}:{door}/minerecon",
             "api_password": "api-hush",
-            "aws_credentials": "",
         }.items():
             containers.secret(name, url)
 
+        before = marks(mounted)
         status = containers.once("web", ["cat", "/proc/self/status"])
         assert "CapEff:\t0000000000000000" in status, status
         assert "NoNewPrivs:\t1" in status, status
-        refused = subprocess.run(
-            containers.command("web", ["sh", "-c", "echo x >/opt/dagster/x"]),
-            capture_output=True,
-            check=False,
-            text=True,
-        )
-        assert "Read-only file system" in refused.stderr, refused.stderr
-        before = marks(mounted)
+        assert "Uid:\t10001\t10001\t10001\t10001" in status, status
+        refused = containers.once("web", ["sh", "-c", "echo x >/opt/dagster/x"], codes=(1, 2))
+        assert "Read-only file system" in refused, refused
+        alone(containers, elexon)
 
         begun = time.monotonic()
-        containers.once("migrate", COMPOSE["migrate"]["command"])
+        containers.once("migrate", SERVICES["migrate"]["command"])
         seen["migrate_s"] = round(time.monotonic() - begun, 1)
         containers.once("migrate", ["minerecon", "db", "upgrade", "--sample"])
         csv = "/opt/venv/lib/python3.13/site-packages/minerecon_dagster/sample/difficulty_retargets.csv"
@@ -268,14 +267,8 @@ def main() -> None:
         for name in ("code", "webserver", "daemon", "web"):
             begun = time.monotonic()
             processes[name] = stack.enter_context(containers.running(name, folder / f"{name}.log"))
-            test = COMPOSE[name]["healthcheck"]["test"][1:]
-
-            def healthy(name: str = name, test: Sequence[str] = test) -> bool:
-                probe = containers.command(name, test, DAGSTER_DAEMON_HEARTBEAT_TOLERANCE="300")
-                return subprocess.run(probe, capture_output=True, check=False).returncode == 0
-
             try:
-                until(READY_S, f"{name} answers its probe", healthy)
+                until(READY_S, f"{name} answers its probe", partial(containers.is_healthy, name))
             except AssertionError:
                 print((folder / f"{name}.log").read_text("utf-8", "replace")[-4000:], file=sys.stderr)
                 raise
@@ -294,17 +287,16 @@ def main() -> None:
         if ended != ["SUCCESS"]:
             print((folder / "code.log").read_text("utf-8", "replace")[-6000:], file=sys.stderr)
         assert ended == ["SUCCESS"], ended
-        with urllib.request.urlopen(f"http://127.0.0.1:3001/api/v1/days?from={DAY}&to={DAY}", timeout=30) as answer:
-            [row] = json.loads(answer.read())["data"]
+        [row] = json.loads(page(f"/api/v1/days?from={DAY}&to={DAY}"))["data"]
         assert float(row["curtailed_mwh"]) > 0, row
         seen["curtailed_mwh"] = row["curtailed_mwh"]
+        assert "<h1" in page(f"/days/{DAY}")
         sound = json.loads(containers.once("code", ["minerecon", "archive", "verify", "--json"]))
         assert sound["ok"], sound
 
         for name, process in processes.items():
             begun = time.monotonic()
-            [child] = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-            os.kill(int(child), signal.SIGTERM)
+            containers.stop(name, process)
             code = process.wait(timeout=STOP_S * PATIENCE)
             seen[f"{name}_stopped_s"] = round(time.monotonic() - begun, 1)
             assert code in (0, 143), f"{name} ended with {code}"
@@ -315,7 +307,7 @@ def main() -> None:
         assert not hushed, f"a password is in the log of {hushed}"
         for name, text in logs.items():
             assert "Traceback" not in text, f"{name}: {text[text.index('Traceback') - 300 :][:3000]}"
-    print(json.dumps({"stack": "uid 10001, read-only, no capability", **seen}))
+    print(json.dumps({"stack": f"by {containers.name}: uid 10001, read-only, no capability", **seen}))
 
 
 if __name__ == "__main__":

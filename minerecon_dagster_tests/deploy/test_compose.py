@@ -166,6 +166,8 @@ def test_every_secret_that_a_service_is_given_is_made_by_the_script(tmp_path):
     assert made["owner_password"] in made["owner_database_url"]
     assert len({made[name] for name in made if name.endswith("_password")}) == 6
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+    # Whoever owns them copies a certificate over an empty one.
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "secrets").iterdir()} == {0o644}
 
 
 def test_a_machine_of_its_own_for_the_runs_opens_two_ports_to_addresses_that_are_named():

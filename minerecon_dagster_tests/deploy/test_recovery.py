@@ -6,8 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from sqlalchemy import DateTime
 
-from minerecon_dagster_tests.deploy.files import DEPLOY
+from minerecon_dagster.warehouse.tables import metadata
+from minerecon_dagster_tests.deploy.files import DEPLOY, module
 
 
 def login(url: str, name: str = "DATABASE_URL", **more: str) -> subprocess.CompletedProcess[str]:
@@ -55,3 +57,18 @@ def test_a_dump_that_is_not_as_it_was_dumped_is_not_restored(tmp_path: Path):
     done = subprocess.run([DEPLOY / "backup" / "restore.sh", tmp_path], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "not as it was dumped" in done.stderr
+
+
+def test_the_drill_compares_all_tables_but_history_and_all_columns_but_those_that_say_when_and_by_which_run():
+    drill = module("test/drill.py")
+    tables = {table.name: table for table in metadata.tables.values()}
+    assert set(drill.HISTORY) <= tables.keys() | {"alembic_version"}
+    assert set(drill.NEEDS_ELEXON) <= tables.keys() - set(drill.HISTORY)
+    figures = [column for name in tables.keys() - set(drill.HISTORY) for column in tables[name].columns]
+    left_out = {column for column in figures if drill.TIMES.fullmatch(column.name)}
+    marks = {"run_id", "result_id", "summed_days"}
+    assert {column.name for column in left_out if not isinstance(column.type, DateTime)} == marks & {
+        column.name for column in figures
+    }
+    kept = {column.name for column in figures if isinstance(column.type, DateTime) and column not in left_out}
+    assert kept == {"start_time"}
