@@ -40,6 +40,8 @@ _HELD = {"statement_timeout": 60_000, "pool_recycle": 3600, "max_overflow": 20}
 """How connections to Dagster's storage are held: milliseconds, seconds, and how many beside one."""
 LOGS_EVERY_S = 30
 """How often what a run prints is brought to a bucket."""
+_BACKFILLS_WAIT = "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR"
+"""Dagster's own: set, a backfill whose assets cannot be loaded now goes on when they can."""
 _PLANNED = (DagsterEventType.ASSET_MATERIALIZATION_PLANNED, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED)
 _OF_ASSETS = (DagsterEventType.ASSET_MATERIALIZATION_PLANNED, DagsterEventType.ASSET_MATERIALIZATION)
 _OF_CHECKS = (DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED, DagsterEventType.ASSET_CHECK_EVALUATION)
@@ -297,6 +299,8 @@ class Storage(DagsterStorage, ConfigurableClass):
             ConfigurationError: a setting is wrong.
         """
         places.check(os.environ, Path.cwd())
+        # The daemon's, which comes by here: or a code server that is replaced ends every backfill, and the runs of it.
+        os.environ.setdefault(_BACKFILLS_WAIT, "1")
         url = Settings.from_environ().dagster_postgres_url
         if url is not None:
             # Or a failed-over server leaves a run waiting for an answer until it has run for too long.

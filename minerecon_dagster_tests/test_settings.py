@@ -22,11 +22,12 @@ NO_SETTINGS = {
     "MINERECON_PLACES": "set by `minerecon` for the processes that it starts, and by nobody else",
     "MINERECON_EMBEDDED_DYNAMODB_KEY": "set for what is started with the embedded services, and by nobody else",
     "DAGSTER_PROJECT_ENV_FILE_PATHS": "Dagster's; taken out of the environment",
+    "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR": "Dagster's; set, so that backfills outlive a code server",
 }
 TOUCH_THE_ENVIRONMENT = {
     "settings.py": "reads the settings",
     "definitions.py": "hands it to `places`, which compares the addresses of processes, whatever they hold",
-    "instance.py": "hands it to `places`; whether Dagster has an instance folder",
+    "instance.py": "hands it to `places`; whether Dagster has an instance folder; that backfills wait",
     "cli/environment.py": "fills in what is embedded, and puts everything back",
     "cli/ui.py": "tells the processes that it starts where each other's pages are",
     "cli/dashboard.py": "makes the sample in a process that knows nothing of its services, as whoever is new would",

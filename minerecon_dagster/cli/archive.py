@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minerecon_dagster.cli.environment import SAMPLE_HOME
+from minerecon_dagster.cli.environment import SAMPLE_HOME, runs_are_launched_elsewhere
 from minerecon_dagster.cli.options import DAY, DAYS_ARE, Commands, json_option, sample_option
 
 if TYPE_CHECKING:
@@ -63,11 +63,14 @@ def verify(first: dt.datetime | None, last: dt.datetime | None, sample: bool, as
 
 
 def _archive_url(*, sample: bool) -> str:
-    from minerecon_dagster.settings import Settings
+    from minerecon_dagster.settings import Settings, require_shared_archive
+    from minerecon_dagster.storage import is_folder
 
     settings = Settings.from_environ(only=["archive_url", "home", "elexon_base_url", "aws_region"])
     if sample and "elexon_base_url" not in settings.model_fields_set:
         return Settings.from_environ({"MINERECON_HOME": str(settings.home / SAMPLE_HOME)}).archive_url
+    if is_folder(settings.archive_url):  # else where runs are launched need not be looked for
+        require_shared_archive(runs_are_launched_elsewhere(), settings.archive_url)
     return settings.archive_url
 
 

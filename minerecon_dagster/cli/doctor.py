@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from minerecon_dagster.cli.environment import SAMPLE_HOME, services
+from minerecon_dagster.cli.environment import SAMPLE_HOME, runs_are_launched_elsewhere, services
 from minerecon_dagster.cli.options import sample_option
 from minerecon_dagster.core.errors import MinereconError
 
@@ -89,7 +89,7 @@ def _lines(settings: Settings, *, live: bool) -> list[Line]:
     from minerecon_dagster.doctor.examine import examine, examine_source
 
     now = ClockResource().now
-    lines = examine(settings, now)
+    lines = examine(settings, now, runs_are_launched_elsewhere)
     if live:
         lines += examine_source(ElexonResource().client, settings.elexon_base_url)
     return lines

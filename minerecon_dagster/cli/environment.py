@@ -105,6 +105,17 @@ def services(*, sample: bool = False, looks_only: bool = False, as_owner: bool =
         yield started
 
 
+def runs_are_launched_elsewhere() -> bool:
+    """Whether Dagster's instance launches runs on other hosts, as its file says.
+
+    Raises:
+        ConfigurationError: DAGSTER_HOME is not what it should be.
+    """
+    from minerecon_dagster.launchers.guard import launches_elsewhere
+
+    return launches_elsewhere(_dagster_home())
+
+
 def load_sample_difficulty() -> None:
     """Load the difficulties of the bundled sample's days into the table, unless it holds some."""
     from minerecon_dagster.core.difficulty import read_retargets, values_by_day

@@ -25,7 +25,7 @@ from dagster_shared.cli import WorkspaceOpts
 
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.core.printable import printable_lines
-from minerecon_dagster.launchers.guard import is_remote
+from minerecon_dagster.launchers.guard import runs_elsewhere
 from minerecon_dagster.settings import dagster_folder
 
 _QUEUE = "QUEUED_RUN_COORDINATOR"
@@ -69,7 +69,7 @@ class Followed:
 def submits_by_default() -> bool:
     """Whether runs are launched elsewhere, so that a command hands its work to the queue unless told otherwise."""
     with dg.DagsterInstance.get() as instance:
-        return is_remote(instance.run_launcher)
+        return runs_elsewhere(instance)
 
 
 def submit(job: str, first: str, last: str, run_config: dict[str, Any]) -> Followed:

@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from pydantic import PrivateAttr
 
 from minerecon_dagster.core.errors import ConfigurationError
-from minerecon_dagster.settings import Settings
+from minerecon_dagster.launchers.guard import runs_elsewhere
+from minerecon_dagster.settings import Settings, require_shared_archive
 from minerecon_dagster.warehouse.store import check_reachable
 from minerecon_dagster.warehouse.warehouse import Warehouse
 
@@ -78,19 +80,38 @@ class ElexonResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 class ArchiveResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The raw archive at ``MINERECON_ARCHIVE_URL``."""
+    """The raw archive at ``MINERECON_ARCHIVE_URL``; a folder is refused where runs are launched on other hosts."""
+
+    _runs_elsewhere: bool = PrivateAttr(default=False)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Learn from the run's instance where runs are launched."""
+        self._runs_elsewhere = context.instance is not None and runs_elsewhere(context.instance)
 
     def archive(self) -> Archive:
-        """The archive; a folder is made when something is written."""
+        """The archive; a folder is made when something is written.
+
+        Raises:
+            ConfigurationError: it is a folder, and each host would have its own.
+        """
         from minerecon_dagster.elexon.archive import Archive
 
-        return Archive.from_url(Settings.from_environ().archive_url)
+        return Archive.from_url(self._url())
 
     def store(self) -> Store:
-        """The same place, for what is kept beside the archive: exports."""
+        """The same place, for what is kept beside the archive: exports and reports.
+
+        Raises:
+            ConfigurationError: as `archive`.
+        """
         from minerecon_dagster.storage import open_store
 
-        return open_store(Settings.from_environ().archive_url)
+        return open_store(self._url())
+
+    def _url(self) -> str:
+        url = Settings.from_environ().archive_url
+        require_shared_archive(self._runs_elsewhere, url)
+        return url
 
 
 class DifficultyResource(dg.ConfigurableResource):  # type: ignore[type-arg]

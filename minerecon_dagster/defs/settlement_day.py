@@ -47,9 +47,8 @@ from minerecon_dagster.elexon.datasets import later
 from minerecon_dagster.elexon.fetch import FetchFailedError
 from minerecon_dagster.instance import hold_connections
 from minerecon_dagster.jobs import RECALCULATE
-from minerecon_dagster.launchers.guard import is_remote
 from minerecon_dagster.launchers.heartbeat import beating
-from minerecon_dagster.settings import Settings, require_shared_archive
+from minerecon_dagster.settings import Settings
 from minerecon_dagster.standing.due import stored_days
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
@@ -108,7 +107,6 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
         days = [dt.date.fromisoformat(key) for key in context.partition_keys]
         selected = context.selected_asset_keys
         settings = Settings.from_environ()
-        require_shared_archive(is_remote(context.instance.run_launcher), settings.archive_url)
         not_done: dict[str, str] = {}
         repairs: dict[dt.date, Repair] = {}
         with (

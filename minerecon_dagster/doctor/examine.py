@@ -13,14 +13,17 @@ from minerecon_dagster.elexon.client import ElexonClient
 from minerecon_dagster.settings import Settings
 
 
-def examine(settings: Settings, now: Callable[[], dt.datetime]) -> list[Line]:
+def examine(
+    settings: Settings, now: Callable[[], dt.datetime], runs_elsewhere: Callable[[], bool] = lambda: False
+) -> list[Line]:
     """Everything but the source: nothing is changed, and nothing outside is asked.
 
     Args:
         settings: what is configured.
         now: this machine's clock.
+        runs_elsewhere: whether Dagster launches runs on other hosts.
     """
-    return [*service_lines(settings, settlement_date(now()), now), *machine_lines(settings)]
+    return [*service_lines(settings, settlement_date(now()), now, runs_elsewhere), *machine_lines(settings)]
 
 
 def examine_source(open_client: Callable[[], ElexonClient], source_url: str) -> list[Line]:

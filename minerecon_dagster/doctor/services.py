@@ -18,7 +18,7 @@ from minerecon_dagster.doctor.line import Line, State, looked_at, ok, unseen, wr
 from minerecon_dagster.elexon.archive import Archive
 from minerecon_dagster.register.store import waiting_refusals
 from minerecon_dagster.sample import SAMPLE_DAYS
-from minerecon_dagster.settings import Settings
+from minerecon_dagster.settings import Settings, require_shared_archive
 from minerecon_dagster.storage import is_folder
 from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.warehouse.roles import PIPELINE
@@ -225,12 +225,13 @@ def _horizon(table: DifficultyTable, today: dt.date, is_sample: bool) -> Line:
     return wrong("horizon", says, LOAD_REMEDY) if days < WARN_AHEAD_DAYS else ok("horizon", says)
 
 
-def archive_line(url: str) -> Line:
-    """The archive: whether it can be listed and read, and a folder written."""
-    return looked_at("archive", lambda: _archive(url))
+def archive_line(url: str, runs_elsewhere: Callable[[], bool] = lambda: False) -> Line:
+    """The archive: whether all runs share it, and it can be listed and read, a folder written."""
+    return looked_at("archive", lambda: _archive(url, runs_elsewhere()))
 
 
-def _archive(url: str) -> Line:
+def _archive(url: str, runs_elsewhere: bool) -> Line:
+    require_shared_archive(runs_elsewhere, url)
     newest = Archive.from_url(url).newest_register()
     held = "an object of it was read" if newest else "nothing is in it yet"
     if not is_folder(url):
@@ -247,8 +248,15 @@ def nearest(path: Path) -> Path:
     return next(folder for folder in (path, *path.parents) if folder.exists())
 
 
-def service_lines(settings: Settings, today: dt.date, now: Now) -> list[Line]:
-    """All services; nothing is asked of a source."""
+def service_lines(settings: Settings, today: dt.date, now: Now, runs_elsewhere: Callable[[], bool]) -> list[Line]:
+    """All services; nothing is asked of a source.
+
+    Args:
+        settings: where they are.
+        today: the settlement day in hand.
+        now: this machine's clock.
+        runs_elsewhere: whether Dagster launches runs on other hosts.
+    """
     return [
         *warehouse_lines(settings.database_url, settings.archive_url, now),
         dagster_line(settings.dagster_postgres_url),
@@ -258,5 +266,5 @@ def service_lines(settings: Settings, today: dt.date, now: Now) -> list[Line]:
             today,
             is_sample=is_synthetic(settings.elexon_base_url),
         ),
-        archive_line(settings.archive_url),
+        archive_line(settings.archive_url, runs_elsewhere),
     ]

@@ -9,16 +9,25 @@ from __future__ import annotations
 
 import logging
 import time
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from dagster._core.instance.ref import InstanceRef
 from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
 from sqlalchemy.exc import SQLAlchemyError
 
 from minerecon_dagster.launchers.heartbeat import EVERY_S, SILENT_AFTER_S, ages_s, is_of_a_command
 
-WATCHED_S = 3 * EVERY_S
-"""How long a silent run has been looked at before it counts as dead: after an outage of the storage it speaks again."""
+WATCHED_S = 2.5 * EVERY_S
+"""How long a silent run has been looked at before it counts as dead: after an outage of the storage it speaks again.
+
+Two looks in a row are half a minute apart."""
+CONNECTED_WITHIN_S = 5.0
+"""How long the API of what launches the runs may take to be reached."""
+ANSWERED_WITHIN_S = 15.0
+"""And how long to answer: the look at all other runs waits for it."""
 _log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
@@ -69,14 +78,13 @@ class Guard(_Launcher):
             return False
         return super().terminate(run_id)  # type: ignore[safe-super]  # a launcher's, which has one
 
-    def _confirmed(
-        self,
-        run: dg.DagsterRun,  # noqa: ARG002 - for those that do not know
-        found: CheckRunHealthResult,
-        age_s: float | None,  # noqa: ARG002
-    ) -> CheckRunHealthResult:
-        """What to believe where the launcher takes a worker to be running: here that it is; some do not know."""
-        return found
+    def _confirmed(self, run: dg.DagsterRun, found: CheckRunHealthResult, age_s: float | None) -> CheckRunHealthResult:
+        """What to believe where the launcher takes a worker to be running: that it is, until its run is silent.
+
+        A cluster repeats for minutes what it has heard last of a machine that died, or that was cut off. If it lives
+        all the same, nothing is lost: the days are locked, and a run that begins again skips those that are done.
+        """
+        return _DEAD if self._is_silent(run, age_s) else found
 
     def _asked(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         try:
@@ -102,9 +110,31 @@ class Guard(_Launcher):
         return age_s > SILENT_AFTER_S and time.monotonic() - since >= WATCHED_S
 
 
-def is_remote(launcher: Any) -> bool:
-    """Whether a launcher starts runs on hosts that are not the code server's."""
-    return isinstance(launcher, Guard) or any(kind.__module__.startswith(_ELSEWHERE) for kind in type(launcher).__mro__)
+def runs_elsewhere(instance: dg.DagsterInstance) -> bool:
+    """Whether an instance's launcher starts runs on hosts that are not the code server's.
+
+    By its class alone. To make the launcher takes what only the daemon has: on Kubernetes the token of its account, on
+    ECS the right to look at task definitions. A run asks this too, and has neither.
+    """
+    if not instance.is_persistent:  # nothing says of which class it is but itself
+        return _is_remote(type(instance.run_launcher))
+    return _says_elsewhere(instance.get_ref())
+
+
+def launches_elsewhere(home: Path) -> bool:
+    """The same of what ``dagster.yaml`` in a folder says; nothing of it is made, and no service is asked."""
+    return _says_elsewhere(InstanceRef.from_dir(str(home)))
+
+
+def _says_elsewhere(instance: InstanceRef) -> bool:
+    data = instance.run_launcher_data
+    return data is not None and _is_remote(getattr(import_module(data.module_name), data.class_name))
+
+
+def _is_remote(launcher: type) -> bool:
+    if issubclass(launcher, dg.DefaultRunLauncher):
+        return False
+    return issubclass(launcher, Guard) or any(kind.__module__.startswith(_ELSEWHERE) for kind in launcher.__mro__)
 
 
 _ELSEWHERE = ("dagster_aws.ecs", "dagster_celery", "dagster_k8s")

@@ -43,7 +43,7 @@ def beating(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
     """Let a run of this process tell that it lives, from before the ``with`` block until its end.
 
     A beat that fails is tried again at its next time: what the run does is worth more than that it is told. Within the
-    block of another for the same run nothing more is done.
+    block of another for the same run nothing more is done. After the block nothing is told, and silence means nothing.
     """
     if run_id in _beating:
         yield
@@ -64,6 +64,10 @@ def beating(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
         ended.set()
         _beating.discard(run_id)
         thread.join(EVERY_S)
+        try:
+            forget(instance, run_id)
+        except SQLAlchemyError as error:
+            _log.debug("run %s could not take back that it lives: %s", run_id, error)
 
 
 def ages_s(instance: dg.DagsterInstance, run_ids: list[str]) -> Mapping[str, float]:
@@ -99,6 +103,18 @@ def beat(instance: dg.DagsterInstance, run_id: str) -> None:
         connection.execute(
             told.on_conflict_do_update(index_elements=["key"], set_={"value": now}).returning(KeyValueStoreTable.c.key)
         )
+
+
+def forget(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Take back that a run lives: from now on it does not tell it.
+
+    Raises:
+        SQLAlchemyError: the storage does not answer.
+    """
+    storage = instance.run_storage
+    if isinstance(storage, SqlRunStorage):
+        with storage.connect() as connection:
+            connection.execute(sa.delete(KeyValueStoreTable).where(KeyValueStoreTable.c.key == f"{_PREFIX}{run_id}"))
 
 
 def forget_old(instance: dg.DagsterInstance) -> None:

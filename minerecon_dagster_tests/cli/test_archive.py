@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from minerecon_dagster_tests.cli.conftest import Ran
+from minerecon_dagster_tests.launchers.test_shared_archive import SAYS, home_of_a_cluster
 
 Run = Callable[..., Ran]
 
@@ -52,3 +53,10 @@ def test_the_installed_command_needs_no_service_but_the_archives(installed: Run,
     )
     assert "holds nothing" in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_a_folder_that_runs_on_other_hosts_never_see_is_no_archive_to_look_at(minerecon: Run, tmp_path: Path) -> None:
+    home = str(home_of_a_cluster(tmp_path / "home"))
+    ran = minerecon("archive", "verify", DAGSTER_HOME=home, MINERECON_ARCHIVE_URL=str(tmp_path / "archive"))
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1), ran.err
+    assert SAYS in ran.err

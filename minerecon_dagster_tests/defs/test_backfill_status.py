@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import dagster as dg
 import pytest
+from dagster._core.errors import DagsterAssetBackfillDataLoadError, DagsterDefinitionChangedDeserializationError
+from dagster._core.execution import asset_backfill
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster._core.remote_origin import InProcessCodeLocationOrigin
 from dagster._core.test_utils import InProcessTestWorkspaceLoadTarget, instance_for_test
@@ -19,6 +21,7 @@ from dagster._time import get_current_timestamp
 
 from minerecon_dagster import asset_keys
 from minerecon_dagster.defs import catalog
+from minerecon_dagster.instance import Storage
 from minerecon_dagster.settings import PROJECT_ROOT
 from minerecon_dagster_tests.fake_elexon import Fault
 from minerecon_dagster_tests.project import DAY, Project
@@ -88,3 +91,23 @@ def test_a_backfill_whose_runs_all_succeed_is_a_success_whatever_optional_answer
 
 
 DAY_KEYS = {spec.key for spec in catalog.settlement_day_specs(dg.DailyPartitionsDefinition("2025-01-01"))}
+
+
+def test_a_backfill_waits_for_a_code_server_that_is_being_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object) -> None:
+        raise DagsterDefinitionChangedDeserializationError("daily_summaries existed, but no longer does")
+
+    monkeypatch.setattr(asset_backfill, "_get_unloadable_location_names", lambda *_: ["minerecon_dagster"])
+    monkeypatch.setattr(asset_backfill, "_check_asset_backfill_data_validity", gone)
+    for variable in ("DAGSTER_HOME", "DAGSTER_POSTGRES_URL", "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR"):
+        monkeypatch.setenv(variable, "")  # so that it is put back, whoever sets it
+        monkeypatch.delenv(variable)
+
+    def goes_on() -> bool:
+        look = asset_backfill._check_validity_of_asset_backfill_data_and_should_process_backfill
+        return look(None, "a backfill", None, None, None, logging.getLogger("backfill"))  # type: ignore[arg-type]
+
+    with pytest.raises(DagsterAssetBackfillDataLoadError):
+        goes_on()
+    Storage.from_config_value(None, {})
+    assert not goes_on()

@@ -256,9 +256,9 @@ def test_the_job_of_a_run_is_valid_restricted_and_goes_away(job, version):
 def test_the_instances_differ_in_who_launches_runs_and_in_nothing_else(file):
     wanted = yaml.safe_load((DEPLOY / "dagster.yaml").read_text("utf-8"))
     found = yaml.safe_load((DEPLOY / file).read_text("utf-8"))
-    launcher = found.pop("run_launcher", None)
+    on_one_host, launcher = wanted.pop("run_launcher"), found.pop("run_launcher")
     assert found == wanted
-    assert (launcher is None) == (file == "dagster.yaml")
+    assert (launcher == on_one_host) == (file == "dagster.yaml")
     assert wanted["run_monitoring"] == {
         "enabled": True,
         "poll_interval_seconds": 30,
@@ -269,6 +269,7 @@ def test_the_instances_differ_in_who_launches_runs_and_in_nothing_else(file):
         "max_runtime_seconds": 21600,
     }
     ours = yaml.safe_load((DEPLOY.parent / "dagster.yaml").read_text("utf-8"))
+    assert ours.pop("run_launcher") == on_one_host
     of_deployment = {"run_monitoring", "code_servers"}
     assert {k: v for k, v in found.items() if k not in of_deployment} == {
         k: v for k, v in ours.items() if k not in of_deployment

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import logging
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Self
 
-import boto3
+import boto3.session
 import dagster as dg
 import pytest
 import sqlalchemy as sa
@@ -26,7 +31,7 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from moto.server import ThreadedMotoServer
 
 from minerecon_dagster.launchers import guard, heartbeat
-from minerecon_dagster.launchers.guard import Guard, is_remote
+from minerecon_dagster.launchers.guard import Guard, runs_elsewhere
 from minerecon_dagster.launchers.heartbeat import PROCESS_TAG, SILENT_AFTER_S, ages_s, beat, beating, forget_old
 
 SOME, LONG = 25.0, SILENT_AFTER_S + 30
@@ -159,7 +164,9 @@ def test_without_the_guard_a_commands_run_is_failed_while_it_works(monkeypatch: 
     ("sees", "silent_s", "becomes"),
     [
         (RUNNING, 0.0, "STARTED"),
-        (RUNNING, LONG, "STARTED"),  # its launcher knows better: it may be the storage that it cannot reach
+        (RUNNING, SOME, "STARTED"),
+        (RUNNING, LONG, "FAILURE"),  # its machine has died, and the cluster repeats what it heard last
+        (RUNNING, None, "STARTED"),
         (UNKNOWN, 0.0, "STARTED"),
         (UNKNOWN, SOME, "STARTED"),
         (UNKNOWN, LONG, "FAILURE"),
@@ -187,8 +194,22 @@ def test_a_launched_run_is_judged_by_its_worker_and_its_heartbeat(
         assert looked_at(instance, run).value == becomes
 
 
-def test_after_an_outage_of_the_storage_a_run_has_time_to_speak_again(instance: dg.DagsterInstance) -> None:
-    run = of_a_command(instance)
+def test_a_run_of_a_code_server_that_was_killed_is_failed_when_it_is_silent_and_no_other(quick: None) -> None:
+    with instance_with("minerecon_dagster.launchers.local.DefaultRunLauncher") as instance:
+        assert not runs_elsewhere(instance)
+        healthy, killed, small = started(instance), started(instance), started(instance)
+        beat(instance, healthy.run_id)
+        silent_for(instance, killed, LONG)
+        assert looked_at(instance, healthy) is DagsterRunStatus.STARTED
+        assert looked_at(instance, killed) is DagsterRunStatus.FAILURE
+        assert looked_at(instance, small) is DagsterRunStatus.STARTED, "it has never told that it lives"
+
+
+@pytest.mark.parametrize("is_launched", [False, True])
+def test_after_an_outage_of_the_storage_a_run_has_time_to_speak_again(
+    instance: dg.DagsterInstance, is_launched: bool
+) -> None:
+    run = started(instance) if is_launched else of_a_command(instance)
     silent_for(instance, run, 600)
     assert looked_at(instance, run) is DagsterRunStatus.STARTED
     beat(instance, run.run_id)
@@ -207,6 +228,7 @@ def test_a_run_tells_that_it_lives_from_before_its_work_to_its_end(
         again = threading.Event()
         while ages_s(instance, [run.run_id])[run.run_id] > 5:
             again.wait(0.01)
+    assert ages_s(instance, [run.run_id]) == {}, "after its end its silence means nothing"
     silent_for(instance, run, 600)
     assert not any(thread.name == "heartbeat" for thread in threading.enumerate())
     assert ages_s(instance, [run.run_id])[run.run_id] > 590
@@ -228,26 +250,71 @@ def test_the_end_of_a_commands_run_is_where_the_command_was_given(instance: dg.D
     assert instance.run_launcher.terminate(launched.run_id)
 
 
-class KubernetesApi:
-    """An API of Kubernetes that knows no job: it answers with a status, or not at all."""
+class Api:
+    """Stands before what a launcher asks: lets through, or answers as a service does that is in trouble.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        answer: gives status and body of a question that is let through, by its method, path, headers and body.
+    """
+
+    def __init__(self, answer: Callable[[str, str, Mapping[str, str], bytes], tuple[int, bytes]]) -> None:
         api = self
-        self.status = 404
+        self.trouble: int | str | None = None
+        self.asked = 0
+        self._released = threading.Event()
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                body = json.dumps({"kind": "Status", "status": "Failure", "code": api.status}).encode()
-                self.send_response(api.status)
+                api.asked += 1
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if api.trouble == "slow":
+                    api._released.wait(30)
+                    return
+                if api.trouble is None:
+                    status, found = answer(self.command, self.path, self.headers, body)
+                else:
+                    kind = "ThrottlingException" if api.trouble == 400 else "ServerException"
+                    status = int(api.trouble)
+                    found = json.dumps({"kind": "Status", "status": "Failure", "code": status, "__type": kind}).encode()
+                self.send_response(status)
                 self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Content-Length", str(len(found)))
                 self.end_headers()
-                self.wfile.write(body)
+                self.wfile.write(found)
+
+            def do_POST(self) -> None:
+                self.do_GET()
 
             def log_message(self, *_: object) -> None: ...
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._handler = Handler
+        self.port = 0
+        self.rise()
+
+    def rise(self) -> None:
+        """Listen, at the same port as before."""
+        self._released.clear()
+        self.server = ThreadingHTTPServer(("127.0.0.1", self.port), self._handler)
+        self.port = self.server.server_port
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def fall(self) -> None:
+        """Be gone: nobody listens."""
+        self.server.shutdown()
+        self.server.server_close()
+        self._released.set()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+class KubernetesApi(Api):
+    """An API of Kubernetes that knows one job, under any name, or none."""
+
+    def __init__(self, folder: Path) -> None:
+        self.job: dict[str, int] | None = None
+        super().__init__(self._answer)
         self.config = folder / "kubeconfig"
         self.config.write_text(
             yaml.safe_dump(
@@ -256,21 +323,44 @@ class KubernetesApi:
                     "kind": "Config",
                     "current-context": "here",
                     "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
-                    "clusters": [
-                        {"name": "here", "cluster": {"server": f"http://127.0.0.1:{self.server.server_port}"}}
-                    ],
+                    "clusters": [{"name": "here", "cluster": {"server": self.url}}],
                     "users": [{"name": "me", "user": {}}],
                 }
             )
         )
 
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+    def _answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        if self.job is None:
+            return 404, json.dumps({"kind": "Status", "status": "Failure", "code": 404}).encode()
+        return 200, json.dumps({"kind": "Job", "apiVersion": "batch/v1", "status": self.job}).encode()
+
+
+def in_trouble(api: Api, troubles: Iterable[int | str], look: Callable[[], DagsterRunStatus]) -> dict[Any, str]:
+    """What a look finds in each trouble of an API, while it is gone, and when it is back."""
+    found = {}
+    for trouble in troubles:
+        api.trouble, before = trouble, api.asked
+        found[trouble] = look().value
+        assert api.asked > before, "it was asked"
+    api.trouble = None
+    api.fall()
+    found["gone"] = look().value
+    api.rise()
+    found["back"] = look().value
+    return found
 
 
 @pytest.mark.slow
-def test_on_kubernetes_no_healthy_run_is_failed_whatever_its_api_answers(tmp_path: Path, quick: None) -> None:
+def test_on_kubernetes_no_healthy_run_is_failed_whatever_its_api_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: None
+) -> None:
+    from dagster_k8s import client
+
+    from minerecon_dagster.launchers import k8s
+
+    monkeypatch.setattr(k8s, "ANSWERED_WITHIN_S", 0.1)
+    # What is worth another try is tried again 10 s later.
+    monkeypatch.setattr(client, "time", SimpleNamespace(sleep=lambda _: None, time=time.time))
     api = KubernetesApi(tmp_path)
     config = {
         "service_account_name": "x",
@@ -279,18 +369,25 @@ def test_on_kubernetes_no_healthy_run_is_failed_whatever_its_api_answers(tmp_pat
         "kubeconfig_file": str(api.config),
         "job_image": "image",
     }
+    troubles = (404, 403, 422, 429, 500, 503, "slow")
     with instance_with("minerecon_dagster.launchers.k8s.K8sRunLauncher", config) as instance:
-        assert is_remote(instance.run_launcher)
-        command, launched = of_a_command(instance), started(instance)
-        beat(instance, launched.run_id)
-        for status in (404, 403, 422):
-            api.status = status
-            assert looked_at(instance, command) is DagsterRunStatus.STARTED
-            assert looked_at(instance, launched) is DagsterRunStatus.STARTED
-        api.close()
-        assert looked_at(instance, launched, times=1) is DagsterRunStatus.STARTED
+        command, healthy, unseen = of_a_command(instance), started(instance), started(instance)
+        for run in (healthy, unseen):
+            beat(instance, run.run_id)
+        for job, run in (({"active": 1}, healthy), (None, unseen)):
+            api.job = job
+            found = in_trouble(api, troubles, partial(looked_at, instance, run, times=1))
+            assert set(found.values()) == {"STARTED"}, found
+            assert found.keys() == {*troubles, "gone", "back"}
+        assert looked_at(instance, command) is DagsterRunStatus.STARTED
+        api.job = {"succeeded": 1}
+        assert looked_at(instance, healthy) is DagsterRunStatus.STARTED, "it has just ended: its last word is under way"
+        api.job = {"active": 1}
+        silent_for(instance, healthy, LONG)
+        assert looked_at(instance, healthy) is DagsterRunStatus.FAILURE, "its node died, and the API has not noticed"
         silent_for(instance, command, LONG)
         assert looked_at(instance, command) is DagsterRunStatus.FAILURE
+    api.fall()
 
 
 def test_the_extras_are_loaded_by_those_who_name_them_only() -> None:
@@ -362,34 +459,63 @@ def test_a_command_that_was_killed_on_any_host_is_found_out_by_the_next_one(inst
 
 @pytest.mark.slow
 def test_on_ecs_no_healthy_run_is_failed_whatever_its_api_answers(monkeypatch: pytest.MonkeyPatch, quick: None) -> None:
-    api = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    api.start()
+    from minerecon_dagster.launchers import ecs as launcher
+
+    monkeypatch.setattr(launcher, "ANSWERED_WITHIN_S", 0.5)
+    moto = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
+
+    def ask_moto(method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(host, port, timeout=30)
+        with closing(connection):
+            connection.request(method, path, body, dict(headers))
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+    api = Api(ask_moto)
     for name, value in {
-        "AWS_ENDPOINT_URL": "http://{}:{}".format(*api.get_host_and_port()),
+        "AWS_ENDPOINT_URL": api.url,
         "AWS_DEFAULT_REGION": "eu-west-2",
         "AWS_ACCESS_KEY_ID": "x",
         "AWS_SECRET_ACCESS_KEY": "x",
         "AWS_MAX_ATTEMPTS": "1",
     }.items():
         monkeypatch.setenv(name, value)
-    ecs = boto3.client("ecs")
+    ecs = boto3.session.Session().client("ecs")
     ecs.create_cluster(clusterName="runs")
     container = {"name": "run", "image": "image", "memory": 128}
-    ecs.register_task_definition(family="run", containerDefinitions=[container])
-    gone = {
-        "ecs/cluster": "runs",
-        "ecs/task_arn": "arn:aws:ecs:eu-west-2:123456789012:task/runs/6e1b33cb0f924e0e8f8a5c8d0d6a6f0f",
-    }
+    ecs.register_task_definition(family="run", containerDefinitions=[container], networkMode="awsvpc")
+    ec2 = boto3.session.Session().client("ec2")
+    [vpc] = (v["VpcId"] for v in ec2.describe_vpcs()["Vpcs"])
+    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+    [subnet, *_] = (s["SubnetId"] for s in ec2.describe_subnets()["Subnets"])
+    group = ec2.create_security_group(GroupName="runs", Description="runs", VpcId=vpc)["GroupId"]
+    made = ecs.run_task(
+        cluster="runs",
+        taskDefinition="run",
+        launchType="FARGATE",
+        networkConfiguration={"awsvpcConfiguration": {"subnets": [subnet], "securityGroups": [group]}},
+    )
+    arn = made["tasks"][0]["taskArn"]
+    there = {"ecs/cluster": "runs", "ecs/task_arn": arn}
+    gone = {"ecs/cluster": "runs", "ecs/task_arn": f"{arn.rpartition('/')[0]}/6e1b33cb0f924e0e8f8a5c8d0d6a6f0f"}
     config = {"task_definition": "run", "container_name": "run", "use_current_ecs_task_config": False}
+    troubles = (400, 404, 403, 429, 500, 503, "slow")
     with instance_with("minerecon_dagster.launchers.ecs.EcsRunLauncher", config) as instance:
-        assert is_remote(instance.run_launcher)
-        command, launched, dead = of_a_command(instance), started(instance, **gone), started(instance, **gone)
-        beat(instance, launched.run_id)
+        command, healthy, dead = of_a_command(instance), started(instance, **there), started(instance, **gone)
+        unseen = started(instance, **gone)
+        health = instance.run_launcher.check_run_worker_health(healthy)
+        assert health.status is WorkerStatus.RUNNING, "moto has the task"
+        for run in (healthy, unseen):
+            beat(instance, run.run_id)
+            found = in_trouble(api, troubles, partial(looked_at, instance, run, times=1))
+            assert set(found.values()) == {"STARTED"}, found
+            assert found.keys() == {*troubles, "gone", "back"}
         silent_for(instance, dead, LONG)
         assert looked_at(instance, command) is DagsterRunStatus.STARTED
-        assert looked_at(instance, launched) is DagsterRunStatus.STARTED
         assert looked_at(instance, dead) is DagsterRunStatus.FAILURE
-        api.stop()
-        assert looked_at(instance, launched, times=1) is DagsterRunStatus.STARTED
         silent_for(instance, command, LONG)
         assert looked_at(instance, command) is DagsterRunStatus.FAILURE
+    api.fall()
+    moto.stop()
