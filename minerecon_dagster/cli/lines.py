@@ -15,7 +15,7 @@ from minerecon_dagster.core.printable import printable_lines
 _INDENT = "    "
 _NARROWEST = 40
 """Below so many columns a sentence is not broken: the terminal does it."""
-_WHOLE = re.compile(r"minerecon [a-z][^;()]*|[0-9]+ of [0-9]+\]")
+_WHOLE = re.compile(r"minerecon [a-z](?:[^;(),]|,(?! ))*|[0-9]+ of [0-9]+\]")
 """What is not broken: a command, which is taken from the terminal whole; and how far it has come."""
 _KEPT = "\N{NO-BREAK SPACE}"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -13,6 +15,9 @@ from minerecon_dagster.cli import tables
 from minerecon_dagster.cli.dagster_run import _Lines
 from minerecon_dagster.cli.lines import wrapped
 from minerecon_dagster.cli.tables import Column, print_columns, print_table, table_of, that_fit
+from minerecon_dagster.cli.verify import _print_days
+from minerecon_dagster.verify.compare import Comparison
+from minerecon_dagster.verify.record import Verification
 
 DAYS = Column("day", ["2025-03-28", "2025-03-29"], justify="left")
 MWH = Column("MWh", ["126,000.25", "3.10"])
@@ -89,6 +94,8 @@ def test_a_line_breaks_between_words_and_never_within_a_figure_a_command_or_how_
     long = f"minerecon {'local ' * 20}"
     assert wrapped(f"new since? ({long.rstrip()})", 80).split("\n") == ["new since?", f"    ({long.rstrip()})"]
     assert wrapped("a line\nand another", 80) == "a line\nand another"
+    prose = f"minerecon reingest 2025-03-01 --periods 1,12, or where that is not {'wanted ' * 6}"
+    assert wrapped(prose, 60).startswith("minerecon reingest 2025-03-01 --periods 1,12, or where that\n    is not")
 
 
 def test_a_title_is_not_broken_at_the_width_of_its_table() -> None:
@@ -100,3 +107,34 @@ def test_a_title_is_not_broken_at_the_width_of_its_table() -> None:
 
 def test_what_a_source_says_moves_no_cursor_of_a_terminal() -> None:
     assert told(80, "not done: \x1b[2Jgone\rnothing is wrong") == [r"not done: \x1b[2Jgone nothing is wrong"]
+
+
+def test_of_a_look_a_narrow_terminal_is_told_what_was_compared_and_what_was_done_before_what_it_says_below_anyway(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = StringIO()
+    screen = Console(file=out, width=90, force_terminal=True, color_system=None)
+    monkeypatch.setattr(tables, "console", lambda: screen)
+    row = {
+        "settlement_date": "2025-03-28", "action": "fix", "outcome": "repaired", "sampling": "full",
+        "periods_looked_at": list(range(1, 49)), "detection_share": 1, "problems_left": [],
+        "repair": "minerecon reingest 2025-03-28 --force", "problems": [{"property": "drift.source_unchanged"}],
+    }  # fmt: skip
+    _print_days([row])
+    title, header, _, line = out.getvalue().splitlines()
+    assert title.rstrip() == "Stored days and Elexon now"
+    assert header.split() == ["day", "outcome", "periods", "compared", "done"]
+    assert line.split("  ")[-1].strip() == row["repair"]
+
+
+def test_a_look_is_told_in_short_where_nothing_is_wrong_and_whole_where_something_is() -> None:
+    compared = Comparison(
+        day=dt.date(2025, 3, 28), sampling="controls", seed=None, comparable=range(1, 49), periods=(), stored={},
+        source={}, control_differences=(), compares_controls=True, unseen=(), looked_at=4,
+    )  # fmt: skip
+    right = Verification(compared.day, "verify", "right in part", (), (), comparison=compared)
+    assert right.in_short == "2025-03-28: right in part; compared by control totals"
+    of_some = replace(right, comparison=replace(compared, sampling="fixed", periods=(1, 12)))
+    assert of_some.in_short == "2025-03-28: right in part; compared in 2 of 48 periods"
+    failed = replace(right, outcome="failed", error="Elexon did not answer")
+    assert failed.in_short == str(failed)
