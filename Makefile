@@ -103,6 +103,7 @@ $(SETUP): pyproject.toml constraints.txt
 	@"$(PYTHON)" -c '$(SUITABLE)' >/dev/null 2>&1 || { \
 		echo "Python 3.11, 3.12 or 3.13 with its venv is needed; found $(or $(PYTHON),none): set PYTHON=/path/to/python" >&2; \
 		exit 2; }
+	@echo "setting up .venv, once: about 200 packages, which takes a few minutes without a word"
 	"$(PYTHON)" -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt setuptools wheel
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt --no-build-isolation -e '.[local,dev]'

@@ -4,7 +4,7 @@
 -- ceiling_btc: a fleet of any size. utilisation: full_load_hours over the hours that are stored.
 -- State: coverage is the share of the half hours asked for that are stored.
 -- Change: farm_name (as in analytics.wind_farms), miner_model, machines or, for sizes in MW, power_mw (as in
--- ARRAY[1, 5, 20]), from_date, to_date. Without a change: the most curtailed farm of the 365 days up to the newest one.
+-- ARRAY[1, 5, 20]; of one size, analytics.sizing takes a number: power_mw => 5), from_date, to_date. Without a change: the most curtailed farm of the 365 days up to the newest one.
 WITH dates AS (
     SELECT coalesce(CAST(nullif(current_setting('minerecon.from_date', true), '') AS date),
                     (SELECT max(summary_date) - 364 FROM minerecon.daily_summaries LIMIT 1)) AS from_date,

@@ -28,6 +28,7 @@ from rich.progress import (
 from rich.text import Text
 
 from minerecon_dagster.cli import recorded
+from minerecon_dagster.cli.lines import wrapped
 from minerecon_dagster.cli.outcome import Interrupted, is_of_the_command
 from minerecon_dagster.core.printable import printable_lines
 from minerecon_dagster.definitions import build_defs
@@ -171,7 +172,10 @@ class _Lines(logging.Handler):
             return
         if done is not None and record.days_total > 1:  # type: ignore[attr-defined]
             self._progress.update(self._task, completed=done, total=record.days_total, visible=True)  # type: ignore[attr-defined]
-        self._progress.console.print(record.getMessage(), highlight=False, markup=False, soft_wrap=True)
+        screen, text = self._progress.console, record.getMessage()
+        if len(text) > screen.width:
+            text = getattr(record, "in_short", text)
+        screen.print(wrapped(printable_lines(text), screen.width), highlight=False, markup=False, soft_wrap=True)
 
 
 class _Rate(ProgressColumn):

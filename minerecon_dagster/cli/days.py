@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minerecon_dagster.cli.environment import SAMPLE_HOME, services
+from minerecon_dagster.cli.lines import say
 from minerecon_dagster.cli.options import DAY, DAYS_ARE, json_option, sample_option, say_it_is_the_sample
 from minerecon_dagster.cli.outcome import (
     MOST_DAYS_SHOWN,
@@ -25,7 +26,6 @@ from minerecon_dagster.cli.outcome import (
 )
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.periods import parse_periods
-from minerecon_dagster.core.printable import printable_lines
 
 if TYPE_CHECKING:
     from minerecon_dagster.settings import Settings
@@ -158,7 +158,7 @@ def _run_sample() -> tuple[list[dt.date], Outcome]:
     from minerecon_dagster.cli.prices import fetch_prices
     from minerecon_dagster.sample import SAMPLE_DAYS
 
-    click.echo("SYNTHETIC DATA: the bundled sample days are made up by a generator; they are not Elexon's.", err=True)
+    say("SYNTHETIC DATA: the bundled sample days are made up by a generator; they are not Elexon's.", err=True)
     outcome = Outcome()
     for number, day in enumerate(SAMPLE_DAYS):
         try:
@@ -265,16 +265,16 @@ def report(settings: Settings, days: Sequence[dt.date], outcome: Outcome, *, as_
     else:
         print_table(status_table(rows), console())
     for group in wrong_days(rows):
-        click.echo(str(group))
+        say(str(group))
     for row in rows:
         if row.not_passed and not row.is_wrong:
             checks = ", ".join(row.not_passed)
-            click.echo(f"{row.day}: a person should look at {checks}: {repairs[row.day]}", err=True)
+            say(f"{row.day}: a person should look at {checks}: {repairs[row.day]}", err=True)
     if len(days) > 1:  # of a single day the run's own line has just said it
         for why in outcome.not_done.values():
-            click.echo(f"not done: {printable_lines(str(why))}", err=True)
+            say(f"not done: {why}", err=True)
     if outcome.stopped_by:
-        click.echo(f"not done: {printable_lines(str(outcome.stopped_by))}", err=True)
+        say(f"not done: {outcome.stopped_by}", err=True)
     say_it_is_the_sample(wrong, any(row.is_synthetic for row in rows) and settings.home.name == SAMPLE_HOME)
     return int(wrong)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from minerecon_dagster.cli.environment import services
+from minerecon_dagster.cli.lines import say
 from minerecon_dagster.cli.options import Commands
 
 
@@ -55,10 +56,10 @@ def load(file: Path) -> None:
         table = DifficultyResource().table()
         report = table.load(values)
     for refused in retargets.refused:
-        click.echo(f"refused: {refused}", err=True)
+        say(f"refused: {refused}", err=True)
     if without:
         days = ", ".join(span_text(first, last) for first, last in without)
-        click.echo(f"no value, as their retarget is missing or refused: {days}", err=True)
+        say(f"no value, as their retarget is missing or refused: {days}", err=True)
     reach = f", {min(values)} to {max(values)}" if values else ""
     click.echo(
         f"{table.name}: {len(values)} days{reach}: {report.written} written, "
@@ -68,5 +69,5 @@ def load(file: Path) -> None:
     for day, (old, new) in sorted(report.changed.items()):
         click.echo(f"  {day}: {old} -> {new}; then: minerecon recalculate {day}")
     if retargets.refused or without:
-        click.echo(f"not all is loaded: correct {file}, and load it again", err=True)
+        say(f"not all is loaded: correct {file}, and load it again", err=True)
         sys.exit(1)

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from minerecon_dagster.cli.environment import services
+from minerecon_dagster.cli.lines import say
 from minerecon_dagster.cli.options import MONTH, MONTHS_ARE, json_option, sample_option
 from minerecon_dagster.cli.outcome import months_between, outcome_of
 
@@ -48,7 +49,7 @@ def _export(first: str, last: str, *, as_json: bool) -> int:
     for month in months.values():
         click.echo(month["manifest"])
     if outcome.problem:
-        click.echo(f"not done: {outcome.problem}", err=True)
+        say(f"not done: {outcome.problem}", err=True)
     elif not months:
-        click.echo("nothing to export: no day of these months is stored; fetch one: minerecon reingest DATE", err=True)
+        say("nothing to export: no day of these months is stored; fetch one: minerecon reingest DATE", err=True)
     return int(not ok)

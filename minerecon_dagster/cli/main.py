@@ -30,10 +30,10 @@ from minerecon_dagster.cli import (
     ui,
     verify,
 )
+from minerecon_dagster.cli.lines import say
 from minerecon_dagster.cli.options import Commands
 from minerecon_dagster.cli.outcome import Interrupted
 from minerecon_dagster.core.errors import ConfigurationError, MinereconError
-from minerecon_dagster.core.printable import printable, printable_lines
 from minerecon_dagster.local.permissions import keep_others_out
 
 INTERRUPTED = 130
@@ -48,9 +48,9 @@ def _one_line() -> Iterator[None]:
     except click.exceptions.NoArgsIsHelpError:
         raise  # it is the help
     except click.UsageError as error:
-        click.echo(f"minerecon: {printable(' '.join(error.format_message().split()))}", err=True)
+        say(f"minerecon: {' '.join(error.format_message().split())}", err=True)
         if error.ctx is not None:
-            click.echo(f"help: {error.ctx.command_path} --help", err=True)
+            say(f"help: {error.ctx.command_path} --help", err=True)
         raise SystemExit(error.exit_code) from None
 
 
@@ -68,16 +68,16 @@ class OneLineErrors(Commands):
             with _one_line():
                 return super().invoke(ctx)
         except Interrupted as stop:
-            click.echo(f"minerecon: {stop}", err=True)
+            say(f"minerecon: {stop}", err=True)
             raise SystemExit(INTERRUPTED) from None
         except KeyboardInterrupt:
-            click.echo("minerecon: interrupted; the same command can be given again", err=True)
+            say("minerecon: interrupted; the same command can be given again", err=True)
             raise SystemExit(INTERRUPTED) from None
         except ConfigurationError as error:
-            click.echo(f"minerecon: {printable_lines(str(error))}", err=True)
+            say(f"minerecon: {error}", err=True)
             raise SystemExit(2) from None
         except MinereconError as error:
-            click.echo(f"minerecon: {printable_lines(str(error))}", err=True)
+            say(f"minerecon: {error}", err=True)
             raise SystemExit(1) from None
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from minerecon_dagster.cli.lines import say
+
 
 class _Moment(click.DateTime):
     """A day or a month by the calendar, in one form, of which an error says how it is written."""
@@ -48,7 +50,7 @@ class Commands(click.Group):
 def say_it_is_the_sample(is_wrong: bool, is_sample: bool) -> None:
     """Say, where commands were just named, that on the sample each of them takes its option."""
     if is_wrong and is_sample:
-        click.echo("These days are the sample's: give --sample with each command.", err=True)
+        say("These days are the sample's: give --sample with each command.", err=True)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with exact numbers as text.")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import click
 
 from minerecon_dagster.cli.environment import services
+from minerecon_dagster.cli.lines import say
 from minerecon_dagster.cli.options import DAY, DAYS_ARE, json_option, sample_option
 from minerecon_dagster.cli.outcome import MOST_DAYS_SHOWN, Outcome, days_between, outcome_of
 
@@ -77,7 +78,7 @@ def _report(database_url: str, days: Sequence[dt.date], outcome: Outcome, *, as_
             click.echo(f"{row.price_date}  £{row.price_gbp:,.2f}{'  SYNTHETIC' if row.is_synthetic else ''}")
     click.echo(f"{len(stored)} of {len(over)} days that are over have a price.")
     if without:
-        click.echo(f"without a price: {', '.join(map(str, without[:MOST_DAYS_SHOWN]))}", err=True)
+        say(f"without a price: {', '.join(map(str, without[:MOST_DAYS_SHOWN]))}", err=True)
     if outcome.problem:
-        click.echo(f"not done: {outcome.problem}", err=True)
+        say(f"not done: {outcome.problem}", err=True)
     return int(not ok)

@@ -9,6 +9,7 @@ import sys
 import click
 
 from minerecon_dagster.cli.environment import services
+from minerecon_dagster.cli.lines import say
 from minerecon_dagster.cli.options import Commands, json_option, sample_option
 
 
@@ -39,7 +40,7 @@ def accept(sha256: str, accepted_by: str | None, sample: bool, as_json: bool) ->
             json.dumps({"ok": outcome.stopped_by is None, "run_ids": outcome.run_ids, "error": outcome.stopped_by})
         )
     elif outcome.stopped_by:
-        click.echo(f"not done: {outcome.stopped_by}", err=True)
+        say(f"not done: {outcome.stopped_by}", err=True)
     else:
         click.echo(f"accepted by {who}: {config['sha256']}")
     sys.exit(int(outcome.stopped_by is not None))
@@ -61,7 +62,7 @@ def list_(sample: bool, as_json: bool) -> None:
         click.echo(json.dumps({"ok": not waiting, "waiting": [refusal.as_dict() for refusal in waiting]}))
     else:
         for refusal in waiting:
-            click.echo(f"{refusal}: {refusal.remedy}")
+            say(f"{refusal}: {refusal.remedy}")
         if not waiting:
             click.echo("No refused answer waits.")
     sys.exit(int(bool(waiting)))

@@ -151,6 +151,11 @@ def print_days(rows: Sequence[DayRow]) -> None:
     for row in rows:
         if row.waived:
             _say(f"{row.day}: waived: {', '.join(row.waived)}")
+    if len({row.check_count for row in rows if row.check_count}) > 1:
+        _say(
+            "The number of checks differs by day: one that had nothing to look at, or that failed as a mere remark, is "
+            "not counted."
+        )
     if not is_whole:
         _say("More columns (Bitcoin per model): a wider terminal, or --json.")
     if any(row.is_synthetic for row in rows):

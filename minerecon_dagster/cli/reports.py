@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from minerecon_dagster.cli.environment import services
+from minerecon_dagster.cli.lines import say
 from minerecon_dagster.cli.options import MONTH, MONTHS_ARE, json_option, sample_option
 from minerecon_dagster.cli.outcome import months_between, outcome_of
 
@@ -43,9 +44,9 @@ def report(month: dt.datetime | None, sample: bool, as_json: bool) -> None:
     for page in made:
         click.echo(page["file"])
     if outcome.problem:
-        click.echo(f"not done: {outcome.problem}", err=True)
+        say(f"not done: {outcome.problem}", err=True)
     elif not made:
-        click.echo(f"no day of {month:%Y-%m} is stored; fetch some: minerecon reingest {month:%Y-%m}-01", err=True)
+        say(f"no day of {month:%Y-%m} is stored; fetch some: minerecon reingest {month:%Y-%m}-01", err=True)
     sys.exit(not ok)
 
 

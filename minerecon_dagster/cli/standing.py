@@ -20,7 +20,7 @@ from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.checks import Result
 from minerecon_dagster.core.exact import pounds
 from minerecon_dagster.core.printable import printable_lines
-from minerecon_dagster.core.repairs import REFRESH_REGISTER
+from minerecon_dagster.core.repairs import REFRESH_REGISTER, THEN
 from minerecon_dagster.core.spans import spans
 from minerecon_dagster.day.closing import stored_closed_days
 from minerecon_dagster.decisions.unavailable import NOTHING_CLOSED, ClosedDays, Unavailable
@@ -369,7 +369,8 @@ def _with_command(text: str, command: str, width: int) -> Iterator[str]:
         yield f"{text}: {command}"
     else:
         yield textwrap.fill(text + ":", max(width, 40), break_long_words=False, break_on_hyphens=False)
-        yield f"    {command}"
+        # Several commands, one after the other, are a line each: a terminal would break them within a date.
+        yield from (f"    {each}" for each in command.split(THEN))
 
 
 def _failed_sums(

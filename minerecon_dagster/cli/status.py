@@ -8,8 +8,8 @@ import sys
 import click
 
 from minerecon_dagster.cli.environment import services
+from minerecon_dagster.cli.lines import say
 from minerecon_dagster.cli.options import DAY, DAYS_ARE, sample_option, say_it_is_the_sample
-from minerecon_dagster.core.printable import printable
 
 
 @click.command(epilog=DAYS_ARE)
@@ -49,11 +49,11 @@ def status(first: dt.datetime | None, last: dt.datetime | None, sample: bool, as
         print_json(report.as_dict() | difficulty)
     else:
         print_report(report, console())
-        click.echo(f"The difficulty table reaches {reach}." if reach else "The difficulty table is empty.")
+        say(f"The difficulty table reaches {reach}." if reach else "The difficulty table is empty.")
         if near:
-            click.echo("WARNING: load newer retargets: minerecon difficulty load FILE.csv")
+            say("WARNING: load newer retargets: minerecon difficulty load FILE.csv")
         if report.unmapped:
             units = ", ".join(report.unmapped)
-            click.echo(f"WARNING: {len(report.unmapped)} units look like wind and are not mapped: {printable(units)}")
+            say(f"WARNING: {len(report.unmapped)} units look like wind and are not mapped: {units}")
         say_it_is_the_sample(report.is_wrong, sample)
     sys.exit(1 if report.is_wrong else 0)

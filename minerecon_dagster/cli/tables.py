@@ -99,6 +99,10 @@ def print_table(table: Table, screen: Console) -> None:
         measured = Measurement.get(screen, screen.options.update(max_width=_NO_LIMIT), table)
         # What never goes may be wider than the terminal, which then wraps the lines itself.
         width = screen.width
+        if table.title is not None:
+            # Rich would break a title at the width of its table, however much wider the terminal is.
+            screen.print(table.title, markup=False, soft_wrap=True, style="italic")
+            table.title = None
         screen.width = max(width, measured.minimum)
         screen.print(table, crop=False)
         screen.width = width

@@ -15,10 +15,10 @@ import click
 
 from minerecon_dagster.cli.days import update_sums
 from minerecon_dagster.cli.environment import services
+from minerecon_dagster.cli.lines import say
 from minerecon_dagster.cli.options import DAY, DAYS_ARE, json_option, sample_option, say_it_is_the_sample
 from minerecon_dagster.cli.outcome import MOST_DAYS_SHOWN, Outcome, asker, days_between, interruptible, outcome_of
 from minerecon_dagster.core.calendar import period_count
-from minerecon_dagster.core.printable import printable
 from minerecon_dagster.core.repairs import REFRESH_REGISTER, Repair, of_day, parse
 from minerecon_dagster.core.sampling import SAMPLINGS
 from minerecon_dagster.core.spans import spans
@@ -198,26 +198,26 @@ def _report(rows: Sequence[_Row], outcome: Outcome, *, sample: bool, as_json: bo
     if shown:
         _print_days(shown)
     if len(shown) < len(rows):
-        click.echo("; ".join(f"{count} more days are {word}" for word, count in sorted(fine.items())) + ".")
+        say("; ".join(f"{count} more days are {word}" for word, count in sorted(fine.items())) + ".")
     if len(rows) == 1:
         _print_changes(rows[0])
     elif repaired := [row for row in shown if row["before_figures"] and row["after_figures"]]:
         _print_before_and_after(repaired)
-        click.echo("Which periods and units changed: --json, or the table minerecon.verifications")
+        say("Which periods and units changed: --json, or the table minerecon.verifications")
     for row in rows:
         for problem in _left(row):
-            click.echo(f"{row['settlement_date']}: {_problem(problem)}", err=True)
+            say(f"{row['settlement_date']}: {_problem(problem)}", err=True)
         if row["error"]:
-            click.echo(f"{row['settlement_date']}: {printable(row['error'])}", err=True)
+            say(f"{row['settlement_date']}: {' '.join(row['error'].split())}", err=True)
     for why in sums.values():
-        click.echo(why, err=True)
+        say(why, err=True)
     # One fault, one command: what `minerecon status` says of these days, which may be many days' at once.
     repairs = {row["settlement_date"]: repair for row in rows if (repair := _repair(row))}
     for first, last in spans(repairs, alike=repairs.get):
-        click.echo(f"repair: {repairs[first].over(first, last)}", err=True)
+        say(f"repair: {repairs[first].over(first, last)}", err=True)
     say_it_is_the_sample(bool(repairs), sample)
     if outcome.stopped_by:
-        click.echo(f"not done: {outcome.stopped_by}", err=True)
+        say(f"not done: {outcome.stopped_by}", err=True)
     return int(wrong)
 
 
@@ -250,9 +250,9 @@ def _print_days(rows: Sequence[_Row]) -> None:
             Column("day", texts(lambda row: str(row["settlement_date"])), justify="left"),
             Column("outcome", texts(_outcome), justify="left"),
             Column("periods compared", texts(_compared), goes=1, justify="left"),
-            Column("wrong", found, goes=2, justify="left"),
-            Column("done", texts(lambda row: row["repair"] or ""), goes=1, justify="left"),
-            Column("left", texts(_left_now), goes=2, justify="left"),
+            Column("wrong", found, goes=3, justify="left"),
+            Column("done", texts(lambda row: row["repair"] or ""), goes=2, justify="left"),
+            Column("left", texts(_left_now), goes=3, justify="left"),
         ],
         title="Stored days and Elexon now",
     )

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
+THEN = "; "
+"""Between the steps of a repair, as text."""
 DATE = "DATE"
 """Stands for the day, or the days in a row, that a repair is of."""
 FROM_TO = ("FROM", "TO")
@@ -157,7 +159,7 @@ class Repair:
 
     def __str__(self) -> str:
         """The steps, as they are stored and shown."""
-        return "; ".join(map(str, self.steps))
+        return THEN.join(map(str, self.steps))
 
 
 def words(text: str) -> Repair:
@@ -216,7 +218,7 @@ def of_day(repairs: Iterable[Repair], day: dt.date) -> Repair:
 
 def parse(text: str) -> Repair:
     """The repair with that text; what is no command is `Words`. Whether it is left to a person, no text says."""
-    return Repair(tuple(map(_step, text.split("; "))))
+    return Repair(tuple(map(_step, text.split(THEN))))
 
 
 def _step(text: str) -> Step:

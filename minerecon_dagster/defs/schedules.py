@@ -62,7 +62,8 @@ _WORKING = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
 ]
-_SAMPLE = "ELEXON_BASE_URL is the bundled sample, whose few days are all past: nothing to ask on a schedule"
+SAMPLE = "ELEXON_BASE_URL is the bundled sample, whose few days are all past: nothing to ask on a schedule"
+"""Why a tick leaves the sample alone."""
 _WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 _ORDINALS = {"1": "st", "2": "nd", "3": "rd"}
 
@@ -175,7 +176,7 @@ def intraday_refresh(_: dt.date) -> Tick:
         context: dg.ScheduleEvaluationContext, elexon: ElexonResource, clock: ClockResource
     ) -> dg.RunRequest | dg.SkipReason:
         if is_synthetic(elexon.base_url()):
-            return dg.SkipReason(_SAMPLE)
+            return dg.SkipReason(SAMPLE)
         now = clock.now()
         today = settlement_date(now)
         if not due_periods(today, now):
@@ -202,7 +203,7 @@ def daily_ingest(first_day: dt.date) -> Tick:
         clock: ClockResource,
     ) -> list[dg.RunRequest] | dg.SkipReason:
         if is_synthetic(elexon.base_url()):
-            return dg.SkipReason(_SAMPLE)
+            return dg.SkipReason(SAMPLE)
         now = clock.now()
         with warehouse.open() as opened:
             days = _open(days_to_ingest(opened.engine, first_day=first_day, today=settlement_date(now)), now)
@@ -228,7 +229,7 @@ def bm_units_refresh(_: dt.date) -> Tick:
     """The register."""
 
     def tick(elexon: ElexonResource) -> dg.RunRequest | dg.SkipReason:
-        return dg.SkipReason(_SAMPLE) if is_synthetic(elexon.base_url()) else dg.RunRequest()
+        return dg.SkipReason(SAMPLE) if is_synthetic(elexon.base_url()) else dg.RunRequest()
 
     return tick
 
@@ -250,7 +251,7 @@ def daily_reconciliation(first_day: dt.date) -> Tick:
         clock: ClockResource,
     ) -> list[dg.RunRequest] | dg.SkipReason:
         if is_synthetic(elexon.base_url()):
-            return dg.SkipReason(_SAMPLE)
+            return dg.SkipReason(SAMPLE)
         settings, now = Settings.from_environ(), clock.now()
         today = settlement_date(now)
         with warehouse.open() as opened:
@@ -291,7 +292,7 @@ def weekly_audit(first_day: dt.date) -> Tick:
         clock: ClockResource,
     ) -> list[dg.RunRequest] | dg.SkipReason:
         if is_synthetic(elexon.base_url()):
-            return dg.SkipReason(_SAMPLE)
+            return dg.SkipReason(SAMPLE)
         settings, now = Settings.from_environ(), clock.now()
         yesterday = settlement_date(now) - dt.timedelta(days=1)
         stored = _open(_stored(warehouse, first_day, yesterday), now)
@@ -323,7 +324,7 @@ def monthly_restatement_scan(first_day: dt.date) -> Tick:
         clock: ClockResource,
     ) -> list[dg.RunRequest] | dg.SkipReason:
         if is_synthetic(elexon.base_url()):
-            return dg.SkipReason(_SAMPLE)
+            return dg.SkipReason(SAMPLE)
         settings, now = Settings.from_environ(), clock.now()
         today = settlement_date(now)
         last = today.replace(day=1) - dt.timedelta(days=1)
@@ -348,7 +349,7 @@ def standing_inventory(_: dt.date) -> Tick:
     """After each of the times that freshness is about."""
 
     def tick(elexon: ElexonResource) -> dg.RunRequest | dg.SkipReason:
-        return dg.SkipReason(_SAMPLE) if is_synthetic(elexon.base_url()) else dg.RunRequest()
+        return dg.SkipReason(SAMPLE) if is_synthetic(elexon.base_url()) else dg.RunRequest()
 
     return tick
 
@@ -367,7 +368,7 @@ def price_refresh(first_day: dt.date) -> Tick:
         warehouse: WarehouseResource, elexon: ElexonResource, price: PriceResource, clock: ClockResource
     ) -> list[dg.RunRequest] | dg.SkipReason:
         if is_synthetic(price.base_url()) or is_synthetic(elexon.base_url()):
-            return dg.SkipReason(_SAMPLE)
+            return dg.SkipReason(SAMPLE)
         with warehouse.open() as opened:
             days = days_to_price(opened.engine, first_day=first_day, now=clock.now())
         newest = spans(days)[-MOST_PRICE_RUNS:]

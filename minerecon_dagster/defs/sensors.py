@@ -12,9 +12,11 @@ import dagster as dg
 from minerecon_dagster.asset_keys import EXPORTS, MONTHLY_REPORT
 from minerecon_dagster.defs import automation
 from minerecon_dagster.defs.alerts import ALERTS, alerts
+from minerecon_dagster.defs.first_register import FIRST_REGISTER, first_register
 from minerecon_dagster.defs.schedules import RUNNING
 from minerecon_dagster.defs.watch import ALERTS_WATCH, alerts_watch
 from minerecon_dagster.defs.watchdog import ANALYSTS_WATCHDOG, analysts_watchdog
+from minerecon_dagster.jobs import BM_UNITS_REFRESH
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Sensor:
         does: what a tick does, or the assets whose conditions it evaluates.
         page: the page of the documentation.
         says_when: whether the UI is told how often.
+        job: the job that a tick asks for; None where it asks for none, or for assets.
         is_by_our_code: whether conditions of our own are among them: they are evaluated where the code is loaded.
     """
 
@@ -37,6 +40,7 @@ class Sensor:
     does: Callable[..., Any] | dg.AssetSelection
     page: str
     says_when: bool = False
+    job: str | None = None
     is_by_our_code: bool = False
 
     @property
@@ -56,6 +60,7 @@ class Sensor:
         if not isinstance(self.does, dg.AssetSelection):
             return dg.sensor(
                 name=self.name,
+                job_name=self.job,
                 minimum_interval_seconds=self.every_s,
                 default_status=dg.DefaultSensorStatus.RUNNING,
                 description=self.description,
@@ -96,6 +101,16 @@ SENSORS = (
         "draws the report of a month that is over again when its sums or prices changed.",
         dg.AssetSelection.assets(MONTHLY_REPORT),
         "docs/analyse/reports.md",
+    ),
+    Sensor(
+        FIRST_REGISTER,
+        60,
+        "Elexon's register of BM units, where there never was one: a new installation has it before a person asks for "
+        "a day.",
+        first_register,
+        "docs/operate/register.md",
+        says_when=True,
+        job=BM_UNITS_REFRESH,
     ),
     Sensor(
         ALERTS,

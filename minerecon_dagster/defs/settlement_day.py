@@ -146,10 +146,11 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
             )
             stack.push(partial(_end, work))
             for number, (day, outcome) in enumerate(work, 1):
-                progress = {"days_done": number, "days_total": len(days)}
+                progress: dict[str, Any] = {"days_done": number, "days_total": len(days)}
                 if isinstance(outcome, DayReport):
-                    line = f"{_line(outcome)} [{number} of {len(days)}]"
-                    log_day(context, outcome, partial(_log.info, "%s", line, extra=progress))
+                    count = f" [{number} of {len(days)}]"
+                    progress["in_short"] = _in_short(outcome) + count
+                    log_day(context, outcome, partial(_log.info, "%s", _line(outcome) + count, extra=progress))
                     continue
                 if isinstance(outcome, DayClosedError):
                     log_closed(context, [(day, outcome.entry)])
@@ -262,12 +263,21 @@ def _models(selected: AbstractSet[dg.AssetKey]) -> Sequence[str]:
 
 def _line(report: DayReport) -> str:
     f = report.figures
-    retries = f" ({report.retry_count} retries)" if report.retry_count else ""
+    retries = f" ({report.retry_count:,} retries)" if report.retry_count else ""
     return (
-        f"{report.day}: {f.state}, {periods_of(report)}, {f.so_record_count} SO-flagged records, "
+        f"{report.day}: {f.state}, {periods_of(report)}, {f.so_record_count:,} SO-flagged records, "
         f"{f.curtailed_mwh:,.2f} MWh, {pounds(f.payment_gbp)}, {report.request_count} requests{retries}, "
         f"{report.seconds:.2f} s"
     )
+
+
+def _in_short(report: DayReport) -> str:
+    """The same for a terminal of 80 columns, where that leaves out no more than counts."""
+    f = report.figures
+    periods, counted = f"{f.periods_present} of {f.periods_expected} periods", periods_of(report)
+    if counted != periods:
+        return _line(report)
+    return f"{report.day}: {f.state}, {periods}, {f.curtailed_mwh:,.2f} MWh, {pounds(f.payment_gbp)}"
 
 
 def _summary(days: int, not_done: int, traffic: "ClientStats | None", seconds: float) -> str:
@@ -276,6 +286,6 @@ def _summary(days: int, not_done: int, traffic: "ClientStats | None", seconds: f
         return text
     waiting = traffic.limit_wait_s / ((traffic.limit_wait_s + traffic.request_s) or 1)
     return (
-        f"{text}: {traffic.requests:,} requests, {traffic.requests / seconds:.1f} a second, {traffic.retries} retries; "
-        f"{waiting:.0%} of the time waiting for the rate limit"
+        f"{text}: {traffic.requests:,} requests, {traffic.requests / seconds:.1f} a second, {traffic.retries:,} "
+        f"retries; {waiting:.0%} of the time waiting for the rate limit"
     )

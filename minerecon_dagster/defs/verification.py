@@ -104,7 +104,8 @@ def verify_days(
                 begun, ended = verifier.register_report.begun_count, verifier.register_report.ended_count
                 metadata = {"versions_begun": begun, "versions_ended": ended}
                 context.log_event(dg.AssetMaterialization(asset_keys.BM_UNITS, metadata=metadata))
-            progress = {"days_done": number, "days_total": len(days)}
+            in_short = f"{verification.in_short} [{number} of {len(days)}]"
+            progress = {"days_done": number, "days_total": len(days), "in_short": in_short}
             level = logging.ERROR if verification.is_trouble else logging.INFO
             _log.log(level, "%s [%d of %d]", verification, number, len(days), extra=progress)
             _log_events(context, verification)

@@ -305,10 +305,13 @@ def _yesterday_is_there(standings: Sequence[Standing], now: dt.datetime) -> Find
     late = [(s, what) for s in looked_at if (what := _not_there(s)) is not None]
     groups = [Group(s.day, s.day, what, "ERROR", (), mend(s).over(s.day)) for s, what in late]
     days = [s.day for s in looked_at]
+    # Before nine the last day that is due is not yesterday, which who reads the property's name would expect.
+    yesterday = settlement_date(now) - dt.timedelta(days=1)
+    to_come = f" ({yesterday} is due from {THERE_BY:%H:%M} London on)" if last < yesterday else ""
     return _finding(
         c.YESTERDAY_IS_THERE,
         looked_at=len(looked_at),
-        expected=", ".join(f"{day}, stored with {period_count(day)} periods" for day in days or [last]),
+        expected=", ".join(f"{day}, stored with {period_count(day)} periods" for day in days or [last]) + to_come,
         actual="; ".join(f"{s.day} is {what}" if len(days) > 1 else what for s, what in late) or _there(looked_at),
         groups=groups,
         otherwise=REINGEST.over(last),

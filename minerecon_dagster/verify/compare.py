@@ -240,6 +240,14 @@ class Comparison:
             found += f", a sample that finds {100 * self.share:.1f} % of the faults of a single period"
         return found
 
+    def extent_in_short(self) -> str:
+        """What was looked at, without what such a look finds."""
+        if not self.looked_at:
+            return self.extent()
+        return (
+            "by control totals" if self.share is None else f"in {len(self.periods)} of {len(self.comparable)} periods"
+        )
+
 
 class Source:
     """A settlement day at Elexon, asked step by step and compared with what is stored.

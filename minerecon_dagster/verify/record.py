@@ -182,6 +182,14 @@ class Verification:
         return "; ".join(parts + ([f"repair: {self.remedy}"] if self.remedy else []))
 
     @property
+    def in_short(self) -> str:
+        """The same for a narrow terminal, where nothing is wrong."""
+        if self.comparison is None or self.left or self.error:
+            return str(self)
+        parts = [f"{self.day}: {self.outcome}", f"compared {self.comparison.extent_in_short()}"]
+        return "; ".join([*parts, *([self.repair] if self.repair else [])])
+
+    @property
     def remedy(self) -> Repair | None:
         """What mends what is wrong now; None where nothing is."""
         if self.comparison is not None and self.comparison.unseen and not self.repair:

@@ -272,6 +272,17 @@ def test_a_terminal_of_80_columns_holds_everything_but_commands(filled: Engine) 
     assert "    minerecon verify 2025-03-26 2025-03-28 --action fix" in lines
 
 
+def test_commands_that_follow_each_other_are_a_line_each_where_they_do_not_fit_into_one(filled: Engine) -> None:
+    change(filled, "DELETE FROM minerecon.daily_summaries WHERE summary_date IN ('2025-03-21', '2025-03-25')")
+    change(filled, "DELETE FROM minerecon.reconciliation_latest WHERE settlement_date IN ('2025-03-21', '2025-03-25')")
+    of_two = one_with(shown(filled), "days_become_final")
+    assert of_two.endswith(": minerecon reingest 2025-03-21; minerecon reingest 2025-03-25"), of_two
+    lines = shown(filled, width=80)
+    after = lines.index("    minerecon reingest 2025-03-21")
+    assert lines[after + 1] == "    minerecon reingest 2025-03-25"
+    assert not any(len(line) > 80 and "; minerecon" in line for line in lines)
+
+
 def test_many_groups_are_cut_and_json_has_all(filled: Engine) -> None:
     change(
         filled,

@@ -122,3 +122,20 @@ def test_every_room_of_the_package_is_told_in_the_design() -> None:
     told = set(re.findall(r"`([\w/.]+)`", text_of(PAGES["docs/build/design.md"]).partition("## A settlement day")[0]))
     assert len(rooms) > 20
     assert set(rooms) - told == set()
+
+
+WORDS = (
+    "acceptance", "accepted bid", "AGWS", "basis", "BM unit", "BOAV", "difficulty", "EBOCF", "final", "lead party",
+    "metered output", "notified potential", "provisional", "register", "settlement period", "SO-flagged",
+)  # fmt: skip
+"""What nobody knows who is not of the field."""
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_of_the_field_has_its_sentence_and_readme_leads_there_where_it_first_uses_it(word: str) -> None:
+    rows = (PROJECT_ROOT / "docs" / "glossary.md").read_text("utf-8").splitlines()
+    assert any(re.match(rf"\| [^|]*{word}\b[^|]* \| \S", row) or f"{word}." in row for row in rows), word
+    paragraphs = (PROJECT_ROOT / "README.md").read_text("utf-8").split("\n\n")
+    prose = (each for each in paragraphs if not each.startswith("    "))
+    first = next((each for each in prose if re.search(rf"\b{word}s?\b", each)), "docs/glossary.md")
+    assert "docs/glossary.md" in first

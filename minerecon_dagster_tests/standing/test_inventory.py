@@ -186,6 +186,14 @@ def test_yesterday_missing_is_red_from_nine_and_no_back_fill_turns_it_green(ware
     assert "yesterday_is_there" not in red(look(warehouse))
 
 
+def test_before_nine_it_says_which_day_is_due_and_from_when_yesterday_is(warehouse: Engine) -> None:
+    early = look(warehouse, at("2025-04-03T07:59:00+00:00"))["yesterday_is_there"].result
+    assert early.expected == "2025-04-01, stored with 48 periods (2025-04-02 is due from 09:00 London on)"
+    (day, also) = look(warehouse, AT_NINE)["yesterday_is_there"].result.expected.split(", stored with 48 periods")[:2]
+    assert (day, also) == ("2025-04-01", ", 2025-04-02")
+    assert "due from" not in look(warehouse)["yesterday_is_there"].result.expected
+
+
 def test_yesterday_as_it_was_stored_while_in_progress_is_not_there(warehouse: Engine) -> None:
     stand(warehouse, days("2025-03-20", "2025-04-02"))
     stand(warehouse, [LAST], periods_due=40, periods_present=40, state="provisional")

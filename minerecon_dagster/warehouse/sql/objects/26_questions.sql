@@ -280,13 +280,13 @@ FROM params AS p
 JOIN analytics.mining_potential_by_month AS m ON m.year_month BETWEEN p.from_month AND p.to_month
 WHERE m.miner_model = ANY (p.models)
 ORDER BY m.year_month, m.miner_model;$q$),
-    ($q$09_sizing$q$, $q$How many machines are worth putting at a wind farm?$q$, $q$How long would they run, and what would they make? Basis: the farm's SO-flagged energy, half hour by half hour. In each the fleet draws at most its power × 0.5 h, what is left is lost; with less energy it runs in proportion (machines are not rounded down). Units: MW, hours, MWh, BTC, GBP. ceiling_btc: a fleet of any size. utilisation: full_load_hours over the hours that are stored. State: coverage is the share of the half hours asked for that are stored. Change: farm_name (as in analytics.wind_farms), miner_model, machines or, for sizes in MW, power_mw (as in ARRAY[1, 5, 20]), from_date, to_date. Without a change: the most curtailed farm of the 365 days up to the newest one.$q$, $q$-- Question: how many machines are worth putting at a wind farm? How long would they run, and what would they make?
+    ($q$09_sizing$q$, $q$How many machines are worth putting at a wind farm?$q$, $q$How long would they run, and what would they make? Basis: the farm's SO-flagged energy, half hour by half hour. In each the fleet draws at most its power × 0.5 h, what is left is lost; with less energy it runs in proportion (machines are not rounded down). Units: MW, hours, MWh, BTC, GBP. ceiling_btc: a fleet of any size. utilisation: full_load_hours over the hours that are stored. State: coverage is the share of the half hours asked for that are stored. Change: farm_name (as in analytics.wind_farms), miner_model, machines or, for sizes in MW, power_mw (as in ARRAY[1, 5, 20]; of one size, analytics.sizing takes a number: power_mw => 5), from_date, to_date. Without a change: the most curtailed farm of the 365 days up to the newest one.$q$, $q$-- Question: how many machines are worth putting at a wind farm? How long would they run, and what would they make?
 -- Basis: the farm's SO-flagged energy, half hour by half hour. In each the fleet draws at most its power × 0.5 h, what is
 -- left is lost; with less energy it runs in proportion (machines are not rounded down). Units: MW, hours, MWh, BTC, GBP.
 -- ceiling_btc: a fleet of any size. utilisation: full_load_hours over the hours that are stored.
 -- State: coverage is the share of the half hours asked for that are stored.
 -- Change: farm_name (as in analytics.wind_farms), miner_model, machines or, for sizes in MW, power_mw (as in
--- ARRAY[1, 5, 20]), from_date, to_date. Without a change: the most curtailed farm of the 365 days up to the newest one.
+-- ARRAY[1, 5, 20]; of one size, analytics.sizing takes a number: power_mw => 5), from_date, to_date. Without a change: the most curtailed farm of the 365 days up to the newest one.
 WITH dates AS (
     SELECT coalesce(CAST(nullif(current_setting('minerecon.from_date', true), '') AS date),
                     (SELECT max(summary_date) - 364 FROM minerecon.daily_summaries LIMIT 1)) AS from_date,
