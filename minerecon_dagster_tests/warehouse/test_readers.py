@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import subprocess
 import time
@@ -22,6 +23,7 @@ from minerecon_dagster.warehouse import migrate, roles, watchdog
 from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster.warehouse.watchdog import Limits, Session, Watch, Watchdog, end_overlong, judge
 from minerecon_dagster_tests.warehouse.servers import VERSIONS, Busy, Server, cluster, connect
+from minerecon_dagster_tests.warehouse.test_roles import REFUSED
 
 UNBOUND = "SET default_transaction_read_only = off; SET statement_timeout = 0; SET idle_session_timeout = 0;"
 UNBOUND_TOO = f"{UNBOUND} SET idle_in_transaction_session_timeout = 0"
@@ -135,6 +137,16 @@ def test_what_the_wall_does_not_see_looks_at_rights_before_it_waits(place: Place
         assert place.logs_in()
         with contextlib.closing(place.server.superuser(place.name)) as superuser:
             assert roles.not_enforced(superuser) == [], "and nothing was changed"
+
+
+@pytest.mark.parametrize("statement", REFUSED)
+def test_what_a_reader_may_not_is_refused_by_each_postgresql(place: Place, statement: str) -> None:
+    with contextlib.closing(place.reader()) as session, pytest.raises(psycopg2.Error) as raised:
+        cursor = session.cursor()
+        cursor.copy_expert(statement, io.StringIO()) if "STDIN" in statement else cursor.execute(statement)
+    # A setting of 17 and later is none of 15's.
+    unknown = isinstance(raised.value, errors.UndefinedObject) and "event_triggers" in statement
+    assert isinstance(raised.value, errors.InsufficientPrivilege) or unknown, raised.value
 
 
 @pytest.mark.slow
