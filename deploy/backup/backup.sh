@@ -8,6 +8,12 @@ set -eu
 . "$(dirname "$0")/address.sh"
 folder=${1:?the folder of the dumps}
 kept=${DEPLOY_BACKUPS_KEPT:-14}
+case $kept in
+'' | 0* | *[!0-9]*)
+    echo "backup.sh: DEPLOY_BACKUPS_KEPT is \"$kept\": how many dumps stay is a whole number of at least 1; nothing was done" >&2
+    exit 2
+    ;;
+esac
 umask 077
 mkdir -p "$folder"
 stamp=$(date -u +%Y%m%dT%H%M%SZ)

@@ -169,6 +169,9 @@ def _later(dataset: Any, day: dt.date, client: ElexonClient, units: Mapping[str,
         return wrong(dataset.report, f"{min(strangers)} was answered, and not asked for", _CHECK)
     if not answered:
         return wrong(dataset.report, f"none of {len(asked)} units was answered of {day}", _CHECK)
+    if 2 * len(answered) < len(asked):  # the register of today has units that were not there on the day
+        few = f"only {len(answered)} of {len(asked)} units were answered of {day}: no day is built from such an answer"
+        return wrong(dataset.report, few, _CHECK)
     return ok(dataset.report, f"{len(answered)} of {len(asked)} units answered, {len(rows):,} rows as described")
 
 

@@ -693,6 +693,8 @@ def _groups(days: Iterable[tuple[dt.date, Kind | None]]) -> list[Group]:
 def mend(s: Standing) -> Repair:
     """What mends all that is wrong with a day, with DATE for it; at the least it is made anew, or checked again."""
     found = of_day((p.repair for p in s.open_problems), s.day)
+    if not s.is_stored:  # there is nothing to recalculate: the day is fetched and built
+        found = Repair(tuple(step for step in found.steps if step not in RECALCULATE.steps))
     if any(step.keys in ((DATE,), (s.day.isoformat(),)) for step in found.steps):
         return found
     return found.then(_look_again(s, found))

@@ -202,10 +202,13 @@ def series(reader: Reader, asked: Asked, default: tuple[dt.date, dt.date] | None
     if default is None and key in ("year_month", "year") and ("from" in asked.given or "to" in asked.given):
         wanted = asked.span(recent(reader, 366), MOST_DAYS)
         if wanted != (first, last):
-            kind, shown = "months" if key == "year_month" else "years", words.span_text(first, last)
-            note = f"A bar is of whole {kind}: {words.span_text(*wanted)} was asked for, {shown} is shown."
-            return replace(figure, note=note)
+            return replace(figure, note=widened("months" if key == "year_month" else "years", wanted, (first, last)))
     return figure
+
+
+def widened(kind: str, wanted: tuple[dt.date, dt.date], shown: tuple[dt.date, dt.date]) -> str:
+    """What is said where bars of whole months or years show more than was asked for."""
+    return f"A bar is of whole {kind}: {words.span_text(*wanted)} was asked for, {words.span_text(*shown)} is shown."
 
 
 def series_rows(reader: Reader, asked: Asked, default: tuple[dt.date, dt.date] | None = None) -> tuple[Rows, str]:
@@ -730,7 +733,10 @@ def share_of_north(rows: Sequence[Row]) -> Decimal | None:
 def border(reader: Reader, asked: Asked) -> Figure:
     """What was turned down north and south of boundary B6, month by month."""
     basis = asked.basis
-    first, last = whole(*asked.span(recent(reader, YEAR_DAYS), MOST_DAYS), "months")
+    wanted = asked.span(recent(reader, YEAR_DAYS), MOST_DAYS)
+    first, last = whole(*wanted, "months")
+    is_asked = "from" in asked.given or "to" in asked.given
+    more = f" {widened('months', wanted, (first, last))}" if is_asked and wanted != (first, last) else ""
     name = field_of("energy", basis)
     fields = ["year_month", "zone", "above_b6", name, "status", *(c.name for c in STORED_DAYS)]
     rows = reader.ask("zones/months", from_=first, to=last, basis=basis, fields=fields)
@@ -783,7 +789,7 @@ def border(reader: Reader, asked: Asked) -> Figure:
         rows.address(),
         {**given, "from": str(first), "to": str(last)},
         state,
-        note="North of boundary B6: the GSP groups South Scotland (_N) and North Scotland (_P).",
+        note=f"North of boundary B6: the GSP groups South Scotland (_N) and North Scotland (_P).{more}",
         sort="year_month",
         csv_has="every zone and month",
     )

@@ -14,6 +14,8 @@ WITH counted AS (
            sum(c.metered_mwh) AS metered_mwh, sum(p.instructed_mwh) AS instructed_mwh, count(*) AS unit_days
     FROM counted AS c
     JOIN minerecon.unit_daily_potential AS p USING (settlement_date, bmu_id)
+    -- Of a day that is not whole the bids that are missing would be in what was instructed.
+    JOIN minerecon.daily_summaries AS d ON d.summary_date = c.settlement_date AND d.state <> 'incomplete'
     LEFT JOIN analytics.wind_farms AS f USING (bmu_id)
     WHERE p.instructed_mwh IS NOT NULL
     GROUP BY 1

@@ -311,7 +311,8 @@ SELECT d.settlement_date, x.bmu_id, d.year_month, v.name AS unit_name,
        round(-(n.bids_mwh + n.taken_back_mwh) / nullif(n.potential_mwh, 0), 12) AS all_bids_net_share_of_potential,
        m.metered_mwh, m.run_type AS metered_run,
        round(x.all_bids_mwh / nullif(m.metered_mwh + x.all_bids_mwh, 0), 12) AS share_of_metered,
-       round(m.metered_mwh / nullif(n.instructed_mwh, 0), 12) AS delivered_against_instructed,
+       CASE WHEN d.day_state <> 'incomplete'
+            THEN round(m.metered_mwh / nullif(n.instructed_mwh, 0), 12) END AS delivered_against_instructed,
        d.coverage, d.day_state, d.status, d.is_final, d.is_synthetic
 FROM analytics.settlement_days AS d
 -- Day by day, so that a range of days reads the rows of these days alone.
@@ -425,8 +426,9 @@ WITH versions AS MATERIALIZED (
            sum(u.instructed_mwh) AS instructed_mwh, sum(u.metered_mwh) AS metered_mwh,
            string_agg(DISTINCT u.run_type, ', ' ORDER BY u.run_type) AS metered_runs,
            sum(coalesce(u.all_bids_mwh, 0)) FILTER (WHERE u.metered_mwh IS NOT NULL) AS metered_bids_mwh,
-           sum(u.metered_mwh) FILTER (WHERE u.instructed_mwh IS NOT NULL) AS delivered_mwh,
-           sum(u.instructed_mwh) FILTER (WHERE u.metered_mwh IS NOT NULL) AS delivered_of_mwh,
+           -- Of a day that is not whole the bids that are missing would be in what was instructed.
+           sum(u.metered_mwh) FILTER (WHERE u.instructed_mwh IS NOT NULL AND y.is_whole) AS delivered_mwh,
+           sum(u.instructed_mwh) FILTER (WHERE u.metered_mwh IS NOT NULL AND y.is_whole) AS delivered_of_mwh,
            coalesce(sum(u.periods_with_pn), 0) / nullif(CAST(
                sum(y.periods_expected) FILTER (WHERE y.has_potential) AS numeric), 0) AS potential_coverage
     $sums$;
@@ -468,7 +470,7 @@ FROM (
            y.is_stored, y.coverage, y.day_state, y.status, y.is_final, y.is_synthetic
     FROM (
         SELECT d.settlement_date, d.year_month, d.is_stored, d.periods_expected, d.coverage, d.day_state, d.status,
-               d.is_final, d.is_synthetic, h.has_potential
+               d.is_final, d.is_synthetic, d.day_state <> 'incomplete' AS is_whole, h.has_potential
         FROM analytics.settlement_days AS d
         CROSS JOIN LATERAL (
             SELECT d.is_stored AND EXISTS (
@@ -523,7 +525,7 @@ CROSS JOIN LATERAL (
            CAST(count(DISTINCT u.settlement_date) FILTER (WHERE u.metered_mwh IS NOT NULL) AS integer) AS metered_days
     FROM ({unit_days}) AS u
     LEFT JOIN (
-        SELECT z.summary_date AS settlement_date, z.periods_expected, EXISTS (
+        SELECT z.summary_date AS settlement_date, z.periods_expected, z.state <> 'incomplete' AS is_whole, EXISTS (
                    SELECT FROM minerecon.period_potential AS h WHERE h.settlement_date = z.summary_date
                ) AS has_potential
         FROM minerecon.daily_summaries AS z WHERE z.summary_date >= r.first_day AND z.summary_date < r.next_first

@@ -23,7 +23,9 @@ SELECT d.settlement_date, x.bmu_id, d.year_month,
        round(-(p.bids_mwh + p.taken_back_mwh) / nullif(p.potential_mwh, 0), 12) AS all_bids_net_share_of_potential,
        p.instructed_mwh, m.metered_mwh, m.run_type AS metered_run,
        round(coalesce(s.all_bids_mwh, 0) / nullif(m.metered_mwh + coalesce(s.all_bids_mwh, 0), 0), 12) AS share_of_metered,
-       round(m.metered_mwh / nullif(p.instructed_mwh, 0), 12) AS delivered_against_instructed,
+       -- Of a day that is not whole the bids that are missing would be in what was instructed.
+       CASE WHEN d.day_state <> 'incomplete'
+            THEN round(m.metered_mwh / nullif(p.instructed_mwh, 0), 12) END AS delivered_against_instructed,
        d.periods_expected, CAST(coalesce(p.periods_with_pn, 0) AS integer) AS periods_with_pn, h.has_potential,
        d.coverage, d.day_state, d.status, d.is_final, d.is_synthetic
 FROM analytics.settlement_days AS d
@@ -98,8 +100,8 @@ DECLARE
            sum(d.instructed_mwh) AS instructed_mwh, sum(d.metered_mwh) AS metered_mwh,
            string_agg(DISTINCT d.metered_run, ', ' ORDER BY d.metered_run) AS metered_runs,
            sum(d.all_bids_mwh) FILTER (WHERE d.metered_mwh IS NOT NULL) AS metered_bids_mwh,
-           sum(d.metered_mwh) FILTER (WHERE d.instructed_mwh IS NOT NULL) AS delivered_mwh,
-           sum(d.instructed_mwh) FILTER (WHERE d.metered_mwh IS NOT NULL) AS delivered_of_mwh,
+           sum(d.metered_mwh) FILTER (WHERE d.instructed_mwh IS NOT NULL AND d.day_state <> 'incomplete') AS delivered_mwh,
+           sum(d.instructed_mwh) FILTER (WHERE d.metered_mwh IS NOT NULL AND d.day_state <> 'incomplete') AS delivered_of_mwh,
            sum(d.periods_with_pn) AS periods_with_pn,
            sum(d.periods_expected) FILTER (WHERE d.has_potential) AS periods_expected,
            CAST(count(DISTINCT d.settlement_date) FILTER (WHERE d.metered_mwh IS NOT NULL) AS integer) AS metered_days,

@@ -193,7 +193,8 @@ def _day_sentence(date: dt.date, row: Row, found: Sum, top: Row | None, basis: s
             Markup(", {} for each MWh").format(fig(abs(each), "price")) if each is not None else "",
         )
         if found.share is not None:
-            text += Markup(" That is {} of what the wind offered.").format(fig(found.share, "share"))
+            # What is missing of a day can only add to what was turned down: its output is known of the whole day.
+            text += Markup(" That is {}{} of what the wind offered.").format(least.lower(), fig(found.share, "share"))
         if top is not None and Decimal(top[mwh]):
             text += Markup(" The most was at {}.").format(words.period_text(date, int(top["settlement_period"])))
     more = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -90,7 +90,8 @@ def overview(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     return {
         "title": "Great Britain's wasted wind",
         "sentence": _overview_sentence(day, of_year, basis, newest, "So far in" if in_year else "In"),
-        "state": day.state,
+        # The sign stands below both sentences: whose it is, is said.
+        "state": replace(day.state, line=f"{words.day_text(newest)}: {day.state.line}"),
         "late": late if late > 0 else 0,
         "yesterday": words.day_text(reader.today - dt.timedelta(days=1)),
         "cards": cards,
@@ -133,9 +134,15 @@ def _overview_sentence(day: Sum, year: Sum, basis: str, newest: dt.date, begins:
     )
     of = "" if year.days == year.asked else f", over {year.days:,} of {year.asked:,} days"
     doubt = f" ({year.state.short})" if year.state.short else ""
-    return first + Markup(" {} {}: {} and {}{}{}.").format(
-        begins, newest.year, fig(year.mwh, "mwh"), fig(year.gbp, "gbp"), of, doubt
+    return first + Markup(" {} {}: {}{} and {}{}{}.").format(
+        begins, newest.year, _at_least(year), fig(year.mwh, "mwh"), fig(year.gbp, "gbp"), of, doubt
     )
+
+
+def _at_least(found: Sum) -> str:
+    """What stands before energy of which days or periods are missing; a payment may go either way."""
+    is_part = found.days < found.asked or found.state.word in ("incomplete", "missing", "unavailable", "failing")
+    return "at least " if found.mwh is not None and is_part else ""
 
 
 def _nothing(day: Sum) -> str:
@@ -182,7 +189,9 @@ def _card(
     return Card(
         heading,
         asked.prefix + link + (f"{'&' if '?' in link else '?'}basis=all" if basis == "all" else ""),
-        fig(found.mwh, "mwh"),
+        Markup("<small>{}</small>{}").format(_at_least(found), fig(found.mwh, "mwh"))
+        if _at_least(found)
+        else fig(found.mwh, "mwh"),
         fig(found.gbp, "gbp"),
         _again(found) if basis == "so" else None,
         _again_of(found),
