@@ -496,8 +496,10 @@ def test_a_map_has_the_farms_whose_place_is_known_and_says_how_many_are_not_on_i
             )
             farms = cursor.fetchall()
         api = serve(url)
-        picture = shown(api, "/chart/places.svg?period=2025").text
+        picture = api.get("/chart/places.svg?period=2025").body.decode()
         page = shown(api, "/farms?period=2025")
+        alone = shown(api, "/embed/places?period=2025").text
+    assert "what the farm said that it would give, and not what the wind would have given" in alone
     for farm, share, potential in farms:
         lost = "not known" if share is None else f"{share * 100:,.2f} %"
         assert f"{farm}\n" in picture

@@ -473,6 +473,7 @@ def places(reader: Reader, asked: Asked, of: Figure | None = None) -> Figure:
         if unknown := len(placed) - len(shares):
             title += f"; of {words.counted(unknown, 'farm')} it is not known"
     first, last = asked.days("period", days_of(figure.parameters["period"]) or whole(*recent(reader, 1), "months"))
+    grain = "days" if first == last else "months" if (last - first).days < DEFAULT_DAYS else "years"
     subtitle = (
         f"Share of notified potential that was lost, {'gross' if basis == 'so' else 'net'}; a dot is as large as the"
         f" energy; {BASES[basis]}; {words.span_text(first, last)}"
@@ -490,7 +491,8 @@ def places(reader: Reader, asked: Asked, of: Figure | None = None) -> Figure:
         if empty
         else draw.places(placed, where, name=name, share=share, says=says(title, subtitle, figure.state)),
         empty=empty,
-        note=f"{lacking}{NATURAL_EARTH}",
+        # Of a chart that is there already the page says so below its table.
+        note=f"{'' if of else potential_note(figure, basis, grain)} {lacking}{NATURAL_EARTH}".strip(),
     )
 
 

@@ -355,8 +355,8 @@ WITH versions AS MATERIALIZED (
            CASE WHEN lag(valid_from) OVER of_unit IS NULL THEN CAST('-infinity' AS date) ELSE valid_from END AS first_day,
            coalesce(lead(valid_from) OVER of_unit, CAST('infinity' AS date)) AS next_day,
            coalesce(valid_to, CAST('infinity' AS date)) AS gone_from
-    FROM minerecon.bm_units
-    WHERE bmu_id IN (SELECT bmu_id FROM minerecon.bm_units WHERE fuel_type = 'WIND')
+    FROM minerecon.bm_units AS a
+    WHERE {units} AND bmu_id IN (SELECT bmu_id FROM minerecon.bm_units WHERE fuel_type = 'WIND')
     WINDOW of_unit AS (PARTITION BY bmu_id ORDER BY valid_from)
 ), farms AS MATERIALIZED (
     SELECT bmu_id, farm_name FROM analytics.wind_farms
