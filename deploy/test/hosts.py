@@ -77,7 +77,8 @@ def main(days: int) -> dict[str, Any]:
         hosts = Hosts()
         stack.callback(hosts.close)
         say(f"{len(hosts.addresses)} hosts at a switch")
-        upstream, difficulties = stack.enter_context(source(first, days))
+        upstream, all_difficulties = stack.enter_context(source(first, days))
+        difficulties = only_around(all_difficulties, names, folder / "difficulties.csv")
         log = folder / "arrivals.log"
         log.touch()
         counted = Path(__file__).with_name("counted.py")
@@ -494,6 +495,16 @@ def source(first: dt.date, days: int) -> Iterator[tuple[str, Path]]:
             yield server.stdout.readline().strip(), Path(str(SAMPLE_DIFFICULTY_CSV))
         finally:
             server.kill()
+
+
+def only_around(difficulties: Path, days: Sequence[str], out: Path) -> Path:
+    """The changes of the difficulty around some days, in a file of their own: each is put into two tables."""
+    head, *lines = difficulties.read_text("utf-8").splitlines()
+    begin, end = (dt.date.fromisoformat(day) for day in (days[0], days[-1]))
+    margin = dt.timedelta(days=40)
+    kept = [line for line in lines if str(begin - margin) <= line.split(",")[1][:10] <= str(end + margin)]
+    out.write_text("\n".join([head, *kept, ""]), "utf-8")
+    return out
 
 
 @contextlib.contextmanager
