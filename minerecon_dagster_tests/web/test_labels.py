@@ -127,6 +127,7 @@ def test_no_figure_stands_on_both_bases_but_those_that_are_of_neither(api: Api, 
     both = api(query).data[0].keys() & api(f"{query}&basis=all").data[0].keys()
     figures = {name for name in both if name.endswith(("_gbp", "_mwh", "_btc"))}
     neither = {"price_gbp", "block_subsidy_btc", "lowest_block_subsidy_btc"}
+    neither |= {"potential_mwh", "instructed_mwh", "metered_mwh"}
     assert {name for name in figures - neither if not name.startswith("wind_")} == set()
 
 
