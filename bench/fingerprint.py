@@ -29,6 +29,7 @@ LEFT_OUT_TABLES: Mapping[str, str] = {
 }
 LEFT_OUT_COLUMNS: Mapping[str, str] = {
     "archive_uri": "a place",
+    "last_asked_at": "when it ran",
     "new_archive_uri": "a place",
     "old_archive_uri": "a place",
     "built_at": "when it ran",
@@ -36,6 +37,7 @@ LEFT_OUT_COLUMNS: Mapping[str, str] = {
     "detected_at": "when it ran",
     "evaluated_at": "when it ran",
     "fetched_at": "when it ran",
+    "first_asked_at": "when it ran",
     "figure_id": "a number that is drawn",
     "restatement_id": "a number that is drawn",
     "result_id": "a number that is drawn",
