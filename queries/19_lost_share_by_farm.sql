@@ -1,8 +1,9 @@
 -- Question: which wind farms lost the largest share of what they had notified that they would give?
 -- Basis: all accepted wind bids, net of what was taken back in the same half hour; SO-flagged ones, gross, beside it.
 -- Units: MWh; shares (0 to 1) of notified potential (PN), which is what a farm says, and not what the wind would have given.
--- State: figures and shares are of potential_days of days_expected; a share is NULL where more than 1 in 100 unit-periods
--- of these days have no notification.
+-- State: figures and shares are of the unit-days of potential_days of days_expected that have a notification, on both sides;
+-- those of a part of the month are no bound of the whole. A share is NULL, and the farm stands last, where more than 1 in 100
+-- unit-periods of these days have none.
 -- Change: from_month, to_month, how_many. Without a change: the newest month that has a stored day, the ten largest.
 WITH params AS (
     SELECT coalesce(nullif(current_setting('minerecon.from_month', true), ''),
@@ -22,9 +23,9 @@ WITH params AS (
 )
 SELECT r.year_month, r.place, r.farm_name, r.bmu_count,
        round(r.potential_mwh, 2) AS potential_mwh,
-       round(r.all_bids_net_mwh, 2) AS all_bids_net_mwh,
+       round(r.all_bids_net_of_potential_mwh, 2) AS all_bids_net_of_potential_mwh,
        round(r.all_bids_net_share_of_potential, 4) AS all_bids_net_share_of_potential,
-       round(r.curtailed_mwh, 2) AS curtailed_mwh,
+       round(r.curtailed_of_potential_mwh, 2) AS curtailed_of_potential_mwh,
        round(r.curtailed_share_of_potential, 4) AS curtailed_share_of_potential,
        round(r.potential_coverage, 4) AS potential_coverage,
        r.potential_days, r.days_present, r.days_expected, r.status, r.is_synthetic

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 MEANINGS: Mapping[str, str] = {
-    "complete": "everything is final, and every check passes",
+    "complete": "everything is final, and every check passes but remarks on what stands beside it",
     "warned": "everything is final, and a person should look at what a check found",
     "waived": "everything is final, and what a check found is accepted for a time (`waivers.toml`)",
     "unavailable": "the source has nothing, and a person has closed it (`waivers.toml`): its figures are NULL",

@@ -285,10 +285,18 @@ ALL = {
         lambda rows: [(r.co2_ccgt_t, r.co2_known_t) for r in rows],
     ),
     "19": (
-        "SELECT sum(round(mwh, 2)) FROM (SELECT sum(u.curtailed_mwh) AS mwh FROM minerecon.unit_daily_summaries AS u"
-        " JOIN analytics.wind_farms AS f ON f.bmu_id = u.bmu_id WHERE u.settlement_date >= '2025-04-01'"
-        " GROUP BY f.farm_name ORDER BY sum(u.all_bids_mwh) DESC, f.farm_name LIMIT CAST(:how_many AS integer)) AS top",
-        lambda rows: [(sum(r.curtailed_mwh for r in rows),)],
+        "SELECT sum(round(mwh, 2)), sum(round(potential, 2)) FROM ("
+        " SELECT f.farm_name, sum(coalesce(u.curtailed_mwh, 0)) FILTER (WHERE p.potential_mwh IS NOT NULL) AS mwh,"
+        "  sum(p.potential_mwh) AS potential"
+        " FROM minerecon.unit_daily_potential AS p LEFT JOIN minerecon.unit_daily_summaries AS u"
+        "  ON (u.settlement_date, u.bmu_id) = (p.settlement_date, p.bmu_id)"
+        " JOIN analytics.wind_farms AS f ON f.bmu_id = p.bmu_id WHERE p.settlement_date >= '2025-04-01'"
+        " GROUP BY f.farm_name) AS farms"
+        " WHERE farm_name IN (SELECT farm_name FROM analytics.notified_potential_by_farm_month"
+        "  WHERE year_month = '2025-04'"
+        "  ORDER BY all_bids_net_share_of_potential DESC NULLS LAST, all_bids_mwh DESC NULLS LAST, farm_name"
+        "  LIMIT CAST(:how_many AS integer))",
+        lambda rows: [(sum(r.curtailed_of_potential_mwh for r in rows), sum(r.potential_mwh for r in rows))],
     ),
     "20": (
         "SELECT count(DISTINCT farm_name), (SELECT count(*) FROM minerecon.daily_summaries"

@@ -30,7 +30,7 @@ KEYS = {
     "ok", "from", "to", "rate", "months", "problems", "advice", "waived", "sums", "freshness", "verifications",
     "restatements", "unmapped_wind_like_units", "days", "difficulty_reaches", "difficulty_warning",
     "unavailable",
-    "uncounted_units", "refused_registers",
+    "uncounted_units", "refused_registers", "beside",
 }  # fmt: skip
 
 

@@ -162,4 +162,5 @@ def test_of_a_dataset_that_is_asked_for_by_unit_the_units_answered_are_counted(
     count = some.says.split()[0]
     assert some.says.startswith(f"{count} of {count} units answered")
     made_up.collapses = True
-    assert lines_of(source.base_url)["MADEUP"].says.startswith(f"1 of {count} units answered")
+    assert lines_of(source.base_url)["MADEUP"].says.startswith(f"only 1 of {count} units were")
+    assert lines_of(source.base_url)["MADEUP"].state is State.WRONG

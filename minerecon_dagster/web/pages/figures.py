@@ -200,7 +200,7 @@ def series(reader: Reader, asked: Asked, default: tuple[dt.date, dt.date] | None
     )
     figure = _series_figure(asked, rows, key, {row["settlement_date"] for row in changed.rows} if changed else ())
     if default is None and key in ("year_month", "year") and ("from" in asked.given or "to" in asked.given):
-        wanted = asked.span(recent(reader, 366), MOST_DAYS)
+        wanted = asked.span(recent(reader, YEAR_DAYS), MOST_DAYS)
         if wanted != (first, last):
             return replace(figure, note=widened("months" if key == "year_month" else "years", wanted, (first, last)))
     return figure
@@ -225,7 +225,7 @@ def series_rows(reader: Reader, asked: Asked, default: tuple[dt.date, dt.date] |
         )
     most = MOST_HALF_HOUR_DAYS if grain == "half-hours" else MOST_DAYS
     span = default or recent(
-        reader, 1 if grain == "half-hours" else 366 if grain in ("months", "years") else DEFAULT_DAYS
+        reader, 1 if grain == "half-hours" else YEAR_DAYS if grain in ("months", "years") else DEFAULT_DAYS
     )
     first, last = asked.span(span, most)
     if default is None and grain in ("months", "years"):  # a bar is of a whole one, and so is the state

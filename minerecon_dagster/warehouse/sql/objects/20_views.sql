@@ -84,4 +84,4 @@ CROSS JOIN LATERAL minerecon.day_status(c.settlement_date) AS r
 WHERE r.was_attempted;
 
 COMMENT ON VIEW analytics.reconciliation_status IS
-'One row per settlement day that was ever attempted: its status in one word (complete: final, and every check passes; warned: final, and a person should look; waived: final, and what a check found is accepted for a time; provisional; incomplete; failing; missing; unavailable: closed by a person, and its figures are NULL) and the latest result of every check.';
+'One row per settlement day that was ever attempted: its status in one word (complete: final, and every check passes, but remarks on what stands beside a day, as notified potential and metered output; warned: final, and a person should look; waived: final, and what a check found is accepted for a time; provisional; incomplete; failing; missing; unavailable: closed by a person, and its figures are NULL) and the latest result of every check.';

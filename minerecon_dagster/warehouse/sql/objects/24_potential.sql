@@ -70,12 +70,15 @@ CREATE VIEW analytics.%1$I AS
 SELECT %2$s,
        u.potential_mwh, round(c.potential_coverage, 12) AS potential_coverage,
        u.curtailed_mwh, u.all_bids_mwh, u.all_bids_net_mwh,
+       u.known_curtailed_mwh AS curtailed_of_potential_mwh,
        CASE WHEN minerecon.potential_is_covered(c.potential_coverage)
             THEN round(u.known_curtailed_mwh / nullif(u.potential_mwh, 0), 12) END AS curtailed_share_of_potential,
+       CASE WHEN u.net_unknown_count = 0 THEN u.known_net_mwh END AS all_bids_net_of_potential_mwh,
        CASE WHEN minerecon.potential_is_covered(c.potential_coverage) AND u.net_unknown_count = 0
             THEN round(u.known_net_mwh / nullif(u.potential_mwh, 0), 12) END AS all_bids_net_share_of_potential,
        u.instructed_mwh, u.metered_mwh, u.metered_runs,
        round(u.metered_bids_mwh / nullif(u.metered_mwh + u.metered_bids_mwh, 0), 12) AS share_of_metered,
+       u.delivered_mwh, u.delivered_of_mwh,
        round(u.delivered_mwh / nullif(u.delivered_of_mwh, 0), 12) AS delivered_against_instructed,
        u.metered_days, %5$s
        %3$s

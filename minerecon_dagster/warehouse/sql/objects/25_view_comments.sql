@@ -102,6 +102,8 @@ BEGIN
             ('metered_days', 'Days of which a unit has metered output.'),
             ('potential_days', 'Days of which a unit has notified potential.'),
             ('share_of_metered', 'All accepted bids over metered output plus these bids, of the unit-days that are metered; NULL where none is.'),
+            ('delivered_mwh', 'Metered output of the unit-days of which what was instructed is known too, in MWh: what delivered_against_instructed divides.'),
+            ('delivered_of_mwh', 'What was instructed of the unit-days of which metered output is known too, in MWh: what delivered_against_instructed divides by.'),
             ('delivered_against_instructed', 'Metered output over what was instructed, of the unit-days of which both are known: 1 is as told. NULL where none is, and of a day that is incomplete.'),
             ('has_potential', 'Whether the day''s notifications (PN) are there, of any unit.'),
             ('notified_potential_by_farm_month.potential_coverage', 'Of the days that have notifications (potential_days), the share of the farm''s unit-periods that have one, 0 to 1; 0 where no day has. Shares of notified potential are NULL where more than 1 % have none.'),

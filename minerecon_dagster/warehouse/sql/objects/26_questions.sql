@@ -643,11 +643,12 @@ SELECT m.year_month,
 FROM params AS p
 JOIN analytics.curtailment_by_month AS m ON m.year_month BETWEEN p.from_month AND p.to_month
 ORDER BY m.year_month;$q$),
-    ($q$19_lost_share_by_farm$q$, $q$Which wind farms lost the largest share of what they had notified that they would give?$q$, $q$Basis: all accepted wind bids, net of what was taken back in the same half hour; SO-flagged ones, gross, beside it. Units: MWh; shares (0 to 1) of notified potential (PN), which is what a farm says, and not what the wind would have given. State: figures and shares are of potential_days of days_expected; a share is NULL where more than 1 in 100 unit-periods of these days have no notification. Change: from_month, to_month, how_many. Without a change: the newest month that has a stored day, the ten largest.$q$, $q$-- Question: which wind farms lost the largest share of what they had notified that they would give?
+    ($q$19_lost_share_by_farm$q$, $q$Which wind farms lost the largest share of what they had notified that they would give?$q$, $q$Basis: all accepted wind bids, net of what was taken back in the same half hour; SO-flagged ones, gross, beside it. Units: MWh; shares (0 to 1) of notified potential (PN), which is what a farm says, and not what the wind would have given. State: figures and shares are of the unit-days of potential_days of days_expected that have a notification, on both sides; those of a part of the month are no bound of the whole. A share is NULL, and the farm stands last, where more than 1 in 100 unit-periods of these days have none. Change: from_month, to_month, how_many. Without a change: the newest month that has a stored day, the ten largest.$q$, $q$-- Question: which wind farms lost the largest share of what they had notified that they would give?
 -- Basis: all accepted wind bids, net of what was taken back in the same half hour; SO-flagged ones, gross, beside it.
 -- Units: MWh; shares (0 to 1) of notified potential (PN), which is what a farm says, and not what the wind would have given.
--- State: figures and shares are of potential_days of days_expected; a share is NULL where more than 1 in 100 unit-periods
--- of these days have no notification.
+-- State: figures and shares are of the unit-days of potential_days of days_expected that have a notification, on both sides;
+-- those of a part of the month are no bound of the whole. A share is NULL, and the farm stands last, where more than 1 in 100
+-- unit-periods of these days have none.
 -- Change: from_month, to_month, how_many. Without a change: the newest month that has a stored day, the ten largest.
 WITH params AS (
     SELECT coalesce(nullif(current_setting('minerecon.from_month', true), ''),
@@ -667,19 +668,20 @@ WITH params AS (
 )
 SELECT r.year_month, r.place, r.farm_name, r.bmu_count,
        round(r.potential_mwh, 2) AS potential_mwh,
-       round(r.all_bids_net_mwh, 2) AS all_bids_net_mwh,
+       round(r.all_bids_net_of_potential_mwh, 2) AS all_bids_net_of_potential_mwh,
        round(r.all_bids_net_share_of_potential, 4) AS all_bids_net_share_of_potential,
-       round(r.curtailed_mwh, 2) AS curtailed_mwh,
+       round(r.curtailed_of_potential_mwh, 2) AS curtailed_of_potential_mwh,
        round(r.curtailed_share_of_potential, 4) AS curtailed_share_of_potential,
        round(r.potential_coverage, 4) AS potential_coverage,
        r.potential_days, r.days_present, r.days_expected, r.status, r.is_synthetic
 FROM ranked AS r
 JOIN params AS p ON r.place <= p.how_many
 ORDER BY r.year_month, r.place;$q$),
-    ($q$20_notified_against_metered$q$, $q$How does what wind farms notified, and were then instructed to give, stand beside what was metered?$q$, $q$Basis: all accepted wind bids. Units: MWh; delivered_against_instructed is 1 where a farm gave what it was told to give, and share_of_metered (0 to 1) is what it lost of metered output plus bids, the share that no notification is in. State: potential_days and metered_days of days_expected have them; metered_runs are the settlement runs of the meters. Change: from_month, to_month. Without a change: the newest month that has a stored day.$q$, $q$-- Question: how does what wind farms notified, and were then instructed to give, stand beside what was metered?
+    ($q$20_notified_against_metered$q$, $q$How does what wind farms notified, and were then instructed to give, stand beside what was metered?$q$, $q$Basis: all accepted wind bids. Units: MWh; delivered_against_instructed is 1 where a farm gave what it was told to give, and share_of_metered (0 to 1) is what it lost of metered output plus bids, the share that no notification is in. State: potential_days and metered_days of days_expected have them; delivered_mwh and delivered_of_mwh are of the unit-days that have both, and instructed_mwh and metered_mwh each of its own; metered_runs are the settlement runs of the meters. Change: from_month, to_month. Without a change: the newest month that has a stored day.$q$, $q$-- Question: how does what wind farms notified, and were then instructed to give, stand beside what was metered?
 -- Basis: all accepted wind bids. Units: MWh; delivered_against_instructed is 1 where a farm gave what it was told to give,
 -- and share_of_metered (0 to 1) is what it lost of metered output plus bids, the share that no notification is in.
--- State: potential_days and metered_days of days_expected have them; metered_runs are the settlement runs of the meters.
+-- State: potential_days and metered_days of days_expected have them; delivered_mwh and delivered_of_mwh are of the unit-days
+-- that have both, and instructed_mwh and metered_mwh each of its own; metered_runs are the settlement runs of the meters.
 -- Change: from_month, to_month. Without a change: the newest month that has a stored day.
 WITH params AS (
     SELECT coalesce(nullif(current_setting('minerecon.from_month', true), ''),
@@ -694,6 +696,8 @@ SELECT f.year_month, f.farm_name,
        round(f.all_bids_net_mwh, 2) AS all_bids_net_mwh,
        round(f.instructed_mwh, 2) AS instructed_mwh,
        round(f.metered_mwh, 2) AS metered_mwh,
+       round(f.delivered_mwh, 2) AS delivered_mwh,
+       round(f.delivered_of_mwh, 2) AS delivered_of_mwh,
        round(f.delivered_against_instructed, 4) AS delivered_against_instructed,
        round(f.all_bids_net_share_of_potential, 4) AS all_bids_net_share_of_potential,
        round(f.share_of_metered, 4) AS share_of_metered,

@@ -43,6 +43,14 @@ class Page:
     nav: str = ""
 
 
+REMARKS = (
+    "SELECT l.settlement_date, l.check_name FROM minerecon.reconciliation_latest AS l"
+    " WHERE l.scope = 'day' AND l.is_beside AND l.severity = 'WARN' AND NOT l.passed"
+    " AND l.settlement_date BETWEEN %(first)s AND %(last)s"
+)
+"""WARNs about what stands beside a day: they are no part of its state."""
+
+
 def fig(value: Any, what: str) -> Markup:
     """A figure of a sentence, with its exact digits behind it."""
     return words.figure(value, what)
@@ -95,9 +103,12 @@ def published(reader: Reader, asked: Asked, first: dt.date | None, last: dt.date
     wanted = [r for r in rows.rows if first is None or (str(first) <= r["first_day"] and r["last_day"] <= str(last))]
     for row in wanted:
         basis = "SO-flagged" if row["basis"] == "so_flagged" else "all bids"
-        what = {"curtailed_mwh": "energy, MWh", "payment_gbp": "net payment, £"}.get(
-            row["figure"], f"Bitcoin on {words.model_text(row['miner_model'] or '')}, BTC, subsidy only, no fees"
-        )
+        what = {
+            "curtailed_mwh": "energy, MWh",
+            "payment_gbp": "net payment, £",
+            "turn_up_estimate_gbp": "cost to replace it, estimate, £",
+            "mined_btc": f"Bitcoin on {words.model_text(row['miner_model'] or '')}, BTC, subsidy only, no fees",
+        }[row["figure"]]
         row["figure"] = f"{what} ({basis})"
         notes = [
             row["source"].rstrip("."),

@@ -19,6 +19,7 @@ from minerecon_dagster.web.pages.sums import SUMMED, Sum
 from minerecon_dagster.web.pages.tables import Column
 from minerecon_dagster.web.pages.views.common import (
     PAGE_OF_FARMS,
+    REMARKS,
     basis_links,
     fig,
     listed,
@@ -53,6 +54,7 @@ def day(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         reader, Asked(asked.path, {}, {"basis": basis, "grain": "half-hours"}, asked.prefix), (date, date)
     )
     checks = reader.ask("checks", from_=date, to=date, fields=[column.name for column in _CHECKS])
+    remarks = {r["check_name"] for r in reader.rows(REMARKS, first=date, last=date)}
     is_stored = found.mwh is not None
     top = max((r for r in halves.rows if r[mwh] is not None), key=lambda r: Decimal(r[mwh]), default=None)
     ranked = figures.farms(reader, Asked("/farms", {}, {"basis": basis, "period": str(date)}, asked.prefix))
@@ -111,11 +113,23 @@ def day(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             asked,
             "Checks that do not hold",
             _CHECKS,
-            [row for row in checks.rows if not row["passed"]],
+            [row for row in checks.rows if not row["passed"] and row["check_name"] not in remarks],
             "check_name",
             checks.address(),
-            empty=f"All {len(checks.rows)} checks hold." if checks.rows else "No check has looked at this day.",
+            empty=f"{'All' if not remarks else 'All but remarks of'} {len(checks.rows)} checks hold."
+            if checks.rows
+            else "No check has looked at this day.",
         ),
+        "remarks": tables.make(
+            asked,
+            "Remarks on notified potential and metered output, which no figure of the day depends on",
+            _CHECKS,
+            [row for row in checks.rows if row["check_name"] in remarks],
+            "check_name",
+            checks.address(),
+        )
+        if remarks
+        else None,
         "verifications": listed(
             asked,
             reader,
@@ -129,7 +143,7 @@ def day(reader: Reader, asked: Asked) -> Mapping[str, Any]:
                 Column("outcome", "Outcome", "text"),
             ],
             "started_at",
-            "This day has not been compared with Elexon since it was stored.",
+            "This day has not been compared with Elexon since it was stored." if is_stored else "It is not stored.",
             from_=date,
             to=date,
         ),

@@ -180,7 +180,7 @@ def party(reader: Reader, asked: Asked) -> Mapping[str, Any]:
 
 def _grain(reader: Reader, asked: Asked, kind: str) -> str:
     """Months; of a farm, days where the range is not one of whole months, so that no other day is in its figures."""
-    span = asked.span(figures.recent(reader, 366), figures.MOST_DAYS)
+    span = asked.span(figures.recent(reader, figures.YEAR_DAYS), figures.MOST_DAYS)
     is_given = "from" in asked.given or "to" in asked.given
     return "days" if kind == "farm" and is_given and span != figures.whole(*span, "months") else "months"
 

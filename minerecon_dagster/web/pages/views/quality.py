@@ -14,6 +14,7 @@ from minerecon_dagster.web.pages.asked import Asked, address
 from minerecon_dagster.web.pages.reader import Reader, Row
 from minerecon_dagster.web.pages.tables import Column, Table
 from minerecon_dagster.web.pages.views.common import (
+    REMARKS,
     periods,
     published,
     restatements,
@@ -60,6 +61,7 @@ def quality(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         first=first,
         last=last,
     )
+    remarks = reader.rows(REMARKS, first=first, last=last)
     uncounted = reader.rows(
         "SELECT u.bmu_id, u.reason, max(u.name) AS name, max(u.lead_party_name) AS lead_party_name, count(*) AS days,"
         " sum(u.curtailed_mwh) AS curtailed_mwh, sum(u.payment_gbp) AS payment_gbp FROM minerecon.uncounted_units AS u"
@@ -119,7 +121,7 @@ def quality(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             "check_name",
             checks,
             csv_has="every check",
-            empty="Every check that has looked at these days holds.",
+            empty=f"Every check that has looked at these days holds{_beside(remarks)}.",
         ),
         "wrong_rates": _rates(
             asked, "Calculations that are missing or wrong", [r for r in rates if r not in right], _all_right(rates)
@@ -157,6 +159,15 @@ def _all_right(rates: Sequence[Row]) -> str:
     count = sum(int(r["expected_count"]) for r in rates)
     months = words.counted(len({r["year_month"] for r in rates}), "month")
     return f"All {count:,} calculations that there should be of {months} are there and right."
+
+
+def _beside(remarks: Sequence[Mapping[str, Any]]) -> str:
+    """How much was remarked on what stands beside the days; their pages have it."""
+    if not remarks:
+        return ""
+    days = words.counted(len({r["settlement_date"] for r in remarks}), "day")
+    said = words.counted(len(remarks), "remark")
+    return f"; {said} on notified potential or metered output of {days} can be read on the days' pages"
 
 
 def _rates(asked: Asked, caption: str, rates: Sequence[Row], empty: str) -> Table:
