@@ -169,7 +169,7 @@ def _again_of(found: Sum) -> str:
         "nothing to cover" if turn_up.coverage is None else f"offers cover {turn_up.coverage * 100:.1f} % of the energy"
     )
     of = "" if turn_up.days == found.asked else f", of {turn_up.days:,} of {found.asked:,} days"
-    return f"{covered}{of}; the cheapest accepted offers, as wastedwind.energy reckons; nobody was paid that for it"
+    return f"{covered}{of}; the cheapest accepted offers, as wastedwind.energy reckons; not a payment"
 
 
 def _card(
