@@ -77,12 +77,19 @@ def wheels() -> Path:
 
 
 def prepare() -> str:
-    """Make the base and fetch the wheels, if they are not there; gives the name of the base."""
+    """Make the base and fetch the wheels, if they are not there; gives the name of the base.
+
+    Raises:
+        Skipped: they cannot be had on this machine: it reaches no registry, or lets no container be made.
+    """
     as_root()
     tool("buildah", _PACKAGES)
     WORK.mkdir(parents=True, exist_ok=True)
-    wheels()
-    return base()
+    try:
+        wheels()
+        return base()
+    except AssertionError as error:
+        raise Skipped(f"what the image is made from cannot be had here: {error}") from error
 
 
 def build(*, name: str = IMAGE, kubernetes: str = "") -> str:
