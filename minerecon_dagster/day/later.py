@@ -267,16 +267,15 @@ class Later:
             reason = f"HTTP {status} without rows: not published yet"
             self._record(dataset, day, run, reason=reason)
             return {"missing": reason}, []
-        if lost := dataset.units_lost(self._rows_held(dataset, day, run), rows):
+        look = self._look(dataset, day, run, units, wind_units, answers, rows)
+        with self._engine.connect() as connection:
+            lost = dataset.units_lost(connection, look)
+        # An answer that its own checks refuse is kept, and they say why; one that would pass must not displace.
+        if lost and not any(r.blocks for r in self._accepted(day, dataset.check(look))):
             some = ", ".join(sorted(lost)[:MOST_UNITS_NAMED])
             raise UnitsLostError(f"the answer lacks {len(lost)} units that it had before ({some}), and is not taken")
         archived = self._archive.record_of(dataset.name, day, answers, now=self._now())
-        look = self._look(dataset, day, run, units, wind_units, answers, rows)
         return self._written(dataset, look, archived.uri, asked=True)
-
-    def _rows_held(self, dataset: LaterDataset, day: dt.date, run: Run) -> list[Any]:
-        archived = self._archive.newest_of(dataset.name, day)
-        return [] if archived is None else _rows(dataset, day, dataset.held(run, archived.answers))
 
     def _unreadable(
         self, dataset: LaterDataset, day: dt.date, run: Run, units: Sequence[str], why: str

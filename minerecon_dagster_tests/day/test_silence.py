@@ -243,7 +243,9 @@ def test_a_restatement_that_takes_too_much_is_refused_kept_and_taken_by_a_person
     # Neither a rebuild from the archive nor a repair by itself takes it, nor does it pile up.
     project.ingest(from_archive=True)
     assert figures(project) == before
-    assert red(project) == {"completeness.restatement_believable"}
+    # The made-up notifications and meters follow the bids of the day: what stands beside it has its remarks.
+    own = {name for name in red(project) if not name.startswith(("potential.", "metered."))}
+    assert own == {"completeness.restatement_believable"}
     Looks(project).wrong(action="fix")
     assert not project.run(DAY, force=True).success
     assert figures(project) == before

@@ -167,13 +167,8 @@ class LaterDataset(Dataset):
     def rows(self, look: Look) -> Iterable[tuple[object, ...]]:
         """The rows of `table`."""
 
-    def units_lost(self, before: Sequence[Any], now: Sequence[Any]) -> set[str]:
-        """The units that an answer before has and one of now has not, which is then not taken; none as a rule.
-
-        Args:
-            before: the rows of the answer that the archive holds.
-            now: those of the answer that has just come.
-        """
+    def units_lost(self, connection: Connection, look: Look) -> set[str]:
+        """The stored units of the day that an answer which has just come lacks: it is not taken; none as a rule."""
         return set()
 
     def check(self, look: Look) -> list[Result]:

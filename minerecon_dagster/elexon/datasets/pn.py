@@ -16,7 +16,17 @@ from urllib.parse import urlencode
 
 from msgspec import Meta, Struct
 from psycopg2.extras import execute_values
-from sqlalchemy import CheckConstraint, Column, Connection, Numeric, PrimaryKeyConstraint, SmallInteger, Table, Text
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Connection,
+    Numeric,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    select,
+)
 from sqlalchemy import delete as delete_from
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
@@ -365,9 +375,11 @@ class Pn(LaterDataset):
                     page_size=1000,
                 )
 
-    def units_lost(self, before: Sequence[PnRow], now: Sequence[PnRow]) -> set[str]:
+    def units_lost(self, connection: Connection, look: Look) -> set[str]:
         # What was notified before a day does not change after it: silence is no news.
-        return {row.bm_unit or "" for row in before} - {row.bm_unit or "" for row in now}
+        of = self.table.c
+        stored = select(of.bmu_id).where(of.settlement_date == look.day, of.periods_with_pn > 0)
+        return set(connection.execute(stored).scalars()) - {row.bm_unit or "" for row in look.rows}
 
     def check(self, look: Look) -> list[Result]:
         says, volumes = _said(look), _volumes(look)
