@@ -28,6 +28,7 @@ _WHEEL_PLATFORMS = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_26", "manyl
 _PACKAGES = "apt-get install buildah mmdebstrap"
 _POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
 _EPOCH = "315532800"
+_NOT_BUILT = "the image is not built: make deploy-check ONLY=image"
 
 
 def buildah(*arguments: str | Path, store: str = "store") -> str:
@@ -71,7 +72,7 @@ def wheels() -> Path:
         command += ["--only-binary=:all:", "--python-version=3.13", "--implementation=cp"]
         command += [f"--platform={platform}_{os.uname().machine}" for platform in _WHEEL_PLATFORMS]
         command += [f"--dest={folder}", *(f"-r{lock}" for lock in locks)]
-        run(command, environ={"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "", "PIP_EXTRA_INDEX_URL": ""})
+        run(command)  # by pip's own settings, which may name a mirror and its certificate: the hashes say what is taken
         done.write_text(wanted, "utf-8")
     return folder
 
@@ -112,7 +113,7 @@ def root(name: str = IMAGE) -> Iterator[Path]:
     try:
         container = buildah("from", "--pull-never", name).strip()
     except AssertionError:
-        raise Skipped("the image is not built: make deploy-check ONLY=image") from None
+        raise Skipped(_NOT_BUILT) from None
     try:
         yield Path(buildah("mount", container).strip())
     finally:
@@ -121,7 +122,10 @@ def root(name: str = IMAGE) -> Iterator[Path]:
 
 def config(name: str = IMAGE) -> dict[str, object]:
     """The image's own configuration: user, environment, labels, entry point."""
-    found: dict[str, object] = json.loads(buildah("inspect", "--type=image", name))["OCIv1"]["config"]
+    try:
+        found: dict[str, object] = json.loads(buildah("inspect", "--type=image", name))["OCIv1"]["config"]
+    except AssertionError:
+        raise Skipped(_NOT_BUILT) from None
     return found
 
 
@@ -257,6 +261,7 @@ def namespaces() -> list[str]:
 def stack() -> str:
     """Run the stack of the image, in a process with a network of its own."""
     as_root()
+    config()  # where nothing is built there is nothing to run
     script = Path(__file__).with_name("stack.py")
     done = subprocess.run(
         [*namespaces(), sys.executable, str(script)],
