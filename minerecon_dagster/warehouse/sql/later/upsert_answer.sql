@@ -1,8 +1,8 @@
--- A run of a dataset that comes later was asked for, and :answered; or built again from the archive, and neither.
+-- A run of a dataset that comes later was :asked for, and :answered; or built again from the archive, which holds an answer.
 INSERT INTO minerecon.later_answers AS l
     (dataset, settlement_date, run, is_there, reason, first_asked_at, last_asked_at, asked_count, archive_uri,
      built_at)
-VALUES (:dataset, :day, :run, :is_there, :reason, :at, :at, CAST(CAST(:answered AS boolean) AS int), :archive_uri,
+VALUES (:dataset, :day, :run, :is_there, :reason, :at, :at, CAST(CAST(:answered AS boolean) OR NOT CAST(:asked AS boolean) AS int), :archive_uri,
         CASE WHEN :is_there THEN CAST(:at AS timestamptz) END)
 ON CONFLICT (dataset, settlement_date, run) DO UPDATE SET
     -- What was there stays there: an answer that did not come takes nothing away.
