@@ -46,8 +46,7 @@ def hosts() -> str:
     as_root()
     tool("ip", "apt-get install iproute2")
     days = os.environ.get("DEPLOY_CHECK_DAYS", "31")
-    apart = [tool("unshare", "apt-get install util-linux"), "--net", "--mount", "--pid", "--fork", "--kill-child"]
-    command = [*apart, "--mount-proc", sys.executable, str(Path(__file__).with_name("hosts.py")), days]
+    command = [*image.namespaces(), sys.executable, str(Path(__file__).with_name("hosts.py")), days]
     done = subprocess.run(command, cwd=ROOT, check=False, stdout=subprocess.PIPE, text=True)
     assert done.returncode == 0, "see above"
     return done.stdout.strip().splitlines()[-1]
