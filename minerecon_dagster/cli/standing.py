@@ -323,6 +323,8 @@ def _problem_lines(report: StatusReport, width: int) -> Iterator[str]:
         yield from _with_command(f"Sums of {which}: {actual}", repair, width)
     for group in report.beside[:MOST_LINES]:
         yield from _with_command(f"Beside the days: {group.headline}", str(group.repair), width)
+    if len(report.beside) > MOST_LINES:
+        yield f"… and {len(report.beside) - MOST_LINES} more beside the days: --json has all"
     waived = [(row.day, p) for row in report.rows for p in row.standing.problems if p.waiver is not None]
     waived.sort(key=lambda w: (w[1].name, w[1].waiver or "", w[0]))
     for (name, waiver, until), of_it in groupby(waived, key=lambda w: (w[1].name, w[1].waiver, w[1].waived_until)):

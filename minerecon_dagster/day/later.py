@@ -51,7 +51,7 @@ MOST_UNITS_NAMED: Final = 5
 
 
 class UnitsLostError(MinereconError):
-    """An answer lacks units that the one before it has."""
+    """An answer lacks what is stored of units."""
 
 
 @dataclass(frozen=True)
@@ -202,6 +202,8 @@ class Later:
         problems: list[str] = []
         units = dataset.units(wind_units)
         why = self._not_asked(dataset, units)
+        if force and due and why and dataset.is_asked_for():
+            problems.append(why)  # who asks in any case is told that it was not
         for run in due if units and not why else ():
             try:
                 found, of_run = self._taken(dataset, day, run, units, wind_units, self._ask(dataset, day, run, units))
@@ -273,7 +275,9 @@ class Later:
         # An answer that its own checks refuse is kept, and they say why; one that would pass must not displace.
         if lost and not any(r.blocks for r in self._accepted(day, dataset.check(look))):
             some = ", ".join(sorted(lost)[:MOST_UNITS_NAMED])
-            raise UnitsLostError(f"the answer lacks {len(lost)} units that it had before ({some}), and is not taken")
+            raise UnitsLostError(
+                f"the answer lacks what is stored of units, {len(lost)} in number ({some}), and is not taken"
+            )
         archived = self._archive.record_of(dataset.name, day, answers, now=self._now())
         return self._written(dataset, look, archived.uri, asked=True)
 

@@ -297,6 +297,23 @@ def test_many_groups_are_cut_and_json_has_all(filled: Engine) -> None:
     assert len(found["problems"]) > 50
 
 
+def test_days_without_what_stands_beside_them_are_told_and_make_nothing_wrong(filled: Engine) -> None:
+    before = read_report(url(filled), D("2025-01-01"), LAST, NOW, narrowed=False)
+    change(
+        filled,
+        "UPDATE minerecon.daily_summaries SET turn_up_mwh = NULL, turn_up_estimate_gbp = NULL, co2_known_mwh = NULL,"
+        " co2_known_t = NULL WHERE is_final",
+        "INSERT INTO minerecon.ingestion_progress (settlement_date, settlement_period, stack_side, status, row_count,"
+        " fetched_at, is_synthetic) SELECT summary_date, 1, 'offer', 'empty', 0, now(), is_synthetic"
+        " FROM minerecon.daily_summaries"
+        " ON CONFLICT DO NOTHING",
+    )
+    found = read_report(url(filled), D("2025-01-01"), LAST, NOW, narrowed=False)
+    assert len(found.beside) > len(before.beside)
+    assert "without a turn-up estimate" in " ".join(line for line in shown(filled, D("2025-01-01")) if "Beside" in line)
+    assert [g for g in found.groups if "turn-up" in g.what] == []
+
+
 def test_the_command_prints_documented_keys_and_its_exit_code_says_whether_something_is_to_be_done(
     minerecon: Run, installed: Run, day_stored: Engine
 ) -> None:

@@ -455,16 +455,21 @@ def test_what_a_later_answer_of_the_same_run_lacks_takes_nothing_away(project: P
         assert whole["T_SYNTW-3"] == [("II", Decimal(96), 48, 0)], "what it has is newer"
 
 
-def test_notifications_that_lack_a_unit_that_was_notified_are_not_taken(
-    project: Project, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("period", [None, 5])
+def test_notifications_that_lack_a_unit_or_a_period_that_was_notified_are_not_taken(
+    project: Project, caplog: pytest.LogCaptureFixture, period: int | None
 ) -> None:
     ingest_at(project, MORNING)
     before, held = project.sql(UNITS, day=DAY), project.archive.newest_of("pn", DAY)
-    spoil(project.elexon, PN, lambda rows: [row for row in rows if row["bmUnit"] != UNIT])
+
+    def lacking(rows: Rows) -> Rows:
+        return [row for row in rows if row["bmUnit"] != UNIT or (period and row["settlementPeriod"] != period)]
+
+    spoil(project.elexon, PN, lacking)
     ingest_at(project, "2025-04-01T07:00:00+00:00", force=True)
     assert project.sql(UNITS, day=DAY) == before
     assert project.archive.newest_of("pn", DAY) == held
-    assert f"lacks 1 units that it had before ({UNIT})" in caplog.text
+    assert f"lacks what is stored of units, 1 in number ({UNIT})" in caplog.text
 
 
 def test_ranks_are_in_the_order_in_which_runs_come() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,3 +31,16 @@ def test_the_linter_of_dockerfiles_has_no_warning():
     command = [HADOLINT, "--failure-threshold", "warning", DEPLOY / "Dockerfile"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("kept", ["0", "-1", "abc", "1.5", "00"])
+def test_a_backup_that_would_keep_nothing_does_nothing(kept: str, tmp_path: Path):
+    dump = tmp_path / "20250101T000000Z"
+    dump.mkdir()
+    command = ["sh", DEPLOY / "backup" / "backup.sh", tmp_path]
+    environ = {"PATH": os.environ["PATH"], "DEPLOY_BACKUPS_KEPT": kept}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert f'DEPLOY_BACKUPS_KEPT is "{kept}"' in done.stderr
+    assert list(tmp_path.iterdir()) == [dump]

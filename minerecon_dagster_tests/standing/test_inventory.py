@@ -341,6 +341,11 @@ def standing(day: str, *repairs: str, is_stored: bool = True) -> Standing:
         ),
         (
             ["minerecon difficulty load FILE.csv; minerecon recalculate 2025-03-28"],
+            False,
+            "minerecon difficulty load FILE.csv; minerecon reingest 2025-03-28",
+        ),
+        (
+            ["minerecon difficulty load FILE.csv; minerecon recalculate 2025-03-28"],
             True,
             "minerecon difficulty load FILE.csv; minerecon recalculate 2025-03-28",
         ),

@@ -168,6 +168,7 @@ def test_the_acceptances_of_a_half_hour_add_up_to_its_figure(api: Api) -> None:
 def test_an_incomplete_day_says_at_least_and_shows_a_gap_and_never_zero_where_nothing_is_known(api: Api) -> None:
     page = shown(api, f"/days/{INCOMPLETE}")
     assert sentence(page).startswith("At least")
+    assert "That is at least" in sentence(page), "its output is of all half hours, its bids of those that are there"
     rows = page.one("section", id="table").rows()
     assert [exact(row[1]) for row in rows[39:]] == [None] * 9
     assert exact(rows[38][1]) == "0"
@@ -178,11 +179,12 @@ def test_the_overview_says_what_was_wasted_what_it_cost_and_how_sure_it_is(api: 
     page = shown(api, "/")
     days = api("days?from=2025-03-01&to=2025-04-09").data
     year = sum(Decimal(d["curtailed_mwh"]) for d in days if d["curtailed_mwh"])
-    assert f"{year.quantize(Decimal(1), ROUND_HALF_EVEN):,} MWh" in sentence(page)
+    assert f"In 2025: at least {year.quantize(Decimal(1), ROUND_HALF_EVEN):,} MWh" in sentence(page)
     assert "3 of 365 days not sure yet, 326 missing" in sentence(page)
     cards = page.all("article", class_="card")
     assert len(cards) == 3
     assert all("subsidy only, no fees" in card.text for card in cards)
+    assert ["at least" in card.one("p", class_="big").text for card in cards] == [False, True, True]
     assert cards[0].one("p", class_="card-state").text.split(" ", 1)[1] == "final"
     assert "not stored yet: missing" in page.one("p", class_="late").text
 

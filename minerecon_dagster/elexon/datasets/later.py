@@ -168,7 +168,10 @@ class LaterDataset(Dataset):
         """The rows of `table`."""
 
     def units_lost(self, connection: Connection, look: Look) -> set[str]:
-        """The stored units of the day that an answer which has just come lacks: it is not taken; none as a rule."""
+        """The units of which an answer that has just come lacks something that is stored of the day: it is not taken.
+
+        None as a rule: what is written beside what is stored displaces nothing.
+        """
         return set()
 
     def check(self, look: Look) -> list[Result]:

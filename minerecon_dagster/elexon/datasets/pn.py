@@ -376,10 +376,10 @@ class Pn(LaterDataset):
                 )
 
     def units_lost(self, connection: Connection, look: Look) -> set[str]:
-        # What was notified before a day does not change after it: silence is no news.
-        of = self.table.c
-        stored = select(of.bmu_id).where(of.settlement_date == look.day, of.periods_with_pn > 0)
-        return set(connection.execute(stored).scalars()) - {row.bm_unit or "" for row in look.rows}
+        # What was notified before a day does not change after it: silence is no news, not even of a period.
+        of, said = self.table.c, _said(look).of_unit
+        stored = select(of.bmu_id, of.periods_with_pn).where(of.settlement_date == look.day)
+        return {unit for unit, periods in connection.execute(stored) if len(said.get(unit, {})) < periods}
 
     def check(self, look: Look) -> list[Result]:
         says, volumes = _said(look), _volumes(look)

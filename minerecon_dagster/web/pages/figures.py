@@ -90,6 +90,7 @@ class Figure:
         parameters: with which the same chart is had alone and embedded.
         state: of its days.
         note: a line below the chart; empty: none.
+        widened: what is said where more is shown than was asked for; it is in the note.
         sort: how its table is sorted at first.
     """
 
@@ -105,6 +106,7 @@ class Figure:
     parameters: Mapping[str, str]
     state: State
     note: str = ""
+    widened: str = ""
     sort: str = ""
     csv_has: str = ""
 
@@ -738,7 +740,7 @@ def border(reader: Reader, asked: Asked) -> Figure:
     wanted = asked.span(recent(reader, YEAR_DAYS), MOST_DAYS)
     first, last = whole(*wanted, "months")
     is_asked = "from" in asked.given or "to" in asked.given
-    more = f" {widened('months', wanted, (first, last))}" if is_asked and wanted != (first, last) else ""
+    more = widened("months", wanted, (first, last)) if is_asked and wanted != (first, last) else ""
     name = field_of("energy", basis)
     fields = ["year_month", "zone", "above_b6", name, "status", *(c.name for c in STORED_DAYS)]
     rows = reader.ask("zones/months", from_=first, to=last, basis=basis, fields=fields)
@@ -791,7 +793,8 @@ def border(reader: Reader, asked: Asked) -> Figure:
         rows.address(),
         {**given, "from": str(first), "to": str(last)},
         state,
-        note=f"North of boundary B6: the GSP groups South Scotland (_N) and North Scotland (_P).{more}",
+        note=f"North of boundary B6: the GSP groups South Scotland (_N) and North Scotland (_P). {more}".rstrip(),
+        widened=more,
         sort="year_month",
         csv_has="every zone and month",
     )

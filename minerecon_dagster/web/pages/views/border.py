@@ -33,7 +33,7 @@ def border(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     return {
         "title": "The Scottish border",
         "sentence": _sentence(figure, first, last, asked.basis),
-        "widened": figure.note.partition("(_P).")[2].strip(),
+        "widened": figure.widened,
         "state": figure.state,
         "figure": figure,
         "table": table_of(asked, figure, "North and south of the border, by month"),
