@@ -40,14 +40,17 @@ class Deployed:
     def __init__(self, environ: dict[str, str], folder: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self._port = str(free.getsockname()[1])
-        self.environ, self._folder = environ, folder
+        self.environ, self._folder, self.log = environ, folder, folder / "log"
 
     @contextmanager
     def running(self, *command: str) -> Iterator[subprocess.Popen[bytes]]:
-        with (self._folder / "log").open("ab") as log:
+        # Dagster takes SIGTERM as it takes SIGINT, which what a script has begun in the background ignores.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        with self.log.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", *command], env=self.environ, cwd=self._folder, stdout=log, stderr=log
             )
+        signal.signal(signal.SIGINT, before)
         try:
             yield process
         finally:
@@ -75,17 +78,17 @@ class Deployed:
         check = [sys.executable, "-m", "dagster._daemon", "liveness-check"]
         return subprocess.run(check, env=self.environ, capture_output=True, check=False).returncode == 0
 
+    def until(self, what: str, looks: Callable[[], Any]) -> None:
+        deadline, again = time.monotonic() + WITHIN_S, threading.Event()
+        while not looks():
+            said = self.log.read_text("utf-8")[-4_000:]
+            assert time.monotonic() < deadline, f"not in {WITHIN_S:.0f} s: {what}; the processes said:\n{said}"
+            again.wait(0.2)
+
     def sql(self, query: str) -> list[Any]:
         with psycopg2.connect(self.environ["DAGSTER_POSTGRES_URL"]) as connection, connection.cursor() as cursor:
             cursor.execute(query)
             return [row[0] for row in cursor.fetchall()]
-
-
-def until(what: str, looks: Callable[[], Any]) -> None:
-    deadline, again = time.monotonic() + WITHIN_S, threading.Event()
-    while not looks():
-        assert time.monotonic() < deadline, f"not in {WITHIN_S:.0f} s: {what}"
-        again.wait(0.2)
 
 
 def test_a_code_server_that_is_replaced_fails_no_run_and_loses_no_day(
@@ -106,15 +109,15 @@ def test_a_code_server_that_is_replaced_fails_no_run_and_loses_no_day(
     with ExitStack() as stack:
         stack.callback(may_answer.set)
         old = stack.enter_context(deployed.code_server())
-        until("the code server answers", deployed.answers)
+        deployed.until("the code server answers", deployed.answers)
         stack.enter_context(deployed.daemon())
-        until("the daemon takes runs", deployed.takes_runs)
+        deployed.until("the daemon takes runs", deployed.takes_runs)
         working = start("reingest", str(DAY), "--submit")
         assert asked.wait(WITHIN_S), "the first run asks"
 
         old.send_signal(signal.SIGTERM)
         waiting = start("reingest", str(DAY), "--force", "--submit")
-        until(
+        deployed.until(
             "the second run is in the queue, and stays there",
             lambda: deployed.sql(IN_THE_QUEUE_AGAIN) or deployed.sql(LOOKED_AT),
         )

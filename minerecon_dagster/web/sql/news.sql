@@ -1,6 +1,6 @@
 -- What tells one state of the warehouse from another: newest rows, which are at once there, and the counters of changes,
 -- which follow within seconds and miss nothing.
-SELECT concat_ws('/', r.version_num, (SELECT max(c.oid) FROM pg_class AS c
+SELECT concat_ws('/', r.version_num, (SELECT concat(count(*), ' ', max(c.oid)) FROM pg_class AS c
                                       WHERE c.relnamespace = CAST('analytics' AS regnamespace))) AS schema_news,
        concat_ws(
            '/',
