@@ -333,8 +333,8 @@ def test_days_that_a_queued_or_running_run_asks_for_are_not_asked_for_twice(sche
 def test_a_run_that_died_unnoticed_holds_its_days_up_for_an_hour_only(scheduler: Scheduler, store: Store) -> None:
     soon = dt.datetime.now(dt.UTC) + PRESUMED_DEAD_AFTER / 2
     later = soon + PRESUMED_DEAD_AFTER
-    today = settlement_date(later)
-    scheduler.under_way(today - 14 * ONE_DAY, today, dg.DagsterRunStatus.STARTED)
+    today = settlement_date(later)  # midnight may be between the two
+    scheduler.under_way(today - 15 * ONE_DAY, today, dg.DagsterRunStatus.STARTED)
     assert "already being asked for" in scheduler.skipped("daily_ingest", soon)
     assert scheduler.asked("daily_ingest", later) == [(str(today - 14 * ONE_DAY), str(today - ONE_DAY))]
     scheduler.under_way(today - 14 * ONE_DAY, today, dg.DagsterRunStatus.QUEUED)
