@@ -46,7 +46,7 @@ def zones(places: Sequence[Place]) -> list[Zone]:
     A row with a GSP group has that. One without has the group that all rows with its loss factor and a group have;
     where they differ, or there are none, it has none.
     """
-    groups: defaultdict[Decimal, set[str]] = defaultdict(set)
+    groups: defaultdict[Decimal | None, set[str]] = defaultdict(set)
     for place in places:
         group, factor = _group(place), _factor(place)
         if group is not None and factor is not None:
@@ -55,8 +55,7 @@ def zones(places: Sequence[Place]) -> list[Zone]:
     def zone(place: Place) -> Zone:
         if (group := _group(place)) is not None:
             return Zone(group, "gsp_group")
-        factor = _factor(place)
-        peers = groups.get(factor, set()) if factor is not None else set()
+        peers = groups.get(_factor(place), set())
         return Zone(min(peers), "loss_factor") if len(peers) == 1 else NOWHERE
 
     return [zone(place) for place in places]

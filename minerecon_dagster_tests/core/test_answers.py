@@ -50,3 +50,7 @@ def test_an_answer_seen_at_another_time_is_the_same_but_for_the_time() -> None:
 def test_the_samples_answers_are_known_by_their_url() -> None:
     assert is_synthetic("http://127.0.0.1:8000/synthetic/balancing/x")
     assert not is_synthetic("https://data.elexon.co.uk/bmrs/api/v1/balancing/x")
+
+
+def test_an_answer_is_whole_unless_it_is_said_which_part_it_is() -> None:
+    assert AnswerKey("stack").part == 0

@@ -217,3 +217,7 @@ def test_whoever_is_woken_reads_the_problem_and_then_the_repair(
     assert metadata["Problem"] == problem
     assert metadata["Repair"] == repair
     assert {r.checked.name for r in results} <= set(shown[len(first) :])
+
+
+def test_a_property_is_of_the_day_itself_unless_it_says_otherwise() -> None:
+    assert c.Property("a family", "a name", "ERROR", "It holds.").is_beside is False

@@ -14,6 +14,7 @@ from minerecon_dagster.core.difficulty import (
     BLOCKS_PER_RETARGET,
     CARRIED_BEFORE_A_GAP,
     LARGEST_TARGET,
+    WARN_AHEAD_DAYS,
     Retarget,
     days_between,
     is_compact,
@@ -388,3 +389,7 @@ def test_every_retarget_since_2018_is_a_compact_target_and_none_took_less_than_i
         assert other.time_utc - one.time_utc > CARRIED_BEFORE_A_GAP
     assert days_between(values_by_day(found)) == []
     assert {round(r.difficulty) for r in found if not is_compact(Decimal(round(r.difficulty)))} == set()
+
+
+def test_three_days_before_the_last_difficulty_that_is_known_somebody_is_told():
+    assert WARN_AHEAD_DAYS == 3

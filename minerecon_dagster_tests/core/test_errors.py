@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from minerecon_dagster.core.errors import TransientSourceError, one_line
+from minerecon_dagster.core.errors import ConfigurationError, DamagedError, TransientSourceError, one_line
 
 
 class FromDatabaseError(Exception):
@@ -34,3 +34,15 @@ def test_an_error_of_the_source_says_what_was_asked_what_came_and_what_to_do(
     assert str(error) == says
     assert (error.problem, error.method, error.url) == (problem, "GET", "http://elexon/x")
     assert (error.status, error.attempts, error.remedy) == (status, attempts, "try later")
+
+
+def test_our_own_errors_say_what_they_say_whatever_stood_behind_them() -> None:
+    error = ConfigurationError("ours")
+    error.orig = ValueError("theirs")  # type: ignore[attr-defined]
+    assert one_line(error) == "ours"
+
+
+def test_a_damaged_object_says_which_what_and_what_to_do() -> None:
+    error = DamagedError("file:///a/b", "its bytes are others", "fetch the day again")
+    assert (error.problem, error.remedy) == ("its bytes are others", "fetch the day again")
+    assert str(error) == "file:///a/b: its bytes are others; fetch the day again"

@@ -147,3 +147,14 @@ def test_a_table_on_a_terminal_shows_what_it_would_have_to_obey(text: str, capsy
     shown = capsys.readouterr().out
     assert all(line.isprintable() for line in shown.split("\n"))
     assert "-1.5" in shown
+
+
+@pytest.mark.parametrize(
+    ("escape", "named"), [("b", "U+0008"), ("f", "U+000C"), ("n", "U+000A"), ("r", "U+000D"), ("t", "U+0009")]
+)
+def test_an_escape_of_json_is_told_by_the_character_that_it_stands_for(escape: str, named: str) -> None:
+    assert not_printed(f'"a\\{escape}b"'.encode()) == named
+
+
+def test_the_lines_and_tabs_between_the_parts_of_a_document_are_no_part_of_a_text() -> None:
+    assert not_printed('{\r\n\t"name": "Moel Maelogan, Sir Ddinbych – gŵyl"\r\n}'.encode()) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -86,3 +87,10 @@ def test_changes_are_what_is_new_different_or_gone() -> None:
 )
 def test_what_looks_like_a_wind_farm(bmu_id: str, name: str | None, fuel: str | None, looks: bool) -> None:
     assert unit(bmu_id, name, fuel).looks_like_wind is looks
+
+
+def test_how_the_zone_of_a_unit_is_known_makes_no_other_unit() -> None:
+    unit = BmUnit("T_A-1", None, None, None, "WIND", "T", None)
+    assert (unit.gsp_group_id, unit.zone_basis) == (None, None)
+    assert replace(unit, zone_basis="gsp_group") == unit
+    assert replace(unit, gsp_group_id="_P") != unit

@@ -451,6 +451,13 @@ def test_a_unit_of_the_register_may_lack_its_capacity_and_does_not_change():
         unit.fuel_type = "CCGT"
 
 
+def test_a_unit_of_the_register_may_lack_what_says_where_it_is():
+    (unit,) = parse_register(
+        json.dumps([without(without(register_unit(), "gspGroupId"), "transmissionLossFactor")]).encode()
+    )
+    assert (unit.gsp_group_id, unit.transmission_loss_factor) == (None, None)
+
+
 def test_drift_of_the_register_is_told_with_its_address():
     with pytest.raises(SchemaDriftError, match=r"^/reference/bmunits/all: .*adapt core/schema\.py$"):
         parse_register(b"{}")

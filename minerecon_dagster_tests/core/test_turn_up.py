@@ -72,6 +72,19 @@ def test_a_row_without_a_price_is_passed_over_and_counted() -> None:
     assert covered.unpriced_offer_rows == 2, "those after the last that is taken, too"
 
 
+def test_only_rows_that_could_have_been_taken_are_counted_as_without_a_price() -> None:
+    none = [offer("0", None, 1), offer("-2", None, 2)]
+    assert taken("5", *none, offer("1", "9", 3)).unpriced_offer_rows == 0
+    later = [offer("0", None, 4), offer("-2", None, 5), offer("3", "9", 6), offer("0.5", None, 7), offer("2", None, 8)]
+    assert taken("5", offer("5", "9", 3), *later).unpriced_offer_rows == 2
+
+
+def test_what_is_said_of_a_period_begins_with_nothing_taken() -> None:
+    nothing = PeriodTurnUp(*[Decimal()] * 5, 0, Decimal(), Decimal())
+    assert (nothing.taken_mwh, nothing.taken_gbp) == ({}, {})
+    assert nothing.taken_mwh is not PeriodTurnUp(*[Decimal()] * 5, 0, Decimal(), Decimal()).taken_mwh
+
+
 def test_where_offers_do_not_suffice_only_what_there_is_is_priced() -> None:
     found = taken("100", offer("10", "50", 1), offer("20", "60", 2, so_flag=True))
     assert (found.turn_up_mwh, found.uncovered_mwh, found.turn_up_estimate_gbp) == (30, 70, 500 + 1200)
@@ -87,7 +100,8 @@ def test_an_offer_below_0_lowers_the_estimate() -> None:
 
 
 def test_what_farms_take_back_is_taken_and_told_apart() -> None:
-    found = taken("5", offer("3", "-60", 1, id="T_WINDW-1"), offer("10", "70", 2))
+    farm = "T_WINDW-1"
+    found = taken("5", offer("2", "-60", 1, id=farm), offer("1", "-50", 2, id=farm), offer("10", "70", 3))
     assert (found.turn_up_mwh, found.wind_offers_mwh) == (5, 3)
 
 
@@ -99,8 +113,9 @@ def test_the_wider_figure_is_of_all_so_flagged_offers_of_others_whether_taken_or
         offer("2", "10", 3, so_flag=True, id="T_WINDW-1"),
         offer("1", None, 4, so_flag=True),
         offer("4", "99", 5, so_flag=True, cadl_flag=True),
+        offer("3", "80", 6, so_flag=True),
     )
-    assert (found.flagged_offers_mwh, found.flagged_offers_gbp) == (7, 630)
+    assert (found.flagged_offers_mwh, found.flagged_offers_gbp) == (10, 870)
     assert (found.turn_up_mwh, found.turn_up_estimate_gbp) == (5, 250)
 
 

@@ -24,11 +24,18 @@ def test_where_the_located_units_with_a_factor_differ_it_says_nothing() -> None:
     assert zones(places) == [Zone("_P", "gsp_group"), Zone("_N", "gsp_group"), NOWHERE]
 
 
-@pytest.mark.parametrize("factor", [None, "", "n/a", "NaN", "0.02"])
+@pytest.mark.parametrize("factor", [None, "", "n/a", "NaN", "Infinity", "0.02"])
 def test_without_a_factor_or_a_neighbour_a_unit_has_no_zone(factor: object) -> None:
     assert zones([Place("_P", "-0.03"), Place("_A", factor if factor != "0.02" else None), Place(None, factor)])[2] == (
         NOWHERE
     )
+
+
+def test_a_factor_that_is_no_number_is_nobodys_though_two_have_it() -> None:
+    assert zones([Place("_P", "Infinity"), Place(None, "Infinity")]) == [Zone("_P", "gsp_group"), Zone(None, None)]
+    assert zones([Place("_P", "NaN"), Place(None, "NaN"), Place("_P", None), Place(None, None)])[1::2] == [
+        Zone(None, None), Zone(None, None),
+    ]  # fmt: skip
 
 
 def test_a_factor_that_is_none_is_not_looked_into_however_deep_it_is() -> None:
@@ -69,6 +76,13 @@ def test_versions_get_the_zone_of_their_days_and_one_is_split_where_it_changes()
         ("_N", "loss_factor", JULY, None),
     ]
     assert [v.unit.name for v in found] == ["a", "b", "b"]
+
+
+def test_a_zone_that_begins_or_ends_with_a_version_splits_none() -> None:
+    known = [(MARCH, NORTH), (MAY, SOUTH)]
+    assert zoned(with_zones([version(MARCH, MAY)], known)) == [("_P", "loss_factor", MARCH, MAY)]
+    assert zoned(with_zones([version(MAY)], known)) == [("_N", "loss_factor", MAY, None)]
+    assert zoned(with_zones([version(JULY)], known)) == [("_N", "loss_factor", JULY, None)]
 
 
 def test_the_first_zone_that_is_known_covers_all_days_before() -> None:

@@ -23,7 +23,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from minerecon_dagster.alerts.webhook import Webhook
-from minerecon_dagster.core.addresses import aws_proxies, is_this_machine
 from minerecon_dagster.core.errors import PermanentSourceError, SourceError, TransientSourceError
 from minerecon_dagster.elexon.client import ElexonClient
 from minerecon_dagster.http import attempt as attempts
@@ -281,19 +280,6 @@ def test_this_machine_is_never_asked_through_a_proxy_and_others_are(
         ask_at("http://elexon.example")
         assert proxy.asked == ["http://elexon.example/x"]
         proxy.shutdown()
-
-
-@pytest.mark.parametrize(
-    ("host", "is_ours"),
-    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("LOCALHOST.", True),
-     ("a.localhost", True), ("localhost.example", False), ("10.0.0.1", False), ("", False),
-     ("127.0.0.1.example", False)],
-)  # fmt: skip
-def test_which_addresses_are_this_machine(host: str, is_ours: bool) -> None:
-    assert is_this_machine(host) is is_ours
-    url = f"http://[{host}]:1/x" if ":" in host else f"http://{host}:1/x"
-    assert aws_proxies(None, url) == ({} if is_ours else None)
-    assert aws_proxies("https://dynamodb.example", url) is None
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError
 
-from minerecon_dagster.core.addresses import time_outs, with_time_outs
 from minerecon_dagster.core.answers import Answer
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.exports import month as exports
@@ -298,11 +297,3 @@ def test_a_dead_server_is_noticed_by_the_kernel_of_its_client(warehouse: Engine)
             assert own.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
             assert own.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 30
             assert own.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
-
-
-def test_what_an_address_says_of_time_outs_itself_counts() -> None:
-    given = "postgresql://u:p@h:5432/d?keepalives_idle=5&connect_timeout="
-    assert time_outs(given).keys() == time_outs("postgresql://h/d").keys() - {"keepalives_idle", "connect_timeout"}
-    assert with_time_outs(given).startswith(f"{given}&keepalives_interval=10&")
-    assert with_time_outs("postgresql://h/d").startswith("postgresql://h/d?connect_timeout=10&")
-    assert with_time_outs(with_time_outs(given)) == with_time_outs(given)

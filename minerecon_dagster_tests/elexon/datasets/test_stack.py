@@ -24,6 +24,7 @@ from minerecon_dagster.elexon.datasets.stack import (
     _Lines,
     distinct_rows,
     wind_bids,
+    wind_volumes,
 )
 from minerecon_dagster.elexon.reading import DayReading
 from minerecon_dagster.sample.ask import Asked
@@ -175,6 +176,36 @@ def test_curtailment_is_what_reduces_a_wind_unit_on_either_side_in_order() -> No
     assert order == sorted(order)
 
 
+def test_what_was_accepted_of_wind_units_is_summed_by_period_bids_with_and_without_the_flag_and_offers() -> None:
+    bids_of_7 = [
+        {"id": "T_GAS-1", "volume": -50},
+        {"id": None, "volume": -60},
+        {"volume": 0, "soFlag": True},
+        {"volume": -1, "soFlag": True},
+        {"volume": -2, "soFlag": True},
+        {"volume": -4, "soFlag": False},
+        {"id": "T_FARM-2", "volume": -8, "soFlag": None},
+    ]
+    offers_of_7 = [{"volume": 16}, {"volume": 32}, {"volume": -64, "soFlag": True}, {"id": "T_GAS-1", "volume": 99}]
+    changed = {
+        key: [in_stack(7, sequenceNumber=n, **each) for n, each in enumerate(of)]
+        for key, of in ((BID_7, bids_of_7), (OFFER_7, offers_of_7))
+    }
+    reading = read(whole_day() | changed)
+    found = wind_volumes(reading, {UNIT, "T_FARM-2"})
+    assert {key for key in found.by_unit if key[1] == 7} == {(UNIT, 7), ("T_FARM-2", 7)}
+    of_unit, of_other = found.by_unit[UNIT, 7], found.by_unit["T_FARM-2", 7]
+    assert (of_unit.bids, of_unit.so_bids, of_unit.offers) == (-71, -67, 48)
+    assert (of_other.bids, of_other.so_bids, of_other.offers) == (-8, 0, 0)
+    assert (UNIT, 8) in found.by_unit
+    assert found.has_offers
+
+
+def test_of_bids_alone_nothing_is_known_of_the_offers() -> None:
+    bids_alone = {key: each for key, each in whole_day().items() if key.side != "offer"}
+    assert not wind_volumes(read(bids_alone, sides=("bid",)), {UNIT}).has_offers
+
+
 def checked(*of: dict[str, Any]) -> tuple[Result, Result]:
     priced, below = STACK.check(read(whole_day()), bids(*of), {})
     return priced, below
@@ -252,6 +283,10 @@ def test_its_rows_are_copied_as_lines_into_the_columns_of_the_table() -> None:
         f"2025-03-28\t7\t2025-03-28T03:00:00+00:00\tbid\t{UNIT}\t102563\t-2\t0\tA Party\t-23.5\t107.78\t\\N\tt\tf"
         f"\t{made}\n"
     )
+    nobodys: Any = SimpleNamespace(lead_party_name=None)
+    STACK.write(cursor, read(whole_day()), bids({"acceptanceId": None}), {UNIT: nobodys})
+    fields = copied[1][1].split("\t")
+    assert (fields[5], fields[8]) == ("\\N", "\\N")
     with pytest.raises(NotImplementedError):
         STACK.rows(read(whole_day()), [], {})
 
