@@ -286,3 +286,50 @@ def test_calculations_that_are_all_right_are_one_sentence_and_others_a_table(api
     right = f"All {count:,} calculations that there should be of 1 month are there and right."
     assert (right in box.text) == (not wrong)
     assert len(page.one("details", id="all-rates").rows()) == len(rates)
+
+
+def lit(api: Api, path: str, label: str) -> list[str]:
+    """The chips of a group that are lit."""
+    (group,) = (g for g in shown(api, path).all("div", class_="choice") if g.attributes["aria-label"] == label)
+    return [a.text for a in group.all("a") if a.attributes.get("aria-current") == "true"]
+
+
+def test_compare_opens_on_days_that_are_stored_and_says_which(api: Api) -> None:
+    page = shown(api, "/compare")
+    assert sentence(page).startswith("From 1 to 9 April 2025, ")
+    assert "from 23 to 31 March 2025" in sentence(page)
+    assert lit(api, "/compare", "Beside") == ["the 9 days before"]
+    assert "with=2025-03-23" in page.one("figure").one("p", class_="actions").all("a")[2].attributes["href"]
+    (year_before,) = (a.attributes["href"] for a in page.all("a") if a.text == "a year before")
+    assert "of 1–9 April 2024 no day is stored" in sentence(shown(api, year_before)), "who asks for it gets it"
+    assert lit(api, year_before, "Beside") == ["a year before"]
+    assert lit(api, "/compare?from=2025-04-01&to=2025-04-09&with=2025-03-02", "Beside") == []
+
+
+def test_of_the_periods_the_one_that_is_shown_is_lit_and_no_other(api: Api, stored: Engine) -> None:
+    farm = f"/farms/{quote(farm_of(stored), safe='')}"
+    year = "from=2024-04-10&to=2025-04-09"
+    for path, is_lit in (
+        ("/explore", []),  # the newest 31 days
+        ("/explore?from=2025-04&to=2025-04", ["April 2025"]),
+        ("/explore?from=2025-04-01&to=2025-04-30", ["April 2025"]),
+        ("/explore?from=2025-04&to=2025-04&grain=half-hours", ["April 2025"]),
+        ("/explore?from=2025&to=2025", ["2025"]),
+        ("/explore?from=2025-01-01&to=2025-12-31&grain=months", ["2025"]),
+        (f"/explore?{year}", ["Last 12 months"]),
+        ("/explore?grain=months", ["Last 12 months"]),
+        ("/explore?grain=years&from=2025&to=2025", ["2025"]),
+        ("/explore?from=2025-03&to=2025-03", []),
+        ("/border", ["Last 12 months"]),
+        ("/border?from=2025&to=2025", ["2025"]),
+        (farm, []),  # of whole months, and the link is to the days
+        (f"{farm}?from=2025&to=2025", ["2025"]),
+        (f"{farm}?{year}", ["Last 12 months"]),
+        (f"{farm}?{year}&grain=months", ["Last 12 months"]),
+        ("/miners?from=2025-04&to=2025-04", ["April 2025"]),
+        ("/quality", ["Last 12 months"]),
+        ("/quality?from=2025&to=2025", ["2025"]),
+    ):
+        assert lit(api, path, "Period") == is_lit, path
+    links = [a.text for a in shown(api, "/explore").all("a")]
+    assert "2024" not in links, "nothing of it is stored"

@@ -503,7 +503,11 @@ MOST_COMPARED_DAYS = 1_100
 
 
 def compare(reader: Reader, asked: Asked) -> Figure:
-    """The days of a period beside those of another; of the year before, if none is named."""
+    """The days of a period beside those of another; of the year before, if none is named.
+
+    Where nothing at all is asked for, and nothing of the year before is stored, as many days just before: a page opens
+    on something that can be compared.
+    """
     basis, newest = asked.basis, reader.newest or reader.today
     first, last = asked.span((newest.replace(day=1), newest), MOST_COMPARED_DAYS)
     other = asked.days("with", (first, first))[0] if "with" in asked.given else None
@@ -521,13 +525,20 @@ def compare(reader: Reader, asked: Asked) -> Figure:
     ]
     fields = [column.name for column in columns]
     rows = reader.ask("compare", from_=first, to=last, with_=other, basis=basis, fields=fields)
-    state = state_of(rows.meta)
     both = [r for r in rows.rows if r[f"difference_{mwh}"] is not None]
+    if not both and not any(name in asked.given for name in ("from", "to", "with")):
+        before = first - dt.timedelta(days=(last - first).days + 1)
+        nearer = reader.ask("compare", from_=first, to=last, with_=before, basis=basis, fields=fields)
+        if known := [r for r in nearer.rows if r[f"difference_{mwh}"] is not None]:
+            other, rows, both = before, nearer, known
+    state = state_of(rows.meta)
     empty = "" if both else CLOSED if _is_closed(rows.meta) else NOT_STORED
     spans = compared_spans(rows.rows, first, last)
     title = f"{words.span_text(*spans[0])} beside {words.span_text(*spans[1])}"
     subtitle = f"Curtailed energy: MWh a day; {BASES[basis]}"
     given = {n: asked.given[n] for n in COMPARE if n in asked.given}
+    if other is not None:
+        given["with"] = str(other)
     return Figure(
         "compare",
         title,

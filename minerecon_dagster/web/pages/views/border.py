@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from minerecon_dagster.web.pages import figures, tables, words
 from minerecon_dagster.web.pages.asked import Asked
-from minerecon_dagster.web.pages.figures import STORED_DAYS, field_of, total
+from minerecon_dagster.web.pages.figures import STORED_DAYS, field_of, total, whole
 from minerecon_dagster.web.pages.reader import Reader
 from minerecon_dagster.web.pages.state import BASIS_MEANINGS, CLOSED, NOT_STORED
 from minerecon_dagster.web.pages.tables import Column
@@ -53,7 +53,10 @@ def border(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         "last": str(last),
         "period": period,
         "basis": asked.basis,
-        "choices": [("Bids", basis_links(asked)), ("Period", periods(asked, reader))],
+        "choices": [
+            ("Bids", basis_links(asked)),
+            ("Period", periods(asked, reader, (first, last), lambda s: whole(*s, "months"))),
+        ],
     }
 
 

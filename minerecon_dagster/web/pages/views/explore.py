@@ -68,7 +68,7 @@ def explore(reader: Reader, asked: Asked) -> Mapping[str, Any]:
                 ],
             ),
             ("Bids", basis_links(asked)),
-            ("Period", periods(asked, reader)),
+            ("Period", periods(asked, reader, (first, last))),
         ],
         "first": str(first),
         "last": str(last),

@@ -18,6 +18,7 @@ from minerecon_dagster.web.pages.state import CLOSED, NO_ROW, NOT_STORED
 from minerecon_dagster.web.pages.tables import Column
 from minerecon_dagster.web.pages.views.common import (
     PAGE_OF_FARMS,
+    Span,
     basis_links,
     fig,
     periods,
@@ -182,7 +183,11 @@ def _grain(reader: Reader, asked: Asked, kind: str) -> str:
     """Months; of a farm, days where the range is not one of whole months, so that no other day is in its figures."""
     span = asked.span(figures.recent(reader, figures.YEAR_DAYS), figures.MOST_DAYS)
     is_given = "from" in asked.given or "to" in asked.given
-    return "days" if kind == "farm" and is_given and span != figures.whole(*span, "months") else "months"
+    return _grain_of(span, kind) if is_given else "months"
+
+
+def _grain_of(span: Span, kind: str) -> str:
+    return "days" if kind == "farm" and span != figures.whole(*span, "months") else "months"
 
 
 def _part(reader: Reader, asked: Asked, kind: str, name: str) -> Mapping[str, Any]:
@@ -228,7 +233,12 @@ def _part(reader: Reader, asked: Asked, kind: str, name: str) -> Mapping[str, An
     )
     grains = figures.FARM_GRAINS[::-1] if kind == "farm" else ()
     now = inner.given["grain"]
-    choices = [("Bids", basis_links(asked)), ("Period", periods(asked, reader))]
+
+    def widened(span: Span) -> Span:
+        grain = given.get("grain") or _grain_of(span, kind)
+        return span if grain == "days" else figures.whole(*span, grain)
+
+    choices = [("Bids", basis_links(asked)), ("Period", periods(asked, reader, (first, last), widened))]
     if grains:
         choices.insert(
             0,
