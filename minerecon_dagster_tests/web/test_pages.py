@@ -422,7 +422,10 @@ def test_a_table_is_sorted_by_what_the_address_says_and_what_is_not_known_comes_
     [
         ("/?farm=x", "no parameter 'farm'"),
         ("/explore?frm=2025", "no parameter 'frm'"),
-        ("/explore?from=yesterday", "from must be a day as in 2025-03-28"),
+        (
+            "/explore?from=yesterday",
+            "from must be a day, a month or a year from 2000 to 2100, as in 28 March 2025, March 2025 or 2025",
+        ),
         ("/explore?from=2025-04-01&to=2025-03-01", "is after to"),
         ("/explore?from=2010&to=2025", "at most 2,922 days"),
         ("/explore?grain=weeks", "grain must be days or half-hours"),

@@ -19,6 +19,7 @@ from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster.web.pages import words
 from minerecon_dagster.web.pages.routes import Beside
 from minerecon_dagster.web.pages.state import NO_ROW, NOBODY, NOT_STORED, nothing_there
+from minerecon_dagster.web.pages.typed import typed
 from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.analytics.conftest import FIRST, LAST, MISSING, PRICELESS, QUIET, SHORT
 from minerecon_dagster_tests.web.conftest import Api, served, url_of
@@ -333,3 +334,32 @@ def test_of_the_periods_the_one_that_is_shown_is_lit_and_no_other(api: Api, stor
         assert lit(api, path, "Period") == is_lit, path
     links = [a.text for a in shown(api, "/explore").all("a")]
     assert "2024" not in links, "nothing of it is stored"
+
+
+def test_a_period_is_understood_as_people_type_it(api: Api) -> None:
+    march, day = (FIRST, dt.date(2025, 3, 31)), (dt.date(2025, 3, 28),) * 2
+    for text_, means in (
+        *((t, march) for t in ("2025-03", "2025-3", "March 2025", "mar 2025", "MARCH, 2025", "2025 March", "03/2025")),
+        *((t, day) for t in ("2025-03-28", "28 March 2025", "Fri 28 March 2025", "28/03/2025", "28.3.2025")),
+        *((t, day) for t in ("March 28, 2025", "28th of March 2025", "friday 28th mar 2025", "2025/03/28")),
+        ("2025", (dt.date(2025, 1, 1), dt.date(2025, 12, 31))),
+        ("sept 2025", (dt.date(2025, 9, 1), dt.date(2025, 9, 30))),
+        *((t, None) for t in ("March", "28 March", "ma 2025", "2025-13", "30 Feb 2025", "1999", "2025 2024")),
+        *((t, None) for t in ("March April 2025", "last month", "2025-03-28-01", "x" * 50, "2025;", "28 2025", "٢٠٢٥")),
+    ):
+        assert typed(text_) == means, text_
+    for form in ("/farms", "/border"):
+        page = shown(api, f"{form}?period=Mar+2025")
+        field = page.one("input", id="period")
+        assert field.attributes["value"] == "March 2025"
+        assert "pattern" not in field.attributes, "a browser would refuse what the page takes"
+        assert (
+            "period=2025-03"
+            in page.one("figure", id="chart-farms" if form == "/farms" else "chart-zones")
+            .one("p", class_="actions")
+            .all("a")[1]
+            .attributes["href"]
+        )
+        refusal = shown(api, f"{form}?period=last+month", 422)
+        assert "as in 28 March 2025, March 2025 or 2025, not 'last month'" in refusal.text
+    assert api.get("/days?date=28/03/2025").headers["location"] == "/days/2025-03-28"

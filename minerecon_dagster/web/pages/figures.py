@@ -691,7 +691,7 @@ def zones(reader: Reader, asked: Asked) -> Figure:
     basis, so = asked.basis, asked.basis == "so"
     first, last = asked.days("period", whole(*recent(reader, 1), "months"))
     if (last - first).days > DEFAULT_DAYS:
-        raise asked.refused("zones are ranked of a day or of a month, as in 2025-03-28 or 2025-03", "period")
+        raise asked.refused("zones are ranked of a month or a day, as in March 2025 or 28 March 2025", "period")
     name, share = field_of("energy", basis), "share_of_curtailed" if so else "share_of_all_bids"
     columns = [
         Column("zone", "Zone", "zone"),

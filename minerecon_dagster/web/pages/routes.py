@@ -31,6 +31,7 @@ from minerecon_dagster.web.pages import words
 from minerecon_dagster.web.pages.asked import Asked, address, read
 from minerecon_dagster.web.pages.figures import FIGURES, Figure
 from minerecon_dagster.web.pages.reader import Reader
+from minerecon_dagster.web.pages.typed import typed
 from minerecon_dagster.web.pages.views import PAGES, Page
 from minerecon_dagster.web.question import NotAnsweredError
 from minerecon_dagster.web.service import SOURCE, Service
@@ -185,6 +186,8 @@ class _Site:
         """Where the form with a date leads: the page of that day, or of the newest."""
         request.scope["minerecon"]["route"] = "/days"
         day = request.query_params.get("date") or str(self.service.newest_stored_day() or self.service.today())
+        if (days := typed(day)) is not None and days[0] == days[1]:
+            day = str(days[0])
         return self.whole(Answer(303, _HTML, b"", {"Location": f"{self.access.prefix}/days/{quote(day, safe='')}"}))
 
     async def chart(self, request: Request) -> Response:

@@ -51,7 +51,7 @@ def border(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         "twice": _twice(reader, asked, first, last),
         "first": str(first),
         "last": str(last),
-        "period": period,
+        "period_text": words.month_text(period) if len(period) == 7 else words.day_text(period),
         "basis": asked.basis,
         "choices": [
             ("Bids", basis_links(asked)),

@@ -23,7 +23,7 @@ from minerecon_dagster.web.pages.views.common import (
 
 
 def compare(reader: Reader, asked: Asked) -> Mapping[str, Any]:
-    """How two periods differ: by default the newest month so far and the same days a year before, if they are stored."""
+    """How two periods differ: by default the newest month so far, and the same days a year before if any is stored."""
     figure = figures.compare(reader, asked)
     basis = asked.basis
     first, last = (dt.date.fromisoformat(figure.parameters[n]) for n in ("from", "to"))

@@ -99,7 +99,7 @@ def farm_list(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         ],
         "parties": parties,
         "map": figures.places(reader, asked, figure) if not figure.empty else None,
-        "period": period,
+        "period_text": span,
         "basis": basis,
         "basis_links": basis_links(asked),
         "earlier": asked.address(period=earlier.strftime(form), after=None, sort=None)
