@@ -30,6 +30,7 @@ from minerecon_dagster.web.front import Access, key_of, takes_gzip
 from minerecon_dagster.web.pages import words
 from minerecon_dagster.web.pages.asked import Asked, address, read
 from minerecon_dagster.web.pages.figures import FIGURES, Figure
+from minerecon_dagster.web.pages.glossary import linked
 from minerecon_dagster.web.pages.reader import Reader
 from minerecon_dagster.web.pages.typed import typed
 from minerecon_dagster.web.pages.views import PAGES, Page
@@ -188,7 +189,9 @@ class _Site:
         day = request.query_params.get("date") or str(self.service.newest_stored_day() or self.service.today())
         if (days := typed(day)) is not None and days[0] == days[1]:
             day = str(days[0])
-        return self.whole(Answer(303, _HTML, b"", {"Location": f"{self.access.prefix}/days/{quote(day, safe='')}"}))
+        basis = {n: v for n, v in request.query_params.items() if n == "basis"}
+        target = self.access.prefix + address(f"/days/{quote(day, safe='')}", **basis)
+        return self.whole(Answer(303, _HTML, b"", {"Location": target}))
 
     async def chart(self, request: Request) -> Response:
         """A chart alone, as SVG."""
@@ -381,6 +384,8 @@ class _Site:
             address=address,
             **{"nav": "", "is_live": False, "state": None, "figure": None, "alive": None, **context},
         )
+        if not framed and template != "glossary":
+            body = linked(body, self.access.prefix)
         who = "*" if framed and self.access.token is None else "'none'"
         return Answer(200, _HTML, body.encode(), {"Content-Security-Policy": _POLICY.format(who)})
 
