@@ -31,6 +31,8 @@ _CALLED = {
     "mined_btc": ("subsidy only, no fees", "btc"),
     "all_bids_mined_btc": ("subsidy only, no fees", "btc"),
 }
+DRAWN = frozenset(_CALLED)
+"""The fields that a chart over time draws."""
 _SIGNS = {"mwh": ("", " MWh"), "gbp": ("£", ""), "btc": ("", " BTC")}
 
 

@@ -23,6 +23,7 @@ def border(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     figure = figures.border(reader, _part(asked, figures.BORDER))
     first, last = (dt.date.fromisoformat(figure.parameters[n]) for n in ("from", "to"))
     of_zones = _part(asked, figures.ZONES)
+    is_chosen = "period" in of_zones.given
     if "period" not in of_zones.given:  # the newest month of the range
         newest = reader.newest
         inside = newest if newest is not None and first <= newest <= last else last
@@ -48,6 +49,8 @@ def border(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             empty=f"{ranked.empty}.",
             anchor="zones-table",
         ),
+        "about_zones": "Zones are of one month or one day"
+        + (": the one that you chose." if is_chosen else f": here the newest month of {words.span_text(first, last)}."),
         "twice": _twice(reader, asked, first, last),
         "first": str(first),
         "last": str(last),

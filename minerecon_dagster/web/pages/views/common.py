@@ -70,7 +70,16 @@ def table_of(asked: Asked, figure: Figure, caption: str) -> Table:
     at = place(asked, [c.name for c in figure.columns], figure.sort)
     empty = f"{figure.empty or NO_ROW}."
     return tables.make(
-        asked, caption, figure.columns, figure.rows, figure.key, figure.csv, csv_has=figure.csv_has, at=at, empty=empty
+        asked,
+        caption,
+        figure.columns,
+        figure.rows,
+        figure.key,
+        figure.csv,
+        csv_has=figure.csv_has,
+        at=at,
+        empty=empty,
+        shown_of=figure.parameters,
     )
 
 
