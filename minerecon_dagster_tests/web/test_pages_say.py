@@ -486,3 +486,13 @@ def test_the_border_has_its_newest_month_first_and_says_what_its_zones_are_of(ap
     chosen = shown(api, "/border?from=2025-03&to=2025-04&period=28+March+2025").one("section", id="zones").text
     assert chosen.startswith("The zones of Fri 28 March 2025 ")
     assert "the one that you chose" in chosen
+
+
+def test_a_miner_model_is_called_as_people_call_it_and_asked_for_by_its_own_name(api: Api) -> None:
+    for path in ("/explore?show=bitcoin", "/miners"):
+        page = shown(api, path)
+        assert "S19J_PRO" not in page.text, path
+        assert "S19J Pro" in page.one("select", id="model").text
+        values = [o.attributes["value"] for o in page.one("select", id="model").all("option")]
+        assert "S19J_PRO" in values, path
+    assert "S19J_PRO" not in api.get("/chart/series.svg?show=bitcoin").body.decode()

@@ -57,7 +57,7 @@ def series(
         says: title, subtitle, description and source.
     """
     if show == "bitcoin":
-        named = {model: "mined_btc" if basis == "so" else "all_bids_mined_btc"}
+        named = {words.model_text(model): "mined_btc" if basis == "so" else "all_bids_mined_btc"}
     else:
         named = dict(_FIGURES[show][basis])
     days = {row["settlement_date"] for row in rows} if grain == "half-hours" else set()

@@ -377,7 +377,7 @@ def _series_figure(asked: Asked, rows: Rows, key: str, restated: Collection[str]
         title += " (subsidy only, no fees)" if show == "bitcoin" else ""
     by = {"days": "a day", "half-hours": "a half hour", "months": "a month", "years": "a year"}[grain]
     fees = ", block subsidy only, no fees" if show == "bitcoin" else ""
-    model = f" on {asked.get('model') or DEFAULT_MODEL}" if show == "bitcoin" else ""
+    model = f" on {words.model_text(asked.get('model') or DEFAULT_MODEL)}" if show == "bitcoin" else ""
     subtitle = (
         f"{measure.name}{model}{f', {of}' if of else ''}: {measure.unit} {by}{fees}; {BASES[basis]}; "
         f"{words.span_text(first, last)}"
@@ -685,7 +685,7 @@ def sizing(reader: Reader, asked: Asked) -> Figure:
     empty = emptiness(rows.meta, rows.rows, "mined_btc", of=farm)
     span = words.span_text(first, last)
     subtitle = (
-        f"Bitcoin by the size of the fleet: BTC, block subsidy only, no fees; {model.replace('_PRO', ' Pro')} at {farm}"
+        f"Bitcoin by the size of the fleet: BTC, block subsidy only, no fees; {words.model_text(model)} at {farm}"
     )
     subtitle += f"; SO-flagged bids; {span}"
     state = state_of(rows.meta)
