@@ -436,6 +436,7 @@ def test_no_link_of_a_table_loses_what_the_reader_has_chosen(api: Api, stored: E
     assert api.get("/days?date=2025-03-30&basis=all").headers["location"] == "/days/2025-03-30?basis=all"
     explored = shown(api, f"/explore?from=2025-03&to=2025-03&farm={farm}")
     (own,) = (a.attributes["href"] for a in explored.all("a") if a.text == name)
+    assert f"MWh of {name}'s wind was" in sentence(explored), "whose it is, before it is said what was paid"
     assert own == f"/farms/{farm}?from=2025-03-01&to=2025-03-31"
 
 

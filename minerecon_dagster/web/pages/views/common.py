@@ -249,7 +249,7 @@ def series_sentence(
     return Markup("{}, {}{} was {}, and {} {} {} for it{}{}.").format(
         within,
         fig(mwh, "mwh"),
-        (where and " of its wind") or " of wind",
+        Markup(" of {}'s wind").format(of) if of else " of wind",
         BASIS_MEANINGS[basis],
         of or "farms",
         paid.replace("were", "was") if of else paid,
