@@ -49,6 +49,8 @@ DAYS_PER_RUN = 31
 PARTS = 8
 TURNS_PER_MINUTE, TURNS_S, THREADS = 1200, 75.0, 8
 LEAST_SHARE = 0.975
+METERED = {"ELEXON_METERED_CALLS_PER_RUN": "366"}
+"""Of each host: one run of all days would leave out what the runs of a backfill ask for between them."""
 MOST_REPEATED = 220
 """Requests of two days, that a run had in hand when it died; the register is asked once a run."""
 GOES_ON_WITHIN_S, FREED_WITHIN_S = 120.0, 75.0
@@ -182,6 +184,7 @@ def backfill(
     wrong += [f"run {r.run_id} is left {r.status.value}" for r in runs if not r.is_finished]
     if set(states) != {"COMPLETED_SUCCESS"}:
         wrong.append(f"the backfill is {dict(states)}")
+        wrong += [f"{b}: {found.error}" for b in backfills if (found := instance.get_backfill(b)) and found.error]
     again = [r.tags[PARENT_RUN_ID_TAG] for r in runs if PARENT_RUN_ID_TAG in r.tags]
     if sorted(again) != sorted(lost):
         wrong.append(f"runs {lost} were lost, and begun again were {again}")
@@ -464,6 +467,7 @@ def one_host(
             "MINERECON_START_DATE": days[0],
             "ELEXON_BASE_URL": upstream,
             "ELEXON_MAX_REQUESTS_PER_MINUTE": "0",
+            **METERED,
         }
         run([MINERECON, "db", "upgrade"], environ)
         run([MINERECON, "difficulty", "load", difficulties], environ)
@@ -524,6 +528,7 @@ def services(folder: Path, elexon: str, first: dt.date, difficulties: Path) -> I
         "MINERECON_EMBEDDED": "never",
         "ELEXON_BASE_URL": elexon,
         "ELEXON_MAX_REQUESTS_PER_MINUTE": str(LIMIT),
+        **METERED,
     }
     environ |= {k: v for k, v in os.environ.items() if k in ("HOME", "LANG", "TMPDIR")}
     environ["PATH"] = f"{MINERECON.parent}{os.pathsep}{os.environ['PATH']}"
