@@ -10,11 +10,10 @@ password() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
 for name in postgres owner worker dagster api minio; do
     made "${name}_password" "$(password)"
 done
-host=${DEPLOY_POSTGRES_HOST:-postgres}
-made owner_database_url "postgresql://minerecon_owner:$(cat secrets/owner_password)@$host:5432/minerecon"
-made database_url "postgresql://minerecon_worker:$(cat secrets/worker_password)@$host:5432/minerecon"
-made dagster_postgres_url "postgresql://minerecon_dagster:$(cat secrets/dagster_password)@$host:5432/dagster"
-made api_database_url "postgresql://minerecon_api:$(cat secrets/api_password)@$host:5432/minerecon"
+made owner_database_url "postgresql://minerecon_owner:$(cat secrets/owner_password)@postgres:5432/minerecon"
+made database_url "postgresql://minerecon_worker:$(cat secrets/worker_password)@postgres:5432/minerecon"
+made dagster_postgres_url "postgresql://minerecon_dagster:$(cat secrets/dagster_password)@postgres:5432/dagster"
+made api_database_url "postgresql://minerecon_api:$(cat secrets/api_password)@postgres:5432/minerecon"
 made minio_user minerecon
 made serve_token "$(password)"
 for name in alert_webhook_url aws_credentials tls_certificate tls_key ui_passwords; do

@@ -14,8 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import image
 from parts import DEPLOY, ROOT, WORK, Skipped, as_root, run, tool
+
+from bench.replay import REPLAY
 
 
 def tests(name: str) -> Callable[[], str]:
@@ -45,6 +48,8 @@ def hosts() -> str:
     """Three hosts, of which one dies in the middle of a backfill, in namespaces of their own; its line of JSON."""
     as_root()
     tool("ip", "apt-get install iproute2")
+    if not REPLAY.exists():
+        raise Skipped(f"the replay of published days is not beside the project: {REPLAY}")
     days = os.environ.get("DEPLOY_CHECK_DAYS", "31")
     command = [*image.namespaces(), sys.executable, str(Path(__file__).with_name("hosts.py")), days]
     done = subprocess.run(command, cwd=ROOT, check=False, stdout=subprocess.PIPE, text=True)

@@ -2,8 +2,8 @@
 
 Run by `make deploy-check ONLY=hosts`, as root, in a network and a mount namespace of its own: this process is the host
 with the services (PostgreSQL, S3 and DynamoDB by moto, the source, code server, daemon), and three more are hosts by
-cluster.py, on which `K8sRunLauncher` has the runs. The source is the replay of published days where it lies beside the
-project, or days of the synthetic sample.
+cluster.py, on which `K8sRunLauncher` has the runs. The source is the replay of published days, which lies beside the
+project or is not there.
 
 First one host makes the days by a command, without a limit, while the three hosts take turns of a source that answers
 nothing: the limit is measured to the request. Then the same days are a backfill through the queue, at 1,200 requests a
@@ -39,6 +39,8 @@ from cluster import SERVICES, Hosts, Kubernetes
 from counted import TURN
 from parts import DEPLOY, ROOT
 
+from bench.replay import RETARGETS, serve_replay
+
 PATIENCE = float(os.environ.get("DEPLOY_CHECK_PATIENCE", "1"))
 LIMIT = int(os.environ.get("DEPLOY_CHECK_LIMIT", "1200"))
 """Requests a minute of the backfill; a year's takes over half an hour at 1,200."""
@@ -47,6 +49,8 @@ DAYS_PER_RUN = 31
 PARTS = 8
 TURNS_PER_MINUTE, TURNS_S, THREADS = 1200, 75.0, 8
 LEAST_SHARE = 0.975
+METERED = {"ELEXON_METERED_CALLS_PER_RUN": "366"}
+"""Of each host: one run of all days would leave out what the runs of a backfill ask for between them."""
 MOST_REPEATED = 220
 """Requests of two days, that a run had in hand when it died; the register is asked once a run."""
 GOES_ON_WITHIN_S, FREED_WITHIN_S = 120.0, 75.0
@@ -77,8 +81,8 @@ def main(days: int) -> dict[str, Any]:
         hosts = Hosts()
         stack.callback(hosts.close)
         say(f"{len(hosts.addresses)} hosts at a switch")
-        upstream, all_difficulties = stack.enter_context(source(first, days))
-        difficulties = only_around(all_difficulties, names, folder / "difficulties.csv")
+        upstream = stack.enter_context(serve_replay())
+        difficulties = only_around(RETARGETS, names, folder / "difficulties.csv")
         log = folder / "arrivals.log"
         log.touch()
         counted = Path(__file__).with_name("counted.py")
@@ -89,7 +93,6 @@ def main(days: int) -> dict[str, Any]:
         measuring = turns(hosts, environ, folder)
         reference, standing, one_host_s = one_host(folder / "one", upstream, names, difficulties)
         seen: dict[str, Any] = {"hosts": len(hosts.addresses), "days": days, "one_host_s": one_host_s}
-        seen["source"] = "the sample" if "synthetic" in upstream else "the replay"
         seen |= turns_taken(measuring, arrivals(log), hosts)
         say(f"one host took {one_host_s} s; {seen['turns_share']:.2%} of {TURNS_PER_MINUTE} turns a minute were taken")
 
@@ -160,7 +163,7 @@ def backfill(
 
     host = until(600, "a quarter is done, by three hosts", victim)
     hosts.cut(host)
-    cut = time.monotonic()
+    cut, cut_at = time.monotonic(), time.time()
     lost = [run_of(job) for job in kubernetes.active() if job.host == host]
     kubernetes.kill(host)
     say(f"host {host} is cut off and killed, with {len(lost)} run(s), {cut - begun:.0f} s after the backfill began")
@@ -181,9 +184,12 @@ def backfill(
     wrong += [f"run {r.run_id} is left {r.status.value}" for r in runs if not r.is_finished]
     if set(states) != {"COMPLETED_SUCCESS"}:
         wrong.append(f"the backfill is {dict(states)}")
+        wrong += [f"{b}: {found.error}" for b in backfills if (found := instance.get_backfill(b)) and found.error]
     again = [r.tags[PARENT_RUN_ID_TAG] for r in runs if PARENT_RUN_ID_TAG in r.tags]
     if sorted(again) != sorted(lost):
         wrong.append(f"runs {lost} were lost, and begun again were {again}")
+    anew = [r.run_id for r in runs if r.tags.get(PARENT_RUN_ID_TAG) in lost]
+    seen["after_the_cut_s"] = steps(*([instance.get_run_stats(one) for one in some] for some in (lost, anew)), cut_at)
     seen["runs"] = len(runs)
 
     asked = arrivals(log, since=begun)
@@ -343,6 +349,17 @@ def days_of(run: Any) -> list[str]:
     return [str(begin + dt.timedelta(days=n)) for n in range((end - begin).days + 1)]
 
 
+def steps(lost: Sequence[Any], anew: Sequence[Any], cut_at: float) -> dict[str, float]:
+    """Between the cut and the work that goes on: when the last run was found dead, and what became of its successor."""
+    at = {
+        "found_dead": [one.end_time for one in lost],
+        "queued": [one.enqueued_time for one in anew],
+        "launched": [one.launch_time for one in anew],
+        "begun": [one.start_time for one in anew],
+    }
+    return {name: round(max(times) - cut_at, 1) for name, times in at.items() if times and None not in times}
+
+
 def goes_on_at(asked: Sequence[Arrival], days: Sequence[str], cut: float, dead: str) -> float:
     """When another host first asks for a day of a run that was lost; never is for ever."""
     return next(
@@ -450,8 +467,9 @@ def one_host(
             "MINERECON_START_DATE": days[0],
             "ELEXON_BASE_URL": upstream,
             "ELEXON_MAX_REQUESTS_PER_MINUTE": "0",
+            **METERED,
         }
-        run([MINERECON, "db", "upgrade", *(["--sample"] if "synthetic" in upstream else [])], environ)
+        run([MINERECON, "db", "upgrade"], environ)
         run([MINERECON, "difficulty", "load", difficulties], environ)
         begun = time.monotonic()
         run([MINERECON, "reingest", days[0], days[-1]], environ, (0, 1))
@@ -476,25 +494,6 @@ def statuses(url: str) -> dict[str, str]:
     with contextlib.closing(psycopg2.connect(plain)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT settlement_date, status FROM analytics.reconciliation_status")
         return {str(day): status for day, status in cursor.fetchall()}
-
-
-@contextlib.contextmanager
-def source(first: dt.date, days: int) -> Iterator[tuple[str, Path]]:
-    """What stands in for Elexon: its address on this host, and the difficulties that go with its days."""
-    from bench.replay import REPLAY, RETARGETS, serve_replay
-    from minerecon_dagster.sample import SAMPLE_DIFFICULTY_CSV
-
-    if REPLAY.exists():
-        with serve_replay() as url:
-            yield url, RETARGETS
-        return
-    command = [sys.executable, __file__, "sample", str(first), str(days)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            yield server.stdout.readline().strip(), Path(str(SAMPLE_DIFFICULTY_CSV))
-        finally:
-            server.kill()
 
 
 def only_around(difficulties: Path, days: Sequence[str], out: Path) -> Path:
@@ -529,6 +528,7 @@ def services(folder: Path, elexon: str, first: dt.date, difficulties: Path) -> I
         "MINERECON_EMBEDDED": "never",
         "ELEXON_BASE_URL": elexon,
         "ELEXON_MAX_REQUESTS_PER_MINUTE": str(LIMIT),
+        **METERED,
     }
     environ |= {k: v for k, v in os.environ.items() if k in ("HOME", "LANG", "TMPDIR")}
     environ["PATH"] = f"{MINERECON.parent}{os.pathsep}{os.environ['PATH']}"
@@ -536,7 +536,7 @@ def services(folder: Path, elexon: str, first: dt.date, difficulties: Path) -> I
     dagster_home(folder / "dagster", folder / "kubeconfig")
     with postgres(folder / "server"), process(moto, folder / "moto.log"):
         owner = {**environ, "DATABASE_URL": environ["DATABASE_URL"].replace("worker", "owner")}
-        run([MINERECON, "db", "upgrade", *(["--sample"] if "synthetic" in elexon else [])], owner)
+        run([MINERECON, "db", "upgrade"], owner)
         session = boto3.session.Session("hosts", "hosts", region_name="eu-west-2")
         s3 = session.client("s3", endpoint_url=environ["AWS_ENDPOINT_URL_S3"])
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
@@ -681,21 +681,8 @@ def say(text: str) -> None:
     print(f"hosts: {text}", file=sys.stderr, flush=True)
 
 
-def serve_sample(first: str, days: str) -> None:
-    """Serve days of the sample until the process is ended; the first line is the address."""
-    from minerecon_dagster.sample.generate import SampleWorld
-    from minerecon_dagster.sample.server import SampleServer
-
-    begin = dt.date.fromisoformat(first)
-    with SampleServer(SampleWorld([begin + dt.timedelta(days=n) for n in range(int(days))])).running() as url:
-        print(url, flush=True)
-        threading.Event().wait()
-
-
 if __name__ == "__main__":
-    if sys.argv[1] == "sample":
-        serve_sample(*sys.argv[2:])
-    elif sys.argv[1] == "turns":
+    if sys.argv[1] == "turns":
         take_turns()
     else:
         # As Ctrl-C: what was started is stopped.

@@ -55,7 +55,7 @@ def turn_up(connection: Connection, reading: DayReading, walked: DayTurnUp) -> l
             looked_at=len(reading.rows),
             expected=f"the walk over the offers of {len(walked.periods)} periods"
             if walked.is_known
-            else "no turn-up of the day: offers are not there",
+            else f"no turn-up of the day: {reading.left_aside or 'offers are not there'}",
             actual=f"{len(stored)} periods and {len(fuels)} fuels stored",
             repair=c.TURN_UP_MATCHES_ARCHIVE.repair_of(reading.day),
             violations=wrong,

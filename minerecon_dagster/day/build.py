@@ -436,7 +436,7 @@ def _source_unchanged(fetched: FetchedDay, records: Result) -> list[Result]:
         key
         for dataset in of_the_day()
         if dataset.is_required
-        for key in dataset.keys(fetched.reading.sides, {period for _, period in looks})
+        for key in dataset.keys(fetched.sides, {period for _, period in looks})
         if not key.period or (key.side, key.period) in looks
     }
     if not looks or not fetched.fresh >= needed:

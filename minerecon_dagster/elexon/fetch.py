@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from minerecon_dagster.core import calendar
 from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic
-from minerecon_dagster.core.calendar import StackSide
+from minerecon_dagster.core.calendar import STACK_SIDES, StackSide
 from minerecon_dagster.core.checks import Result
-from minerecon_dagster.core.errors import ArchiveError, DayFailedError, SourceError
+from minerecon_dagster.core.errors import ArchiveError, DayFailedError, MinereconError, SourceError
 from minerecon_dagster.core.repairs import REFETCH
+from minerecon_dagster.core.spans import periods_text
 from minerecon_dagster.elexon.datasets import dataset_of, of_the_day
+from minerecon_dagster.elexon.datasets.stack import STACK
 from minerecon_dagster.elexon.reading import DayReading, read_day, silent_answers
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
     from minerecon_dagster.elexon.archive import Archive, ArchivedDay
     from minerecon_dagster.elexon.client import ElexonClient
+
+ONE_LOOK = dt.timedelta(hours=1)
+"""The answers of one look at a day are this far apart at most; two runs of Elexon's are a day apart."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class FetchedDay:
         fresh: the answers that came just now, and have what is held of them.
         before: what the archive held before; None where nothing was asked, or nothing was held.
         asked: whether Elexon was asked.
+        sides: the sides of the stack that are asked for; what is held of another is read where it still holds.
     """
 
     archived: ArchivedDay
@@ -43,6 +49,7 @@ class FetchedDay:
     fresh: frozenset[AnswerKey] = frozenset()
     before: DayReading | None = None
     asked: bool = False
+    sides: tuple[StackSide, ...] = STACK_SIDES
 
 
 class FetchFailedError(DayFailedError):
@@ -91,17 +98,75 @@ def questions(
     return keys if any(key.period for key in keys) else []
 
 
-def read_archived(archived: ArchivedDay, sides: tuple[StackSide, ...], *, controls_waived: bool = False) -> DayReading:
-    """What an archived day says, judged at the time when it was last looked at."""
+def read_archived(
+    archived: ArchivedDay,
+    sides: tuple[StackSide, ...],
+    *,
+    controls_waived: bool = False,
+    failures: Mapping[AnswerKey, MinereconError] | None = None,
+) -> DayReading:
+    """What an archived day says, judged at the time when it was last looked at.
+
+    A side that is not fetched is read as well where all of it is held and it is of the same run of Elexon's: the day
+    is as settled with it as without, and each of its answers was seen when, or after, the other side said what it says.
+    Else it is left aside, and `DayReading.left_aside` says why.
+
+    Args:
+        archived: the day.
+        sides: the sides of the stack that are fetched.
+        controls_waived: whether a person accepts that the day is without its control totals (BOAV).
+        failures: what has just been asked for in vain.
+    """
     seen_at = max(answer.fetched_at for answer in [*archived.answers.values(), *archived.silent.values()])
-    return read_day(
-        archived.day,
-        archived.answers,
-        {},
-        sides=sides,
-        now=seen_at,
-        silent=archived.silent,
-        controls_waived=controls_waived,
+
+    def read(of: tuple[StackSide, ...]) -> DayReading:
+        return read_day(
+            archived.day,
+            archived.answers,
+            failures or {},
+            sides=of,
+            now=seen_at,
+            silent=archived.silent,
+            controls_waived=controls_waived,
+        )
+
+    reading = read(sides)
+    if not holds_others(archived, sides):
+        return reading
+    whole = read(STACK_SIDES)
+    if not _is_settled(whole) or whole.judgement.state != reading.judgement.state:
+        why = "they are not all there and of after Elexon's re-run"
+    elif not (why := _older_than_the_other_side(archived, sides)):
+        return whole
+    others = " and ".join(f"{side}s" for side in STACK_SIDES if side not in sides)
+    return replace(reading, left_aside=f"{others} are not fetched, and those that are held are not used: {why}")
+
+
+def holds_others(archived: ArchivedDay, sides: Collection[StackSide]) -> bool:
+    """Whether an archived day has anything of a side of the stack that is not fetched."""
+    return any(key.kind == STACK.name and key.side not in sides for key in archived.answers)
+
+
+def _is_settled(reading: DayReading) -> bool:
+    """Whether all of a day was fetched after the re-run, whatever run its rows say that they are of."""
+    return reading.judgement.state == "final" or bool(reading.judgement.first_run)
+
+
+def _older_than_the_other_side(archived: ArchivedDay, sides: Collection[StackSide]) -> str:
+    """In which periods what is held of a side was last seen before the fetched one said what it says; "" if in none."""
+    of_stack = {(key.side, key.period): answer for key, answer in archived.answers.items() if key.kind == STACK.name}
+    older = {
+        period
+        for (side, period), answer in of_stack.items()
+        if side not in sides
+        for fetched in sides
+        if (beside := of_stack.get((fetched, period))) is not None
+        and (beside.settled_at is None or answer.fetched_at + ONE_LOOK < beside.settled_at)
+    }
+    return (
+        f"in periods {periods_text(older)} they were last seen before the {' and '.join(sides)}s changed"
+        if older
+        else ""
     )
 
 
@@ -156,7 +221,7 @@ def fetch_day(
     if not keys:
         if held is None or held_reading is None:
             raise DayFailedError(f"{day}: no settlement period is over yet; try again after {_first_end(day)}")
-        return FetchedDay(held, held_reading, 0, 0, False)
+        return FetchedDay(held, held_reading, 0, 0, False, sides=sides)
     before = client().stats.snapshot()
     got = client().fetch(keys, day)
     used = client().stats.snapshot() - before
@@ -206,14 +271,27 @@ def fetch_day(
         )
     if not fetched:  # only optional answers were asked for, and did not come
         assert held is not None
-        return FetchedDay(held, reading, used.requests, used.retries, False, before=held_reading, asked=True)
+        if holds_others(held, sides):
+            reading = read_archived(held, sides, controls_waived=controls_waived, failures=failures)
+        return FetchedDay(
+            held, reading, used.requests, used.retries, False, before=held_reading, asked=True, sides=sides
+        )
     spoken = {key: answer for key, answer in fetched.items() if key not in kept}
     archived, is_new = archive.record(day, spoken, now=now(), silent=silent)
-    if reading.judgement.unpublished:
-        # Whether a long silence is confirmed is known from the looks that the archive has kept.
-        reading = read_archived(archived, sides, controls_waived=controls_waived)
+    if reading.judgement.unpublished or holds_others(archived, sides):
+        # Whether a long silence is confirmed, and whether what is held of a side that is not fetched still holds, is
+        # known from the looks that the archive has kept.
+        reading = read_archived(archived, sides, controls_waived=controls_waived, failures=failures)
     return FetchedDay(
-        archived, reading, used.requests, used.retries, is_new, frozenset(spoken), before=held_reading, asked=True
+        archived,
+        reading,
+        used.requests,
+        used.retries,
+        is_new,
+        frozenset(spoken),
+        before=held_reading,
+        asked=True,
+        sides=sides,
     )
 
 
@@ -248,7 +326,7 @@ def from_archive(
             f"{day}: {archived.uri}: {reading.problem()}; nothing was replaced; "
             f"fetch it again: minerecon reingest {day} --force"
         )
-    return FetchedDay(archived, reading, 0, 0, False)
+    return FetchedDay(archived, reading, 0, 0, False, sides=sides)
 
 
 def _first_end(day: dt.date) -> str:

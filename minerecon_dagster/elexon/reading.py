@@ -43,7 +43,7 @@ class DayReading:
 
     Args:
         day: settlement date.
-        sides: the sides of the stack that are fetched.
+        sides: the sides of the stack that are read: that are fetched, and that are held and still hold.
         judgement: the day's state and the evidence for it.
         looks: status and time of every period and side that was asked for.
         answers: the answers of the stack by period and side.
@@ -65,6 +65,7 @@ class DayReading:
     said: Mapping[str, Said]
     confirmed: tuple[Slot, ...]
     made_at: Mapping[Slot, dt.datetime | None]
+    left_aside: str = ""
 
     def of(self, dataset: DayDataset[SaidT]) -> SaidT:
         """What a dataset says of the day."""

@@ -23,7 +23,7 @@ ASKED_AFTER_S = 3 * EVERY_S
 """After how long a silence of its run a worker is asked whether it is there."""
 PONG_WITHIN_S = 3.0
 """How long a worker may take to answer a ping."""
-PINGS = 2
+PINGS = 3
 """Of so many looks in a row, with none answered, a worker counts as gone."""
 
 

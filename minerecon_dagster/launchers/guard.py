@@ -23,7 +23,7 @@ from minerecon_dagster.launchers.heartbeat import EVERY_S, SILENT_AFTER_S, ages_
 WATCHED_S = 2.5 * EVERY_S
 """How long a silent run has been looked at before it counts as dead: after an outage of the storage it speaks again.
 
-Two looks in a row are half a minute apart."""
+It is over before its silence has been too long: `SILENT_AFTER_S` decides, and the next look after it."""
 CONNECTED_WITHIN_S = 5.0
 """How long the API of what launches the runs may take to be reached."""
 ANSWERED_WITHIN_S = 15.0

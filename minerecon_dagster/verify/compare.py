@@ -351,7 +351,8 @@ class Source:
             seed=self._seed if draws(self._sampling) else None,
             comparable=self._comparable,
             periods=periods,
-            stored=of_periods(stored.bids, periods),
+            # What is held of a side that is not asked for is compared with nothing.
+            stored={k: bid for k, bid in of_periods(stored.bids, periods).items() if k.stack_side in self._sides},
             source=of_periods(bids_of(reading, self._wind_units), periods),
             control_differences=list(self._control_differences(stored, reading, controls)),
             compares_controls=bool(controls),

@@ -380,3 +380,24 @@ def test_a_share_of_several_days_is_of_their_sums_and_never_a_sum_of_shares() ->
     week = charts.share("x", charts.regrouped(points, "month"), WORDS)
     assert [m["y1"] for m in rows(week, "marks")] == [3]
     assert rows(week, "hits")[0]["tip"].splitlines()[1] == "turned down: 3.0 %"
+
+
+def contrast(one: str, other: str) -> float:
+    """How far two colours are apart, from 1 to 21, as WCAG 2 reckons it."""
+
+    def light(colour: str) -> float:
+        parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+        red, green, blue = (p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    low, high = sorted((light(one), light(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", [0, 1])
+def test_words_and_bars_of_a_chart_stand_out_from_its_paper(theme: int) -> None:
+    paper = COLOURS["paper"][theme]
+    for name in ("ink", "soft"):
+        assert contrast(COLOURS[name][theme], paper) >= 4.5, name
+    for name in ("accent", "other", "other-soft", "back", "axis", "wrong", *(f"model-{n}" for n in range(1, 6))):
+        assert contrast(COLOURS[name][theme], paper) >= 3, name

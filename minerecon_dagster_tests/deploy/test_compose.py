@@ -181,3 +181,13 @@ def test_a_machine_of_its_own_for_the_runs_opens_two_ports_to_addresses_that_are
         "postgres": [("10.9.0.1", 5432)],
         "code": [("10.9.0.2", 4000)],
     }
+
+
+def test_the_database_has_one_name_for_the_secrets_of_all_machines_and_only_who_gets_out_is_sent_to_an_address():
+    services = as_compose_has_it(FILE, HOSTS, profiles=("worker", "backup"))["services"]
+    assert {name: s["extra_hosts"] for name, s in services.items() if s.get("extra_hosts")} == {
+        "code": ["postgres=10.9.0.1"]
+    }
+    assert "outside" in services["code"]["networks"]
+    script = (DEPLOY / "secrets.sh").read_text("utf-8")
+    assert len(re.findall(r"made \w+_url .*@postgres:5432/", script)) == 4

@@ -47,6 +47,12 @@ def test_the_work_goes_on_when_another_host_asks_for_a_day_of_the_run_that_was_l
     assert hosts.goes_on_at(asked, ["2025-03-30"], 10.0, "10.0.0.2") == float("inf")
 
 
+def test_the_steps_between_the_cut_and_the_work_are_told_by_the_slowest_run() -> None:
+    lost = [SimpleNamespace(end_time=170.0), SimpleNamespace(end_time=161.0)]
+    anew = [SimpleNamespace(enqueued_time=172.0, launch_time=176.0, start_time=None)] * 2
+    assert hosts.steps(lost, anew, 100.0) == {"found_dead": 70.0, "queued": 72.0, "launched": 76.0}
+
+
 def test_the_days_of_a_run_are_those_of_its_range_or_its_one() -> None:
     ranged = SimpleNamespace(
         tags={

@@ -261,7 +261,7 @@ def test_the_instances_differ_in_who_launches_runs_and_in_nothing_else(file):
     assert (launcher == on_one_host) == (file == "dagster.yaml")
     assert wanted["run_monitoring"] == {
         "enabled": True,
-        "poll_interval_seconds": 30,
+        "poll_interval_seconds": 10,
         "start_timeout_seconds": 600,
         "cancel_timeout_seconds": 180,
         "max_resume_run_attempts": 0,
@@ -299,6 +299,7 @@ def test_the_values_of_the_chart_say_what_the_instance_without_it_says():
     assert {k: v for k, v in launcher["config"].items() if k not in where} == {
         k: v for k, v in wanted["config"].items() if k not in where
     }
+    assert values["dagsterDaemon"]["runCoordinator"]["config"]["customRunCoordinator"] == instance["run_coordinator"]
     monitoring = snake(values["dagsterDaemon"]["runMonitoring"])
     assert {k: v for k, v in instance["run_monitoring"].items() if k in monitoring} == monitoring
     assert values["dagsterWebserver"]["replicaCount"] == 0

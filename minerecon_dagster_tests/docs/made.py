@@ -22,6 +22,7 @@ from minerecon_dagster.core import statuses
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.defs import tables
 from minerecon_dagster.settings import PROJECT_ROOT
+from minerecon_dagster.web.pages import glossary
 from minerecon_dagster_tests.charts import described
 from minerecon_dagster_tests.defs.snapshot import SNAPSHOT, snapshot
 from minerecon_dagster_tests.deploy.files import module
@@ -105,6 +106,7 @@ OF_SUITE = ("faults",)
 """Written by the suite that sees it happen: ``make docs FAULTS=1``."""
 FILES: Mapping[str, Callable[[], str]] = {
     ".env.example": settings.env_example,
+    "docs/glossary.md": glossary.markdown,
     str(SNAPSHOT.relative_to(PROJECT_ROOT)): lambda: snapshot(build_defs()),
     "minerecon_dagster/warehouse/sql/objects/26_questions.sql": questions_sql,
     **{

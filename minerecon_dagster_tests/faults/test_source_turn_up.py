@@ -105,7 +105,8 @@ def test_days_of_before_are_noticed_and_get_their_turn_up_from_the_archive_oldes
 @pytest.mark.slow
 def test_without_its_offers_a_day_has_no_turn_up_and_no_zero(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ELEXON_STACK_SIDES", "bid")
-    assert world.job("ingest", DAY, from_archive=True), world.said
+    world.forget(DAY)
+    assert world.job("ingest", DAY, force=True), world.said
     ((mwh, gbp, coverage, cost, co2, known),) = world.sql(
         "SELECT turn_up_mwh, turn_up_estimate_gbp, turn_up_coverage, cost_with_turn_up_estimate_gbp, co2_ccgt_t,"
         " co2_known_t FROM minerecon.daily_summaries WHERE summary_date = :day",

@@ -7,8 +7,9 @@ import datetime as dt
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from html import unescape
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 from sqlalchemy import Engine, text
@@ -17,8 +18,10 @@ from minerecon_dagster.day.closing import delete_day
 from minerecon_dagster.sums.rollups import roll_up_months, roll_up_years
 from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster.web.pages import words
+from minerecon_dagster.web.pages.glossary import glossary, linked
 from minerecon_dagster.web.pages.routes import Beside
 from minerecon_dagster.web.pages.state import NO_ROW, NOBODY, NOT_STORED, nothing_there
+from minerecon_dagster.web.pages.typed import typed
 from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.analytics.conftest import FIRST, LAST, MISSING, PRICELESS, QUIET, SHORT
 from minerecon_dagster_tests.web.conftest import Api, served, url_of
@@ -286,3 +289,211 @@ def test_calculations_that_are_all_right_are_one_sentence_and_others_a_table(api
     right = f"All {count:,} calculations that there should be of 1 month are there and right."
     assert (right in box.text) == (not wrong)
     assert len(page.one("details", id="all-rates").rows()) == len(rates)
+
+
+def lit(api: Api, path: str, label: str) -> list[str]:
+    """The chips of a group that are lit."""
+    (group,) = (g for g in shown(api, path).all("div", class_="choice") if g.attributes["aria-label"] == label)
+    return [a.text for a in group.all("a") if a.attributes.get("aria-current") == "true"]
+
+
+def test_compare_opens_on_days_that_are_stored_and_says_which(api: Api) -> None:
+    page = shown(api, "/compare")
+    assert sentence(page).startswith("From 1 to 9 April 2025, ")
+    assert "from 23 to 31 March 2025" in sentence(page)
+    assert lit(api, "/compare", "Beside") == ["the 9 days before"]
+    assert "with=2025-03-23" in page.one("figure").one("p", class_="actions").all("a")[2].attributes["href"]
+    (year_before,) = (a.attributes["href"] for a in page.all("a") if a.text == "a year before")
+    assert "of 1–9 April 2024 no day is stored" in sentence(shown(api, year_before)), "who asks for it gets it"
+    assert lit(api, year_before, "Beside") == ["a year before"]
+    assert lit(api, "/compare?from=2025-04-01&to=2025-04-09&with=2025-03-02", "Beside") == []
+
+
+def test_of_the_periods_the_one_that_is_shown_is_lit_and_no_other(api: Api, stored: Engine) -> None:
+    farm = f"/farms/{quote(farm_of(stored), safe='')}"
+    year = "from=2024-04-10&to=2025-04-09"
+    for path, is_lit in (
+        ("/explore", []),  # the newest 31 days
+        ("/explore?from=2025-04&to=2025-04", ["April 2025"]),
+        ("/explore?from=2025-04-01&to=2025-04-30", ["April 2025"]),
+        ("/explore?from=2025-04&to=2025-04&grain=half-hours", ["April 2025"]),
+        ("/explore?from=2025&to=2025", ["2025"]),
+        ("/explore?from=2025-01-01&to=2025-12-31&grain=months", ["2025"]),
+        (f"/explore?{year}", ["Last 12 months"]),
+        ("/explore?grain=months", ["Last 12 months"]),
+        ("/explore?grain=years&from=2025&to=2025", ["2025"]),
+        ("/explore?from=2025-03&to=2025-03", []),
+        ("/border", ["Last 12 months"]),
+        ("/border?from=2025&to=2025", ["2025"]),
+        (farm, []),  # of whole months, and the link is to the days
+        (f"{farm}?from=2025&to=2025", ["2025"]),
+        (f"{farm}?{year}", ["Last 12 months"]),
+        (f"{farm}?{year}&grain=months", ["Last 12 months"]),
+        ("/miners?from=2025-04&to=2025-04", ["April 2025"]),
+        ("/quality", ["Last 12 months"]),
+        ("/quality?from=2025&to=2025", ["2025"]),
+    ):
+        assert lit(api, path, "Period") == is_lit, path
+    links = [a.text for a in shown(api, "/explore").all("a")]
+    assert "2024" not in links, "nothing of it is stored"
+
+
+def test_a_period_is_understood_as_people_type_it(api: Api) -> None:
+    march, day = (FIRST, dt.date(2025, 3, 31)), (dt.date(2025, 3, 28),) * 2
+    for text_, means in (
+        *((t, march) for t in ("2025-03", "2025-3", "March 2025", "mar 2025", "MARCH, 2025", "2025 March", "03/2025")),
+        *((t, day) for t in ("2025-03-28", "28 March 2025", "Fri 28 March 2025", "28/03/2025", "28.3.2025")),
+        *((t, day) for t in ("March 28, 2025", "28th of March 2025", "friday 28th mar 2025", "2025/03/28")),
+        ("2025", (dt.date(2025, 1, 1), dt.date(2025, 12, 31))),
+        ("sept 2025", (dt.date(2025, 9, 1), dt.date(2025, 9, 30))),
+        *((t, None) for t in ("March", "28 March", "ma 2025", "2025-13", "30 Feb 2025", "1999", "2025 2024")),
+        *((t, None) for t in ("March April 2025", "last month", "2025-03-28-01", "x" * 50, "2025;", "28 2025", "٢٠٢٥")),
+    ):
+        assert typed(text_) == means, text_
+    for form in ("/farms", "/border"):
+        page = shown(api, f"{form}?period=Mar+2025")
+        field = page.one("input", id="period")
+        assert field.attributes["value"] == "March 2025"
+        assert "pattern" not in field.attributes, "a browser would refuse what the page takes"
+        assert (
+            "period=2025-03"
+            in page.one("figure", id="chart-farms" if form == "/farms" else "chart-zones")
+            .one("p", class_="actions")
+            .all("a")[1]
+            .attributes["href"]
+        )
+        refusal = shown(api, f"{form}?period=last+month", 422)
+        assert "as in 28 March 2025, March 2025 or 2025, not 'last month'" in refusal.text
+    assert api.get("/days?date=28/03/2025").headers["location"] == "/days/2025-03-28"
+
+
+def test_a_word_of_the_field_leads_to_what_it_means_where_a_page_has_it_first(api: Api, stored: Engine) -> None:
+    entries = {d.attributes["id"]: d for d in shown(api, "/glossary").one("dl").all("div")}
+    assert len(entries) == len(glossary()) > 25
+    farm = f"/farms/{quote(farm_of(stored), safe='')}"
+    for path, leads_to in (
+        ("/", {"so-flagged", "curtailed", "net-payment", "turn-up", "provisional", "elexon", "lead-party"}),
+        (farm, {"bm-unit", "register", "declared-capacity", "lead-party", "so-flagged"}),
+        ("/border", {"boundary-b6", "gsp-group", "turn-up"}),
+        (f"/days/{SHORT}?period=1", {"acceptance", "bm-unit", "stack", "notified-potential-pn", "difficulty"}),
+        ("/quality", {"settlement-period", "restatement"}),
+        ("/miners", {"block-subsidy", "th-s", "miner-model"}),
+    ):
+        page = shown(api, path)
+        terms = [a.attributes["href"].partition("#")[2] for a in page.one("main").all("a", class_="term")]
+        assert leads_to <= set(terms) <= set(entries), (path, leads_to - set(terms))
+        assert len(terms) == len(set(terms)), f"the first mention of {path} alone"
+        assert not [a for outer in page.all("a") for a in outer.all("a")], "no link stands in a link"
+        assert page.all("a", class_="term")[0].attributes["title"] in {e.means.replace("`", "") for e in glossary()}
+    assert not page_of(api.get("/embed/series").body).all("a", class_="term"), "nobody leaves a frame unasked"
+
+
+def test_only_words_that_stand_alone_in_sentences_are_linked() -> None:
+    row = '<tbody><tr><td>final</td></tr></tbody><svg><text>final</text></svg><a href="/final">final</a>'
+    main = f'<main title="final"><p>finals, semi-final, &final;</p>{row}<p>Final, final</p></main>'
+    page = f"<p>final</p>{main}<p>final</p>"
+    (link,) = re.findall(r'<a class="term".*?</a>', linked(page, "/wind"))
+    assert linked(page, "/wind") == page.replace("<p>Final,", f"<p>{link},")
+    assert link.startswith('<a class="term" href="/wind/glossary#final" title="Of a day: ')
+    assert linked("<p>final</p>") == "<p>final</p>"
+
+
+def test_no_link_of_a_table_loses_what_the_reader_has_chosen(api: Api, stored: Engine) -> None:
+    farm = quote(farm_of(stored), safe="")
+    with stored.connect() as connection:
+        party = connection.execute(
+            text("SELECT lead_party_name FROM analytics.wind_farms WHERE farm_name = :name LIMIT 1"),
+            {"name": farm_of(stored)},
+        ).scalar_one()
+
+    def leads(path: str, table: str, to: str) -> dict[str, str]:
+        links = [a.attributes["href"] for a in shown(api, path).one("section", id=table).one("tbody").all("a")]
+        address = next(link for link in links if link.startswith(to))
+        assert api.get_raw(address).status == 200, address
+        return dict(parse_qsl(urlsplit(address).query))
+
+    march = {"from": "2025-03", "to": "2025-03"}
+    name = farm_of(stored)
+    assert leads(f"/farms/{farm}?from=2025-03&to=2025-03", "table", "/explore") == {**march, "farm": name}
+    assert leads(f"/farms/{farm}?from=2025-03&to=2025-04&basis=all", "table", "/explore") == {
+        **march, "farm": name, "basis": "all",
+    }  # fmt: skip
+    assert leads(f"/farms/{farm}?grain=years&from=2025&to=2025", "table", "/explore")["farm"] == name
+    assert leads(f"/explore?grain=months&farm={farm}&from=2025-03&to=2025-03", "table", "/explore")["farm"] == name
+    of_party = quote(party, safe="")
+    assert leads(f"/lead-parties/{of_party}?from=2025-03&to=2025-03", "table", "/explore")["lead_party"] == party
+    assert leads("/explore?grain=months&show=bitcoin&model=S9", "table", "/explore").items() >= {
+        "show": "bitcoin", "model": "S9",
+    }.items()  # fmt: skip
+    assert leads("/explore?basis=all", "table", "/days/") == {"basis": "all"}
+    assert leads("/farms?period=2025-03&basis=all", "table", "/farms/") == {**march, "grain": "days", "basis": "all"}
+    assert leads("/farms?period=2025", "table", "/farms/") == {"from": "2025", "to": "2025", "grain": "months"}
+    assert leads("/farms?period=2025-03", "parties", "/lead-parties/") == march
+    assert leads(f"/days/{SHORT}", "farms", "/farms/") == {"from": str(SHORT), "to": str(SHORT)}
+    assert leads("/border?basis=all", "table", "/explore")["basis"] == "all"
+    day = shown(api, f"/days/{SHORT}?basis=all")
+    assert {a.attributes["href"].partition("?")[2] for a in day.one("p", class_="beside").all("a")} == {"basis=all"}
+    assert api.get("/days?date=2025-03-30&basis=all").headers["location"] == "/days/2025-03-30?basis=all"
+    explored = shown(api, f"/explore?from=2025-03&to=2025-03&farm={farm}")
+    (own,) = (a.attributes["href"] for a in explored.all("a") if a.text == name)
+    assert f"MWh of {name}'s wind was" in sentence(explored), "whose it is, before it is said what was paid"
+    assert own == f"/farms/{farm}?from=2025-03-01&to=2025-03-31"
+
+
+def test_the_chart_of_a_farm_has_every_day_of_its_range_0_where_that_is_known_and_a_gap_where_not(
+    api: Api, stored: Engine
+) -> None:
+    farm = quote(farm_of(stored), safe="")
+    path = f"from=2025-03&to=2025-03&farm={farm}"
+    rows = {row["settlement_date"]: row for row in api(f"farms/{farm}/days?from=2025-03&to=2025-03").data}
+    days = api("days?from=2025-03&to=2025-03").data
+    drawn = svg_days(api.get(f"/chart/series.svg?{path}").body.decode())
+    assert list(drawn) == [words.day_text(d["settlement_date"]) for d in days], "every day, in its order"
+    quiet = [d for d in days if d["settlement_date"] not in rows]
+    zeros = [d for d in quiet if d["status"] in ("complete", "warned", "waived", "provisional")]
+    assert zeros, "a day that is stored whole without a bid of it"
+    for day in quiet:
+        says = drawn[words.day_text(day["settlement_date"])]
+        assert ("SO-flagged: 0.000 MWh" in says) == (day in zeros), day
+        assert ("SO-flagged: not known" in says) == (day not in zeros), day
+    page = shown(api, f"/explore?{path}")
+    assert f"{words.counted(len(zeros), 'day')} without a bid of {farm_of(stored)}" in page.one("figure").text
+    unknown = len(quiet) - len(zeros)
+    assert (f"Of {words.counted(unknown, 'day')} nothing is known" in page.one("figure").text) == bool(unknown)
+    assert "SO-flagged: not known" in drawn[words.day_text(MISSING)], "what is not stored is no 0"
+    assert len(page.one("section", id="table").rows()) == len(rows), "the table is the CSV"
+
+
+def svg_days(svg: str) -> dict[str, str]:
+    """The tooltips of a chart of days, by the day that each begins with."""
+    tips = [unescape(tip) for tip in re.findall(r"<title>(\w{3} \d+ \w+ \d{4}\n[^<]*)</title>", svg)]
+    return {tip.partition("\n")[0]: tip for tip in tips}
+
+
+def test_what_units_have_declared_is_not_called_what_a_farm_can_give(api: Api, stored: Engine) -> None:
+    kicker = shown(api, f"/farms/{quote(farm_of(stored), safe='')}").one("div", class_="kicker").text
+    assert re.search(
+        r"Elexon's register has [\d,]+ MW declared for (it|them together), which may be more than is", kicker
+    )
+    assert "MW in force" not in kicker
+
+
+def test_the_border_has_its_newest_month_first_and_says_what_its_zones_are_of(api: Api) -> None:
+    page = shown(api, "/border?from=2025-03&to=2025-04")
+    for table in ("table", "twice"):
+        assert [row[0].text for row in page.one("section", id=table).rows()] == ["April 2025", "March 2025"], table
+    assert page.one("section", id="zones").text.startswith("The zones of April 2025 Zones are of one month or one day")
+    assert "here the newest month of 1 March – 30 April 2025" in page.one("section", id="zones").text
+    chosen = shown(api, "/border?from=2025-03&to=2025-04&period=28+March+2025").one("section", id="zones").text
+    assert chosen.startswith("The zones of Fri 28 March 2025 ")
+    assert "the one that you chose" in chosen
+
+
+def test_a_miner_model_is_called_as_people_call_it_and_asked_for_by_its_own_name(api: Api) -> None:
+    for path in ("/explore?show=bitcoin", "/miners"):
+        page = shown(api, path)
+        assert "S19J_PRO" not in page.text, path
+        assert "S19J Pro" in page.one("select", id="model").text
+        values = [o.attributes["value"] for o in page.one("select", id="model").all("option")]
+        assert "S19J_PRO" in values, path
+    assert "S19J_PRO" not in api.get("/chart/series.svg?show=bitcoin").body.decode()

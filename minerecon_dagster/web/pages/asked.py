@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from urllib.parse import parse_qsl, quote, urlencode
 
-from minerecon_dagster.web.question import FIRST_YEAR, LAST_YEAR, Basis, NotAnsweredError, days_of
+from minerecon_dagster.web.pages.typed import EXAMPLES, typed
+from minerecon_dagster.web.question import FIRST_YEAR, LAST_YEAR, Basis, NotAnsweredError
 
 _MOST_FIELDS = 50
 _SHOWN = 40
@@ -58,11 +59,11 @@ class Asked:
         """A parameter that is a day, month or year, as its first and last day."""
         if name not in self.given:
             return default
-        days = days_of(self.given[name])
+        days = typed(self.given[name])
         if days is None:
             raise self.refused(
-                f"{name} must be a day as in 2025-03-28, a month as in 2025-03 or a year as in 2025, from "
-                f"{FIRST_YEAR} to {LAST_YEAR}, not {self.given[name][:_SHOWN]!r}",
+                f"{name} must be a day, a month or a year from {FIRST_YEAR} to {LAST_YEAR}, as in {EXAMPLES}, "
+                f"not {self.given[name][:_SHOWN]!r}",
                 name,
             )
         return days

@@ -31,6 +31,8 @@ _CALLED = {
     "mined_btc": ("subsidy only, no fees", "btc"),
     "all_bids_mined_btc": ("subsidy only, no fees", "btc"),
 }
+DRAWN = frozenset(_CALLED)
+"""The fields that a chart over time draws."""
 _SIGNS = {"mwh": ("", " MWh"), "gbp": ("£", ""), "btc": ("", " BTC")}
 
 
@@ -55,7 +57,7 @@ def series(
         says: title, subtitle, description and source.
     """
     if show == "bitcoin":
-        named = {model: "mined_btc" if basis == "so" else "all_bids_mined_btc"}
+        named = {words.model_text(model): "mined_btc" if basis == "so" else "all_bids_mined_btc"}
     else:
         named = dict(_FIGURES[show][basis])
     days = {row["settlement_date"] for row in rows} if grain == "half-hours" else set()

@@ -1,6 +1,7 @@
 """The charts of the pages, each with its question, rows, words, table and addresses; alone, embedded or in a page.
 
-A chart and its table are made of the same rows, and the CSV's address is that of the question that brought them.
+A chart and its table are made of the same rows, and the CSV's address is that of the question that brought them. Of a
+farm or a lead party the chart has what lies between them, too, and says so.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from minerecon_dagster.web.pages.state import (
     NOBODY,
     NOT_FLAGGED,
     NOT_STORED,
+    WHOLE,
     State,
     nothing_there,
     state_of,
@@ -200,12 +202,52 @@ def series(reader: Reader, asked: Asked, default: tuple[dt.date, dt.date] | None
         if key == "settlement_date"
         else None
     )
-    figure = _series_figure(asked, rows, key, {row["settlement_date"] for row in changed.rows} if changed else ())
+    figure = _series_figure(
+        asked,
+        rows,
+        key,
+        {row["settlement_date"] for row in changed.rows} if changed else (),
+        _with_quiet(reader, rows, key) if asked.get("farm") or asked.get("lead_party") else rows.rows,
+    )
     if default is None and key in ("year_month", "year") and ("from" in asked.given or "to" in asked.given):
         wanted = asked.span(recent(reader, YEAR_DAYS), MOST_DAYS)
         if wanted != (first, last):
-            return replace(figure, note=widened("months" if key == "year_month" else "years", wanted, (first, last)))
+            more = widened("months" if key == "year_month" else "years", wanted, (first, last))
+            return replace(figure, note=f"{more} {figure.note}".rstrip())
     return figure
+
+
+def _with_quiet(reader: Reader, rows: Rows, key: str) -> list[Row]:
+    """The rows of a farm or a lead party with those of the days, months or years that have no bid of it between them.
+
+    What is stored whole and has no bid was 0; of any other nothing is known, and nothing stands for it.
+    """
+    grain = {"settlement_date": "days", "year_month": "months", "year": "years"}[key]
+    counts = [c.name for c in STORED_DAYS] if grain != "days" else []
+    first, last = rows.question.first, rows.question.last
+    own = {row[key]: row for row in rows.rows}
+    every = reader.ask(grain, from_=first, to=last, fields=[key, "status", *counts]).rows
+    blank = dict.fromkeys(rows.columns)
+    drawn = []
+    for row in every:
+        is_whole = row["status"] in WHOLE and (not counts or row["days_present"] >= row["days_expected"])
+        zero = {name: "0" for name in rows.columns if name in draw.DRAWN} if is_whole else {}
+        drawn.append(own.get(row[key]) or {**blank, **zero, **row})
+    return drawn
+
+
+def _quiet(drawn: Sequence[Row], rows: Sequence[Row], grain: str, of: str) -> str:
+    """What is said of the days, months or years that are drawn and have no row; empty: there are none."""
+    there = {id(row) for row in rows}
+    quiet = [row for row in drawn if id(row) not in there]
+    zeros = sum(row["curtailed_mwh"] is not None for row in quiet)
+    said = []
+    if zeros:
+        has = "has" if zeros == 1 else "have"
+        said.append(f"{words.counted(zeros, grain[:-1])} without a bid of {of} {has} 0 in the chart, and no row.")
+    if unknown := len(quiet) - zeros:
+        said.append(f"Of {words.counted(unknown, grain[:-1])} nothing is known: a gap, and no 0.")
+    return " ".join(said)
 
 
 def widened(kind: str, wanted: tuple[dt.date, dt.date], shown: tuple[dt.date, dt.date]) -> str:
@@ -316,7 +358,7 @@ def says(title: str, subtitle: str, state: State) -> Words:
     )
 
 
-def _series_figure(asked: Asked, rows: Rows, key: str, restated: Collection[str]) -> Figure:
+def _series_figure(asked: Asked, rows: Rows, key: str, restated: Collection[str], drawn: Sequence[Row]) -> Figure:
     basis, show = asked.basis, asked.one_of("show", tuple(MEASURES))
     measure, name = MEASURES[show], field_of(show, asked.basis)
     grain = asked.get("grain") or ("months" if asked.get("lead_party") else "days")
@@ -335,7 +377,7 @@ def _series_figure(asked: Asked, rows: Rows, key: str, restated: Collection[str]
         title += " (subsidy only, no fees)" if show == "bitcoin" else ""
     by = {"days": "a day", "half-hours": "a half hour", "months": "a month", "years": "a year"}[grain]
     fees = ", block subsidy only, no fees" if show == "bitcoin" else ""
-    model = f" on {asked.get('model') or DEFAULT_MODEL}" if show == "bitcoin" else ""
+    model = f" on {words.model_text(asked.get('model') or DEFAULT_MODEL)}" if show == "bitcoin" else ""
     subtitle = (
         f"{measure.name}{model}{f', {of}' if of else ''}: {measure.unit} {by}{fees}; {BASES[basis]}; "
         f"{words.span_text(first, last)}"
@@ -348,7 +390,7 @@ def _series_figure(asked: Asked, rows: Rows, key: str, restated: Collection[str]
         []
         if empty
         else draw.series(
-            rows.rows,
+            drawn,
             grain=grain,
             show=show,
             basis=basis,
@@ -363,6 +405,7 @@ def _series_figure(asked: Asked, rows: Rows, key: str, restated: Collection[str]
         rows.address(),
         {**given, "from": str(first), "to": str(last)},
         state,
+        note=_quiet(drawn, rows.rows, grain, of) if of and not empty else "",
         sort="settlement_date" if key == "at" else key,
     )
 
@@ -503,7 +546,11 @@ MOST_COMPARED_DAYS = 1_100
 
 
 def compare(reader: Reader, asked: Asked) -> Figure:
-    """The days of a period beside those of another; of the year before, if none is named."""
+    """The days of a period beside those of another; of the year before, if none is named.
+
+    Where nothing at all is asked for, and nothing of the year before is stored, as many days just before: a page opens
+    on something that can be compared.
+    """
     basis, newest = asked.basis, reader.newest or reader.today
     first, last = asked.span((newest.replace(day=1), newest), MOST_COMPARED_DAYS)
     other = asked.days("with", (first, first))[0] if "with" in asked.given else None
@@ -521,13 +568,20 @@ def compare(reader: Reader, asked: Asked) -> Figure:
     ]
     fields = [column.name for column in columns]
     rows = reader.ask("compare", from_=first, to=last, with_=other, basis=basis, fields=fields)
-    state = state_of(rows.meta)
     both = [r for r in rows.rows if r[f"difference_{mwh}"] is not None]
+    if not both and not any(name in asked.given for name in ("from", "to", "with")):
+        before = first - dt.timedelta(days=(last - first).days + 1)
+        nearer = reader.ask("compare", from_=first, to=last, with_=before, basis=basis, fields=fields)
+        if known := [r for r in nearer.rows if r[f"difference_{mwh}"] is not None]:
+            other, rows, both = before, nearer, known
+    state = state_of(rows.meta)
     empty = "" if both else CLOSED if _is_closed(rows.meta) else NOT_STORED
     spans = compared_spans(rows.rows, first, last)
     title = f"{words.span_text(*spans[0])} beside {words.span_text(*spans[1])}"
     subtitle = f"Curtailed energy: MWh a day; {BASES[basis]}"
     given = {n: asked.given[n] for n in COMPARE if n in asked.given}
+    if other is not None:
+        given["with"] = str(other)
     return Figure(
         "compare",
         title,
@@ -631,7 +685,7 @@ def sizing(reader: Reader, asked: Asked) -> Figure:
     empty = emptiness(rows.meta, rows.rows, "mined_btc", of=farm)
     span = words.span_text(first, last)
     subtitle = (
-        f"Bitcoin by the size of the fleet: BTC, block subsidy only, no fees; {model.replace('_PRO', ' Pro')} at {farm}"
+        f"Bitcoin by the size of the fleet: BTC, block subsidy only, no fees; {words.model_text(model)} at {farm}"
     )
     subtitle += f"; SO-flagged bids; {span}"
     state = state_of(rows.meta)
@@ -680,7 +734,7 @@ def zones(reader: Reader, asked: Asked) -> Figure:
     basis, so = asked.basis, asked.basis == "so"
     first, last = asked.days("period", whole(*recent(reader, 1), "months"))
     if (last - first).days > DEFAULT_DAYS:
-        raise asked.refused("zones are ranked of a day or of a month, as in 2025-03-28 or 2025-03", "period")
+        raise asked.refused("zones are ranked of a month or a day, as in March 2025 or 28 March 2025", "period")
     name, share = field_of("energy", basis), "share_of_curtailed" if so else "share_of_all_bids"
     columns = [
         Column("zone", "Zone", "zone"),
@@ -795,7 +849,7 @@ def border(reader: Reader, asked: Asked) -> Figure:
         state,
         note=f"North of boundary B6: the GSP groups South Scotland (_N) and North Scotland (_P). {more}".rstrip(),
         widened=more,
-        sort="year_month",
+        sort="-year_month",
         csv_has="every zone and month",
     )
 

@@ -30,7 +30,9 @@ from minerecon_dagster.web.front import Access, key_of, takes_gzip
 from minerecon_dagster.web.pages import words
 from minerecon_dagster.web.pages.asked import Asked, address, read
 from minerecon_dagster.web.pages.figures import FIGURES, Figure
+from minerecon_dagster.web.pages.glossary import linked
 from minerecon_dagster.web.pages.reader import Reader
+from minerecon_dagster.web.pages.typed import typed
 from minerecon_dagster.web.pages.views import PAGES, Page
 from minerecon_dagster.web.question import NotAnsweredError
 from minerecon_dagster.web.service import SOURCE, Service
@@ -185,7 +187,11 @@ class _Site:
         """Where the form with a date leads: the page of that day, or of the newest."""
         request.scope["minerecon"]["route"] = "/days"
         day = request.query_params.get("date") or str(self.service.newest_stored_day() or self.service.today())
-        return self.whole(Answer(303, _HTML, b"", {"Location": f"{self.access.prefix}/days/{quote(day, safe='')}"}))
+        if (days := typed(day)) is not None and days[0] == days[1]:
+            day = str(days[0])
+        basis = {n: v for n, v in request.query_params.items() if n == "basis"}
+        target = self.access.prefix + address(f"/days/{quote(day, safe='')}", **basis)
+        return self.whole(Answer(303, _HTML, b"", {"Location": target}))
 
     async def chart(self, request: Request) -> Response:
         """A chart alone, as SVG."""
@@ -378,6 +384,8 @@ class _Site:
             address=address,
             **{"nav": "", "is_live": False, "state": None, "figure": None, "alive": None, **context},
         )
+        if not framed and template != "glossary":
+            body = linked(body, self.access.prefix)
         who = "*" if framed and self.access.token is None else "'none'"
         return Answer(200, _HTML, body.encode(), {"Content-Security-Policy": _POLICY.format(who)})
 

@@ -21,7 +21,7 @@ BASIS_MEANINGS: Mapping[str, str] = {
     "so": "turned down for system reasons",
     "all": "turned down in all accepted bids",
 }
-_WHOLE = ("complete", "warned", "waived", "provisional")
+WHOLE = ("complete", "warned", "waived", "provisional")
 """Of a day of these every half hour is stored and its checks hold: that it has nothing can be said."""
 _WORST = ("failing", "incomplete", "missing", "provisional", UNAVAILABLE, "warned", "waived", "complete")
 """In the order in which a reader of several days must know them."""
@@ -65,7 +65,7 @@ def nothing_there(meta: Mapping[str, Any], of: str | None = None) -> str:
     if not stored:
         return CLOSED if closed and not missing else NOT_STORED
     if not missing and not closed:
-        if any(by_status.get(word) for word in STATUSES if word not in _WHOLE):
+        if any(by_status.get(word) for word in STATUSES if word not in WHOLE):
             return f"Not sure yet: what is stored has no bid{f' of {of}' if of else ''}"
         return NO_ROW if of else NOBODY
     gap = f"{NOT_STORED}, {missing:,}" if missing else f"{CLOSED}, {closed:,}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +12,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from minerecon_dagster.web.pages import words
-from minerecon_dagster.web.pages.asked import Asked, Place
+from minerecon_dagster.web.pages.asked import Asked, Place, address
 from minerecon_dagster.web.pages.reader import Row
 
 PAGE_ROWS = 100
@@ -82,6 +82,62 @@ class Table:
     empty: str
 
 
+@dataclass(frozen=True)
+class Ways:
+    """Where the cells of a table lead: with what the reader has chosen, so that no link loses it.
+
+    Args:
+        prefix: under which a proxy has the site.
+        basis: of every page that has one.
+        only: of what: farm, lead party, measure and model, for the pages of a month or a year.
+        span: from, to and grain, for the page of a farm; and from and to for that of a lead party.
+    """
+
+    prefix: str = ""
+    basis: Mapping[str, str] = field(default_factory=dict)
+    only: Mapping[str, str] = field(default_factory=dict)
+    span: Mapping[str, str] = field(default_factory=dict)
+
+    def to(self, path: str, text: str, anchor: str = "", **more: str) -> Markup:
+        """A link, on the basis that the reader has chosen."""
+        return Markup('<a href="{}{}{}">{}</a>').format(
+            self.prefix, address(path, **{**more, **self.basis}), anchor, text
+        )
+
+    def farm(self, name: str) -> Markup:
+        """The page of a farm, of the same days."""
+        return self.to(f"/farms/{quote(name, safe='')}", name, **self.span)
+
+    def party(self, name: str) -> Markup:
+        """The page of a lead party, of the same days; it has months only."""
+        span = {n: v for n, v in self.span.items() if n != "grain"}
+        return self.to(f"/lead-parties/{quote(name, safe='')}", name, **span)
+
+    def explore(self, of: str, text: str, **more: str) -> Markup:
+        """What happened in a month or a year, of the same farm or lead party."""
+        return self.to("/explore", text, **{"from": of, "to": of}, **more, **self.only)
+
+
+def ways(asked: Asked, shown: Mapping[str, str] | None = None) -> Ways:
+    """Where the cells of a page's table lead.
+
+    Args:
+        asked: of the page.
+        shown: the period, or from and to, that the table is of; None: those that were asked for, if any were.
+    """
+    given, name = asked.given, asked.in_path.get("name", "")
+    of_page = {"/farms/": "farm", "/lead-parties/": "lead_party"}
+    only = {kind: name for start, kind in of_page.items() if name and asked.path.startswith(start)}
+    if asked.path == "/explore":
+        only = {n: given[n] for n in ("farm", "lead_party", "show", "model") if n in given}
+    shown = given if shown is None else shown
+    span = {n: shown[n] for n in ("from", "to") if n in shown}
+    if period := shown.get("period") if asked.path == "/farms" else None:
+        grain = {len("YYYY"): "months", len("YYYY-MM"): "days"}.get(len(period))
+        span = {"from": period, "to": period, **({"grain": grain} if grain else {})}
+    return Ways(asked.prefix, {"basis": given["basis"]} if given.get("basis", "so") != "so" else {}, only, span)
+
+
 def make(
     asked: Asked,
     caption: str,
@@ -95,6 +151,7 @@ def make(
     empty: str = "No row matches this filter.",
     anchor: str = "table",
     most: int = PAGE_ROWS,
+    shown_of: Mapping[str, str] | None = None,
 ) -> Table:
     """The rows of a page of a table.
 
@@ -110,7 +167,9 @@ def make(
         empty: what is said where there is no row.
         anchor: of the table in the page.
         most: rows at once.
+        shown_of: the period, or from and to, that the rows are of, for the links in them; None: as the page is asked.
     """
+    to = ways(asked, shown_of)
     ordered, first, next_ = list(rows), 0, None
     if at is not None:
         places = sorted(((_order(row[at.column], str(row[key]), at.is_descending), row) for row in ordered), key=_first)
@@ -127,7 +186,7 @@ def make(
     return Table(
         caption,
         [_heading(asked, column, at, anchor) for column in columns],
-        [(_class(row), [cell(column, row, asked.prefix) for column in columns]) for row in shown],
+        [(_class(row), [cell(column, row, to) for column in columns]) for row in shown],
         len(ordered),
         first + 1,
         next_,
@@ -179,7 +238,7 @@ def _class(row: Row) -> str:
     return "" if status in (None, "complete", "warned", "waived") else f"is-{status}"
 
 
-def cell(column: Column, row: Row, prefix: str) -> Markup:
+def cell(column: Column, row: Row, to: Ways) -> Markup:
     """One value, as it is shown."""
     value = row.get(column.name)
     if column.what == "own":  # a figure with the decimals of its own unit
@@ -192,36 +251,30 @@ def cell(column: Column, row: Row, prefix: str) -> Markup:
         return Markup('<span class="none" title="not known">–</span>')
     shown = _CELLS.get(column.what)
     if shown is not None:
-        return shown(value, row, prefix)
+        return shown(value, row, to)
     return Markup("{}").format(value)
 
 
-def _link(prefix: str, path: str, text: str) -> Markup:
-    return Markup('<a href="{}{}">{}</a>').format(prefix, path, text)
-
-
-def _yes(value: Any, _row: Row, _prefix: str) -> Markup:
+def _yes(value: Any, _row: Row, _to: Ways) -> Markup:
     return Markup("yes") if value in (True, "true") else Markup("no")
 
 
-def _half_hour(value: Any, row: Row, prefix: str) -> Markup:
+def _half_hour(value: Any, row: Row, to: Ways) -> Markup:
     import datetime as dt
 
     text = words.period_text(dt.date.fromisoformat(row["settlement_date"]), int(value))
-    link = _link(prefix, f"/days/{row['settlement_date']}?period={value}#acceptances", text)
-    return Markup('{} <small class="period">{}</small>').format(link, value)
+    link = to.to(f"/days/{row['settlement_date']}", text, "#acceptances", period=str(value))
+    return Markup('<span class="half">{} <small class="period">{}</small></span>').format(link, value)
 
 
-_CELLS: Mapping[str, Callable[[Any, Row, str], Markup]] = {
-    "day": lambda v, _r, p: _link(p, f"/days/{v}", words.day_text(v)),
-    "month": lambda v, _r, p: _link(p, f"/explore?from={v}&to={v}", words.month_text(v)),
-    "year": lambda v, _r, p: _link(p, f"/explore?from={v}&to={v}&grain=months", str(v)),
+_CELLS: Mapping[str, Callable[[Any, Row, Ways], Markup]] = {
+    "day": lambda v, _r, to: to.to(f"/days/{v}", words.day_text(v)),
+    "month": lambda v, _r, to: to.explore(v, words.month_text(v)),
+    "year": lambda v, _r, to: to.explore(str(v), str(v), grain="months"),
     "zone": lambda v, _r, _p: Markup("{}").format(words.zone_text(v)),
-    "farm": lambda v, _r, p: _link(p, f"/farms/{quote(v, safe='')}", v),
-    "party": lambda v, _r, p: _link(p, f"/lead-parties/{quote(v, safe='')}", v),
-    "parties": lambda v, _r, p: Markup("; ").join(
-        _link(p, f"/lead-parties/{quote(n, safe='')}", n) for n in v.split("; ")
-    ),
+    "farm": lambda v, _r, to: to.farm(v),
+    "party": lambda v, _r, to: to.party(v),
+    "parties": lambda v, _r, to: Markup("; ").join(to.party(n) for n in v.split("; ")),
     "period": _half_hour,
     "instant": lambda v, _r, _p: Markup("{}").format(words.instant_text(v)),
     "yes": _yes,

@@ -16,7 +16,7 @@ from minerecon_dagster.web.pages.views.farms import farm, farm_list, party
 from minerecon_dagster.web.pages.views.miners import miners
 from minerecon_dagster.web.pages.views.overview import overview
 from minerecon_dagster.web.pages.views.quality import quality
-from minerecon_dagster.web.pages.views.where import api, data
+from minerecon_dagster.web.pages.views.where import api, data, meanings
 
 __all__ = ["PAGES", "Page"]
 
@@ -35,5 +35,6 @@ PAGES: Sequence[Page] = (
     Page("/quality", "quality", ("from", "to", *TABLE), quality, "/quality"),
     Page("/data", "data", (), data, "/data"),
     Page("/api", "api", (), api, "/api"),
+    Page("/glossary", "glossary", (), meanings),
 )
-"""Every page, in the order of the head."""
+"""Every page, in the order of the head; the glossary is in the foot."""

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from minerecon_dagster.web.pages import figures, tables, words
 from minerecon_dagster.web.pages.asked import Asked
-from minerecon_dagster.web.pages.figures import STORED_DAYS, field_of, total
+from minerecon_dagster.web.pages.figures import STORED_DAYS, field_of, total, whole
 from minerecon_dagster.web.pages.reader import Reader
 from minerecon_dagster.web.pages.state import BASIS_MEANINGS, CLOSED, NOT_STORED
 from minerecon_dagster.web.pages.tables import Column
@@ -23,6 +23,7 @@ def border(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     figure = figures.border(reader, _part(asked, figures.BORDER))
     first, last = (dt.date.fromisoformat(figure.parameters[n]) for n in ("from", "to"))
     of_zones = _part(asked, figures.ZONES)
+    is_chosen = "period" in of_zones.given
     if "period" not in of_zones.given:  # the newest month of the range
         newest = reader.newest
         inside = newest if newest is not None and first <= newest <= last else last
@@ -48,12 +49,17 @@ def border(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             empty=f"{ranked.empty}.",
             anchor="zones-table",
         ),
+        "about_zones": "Zones are of one month or one day"
+        + (": the one that you chose." if is_chosen else f": here the newest month of {words.span_text(first, last)}."),
         "twice": _twice(reader, asked, first, last),
         "first": str(first),
         "last": str(last),
-        "period": period,
+        "period_text": words.month_text(period) if len(period) == 7 else words.day_text(period),
         "basis": asked.basis,
-        "choices": [("Bids", basis_links(asked)), ("Period", periods(asked, reader))],
+        "choices": [
+            ("Bids", basis_links(asked)),
+            ("Period", periods(asked, reader, (first, last), lambda s: whole(*s, "months"))),
+        ],
     }
 
 

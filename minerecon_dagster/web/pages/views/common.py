@@ -12,10 +12,11 @@ from markupsafe import Markup
 
 from minerecon_dagster.web.pages import tables, words
 from minerecon_dagster.web.pages.asked import Asked, place
-from minerecon_dagster.web.pages.figures import Figure, field_of, total
+from minerecon_dagster.web.pages.figures import MOST_HALF_HOUR_DAYS, YEAR_DAYS, Figure, field_of, total, whole
 from minerecon_dagster.web.pages.reader import Reader
 from minerecon_dagster.web.pages.state import BASIS_MEANINGS, CLOSED, NO_ROW, NOT_STORED
 from minerecon_dagster.web.pages.tables import Column, Table
+from minerecon_dagster.web.question import days_of
 
 FEW = 8
 """Rows of a short table."""
@@ -69,7 +70,16 @@ def table_of(asked: Asked, figure: Figure, caption: str) -> Table:
     at = place(asked, [c.name for c in figure.columns], figure.sort)
     empty = f"{figure.empty or NO_ROW}."
     return tables.make(
-        asked, caption, figure.columns, figure.rows, figure.key, figure.csv, csv_has=figure.csv_has, at=at, empty=empty
+        asked,
+        caption,
+        figure.columns,
+        figure.rows,
+        figure.key,
+        figure.csv,
+        csv_has=figure.csv_has,
+        at=at,
+        empty=empty,
+        shown_of=figure.parameters,
     )
 
 
@@ -154,29 +164,58 @@ def restatements(reader: Reader, asked: Asked, first: dt.date, last: dt.date) ->
     )
 
 
-def periods(asked: Asked, reader: Reader) -> list[tuple[str, str, bool]]:
-    """Periods that are often wanted: word, address, and whether it is the present one."""
+Span = tuple[dt.date, dt.date]
+
+
+def periods(
+    asked: Asked, reader: Reader, shown: Span, widened: Callable[[Span], Span] | None = None
+) -> list[tuple[str, str, bool]]:
+    """Periods that are often wanted: word, address, and whether it is what is shown; one of them at most is.
+
+    Args:
+        asked: of the page, for the addresses and its grain.
+        reader: knows the newest stored day, and whether a year has any.
+        shown: the first and last day that the page shows.
+        widened: what the page shows where a range is asked for; None: whole months or years, if its grain is of them.
+    """
     newest = reader.newest or reader.today
+    year_ago = newest - dt.timedelta(days=YEAR_DAYS - 1)
+    begins = newest.replace(month=1, day=1)
     given = {
-        f"{newest:%B %Y}": (f"{newest:%Y-%m}", f"{newest:%Y-%m}", None),
-        "Last 12 months": (f"{newest - dt.timedelta(days=364)}", str(newest), None),
-        str(newest.year): (str(newest.year), str(newest.year), None),
-        str(newest.year - 1): (str(newest.year - 1), str(newest.year - 1), None),
+        f"{newest:%B %Y}": (f"{newest:%Y-%m}", f"{newest:%Y-%m}"),
+        "Last 12 months": (str(year_ago), str(newest)),
+        str(newest.year): (str(newest.year), str(newest.year)),
+        str(newest.year - 1): (str(newest.year - 1), str(newest.year - 1)),
     }
-    made = []
-    for text, (first, last, _) in given.items():
-        grain = asked.get("grain")
-        target = asked.address(
-            **{
-                "from": first,
-                "to": last,
-                "after": None,
-                "sort": None,
-                "grain": None if grain == "half-hours" else grain,
-            }
+    if year_ago == begins and whole(newest, newest, "years")[1] == newest:
+        del given["Last 12 months"]  # it is the year, which has a plainer name
+    if not _has_a_day(reader, begins.replace(year=newest.year - 1), begins - dt.timedelta(days=1)):
+        del given[str(newest.year - 1)]
+    grain = asked.get("grain")
+    made, alike = [], []
+    for text, (first, last) in given.items():
+        span = days_of(first), days_of(last)
+        assert span[0] is not None and span[1] is not None
+        days = (span[0][0], span[1][1])
+        is_too_long = grain == "half-hours" and (days[1] - days[0]).days >= MOST_HALF_HOUR_DAYS
+        ways = {"from": first, "to": last, "after": None, "sort": None, "grain": None if is_too_long else grain}
+        made.append((text, asked.address(**ways)))
+        would_be = widened(days) if widened else whole(*days, grain) if grain in ("months", "years") else days
+        if would_be == shown and not is_too_long:  # of those that lead here the one that was taken, or says just this
+            alike.append(((asked.get("from"), asked.get("to")) != (first, last), days != shown, text))
+    lit = min(alike)[2] if alike else None
+    return [(text, target, text == lit) for text, target in made]
+
+
+def _has_a_day(reader: Reader, first: dt.date, last: dt.date) -> bool:
+    """Whether any day of a range is stored: a link to none leads nowhere."""
+    return bool(
+        reader.rows(
+            "SELECT FROM minerecon.daily_summaries WHERE summary_date BETWEEN %(first)s AND %(last)s LIMIT 1",
+            first=first,
+            last=last,
         )
-        made.append((text, target, (asked.get("from"), asked.get("to")) == (first, last)))
-    return made
+    )
 
 
 def series_sentence(
@@ -210,7 +249,7 @@ def series_sentence(
     return Markup("{}, {}{} was {}, and {} {} {} for it{}{}.").format(
         within,
         fig(mwh, "mwh"),
-        (where and " of its wind") or " of wind",
+        Markup(" of {}'s wind").format(of) if of else " of wind",
         BASIS_MEANINGS[basis],
         of or "farms",
         paid.replace("were", "was") if of else paid,

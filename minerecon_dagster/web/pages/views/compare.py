@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -13,6 +13,7 @@ from minerecon_dagster.web.pages.asked import Asked
 from minerecon_dagster.web.pages.figures import field_of, total
 from minerecon_dagster.web.pages.reader import Reader
 from minerecon_dagster.web.pages.state import BASIS_MEANINGS, state_of
+from minerecon_dagster.web.pages.sums import year_before
 from minerecon_dagster.web.pages.views.common import (
     basis_links,
     change,
@@ -22,7 +23,7 @@ from minerecon_dagster.web.pages.views.common import (
 
 
 def compare(reader: Reader, asked: Asked) -> Mapping[str, Any]:
-    """How two periods differ: by default the newest month so far and the same days of the year before."""
+    """How two periods differ: by default the newest month so far, and the same days a year before if any is stored."""
     figure = figures.compare(reader, asked)
     basis = asked.basis
     first, last = (dt.date.fromisoformat(figure.parameters[n]) for n in ("from", "to"))
@@ -65,24 +66,29 @@ def compare(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         "spans": texts,
         "figure": figure,
         "table": table_of(asked, figure, "Day by day"),
-        "choices": [("Bids", basis_links(asked)), ("Beside", _besides(asked, first, last))],
+        "choices": [("Bids", basis_links(asked)), ("Beside", _besides(asked, spans))],
         "first": str(first),
         "last": str(last),
-        "beside": asked.get("with") or str(spans[1][0]),
+        "beside": str(spans[1][0]),
         "basis": basis,
     }
 
 
-def _besides(asked: Asked, first: dt.date, last: dt.date) -> list[tuple[str, str, bool]]:
+def _besides(asked: Asked, spans: Sequence[tuple[dt.date, dt.date]]) -> list[tuple[str, str, bool]]:
     """What a period is often compared with: word, address, and whether it is the present one."""
+    (first, last), (other, end) = spans
     count = (last - first).days + 1
-    before = str(first - dt.timedelta(days=count))
-    plain = {"after": None, "sort": None}
+    before = first - dt.timedelta(days=count)
+    shown = {"from": str(first), "to": str(last), "after": None, "sort": None}
     return [
-        ("a year before", asked.address(**{"with": None, **plain}), asked.get("with") is None),
+        (
+            "a year before",
+            asked.address(**{**shown, "with": None}),
+            (other, end) == (year_before(first), year_before(last)),
+        ),
         (
             f"the {words.counted(count, 'day')} before",
-            asked.address(**{"from": str(first), "to": str(last), "with": before, **plain}),
-            asked.get("with") == before,
+            asked.address(**{**shown, "with": str(before)}),
+            (other, end) == (before, first - dt.timedelta(days=1)),
         ),
     ]

@@ -88,6 +88,7 @@ def day(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             ranked.csv,
             empty=f"{ranked.empty or NO_ROW}.",
             most=PAGE_OF_FARMS,
+            shown_of={"from": str(date), "to": str(date)},
         ),
         "mining": listed(
             asked,
@@ -150,8 +151,9 @@ def day(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         "restatements": restatements(reader, asked, date, date),
         "of_period": _of_period(reader, asked, date, halves.rows),
         "answers": _answers(reader, date),
-        "before": f"/days/{date - dt.timedelta(days=1)}" if date > earliest else None,
-        "next": f"/days/{date + dt.timedelta(days=1)}" if date < reader.today else None,
+        "before": _beside(asked, date - dt.timedelta(days=1)) if date > earliest else None,
+        "next": _beside(asked, date + dt.timedelta(days=1)) if date < reader.today else None,
+        "basis": basis,
         "date": str(date),
         "today": str(reader.today),
         "basis_links": basis_links(asked),
@@ -159,6 +161,11 @@ def day(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         "is_live": date == reader.today,
         "is_stored": is_stored,
     }
+
+
+def _beside(asked: Asked, date: dt.date) -> str:
+    """The page of another day, on the same basis."""
+    return asked.prefix + address(f"/days/{date}", basis=None if asked.basis == "so" else asked.basis)
 
 
 def _date(asked: Asked, reader: Reader) -> dt.date:

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from minerecon_dagster.web.pages import figures, words
+from minerecon_dagster.web.pages import figures, tables, words
 from minerecon_dagster.web.pages.asked import Asked, address
 from minerecon_dagster.web.pages.figures import DEFAULT_MODEL
 from minerecon_dagster.web.pages.names import farm_names, model_names, party_names
@@ -46,6 +46,7 @@ def explore(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     def to(**changed: str | None) -> str:
         return asked.address(**{"after": None, "sort": None, **changed})
 
+    to_part = tables.ways(asked, parameters)
     return {
         "title": f"{figures.MEASURES[show].name}, {words.span_text(first, last)}",
         "sentence": series_sentence(figure, first, last, basis, show, of, asked.get("model") or DEFAULT_MODEL),
@@ -68,7 +69,7 @@ def explore(reader: Reader, asked: Asked) -> Mapping[str, Any]:
                 ],
             ),
             ("Bids", basis_links(asked)),
-            ("Period", periods(asked, reader)),
+            ("Period", periods(asked, reader, (first, last))),
         ],
         "first": str(first),
         "last": str(last),
@@ -81,5 +82,6 @@ def explore(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         "farms": farm_names(reader),
         "parties": party_names(reader),
         "models": model_names(reader),
+        "of_part": (to_part.farm if asked.get("farm") else to_part.party)(of) if of else None,
         "permalink": asked.prefix + address("/explore", **{**parameters, "from": str(first), "to": str(last)}),
     }

@@ -18,6 +18,7 @@ from minerecon_dagster.web.pages.state import CLOSED, NO_ROW, NOT_STORED
 from minerecon_dagster.web.pages.tables import Column
 from minerecon_dagster.web.pages.views.common import (
     PAGE_OF_FARMS,
+    Span,
     basis_links,
     fig,
     periods,
@@ -54,6 +55,7 @@ def farm_list(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             words.counted(len(ranked), "farm"),
             doubt,
         )
+    to = tables.ways(asked, figure.parameters)
     earlier, later = first - dt.timedelta(days=1), last + dt.timedelta(days=1)
     form = {10: "%Y-%m-%d", 7: "%Y-%m", 4: "%Y"}[len(period)]
     parties = None
@@ -78,6 +80,7 @@ def farm_list(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             found.address(),
             empty=f"{figure.empty or NO_ROW}.",
             most=PAGE_OF_FARMS,
+            shown_of=figure.parameters,
         )
     return {
         "title": f"Wind farms, {span}",
@@ -98,14 +101,14 @@ def farm_list(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         ],
         "parties": parties,
         "map": figures.places(reader, asked, figure) if not figure.empty else None,
-        "period": period,
+        "period_text": span,
         "basis": basis,
         "basis_links": basis_links(asked),
         "earlier": asked.address(period=earlier.strftime(form), after=None, sort=None)
         if earlier.year >= FIRST_YEAR
         else None,
         "later": asked.address(period=later.strftime(form), after=None, sort=None) if later <= reader.today else None,
-        "names": farm_names(reader),
+        "names": [to.farm(name) for name in farm_names(reader)],
     }
 
 
@@ -182,7 +185,20 @@ def _grain(reader: Reader, asked: Asked, kind: str) -> str:
     """Months; of a farm, days where the range is not one of whole months, so that no other day is in its figures."""
     span = asked.span(figures.recent(reader, figures.YEAR_DAYS), figures.MOST_DAYS)
     is_given = "from" in asked.given or "to" in asked.given
-    return "days" if kind == "farm" and is_given and span != figures.whole(*span, "months") else "months"
+    return _grain_of(span, kind) if is_given else "months"
+
+
+def _grain_of(span: Span, kind: str) -> str:
+    return "days" if kind == "farm" and span != figures.whole(*span, "months") else "months"
+
+
+def _declared(units: int, capacity_mw: Decimal | None) -> str:
+    """How many units there are, and what was declared of those that are in force: which is no size of a farm."""
+    count = words.counted(units, "BM unit")
+    if not capacity_mw:
+        return f"{count}, none of which is in force now"
+    mw, whose = words.rounded(capacity_mw, 0), "it" if units == 1 else "them together"
+    return f"{count}; Elexon's register has {mw} MW declared for {whose}, which may be more than is built"
 
 
 def _part(reader: Reader, asked: Asked, kind: str, name: str) -> Mapping[str, Any]:
@@ -200,7 +216,7 @@ def _part(reader: Reader, asked: Asked, kind: str, name: str) -> Mapping[str, An
             if kind == "lead_party"
             else [Column("lead_party_name", "Lead party", "party")]
         ),
-        Column("generation_capacity_mw", "Capacity", "mwh", "MW"),
+        Column("generation_capacity_mw", "Declared capacity", "mwh", "MW"),
         Column("is_in_force", "In force", "yes"),
     ]
     units = reader.ask("units", fields=[c.name for c in unit_columns], **{kind: name})
@@ -228,7 +244,12 @@ def _part(reader: Reader, asked: Asked, kind: str, name: str) -> Mapping[str, An
     )
     grains = figures.FARM_GRAINS[::-1] if kind == "farm" else ()
     now = inner.given["grain"]
-    choices = [("Bids", basis_links(asked)), ("Period", periods(asked, reader))]
+
+    def widened(span: Span) -> Span:
+        grain = given.get("grain") or _grain_of(span, kind)
+        return span if grain == "days" else figures.whole(*span, grain)
+
+    choices = [("Bids", basis_links(asked)), ("Period", periods(asked, reader, (first, last), widened))]
     if grains:
         choices.insert(
             0,
@@ -241,8 +262,7 @@ def _part(reader: Reader, asked: Asked, kind: str, name: str) -> Mapping[str, An
         "title": name,
         "kind": kind,
         "name": name,
-        "about": f"{words.counted(len(units.rows), 'BM unit')}"
-        + (f", {words.rounded(capacity, 0)} MW in force" if capacity else ", none in force"),
+        "about": _declared(len(units.rows), capacity),
         "sentence": sentence,
         "share": fig(share, "share") if share is not None else None,
         "lost": lost,
@@ -253,4 +273,5 @@ def _part(reader: Reader, asked: Asked, kind: str, name: str) -> Mapping[str, An
         "table": table_of(asked, figure, "The figures of the chart"),
         "units": tables.make(asked, "Its BM units", unit_columns, units.rows, "bmu_id", units.address()),
         "versions": versions,
+        "shown_of": {"from": str(first), "to": str(last)},
     }

@@ -94,7 +94,7 @@ def miners(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             most=31,
             anchor="earnings",
         ),
-        "choices": [("Period", periods(asked, reader))],
+        "choices": [("Period", periods(asked, reader, (first, last)))],
     }
     if figure is None:
         known = next((r for r in of_model if None not in (r["gbp_per_ths_day"], r["value_gbp_per_mwh"])), None)

@@ -25,6 +25,12 @@ from minerecon_dagster.web.pages.views.common import (
     restatements,
 )
 
+_TOLD = (
+    "farm_name", "lead_party_names", "curtailed_mwh", "share_of_curtailed", "payment_gbp",
+    "all_bids_mwh", "share_of_all_bids", "all_bids_payment_gbp",
+)  # fmt: skip
+"""Of the table of farms what fits beside the words: how much, and for how much."""
+
 
 @dataclass(frozen=True)
 class Card:
@@ -102,7 +108,7 @@ def overview(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         "farms": tables.make(
             asked,
             f"Wind farms turned down most on {words.day_text(newest)}",
-            ranked.columns[:5],
+            [c for c in ranked.columns if c.name in _TOLD],
             top,
             "farm_name",
             ranked.csv,

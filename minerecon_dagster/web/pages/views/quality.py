@@ -149,7 +149,7 @@ def quality(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         "looked_at": words.instant_text(looked[0]["at"]) if looked and looked[0]["at"] else None,
         "first": str(first),
         "last": str(last),
-        "choices": [("Period", periods(asked, reader))],
+        "choices": [("Period", periods(asked, reader, (first, last)))],
     }
 
 

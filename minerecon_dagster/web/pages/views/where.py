@@ -1,4 +1,4 @@
-"""`/data` and `/api`: where to get it."""
+"""`/data`, `/api` and `/glossary`: where to get it, and what the words mean."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from markupsafe import Markup
 from minerecon_dagster.web.pages import tables, words
 from minerecon_dagster.web.pages.asked import Asked, address
 from minerecon_dagster.web.pages.figures import DEFAULT_MODEL
+from minerecon_dagster.web.pages.glossary import glossary
 from minerecon_dagster.web.pages.reader import Reader
 from minerecon_dagster.web.pages.state import state_of
 from minerecon_dagster.web.pages.tables import Column
@@ -74,6 +75,16 @@ def data(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             "Every figure of this site is a file: CSV for people, Parquet, JSON and zip with metadata for machines."
         ),
         "retrieved": words.day_text(reader.today, weekday=False),
+    }
+
+
+def meanings(_reader: Reader, _asked: Asked) -> Mapping[str, Any]:
+    """What the words of the field mean."""
+    return {
+        "title": "Glossary",
+        "sentence": Markup("The words of the field, a sentence each; every page leads here from the first of them."),
+        "entries": glossary(),
+        "state": None,
     }
 
 
