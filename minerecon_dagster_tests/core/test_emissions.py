@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 
 from minerecon_dagster.core.emissions import ALL_DAYS, CCGT, EMISSION_FACTORS, EmissionFactor
@@ -27,5 +28,6 @@ def test_each_fuel_of_the_register_has_the_factor_that_is_published_for_it_and_s
     assert {factor.source for factor in EMISSION_FACTORS} == {
         "NESO, Carbon Intensity API, /intensity/factors (CC BY 4.0)"
     }
+    assert dt.date.min == ALL_DAYS
     assert {factor.valid_from for factor in EMISSION_FACTORS} == {ALL_DAYS}
     assert EmissionFactor(CCGT, Decimal(394)) in EMISSION_FACTORS

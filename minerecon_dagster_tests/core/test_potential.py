@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minerecon_dagster.core.potential import Notified, Segment, notified
+from minerecon_dagster.core.potential import DayVolumes, Notified, Segment, Volumes, notified
 
 START = dt.datetime(2025, 3, 28, 4, tzinfo=dt.UTC)
 END = START + dt.timedelta(minutes=30)
@@ -85,3 +85,22 @@ def test_it_is_the_exact_area_rounded_once(cuts: list[int], levels: list[tuple[i
     mwh = of(*reversed(lines)).mwh
     assert mwh is not None
     assert abs(Fraction(mwh) - exact) <= Fraction(1, 2_000_000)
+
+
+@pytest.mark.parametrize(("microseconds", "mwh"), [(3600, "0.000000"), (3601, "0.000001"), (10_800, "0.000002")])
+def test_half_a_watt_hour_is_rounded_to_the_even_one_and_a_microsecond_more_decides(
+    microseconds: int, mwh: str
+) -> None:
+    step = START + dt.timedelta(microseconds=microseconds)
+    found = of(Segment(START, step, 0, 1), Segment(step, END, 0, 0))
+    assert (str(found.mwh.quantize(Decimal(mwh)) if found.mwh is not None else None), found.fault) == (mwh, None)
+
+
+def test_a_line_without_a_length_is_a_step_and_counts_nothing() -> None:
+    assert of(Segment(START, START, 99, 99), Segment(START, END, 10, 10)) == of(Segment(START, END, 10, 10))
+
+
+def test_of_what_nothing_is_said_nothing_was_accepted_and_offers_are_known() -> None:
+    nothing = Volumes()
+    assert (nothing.bids, nothing.so_bids, nothing.offers) == (0, 0, 0)
+    assert DayVolumes({}).has_offers is True

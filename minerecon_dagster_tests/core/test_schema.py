@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minerecon_dagster.core import schema
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import STACK_SIDES
 from minerecon_dagster.core.errors import SchemaDriftError
@@ -330,7 +331,8 @@ def test_one_identity_with_two_values_is_drift_and_names_both(name, value):
         distinct_rows(stack(stack_row(), stack_row(**{name: value})))
 
 
-def test_the_register_is_read_with_its_nulls_repeats_and_capacities(caplog):
+def test_the_register_is_read_with_its_nulls_repeats_and_capacities(caplog, monkeypatch):
+    monkeypatch.setattr(schema, "_logged", set())  # nothing has been told yet
     units = [register_unit(), register_unit(), register_unit(elexonBmUnit=None, generationCapacity=None)]
     parsed = parse_register(json.dumps(units).encode())
     assert [u.elexon_bm_unit for u in parsed] == ["T_ABRBO-1", "T_ABRBO-1", None]

@@ -12,7 +12,7 @@ from minerecon_dagster.core.calendar import STACK_SIDES
 from minerecon_dagster.core.errors import MinereconError, SilentSourceError
 from minerecon_dagster.elexon.datasets import base
 from minerecon_dagster.elexon.datasets.agws import AGWS, WindSaid
-from minerecon_dagster.elexon.datasets.base import Came, Said, rounded
+from minerecon_dagster.elexon.datasets.base import Came, Dataset, Said, rounded
 from minerecon_dagster.elexon.datasets.boav import BOAV
 from minerecon_dagster.elexon.datasets.stack import STACK, StackSaid
 from minerecon_dagster_tests.elexon.small import AT, DAY, read, whole_day
@@ -117,3 +117,7 @@ def test_a_dataset_that_declares_nothing_is_built_from_if_it_comes_and_not_misse
         "held_stands_in": True,
         "unseen_as": None,
     }
+
+
+def test_a_dataset_has_one_table_unless_it_names_more() -> None:
+    assert Dataset.more_tables == ()

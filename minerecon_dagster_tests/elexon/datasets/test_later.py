@@ -16,7 +16,6 @@ from sqlalchemy import Column, Date, Integer, MetaData, Table, Text
 from sqlalchemy.dialects import postgresql
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
-from minerecon_dagster.elexon.datasets.base import Dataset
 from minerecon_dagster.elexon.datasets.later import LaterDataset, Look, Run
 from minerecon_dagster_tests.elexon.small import AT, DAY
 
@@ -67,7 +66,6 @@ def test_unless_it_says_otherwise_it_is_asked_for_whole_and_stands_for_itself() 
     assert LaterDataset.most_units is None
     assert (LaterDataset.run_column, LaterDataset.runs_are_looks) == (None, False)
     assert (LaterDataset.follows_day, LaterDataset.reads_volumes) == (False, False)
-    assert Dataset.more_tables == ()
     assert Run("", 1, 3).with_scan is False
     assert Look(DAY, ONE, [], {}, came(), []).volumes is None
     assert next(f for f in fields(Look) if f.name == "volumes").default is None
