@@ -6,7 +6,7 @@ A chart and its table are made of the same rows, and the CSV's address is that o
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -134,6 +134,11 @@ def lost_columns(basis: str, grain: str) -> list[Column]:
     ]
 
 
+def is_least(rows: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether half hours of a day of these rows are missing: what was lost of notified potential is known in part."""
+    return any(row["days_incomplete"] if "days_incomplete" in row else row["status"] == "incomplete" for row in rows)
+
+
 def potential_note(figure: Figure, basis: str, grain: str) -> str:
     """What a share of notified potential in a chart's table is of, and what is not known of it; empty: it has none."""
     rows = figure.rows
@@ -147,6 +152,8 @@ def potential_note(figure: Figure, basis: str, grain: str) -> str:
         row["potential_days"] is not None and row["potential_days"] < row["days_expected"] for row in rows
     ):
         said += f" Of fewer days than the {grain[:-1]} has, it is at least so much."
+    if is_least(row for row in rows if row[share] is not None):
+        said += " Of a day that is incomplete, and of what has one in it, the share is at least so much."
     if any(row["potential_mwh"] is not None and row[share] is None for row in rows):
         said += " A share is not shown where over 1 % of the half hours lack a notification."
     return said
@@ -239,6 +246,7 @@ def series_rows(reader: Reader, asked: Asked, default: tuple[dt.date, dt.date] |
         model = asked.get("model") or DEFAULT_MODEL
         return reader.ask(f"mining/{grain}", model=model, fields=fields, **ranged), key
     if farm:
+        fields += ["days_incomplete"] if grain != "days" else []
         return reader.ask(f"farms/{{farm}}/{grain}", farm=farm, fields=fields, **ranged), key
     if party:
         return reader.ask("lead-parties/months", lead_party=party, fields=fields, **ranged), key
@@ -404,7 +412,8 @@ def farms(reader: Reader, asked: Asked) -> Figure:
         Column("status", "State", "status"),
     ]
     path = {"days": "farms", "months": "farms/months", "years": "farms/years"}[grain]
-    rows = reader.ask(path, from_=first, to=last, basis=basis, fields=[c.name for c in columns])
+    fields = [*(c.name for c in columns), *(["days_incomplete"] if grain != "days" else [])]
+    rows = reader.ask(path, from_=first, to=last, basis=basis, fields=fields)
     empty = emptiness(rows.meta, rows.rows, name)
     if empty == NOBODY and any(r[name] is not None for r in rows.rows):  # a farm of the list has a bid
         empty = NOT_FLAGGED
