@@ -120,7 +120,9 @@ def field_of(measure: str, basis: str) -> str:
 
 
 def lost_columns(basis: str, grain: str) -> list[Column]:
-    """Of a farm's row: what it notified, what share of that was lost, and of how many days that is known."""
+    """Of a farm's row: what it notified, what share of that was lost, of how many days that is known, and how many of
+    its days lack half hours.
+    """
     so = basis == "so"
     return [
         Column("potential_mwh", "Notified potential", "mwh", "MWh"),
@@ -130,7 +132,11 @@ def lost_columns(basis: str, grain: str) -> list[Column]:
             "share",
             "%",
         ),
-        *([Column("potential_days", "Days notified", "count")] if grain in ("months", "years") else []),
+        *(
+            [Column("potential_days", "Days notified", "count"), Column("days_incomplete", "Days in part", "count")]
+            if grain in ("months", "years")
+            else []
+        ),
     ]
 
 
@@ -246,7 +252,6 @@ def series_rows(reader: Reader, asked: Asked, default: tuple[dt.date, dt.date] |
         model = asked.get("model") or DEFAULT_MODEL
         return reader.ask(f"mining/{grain}", model=model, fields=fields, **ranged), key
     if farm:
-        fields += ["days_incomplete"] if grain != "days" else []
         return reader.ask(f"farms/{{farm}}/{grain}", farm=farm, fields=fields, **ranged), key
     if party:
         return reader.ask("lead-parties/months", lead_party=party, fields=fields, **ranged), key
@@ -412,8 +417,7 @@ def farms(reader: Reader, asked: Asked) -> Figure:
         Column("status", "State", "status"),
     ]
     path = {"days": "farms", "months": "farms/months", "years": "farms/years"}[grain]
-    fields = [*(c.name for c in columns), *(["days_incomplete"] if grain != "days" else [])]
-    rows = reader.ask(path, from_=first, to=last, basis=basis, fields=fields)
+    rows = reader.ask(path, from_=first, to=last, basis=basis, fields=[c.name for c in columns])
     empty = emptiness(rows.meta, rows.rows, name)
     if empty == NOBODY and any(r[name] is not None for r in rows.rows):  # a farm of the list has a bid
         empty = NOT_FLAGGED
