@@ -9,6 +9,7 @@ The module takes a tenth of a second to import: what must be quick imports it wh
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 import os
 import re
 import textwrap
@@ -718,6 +719,33 @@ def variables() -> dict[str, Variable]:
 def declared() -> tuple[Variable, ...]:
     """Every variable that is documented."""
     return (*variables().values(), *READ_BY_OTHERS)
+
+
+OWN_PREFIXES = ("BITCOIN_PRICE_", "DYNAMODB_DIFFICULTY_", "ELEXON_", "MINERECON_")
+"""Whatever begins so is meant for this project; of others' variables nothing is said."""
+_NO_SETTINGS = frozenset(
+    f"MINERECON_{name}"
+    for name in ("PLACES", "EMBEDDED_DYNAMODB_KEY", "IMAGE", "VERSION", "REVISION", "UI_NAME", "WEB_NAME")
+)
+"""What `minerecon` sets for the processes that it starts, and what the files of ``deploy/`` read."""
+
+
+def mistyped(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that are meant for this project and are none of its settings: each with the nearest one."""
+    settings = {variable.name for variable in declared()}
+    known = settings | {file_variable(variable.name) for variable in declared() if variable.kind.is_secret}
+    found = {}
+    for name in sorted(environ.keys() - known - _NO_SETTINGS):
+        prefix = next((prefix for prefix in OWN_PREFIXES if name.upper().startswith(prefix)), None)
+        if prefix is not None:
+            alike = sorted(each for each in settings if each.startswith(prefix))
+            found[name] = difflib.get_close_matches(name.upper(), alike, 1, 0)[0]
+    return found
+
+
+def mistyped_text(name: str, nearest: str) -> str:
+    """What is said of a variable of `mistyped`; never its value, which may be a secret."""
+    return f"{name} is no setting, and is ignored: the nearest is {nearest} (docs/operate/settings.md has all)"
 
 
 def require_shared_archive(is_launched_elsewhere: bool, archive_url: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 from minerecon_dagster import settings as module
 from minerecon_dagster.alerts.redaction import redact
 from minerecon_dagster.core.errors import ConfigurationError
-from minerecon_dagster.settings import PROJECT_ROOT, Settings, declared, variables
+from minerecon_dagster.settings import PROJECT_ROOT, Settings, declared, mistyped, mistyped_text, variables
 
 PACKAGE = PROJECT_ROOT / "minerecon_dagster"
 SECRETS = {field: variable.name for field, variable in variables().items() if variable.kind.is_secret}
@@ -28,6 +28,8 @@ TOUCH_THE_ENVIRONMENT = {
     "settings.py": "reads the settings",
     "definitions.py": "hands it to `places`, which compares the addresses of processes, whatever they hold",
     "instance.py": "hands it to `places`; whether Dagster has an instance folder; that backfills wait",
+    "cli/main.py": "looks for variables that are meant for this project, and that nobody reads",
+    "doctor/examine.py": "the same",
     "cli/environment.py": "fills in what is embedded, and puts everything back",
     "cli/ui.py": "tells the processes that it starts where each other's pages are",
     "cli/dashboard.py": "makes the sample in a process that knows nothing of its services, as whoever is new would",
@@ -214,6 +216,34 @@ def test_the_embedded_servers_port_is_any_and_analysts_have_five_minutes_unless_
     assert settings.postgres_port is None
     assert settings.analyst_max_seconds == 300
     assert Settings.from_environ({"MINERECON_POSTGRES_PORT": "5433"}).postgres_port == 5433
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("MINERECON_ARCHIVE", "MINERECON_ARCHIVE_URL"),
+        ("MINERECON_HEARTBEAT", "MINERECON_HEARTBEAT_URL"),
+        ("ELEXON_STACK_SIDE", "ELEXON_STACK_SIDES"),
+        ("elexon_base_url", "ELEXON_BASE_URL"),
+        ("ELEXON_MAX_REQUEST_PER_MINUTE", "ELEXON_MAX_REQUESTS_PER_MINUTE"),
+        ("DYNAMODB_DIFFICULTY_TABEL", "DYNAMODB_DIFFICULTY_TABLE"),
+        ("BITCOIN_PRICE_URL", "BITCOIN_PRICE_BASE_URL"),
+    ],
+)
+def test_a_mistyped_setting_is_known_by_the_nearest_one(name: str, nearest: str) -> None:
+    assert mistyped({name: "hush", "ELEXON_STACK_SIDES": "bid"}) == {name: nearest}
+    assert "hush" not in mistyped_text(name, nearest)
+
+
+def test_any_variable_with_a_prefix_of_ours_is_named_and_none_of_others() -> None:
+    assert mistyped({"ELEXON_RATELIMIT": "60"}).keys() == {"ELEXON_RATELIMIT"}
+    ours = {variable.name for variable in declared()} | {f"{name}_FILE" for name in SECRETS.values()}
+    assert mistyped(dict.fromkeys(ours | {n for n in NO_SETTINGS if n.startswith("MINERECON_")}, "1")) == {}
+    others = ("DYNAMODB_TABLE", "DATABASE_URI", "AWS_REGIO", "DAGSTER_HOMES", "PORTS", "BITCOIN_RPC", "MINERECONX")
+    assert mistyped(dict.fromkeys(others, "1")) == {}
+    of_deploy = set(re.findall(r"MINERECON_[A-Z_]+", (PROJECT_ROOT / "deploy" / "compose.yaml").read_text("utf-8")))
+    assert len(of_deploy) > 5
+    assert mistyped(dict.fromkeys(of_deploy, "1")) == {}
 
 
 OF_OURS = {field: variable.name for field, variable in variables().items() if variable.kind.is_secret}

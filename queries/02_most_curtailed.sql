@@ -1,6 +1,6 @@
 -- Question: which wind farms and which lead parties are curtailed most, and what is their share?
 -- Basis: ranked by SO-flagged energy; all accepted wind bids beside it. Units: MWh, GBP, shares of the whole (0 to 1).
--- State: days_present of days_expected days are in the sums.
+-- State: days_present of days_expected days, from_date to to_date, are in the sums.
 -- Change: from_date, to_date, how_many. Without a change: the 365 days up to the newest stored one.
 WITH params AS (
     SELECT coalesce(CAST(nullif(current_setting('minerecon.from_date', true), '') AS date),
@@ -39,7 +39,8 @@ SELECT s.kind, s.place, s.name, s.bmu_count,
        round(s.share_of_all_bids, 4) AS share_of_all_bids,
        round(s.all_bids_payment_gbp, 2) AS all_bids_payment_gbp,
        (SELECT count(*) FROM minerecon.daily_summaries WHERE summary_date BETWEEN p.from_date AND p.to_date) AS days_present,
-       p.to_date - p.from_date + 1 AS days_expected
+       p.to_date - p.from_date + 1 AS days_expected,
+       p.from_date, p.to_date
 FROM shares AS s
 CROSS JOIN params AS p
 WHERE s.place <= p.how_many

@@ -1,7 +1,7 @@
 -- Question: what does a curtailed MWh cost at each wind farm, and which farms pay to be turned down?
 -- Basis: SO-flagged; all accepted wind bids beside it. Units: GBP per MWh that has a price; above 0 the farm is paid,
 -- below 0 it pays. paid_gbp and refunded_gbp are never netted before they are added up.
--- State: days_present of days_expected days are in the sums.
+-- State: days_present of days_expected days, from_date to to_date, are in the sums.
 -- Change: from_date, to_date, least_mwh (farms with less are left out). Without a change: the last 365 stored days.
 WITH params AS (
     SELECT coalesce(CAST(nullif(current_setting('minerecon.from_date', true), '') AS date),
@@ -29,7 +29,8 @@ SELECT f.farm_name,
        round(f.payment_gbp, 2) AS payment_gbp,
        round(f.unpriced_mwh, 3) AS unpriced_mwh,
        (SELECT count(*) FROM minerecon.daily_summaries WHERE summary_date BETWEEN p.from_date AND p.to_date) AS days_present,
-       p.to_date - p.from_date + 1 AS days_expected
+       p.to_date - p.from_date + 1 AS days_expected,
+       p.from_date, p.to_date
 FROM farms AS f
 CROSS JOIN params AS p
 WHERE f.curtailed_mwh >= p.least_mwh

@@ -2,7 +2,7 @@
 -- Basis: SO-flagged; all accepted wind bids beside it. Units: MW (mean over the half hours that are there, quiet ones
 -- included), share of the energy (0 to 1), GBP per MWh. Half hours, hours and days are London's: each is
 -- named by its start, in summer and winter alike. payment_gbp_per_mwh is weighted: what was paid over the energy.
--- State: half_hours are those that are there; missing ones are in no mean.
+-- State: half_hours are those from from_date to to_date that are there; missing ones are in no mean.
 -- Change: from_date, to_date. Without a change: all that is stored.
 WITH params AS (
     SELECT coalesce(CAST(nullif(current_setting('minerecon.from_date', true), '') AS date),
@@ -36,6 +36,8 @@ SELECT CASE which WHEN 7 THEN 'half hour of the day' WHEN 11 THEN 'hour of the d
        round(curtailed_mwh / (half_hours * 0.5), 2) AS mean_curtailed_mw,
        round(curtailed_mwh / nullif(sum(curtailed_mwh) OVER (PARTITION BY which), 0), 4) AS share_of_curtailed,
        round(payment_gbp / nullif(curtailed_mwh - unpriced_mwh, 0), 2) AS payment_gbp_per_mwh,
-       round(all_bids_mwh / (half_hours * 0.5), 2) AS all_bids_mean_mw
+       round(all_bids_mwh / (half_hours * 0.5), 2) AS all_bids_mean_mw,
+       p.from_date, p.to_date
 FROM parts
+CROSS JOIN params AS p
 ORDER BY which, parts.part;

@@ -1,7 +1,9 @@
 -- Question: do the totals here agree with published ones?
--- Basis: each figure beside ours on its own basis; never across the two. Units: as in the column unit.
--- ours is NULL where no day of the period is stored; of a part of it, days_present says how much is in it. difference is
--- given for whole periods of real data only. is_known_wrong: the published one is; the note says why.
+-- Basis: each figure beside ours on its own basis; never across the two. Units: as in the column unit. verdict: whether ours
+-- is the published one in all of its digits, near (within 2 in 1,000), or further off; or why there is none.
+-- State: ours is NULL where no day of the period is stored; days_present of days_expected are in it, and days_final of these
+-- are final: the others may still change. difference is given for whole periods of real data only. is_known_wrong: the
+-- published one is; the note says why.
 -- btc_of_published_mwh: the Bitcoin that the energy published with it gives by the formula here, at its difficulty.
 -- model_ratio: of the published Bitcoin to the first model's of its period; fixed_ratio: what it must be on any rows.
 -- Change: sources. Without a change: all.
@@ -12,7 +14,8 @@ WITH params AS (
     SELECT f.*, f.last_day - f.first_day + 1 AS days_expected
     FROM params AS p JOIN minerecon.published_figures AS f ON f.source = ANY (p.sources)
 ), ours AS (
-    SELECT f.figure_id, count(d.summary_date) AS days_present, bool_or(d.is_synthetic) AS is_synthetic,
+    SELECT f.figure_id, count(d.summary_date) AS days_present, count(*) FILTER (WHERE d.is_final) AS days_final,
+           bool_or(d.is_synthetic) AS is_synthetic,
            sum(CASE f.basis || '/' || f.figure
                    WHEN 'so_flagged/curtailed_mwh' THEN d.curtailed_mwh
                    WHEN 'so_flagged/payment_gbp' THEN d.payment_gbp
@@ -26,7 +29,7 @@ WITH params AS (
         ON b.summary_date = d.summary_date AND b.miner_model = f.miner_model
     GROUP BY f.figure_id
 )
-SELECT f.period_label, f.basis, f.figure, f.miner_model, f.unit,
+SELECT f.period_label, f.basis, f.figure, f.miner_model, f.unit, w.verdict,
        f.value AS published,
        round(o.value, 8) AS ours,
        CASE WHEN w.comparable THEN round(o.value - f.value, 8) END AS difference,
@@ -35,12 +38,22 @@ SELECT f.period_label, f.basis, f.figure, f.miner_model, f.unit,
                  minerecon.settlement_period_start(f.first_day, 1))), 6) AS btc_of_published_mwh,
        round(f.value / first.value, 6) AS model_ratio,
        round((m.hashrate_ths / m.power_w) / (m1.hashrate_ths / m1.power_w), 6) AS fixed_ratio,
-       f.is_known_wrong, o.days_present, f.days_expected, coalesce(o.is_synthetic, false) AS ours_is_synthetic,
+       f.is_known_wrong, o.days_present, o.days_final, f.days_expected, coalesce(o.is_synthetic, false) AS ours_is_synthetic,
        f.source, f.note
 FROM published AS f
 JOIN ours AS o USING (figure_id)
 CROSS JOIN LATERAL (
-    SELECT o.days_present = f.days_expected AND NOT coalesce(o.is_synthetic, false) AS comparable
+    SELECT c.comparable,
+           CASE WHEN f.is_known_wrong THEN 'the published one is wrong'
+                WHEN o.value IS NULL THEN 'nothing here'
+                WHEN coalesce(o.is_synthetic, false) THEN 'made up here'
+                WHEN NOT c.comparable THEN 'a part of the days here'
+                WHEN round(o.value, scale(f.value)) = f.value THEN 'equal'
+                WHEN abs(o.value - f.value) <= abs(f.value) * 0.002 THEN 'near'
+                ELSE 'further off' END AS verdict
+    FROM (
+        SELECT o.days_present = f.days_expected AND NOT coalesce(o.is_synthetic, false) AS comparable
+    ) AS c
 ) AS w
 LEFT JOIN minerecon.miner_models AS m ON m.miner_model = f.miner_model
 LEFT JOIN published AS e ON e.figure = 'curtailed_mwh' AND e.basis = f.basis AND e.period_label = f.period_label

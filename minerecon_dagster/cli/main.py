@@ -6,6 +6,7 @@ Heavy modules are imported by the commands that need them, so that `--help` is q
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,8 +84,19 @@ class OneLineErrors(Commands):
 
 @click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="minerecon-dagster")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Great Britain's wind curtailment and the Bitcoin it could have mined, reconciled."""
+    if context.invoked_subcommand != doctor.doctor.name:  # it has a line for each
+        _say_what_is_mistyped()
+
+
+def _say_what_is_mistyped() -> None:
+    """Variables that are meant for this project and that nobody reads: what was to be set by them is not."""
+    from minerecon_dagster.settings import mistyped, mistyped_text
+
+    for name, nearest in mistyped(os.environ).items():
+        say(f"minerecon: {mistyped_text(name, nearest)}", err=True)
 
 
 for command in (

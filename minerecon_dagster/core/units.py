@@ -52,6 +52,7 @@ UNITS: Mapping[str, str] = {
     "days_priced": COUNT,
     "days_stored": COUNT,
     "days_unavailable": COUNT,
+    "days_incomplete": COUNT,
     "periods": COUNT,
     "periods_with_pn": COUNT,
     "negative_periods": COUNT,

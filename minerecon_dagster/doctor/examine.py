@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Callable
 
 from minerecon_dagster.core.calendar import settlement_date
-from minerecon_dagster.doctor.line import Line, looked_at
+from minerecon_dagster.doctor.line import Line, State, looked_at
 from minerecon_dagster.doctor.machine import machine_lines
 from minerecon_dagster.doctor.services import service_lines
 from minerecon_dagster.elexon.client import ElexonClient
-from minerecon_dagster.settings import Settings
+from minerecon_dagster.settings import Settings, mistyped
 
 
 def examine(
@@ -23,7 +24,14 @@ def examine(
         now: this machine's clock.
         runs_elsewhere: whether Dagster launches runs on other hosts.
     """
-    return [*service_lines(settings, settlement_date(now()), now, runs_elsewhere), *machine_lines(settings)]
+    return [
+        *service_lines(settings, settlement_date(now()), now, runs_elsewhere),
+        *machine_lines(settings),
+        *(
+            Line("setting", State.IGNORED, f"{name} is no setting, and is ignored", f"the nearest is {nearest}")
+            for name, nearest in mistyped(os.environ).items()
+        ),
+    ]
 
 
 def examine_source(open_client: Callable[[], ElexonClient], source_url: str) -> list[Line]:

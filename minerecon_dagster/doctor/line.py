@@ -20,6 +20,8 @@ class State(enum.Enum):
     """Not configured: there is nothing to look at."""
     NOT_YET = "not yet"
     """What the first run brings is not there, and nothing is wrong with that."""
+    IGNORED = "ignored"
+    """It was set, and nobody reads it."""
     UNSEEN = "unseen"
     """It could not be looked at, since something else is wrong."""
 

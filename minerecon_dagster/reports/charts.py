@@ -200,6 +200,7 @@ def heat_map(facts: Facts, drawer: Drawer) -> Chart:
 
 def farms(facts: Facts, drawer: Drawer) -> Chart:
     """The farms that were curtailed most."""
+    is_least = any(day.state == "incomplete" for day in facts.stored)
     together = sum((f.share for f in facts.farms), Decimal())
     summary = (
         f"{facts.farms[0].farm_name} first, with {facts.farms[0].share:.1%}; the {len(facts.farms)} shown have "
@@ -213,23 +214,24 @@ def farms(facts: Facts, drawer: Drawer) -> Chart:
         "farms", "Where: the most curtailed wind farms", summary,
         "MWh of SO-flagged bids and share of the total. Units of one farm are together, by the register's names. Lost "
         "of it: SO-flagged bids over notified potential (PN), gross; what a farm said that it would give, and not what "
-        "the wind would have given; with fewer days than the report has, it is at least so much.",
+        "the wind would have given; with fewer days than the report has, it is at least so much"
+        f"{', and so it is with an incomplete day' if is_least else ''}.",
     )  # fmt: skip
     bars = [Bar(f.farm_name, f.curtailed_mwh, f"{f.curtailed_mwh:,.0f} MWh, {f.share:.1%}") for f in facts.farms]
     return _chart(
         said, charts.ranked(said.name, bars, said.words) if bars else None, drawer,
         ("wind farm", "MWh", "share", "notified MWh", "lost of it", "days notified", "net payment £"),
-        [_farm_row(f) for f in facts.farms],
+        [_farm_row(f, "at least " if is_least else "") for f in facts.farms],
     )  # fmt: skip
 
 
-def _farm_row(farm: FarmFacts) -> tuple[str, ...]:
+def _farm_row(farm: FarmFacts, least: str) -> tuple[str, ...]:
     return (
         farm.farm_name,
         f"{farm.curtailed_mwh:,.3f}",
         f"{farm.share:.2%}",
         _text(farm.potential_mwh, 3),
-        "-" if farm.lost_share is None else f"{farm.lost_share:.2%}",
+        "-" if farm.lost_share is None else f"{least}{farm.lost_share:.2%}",
         f"{farm.potential_days}",
         _text(farm.payment_gbp, 2),
     )

@@ -50,6 +50,7 @@ _ABSENT: Mapping[str, str] = {
     "days_present": "coalesce(v.days_present, 0)",
     "days_final": "coalesce(v.days_final, 0)",
     "days_unavailable": "coalesce(v.days_unavailable, 0)",
+    "days_incomplete": "coalesce(v.days_incomplete, 0)",
 }
 """What is known of a day, month or year that the view has no row of."""
 

@@ -154,7 +154,7 @@ RESOURCES = (
     Resource(
         "farms/years", "analytics.curtailment_by_farm_year", ("year", "farm_name"),
         "Curtailment of every wind farm with a bid in each year.", span="year", span_column="year",
-        filters=_FARM, default_days=366, most_days=1_100,
+        filters=_FARM, default_days=366, most_days=1_830,
     ),
     Resource(
         "zones/days", "analytics.curtailment_by_zone_day", ("settlement_date", "zone"),

@@ -207,10 +207,22 @@ def test_published_totals_are_compared_for_whole_periods_of_real_data_only(store
     assert abs(real[day].difference - (real[day].ours - real[day].published)) < Decimal("1e-7")
     assert real[month].days_present == 30
     assert real[month].difference is None
+    assert (made_up[day].verdict, real[day].verdict) == ("made up here", "further off")
+    assert (real[day].days_final, real[day].days_present) == (1, 1)
+    assert real[month].verdict == "the published one is wrong"
+    assert {r.verdict for r in real.values() if r.ours is None and not r.is_known_wrong} == {"nothing here"}
     wrong = real[month]
     assert wrong.is_known_wrong
     assert abs(wrong.model_ratio - wrong.fixed_ratio) > Decimal("0.001")
     assert real["2025-03-28", "mined_btc", "S9"].btc_of_published_mwh == Decimal("23.463868")
+
+
+def test_totals_of_a_range_say_which_range_it_is(ask: Ask) -> None:
+    ask("SET LOCAL minerecon.from_date = '2025-03-05'; SET LOCAL minerecon.to_date = '2025-03-20'; SELECT 1")
+    for number in ("02", "03", "04"):
+        found = ask(one(number))
+        assert found
+        assert {(str(r.from_date), str(r.to_date)) for r in found} == {("2025-03-05", "2025-03-20")}, number
 
 
 def test_unmapped_units_are_those_that_look_like_wind_and_those_that_were(stored: Engine) -> None:

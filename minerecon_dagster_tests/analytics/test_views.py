@@ -386,6 +386,19 @@ def test_an_incomplete_day_is_covered_in_part(ask: Ask) -> None:
     ]
 
 
+def test_what_has_an_incomplete_day_in_it_says_so_beside_its_shares(ask: Ask) -> None:
+    month = f"{INCOMPLETE:%Y-%m}"
+    for view in ("curtailment_by_month", "curtailment_by_farm_month", "notified_potential_by_farm_month",
+                 "notified_potential_by_unit_month", "curtailment_by_zone_month"):  # fmt: skip
+        found = ask(f"SELECT DISTINCT days_incomplete FROM analytics.{view} WHERE year_month = :m", m=month)
+        assert found == [(1,)], view
+        others = ask(f"SELECT max(days_incomplete) FROM analytics.{view} WHERE year_month <> :m", m=month)
+        assert others in ([(0,)], [(None,)]), view
+    for view in ("curtailment_by_year", "curtailment_by_farm_year"):
+        found = ask(f"SELECT DISTINCT days_incomplete FROM analytics.{view} WHERE year = :y", y=INCOMPLETE.year)
+        assert found == [(1,)], view
+
+
 def test_the_value_is_of_days_that_have_a_price_and_months_say_of_how_many(ask: Ask) -> None:
     rows = ask(
         "SELECT m.mined_btc, m.payment_gbp, p.price_gbp, m.value_gbp, m.value_less_payment_gbp,"

@@ -91,6 +91,23 @@ def test_where_nothing_is_configured_it_is_exit_2_and_nothing_is_made(minerecon:
     assert not home.exists()
 
 
+def test_a_setting_that_nobody_reads_has_a_line_and_any_other_command_says_so_once(
+    minerecon: Run, day_stored: Engine, reaching: None
+) -> None:
+    ran = minerecon("doctor", "--json", ELEXON_RATELIMIT="60")
+    assert (ran.code, ran.err) == (0, "")
+    line = ran.json["lines"][-1]
+    assert (line["name"], line["state"], line["says"]) == (
+        "setting", "ignored", "ELEXON_RATELIMIT is no setting, and is ignored",
+    )  # fmt: skip
+    said = minerecon("status", "--json", ELEXON_STACK_SIDE="hush", ELASTIC_STACK_SIDES="bid")
+    assert said.err == (
+        "minerecon: ELEXON_STACK_SIDE is no setting, and is ignored: the nearest is ELEXON_STACK_SIDES"
+        " (docs/operate/settings.md has all)\n"
+    )
+    assert said.json
+
+
 def test_a_setting_that_is_wrong_is_exit_2_and_one_line(minerecon: Run) -> None:
     ran = minerecon("doctor", ELEXON_STACK_SIDES="both")
     assert ran.code == 2

@@ -68,6 +68,25 @@ def test_what_covers_a_part_twice_or_leaves_the_period_is_not_known(lines: list[
     assert of(*lines) == (None, "overlap")
 
 
+def test_a_segment_of_no_length_adds_nothing_wherever_it_stands() -> None:
+    for at in (0, 12, 30):
+        cut = [line(0, at, 8, 8), line(at, at, 8, 20), line(at, 30, 8, 8)]
+        assert of(*(each for each in cut if each.time_to > each.time_from or each.level_to == 20)).mwh == Decimal(4)
+
+
+def test_of_three_segments_two_may_not_have_the_same_times() -> None:
+    assert of(line(0, 15, 8, 8), line(15, 30, 8, 8), line(15, 30, 8, 9)) == (None, "levels")
+    assert of(line(0, 15, 8, 8), line(0, 15, 8, 8), line(15, 30, 8, 8)) == (Decimal(4), None)
+
+
+def test_nothing_was_accepted_and_offers_are_known_unless_it_is_said_otherwise() -> None:
+    volumes = Volumes()
+    assert (volumes.bids, volumes.so_bids, volumes.offers) == (Decimal(0),) * 3
+    volumes.bids -= 1  # they are added up in place
+    assert DayVolumes({("T_SGRWO-1", 1): volumes}).has_offers
+    assert not DayVolumes({}, has_offers=False).has_offers
+
+
 def test_a_negative_level_is_not_clipped() -> None:
     assert of(line(0, 30, -3, -1)) == (Decimal(-1), None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -26,12 +27,28 @@ OURS = {"built_from", "run_id", "archive_uri", "old_archive_uri", "new_archive_u
 OUR_OWN = {"archive_uri", "fetched_at", "answer_sha256", "detected_at", "old_archive_uri", "new_archive_uri"}
 """Columns with names, numbers and, in answers, times of our own: another run has others."""
 MOST_ROWS = 12
+_GRAIN_AND_FIRST_WORDS = r"(?:Grain: (?P<grain>[^.]+)\. )?(?P<said>(?:[^(]|\([^)]*\))+?)(?:[.:] .*|\.)?"
 
 
 @pytest.fixture
 def made_dictionary(stored: Engine) -> str:
     with stored.connect() as connection:
         return as_markdown(_with_examples(connection, read_dictionary(connection)))
+
+
+@pytest.fixture
+def made_views(stored: Engine) -> str:
+    """Every view and function for analysts, by the first words of what the dictionary says of it."""
+    lines = ["| view or function in `analytics` | a row for each | is |", "|---|---|---|"]
+    with stored.connect() as connection:
+        for entry in read_dictionary(connection):
+            schema, _, name = entry.name.partition(".")
+            if schema == "analytics":
+                words = re.fullmatch(_GRAIN_AND_FIRST_WORDS, entry.meaning or "", re.DOTALL)
+                assert words, entry
+                name = re.sub(r" → .*| DEFAULT [^,)]+", "", name)
+                lines.append(f"| `{name}` | {words['grain'] or ''} | {words['said']} |".replace("\n", " "))
+    return "\n".join(lines)
 
 
 def _with_examples(connection: Connection, entries: list[Entry]) -> list[Entry]:

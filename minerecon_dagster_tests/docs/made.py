@@ -101,7 +101,7 @@ OF_CODE: Mapping[str, Callable[[str], str]] = {
     "licences": lambda _: str(module("licences.py").page()),
 }
 """What makes a block, given the folder of its page, which links go out from."""
-OF_WAREHOUSE = ("dictionary", "queries", "api_examples")
+OF_WAREHOUSE = ("dictionary", "views", "queries", "api_examples")
 OF_SUITE = ("faults",)
 """Written by the suite that sees it happen: ``make docs FAULTS=1``."""
 FILES: Mapping[str, Callable[[], str]] = {

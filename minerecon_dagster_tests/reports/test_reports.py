@@ -118,6 +118,22 @@ def test_a_months_report_has_the_tables_figures_and_says_what_is_missing(months:
     assert "The price of Bitcoin is known of none of these days" in page.words
 
 
+def test_with_an_incomplete_day_a_report_says_at_least_of_what_was_lost_of_notified_potential(months: Project) -> None:
+    assert "at least so much." in Page(body_of(months)).words
+    months.sql_write(
+        "UPDATE minerecon.daily_summaries SET state = 'incomplete' WHERE summary_date ="
+        " (SELECT max(summary_date) FROM minerecon.daily_summaries)"
+    )
+    page = Page(body_of(months))
+    ((farm, lost),) = months.sql(
+        "SELECT farm_name, curtailed_share_of_potential FROM analytics.curtailment_by_farm_month"
+        " ORDER BY curtailed_mwh DESC, 1 LIMIT 1"
+    )
+    (row,) = re.findall(rf"{re.escape(farm)} [\d,.]+ [\d.]+% [\d,.]+ (at least )?{lost:.2%}", page.words)
+    assert row == "at least "
+    assert "and so it is with an incomplete day." in page.words
+
+
 def test_where_offers_were_not_fetched_a_report_has_no_estimate_and_no_0_for_it(months: Project) -> None:
     for table in ("turn_up_by_period", "turn_up_by_fuel_day"):
         months.sql_write(f"DELETE FROM minerecon.{table}")

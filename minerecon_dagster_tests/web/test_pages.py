@@ -20,9 +20,10 @@ from minerecon_dagster.core.statuses import MEANINGS
 from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster.web.front import Access
 from minerecon_dagster.web.pages import words
-from minerecon_dagster.web.pages.figures import FIGURES
+from minerecon_dagster.web.pages.figures import FIGURES, Figure, potential_note
+from minerecon_dagster.web.pages.reader import Row
 from minerecon_dagster.web.pages.routes import Beside
-from minerecon_dagster.web.pages.state import NO_ROW, NOBODY, NOT_STORED
+from minerecon_dagster.web.pages.state import NO_ROW, NOBODY, NOT_STORED, State
 from minerecon_dagster.web.pages.views import PAGES
 from minerecon_dagster.web.pages.words import GLYPHS
 from minerecon_dagster_tests import databases
@@ -163,6 +164,27 @@ def test_the_acceptances_of_a_half_hour_add_up_to_its_figure(api: Api) -> None:
     address = page.one("section", id="acceptances").one("a", class_="csv").attributes["href"]
     assert len(csv_rows(api.get(address))) == len(rows)
     assert shown(api, f"/days/{SHORT}?period=47", 422).one("main").text.count("from 1 to 46")
+
+
+def test_a_share_of_a_month_with_an_incomplete_day_is_said_to_be_at_least_so_much(api: Api) -> None:
+    (month,) = api(f"months?from={INCOMPLETE:%Y-%m}&to={INCOMPLETE:%Y-%m}").data
+    assert month["days_incomplete"] == 1
+    whole = {"status": "complete", "potential_mwh": "9", "potential_days": 31, "days_expected": 31,
+             "days_incomplete": 0, "curtailed_share_of_potential": "0.5"}  # fmt: skip
+    part = whole | {"days_incomplete": 1, "status": "failing"}
+    at_least = "Of a day that is incomplete, and of what has one in it, the share is at least so much."
+    unknown = part | {"curtailed_share_of_potential": None}
+    for rows, said in (([whole], False), ([whole, part], True), ([unknown], False)):
+        assert (at_least in potential_note(made_up(rows), "so", "months")) == said, rows
+    day = {"status": "incomplete", "potential_mwh": "9", "curtailed_share_of_potential": "0.5"}
+    assert at_least in potential_note(made_up([day]), "so", "days")
+    assert at_least not in potential_note(made_up([day | {"status": "provisional"}]), "so", "days")
+
+
+def made_up(rows: list[Row]) -> Figure:
+    """A figure of which the rows of its table matter alone."""
+    state = State("complete", "", "", False, "")
+    return Figure("farm", "", "", [], "", [], rows, "year_month", "", {}, state)
 
 
 def test_an_incomplete_day_says_at_least_and_shows_a_gap_and_never_zero_where_nothing_is_known(api: Api) -> None:
@@ -312,14 +334,16 @@ def test_a_farms_page_says_what_share_of_what_it_notified_was_lost_and_of_how_ma
         with stored.connect() as connection:
             ((farm, lost, notified, days),) = connection.execute(text(sql.format(of=of, share=share)))
         percent, mwh = f"{lost * 100:,.1f} %", f"{notified:,.0f} MWh"
-        year = shown(api, f"/farms?period=2025&basis={basis}").text
-        assert f"{farm} lost the largest share of what it notified that it would give: {percent} of {mwh}" in year
+        year = shown(api, f"/farms?period=2025&basis={basis}").text  # it has an incomplete day
+        assert (
+            f"{farm} lost the largest share of what it notified that it would give: at least {percent} of {mwh}" in year
+        )
         assert f"({word}; {days} of 365 days)" in year
         page = shown(api, f"/farms/{quote(farm)}?grain=years&from=2025&to=2025&basis={basis}")
         assert f"Of the at least {mwh} that it notified that it would give" in page.text
-        assert f"that it would give it lost {percent} ({word}; {days} of 365 days)" in page.text
+        assert f"that it would give it lost at least {percent} ({word}; {days} of 365 days)" in page.text
         page = shown(api, f"/farms/{quote(farm)}?grain=years&from=2024&to=2025&basis={basis}")
-        assert f"that it would give in its years with a bid it lost {percent}" in page.text, "2024 has none"
+        assert f"that it would give in its years with a bid it lost at least {percent}" in page.text, "2024 has none"
         assert "not what the wind would have given" in page.text
 
 

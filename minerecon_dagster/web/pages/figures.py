@@ -7,7 +7,7 @@ farm or a lead party the chart has what lies between them, too, and says so.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -122,7 +122,9 @@ def field_of(measure: str, basis: str) -> str:
 
 
 def lost_columns(basis: str, grain: str) -> list[Column]:
-    """Of a farm's row: what it notified, what share of that was lost, and of how many days that is known."""
+    """Of a farm's row: what it notified, what share of that was lost, of how many days that is known, and how many of
+    its days lack half hours.
+    """
     so = basis == "so"
     return [
         Column("potential_mwh", "Notified potential", "mwh", "MWh"),
@@ -132,8 +134,17 @@ def lost_columns(basis: str, grain: str) -> list[Column]:
             "share",
             "%",
         ),
-        *([Column("potential_days", "Days notified", "count")] if grain in ("months", "years") else []),
+        *(
+            [Column("potential_days", "Days notified", "count"), Column("days_incomplete", "Days in part", "count")]
+            if grain in ("months", "years")
+            else []
+        ),
     ]
+
+
+def is_least(rows: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether half hours of a day of these rows are missing: what was lost of notified potential is known in part."""
+    return any(row["days_incomplete"] if "days_incomplete" in row else row["status"] == "incomplete" for row in rows)
 
 
 def potential_note(figure: Figure, basis: str, grain: str) -> str:
@@ -149,6 +160,8 @@ def potential_note(figure: Figure, basis: str, grain: str) -> str:
         row["potential_days"] is not None and row["potential_days"] < row["days_expected"] for row in rows
     ):
         said += f" Of fewer days than the {grain[:-1]} has, it is at least so much."
+    if is_least(row for row in rows if row[share] is not None):
+        said += " Of a day that is incomplete, and of what has one in it, the share is at least so much."
     if any(row["potential_mwh"] is not None and row[share] is None for row in rows):
         said += " A share is not shown where over 1 % of the half hours lack a notification."
     return said

@@ -64,6 +64,7 @@ SELECT {of_day} AS {key}, m.days_expected,
        CAST(count(*) FILTER (WHERE d.is_stored) AS integer) AS days_present,
        CAST(count(*) FILTER (WHERE d.is_final) AS integer) AS days_final,
        CAST(count(*) FILTER (WHERE d.status = 'unavailable') AS integer) AS days_unavailable,
+       CAST(count(*) FILTER (WHERE d.is_stored AND d.day_state = 'incomplete') AS integer) AS days_incomplete,
        round(count(*) FILTER (WHERE d.is_stored) / CAST(m.days_expected AS numeric), 12) AS coverage,
        count(*) FILTER (WHERE d.is_final) = m.days_expected AS is_complete,
        CASE WHEN bool_or(d.status = 'failing') THEN 'failing'
@@ -272,11 +273,11 @@ SELECT m.{key},
             THEN round(sum(d.all_bids_mwh) / nullif(sum(d.wind_generation_mwh + d.all_bids_mwh), 0), 12)
             END AS all_bids_share,
        sum(d.record_count) AS record_count, sum(d.so_record_count) AS so_record_count,
-       m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.coverage, m.is_complete, m.status,
+       m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.days_incomplete, m.coverage, m.is_complete, m.status,
        m.is_synthetic
 FROM analytics.settlement_{grain}s AS m
 JOIN analytics.curtailment_by_day AS d ON {of_day} = m.{key}
-GROUP BY m.{key}, m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.coverage, m.is_complete,
+GROUP BY m.{key}, m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.days_incomplete, m.coverage, m.is_complete,
          m.status, m.is_synthetic;
 
 COMMENT ON VIEW analytics.curtailment_by_{grain} IS
@@ -506,7 +507,7 @@ SELECT m.{key}, x.farm_name, x.lead_party_names, x.bmu_count, x.day_count,
        round(x.all_bids_mwh / nullif(t.all_bids_mwh, 0), 12) AS share_of_all_bids,
        x.record_count, x.so_record_count, {shares}
        x.potential_days, x.metered_days,
-       m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.coverage, m.is_complete, m.status,
+       m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.days_incomplete, m.coverage, m.is_complete, m.status,
        m.is_synthetic
 FROM analytics.settlement_{grain}s AS m
 CROSS JOIN LATERAL (
@@ -658,7 +659,7 @@ SELECT m.year_month, x.%2$I, %3$s x.bmu_count, x.day_count,
            AS all_bids_payment_gbp_per_mwh,
        round(x.all_bids_mwh / nullif(x.month_all_bids_mwh, 0), 12) AS share_of_all_bids,
        x.record_count, x.so_record_count,
-       m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.coverage, m.is_complete, m.status,
+       m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.days_incomplete, m.coverage, m.is_complete, m.status,
        m.is_synthetic
 FROM analytics.settlement_months AS m
 CROSS JOIN LATERAL (
@@ -799,11 +800,11 @@ SELECT m.{key}, d.miner_model,
        round(sum(d.all_bids_payment_gbp) / nullif(sum(d.all_bids_mined_btc), 0), 12) AS all_bids_break_even_price_gbp,
        CAST(count(d.value_gbp) AS integer) AS days_priced,
        round(count(d.value_gbp) / CAST(m.days_expected AS numeric), 12) AS priced_coverage,
-       m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.coverage, m.is_complete, m.status,
+       m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.days_incomplete, m.coverage, m.is_complete, m.status,
        m.is_synthetic
 FROM analytics.settlement_{grain}s AS m
 JOIN analytics.mining_potential_by_day AS d ON {of_day} = m.{key}
-GROUP BY m.{key}, d.miner_model, m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.coverage,
+GROUP BY m.{key}, d.miner_model, m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.days_incomplete, m.coverage,
          m.is_complete, m.status, m.is_synthetic;
 
 COMMENT ON VIEW analytics.mining_potential_by_{grain} IS

@@ -112,7 +112,7 @@ DECLARE
            CAST(count(DISTINCT d.bmu_id) AS integer) AS bmu_count
     $sums$;
     of_day text := 'u.coverage, u.day_state, u.status, u.is_final, u.is_synthetic';
-    of_month text := 'm.days_expected, m.days_present, m.days_final, m.days_unavailable, m.coverage, m.is_complete, m.status, m.is_synthetic';
+    of_month text := 'm.days_expected, m.days_present, m.days_final, m.days_unavailable, m.days_incomplete, m.coverage, m.is_complete, m.status, m.is_synthetic';
 BEGIN
     PERFORM pg_temp.make_potential(
         'notified_potential_by_farm_day', 'u.settlement_date, u.farm_name, u.year_month', of_day,

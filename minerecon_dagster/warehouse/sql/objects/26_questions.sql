@@ -39,9 +39,9 @@ FROM spans AS s
 LEFT JOIN analytics.curtailment_by_day AS d ON d.settlement_date BETWEEN s.first_day AND s.last_day
 GROUP BY s.place, s.span, s.first_day, s.last_day
 ORDER BY s.place;$q$),
-    ($q$02_most_curtailed$q$, $q$Which wind farms and which lead parties are curtailed most, and what is their share?$q$, $q$Basis: ranked by SO-flagged energy; all accepted wind bids beside it. Units: MWh, GBP, shares of the whole (0 to 1). State: days_present of days_expected days are in the sums. Change: from_date, to_date, how_many. Without a change: the 365 days up to the newest stored one.$q$, $q$-- Question: which wind farms and which lead parties are curtailed most, and what is their share?
+    ($q$02_most_curtailed$q$, $q$Which wind farms and which lead parties are curtailed most, and what is their share?$q$, $q$Basis: ranked by SO-flagged energy; all accepted wind bids beside it. Units: MWh, GBP, shares of the whole (0 to 1). State: days_present of days_expected days, from_date to to_date, are in the sums. Change: from_date, to_date, how_many. Without a change: the 365 days up to the newest stored one.$q$, $q$-- Question: which wind farms and which lead parties are curtailed most, and what is their share?
 -- Basis: ranked by SO-flagged energy; all accepted wind bids beside it. Units: MWh, GBP, shares of the whole (0 to 1).
--- State: days_present of days_expected days are in the sums.
+-- State: days_present of days_expected days, from_date to to_date, are in the sums.
 -- Change: from_date, to_date, how_many. Without a change: the 365 days up to the newest stored one.
 WITH params AS (
     SELECT coalesce(CAST(nullif(current_setting('minerecon.from_date', true), '') AS date),
@@ -80,15 +80,16 @@ SELECT s.kind, s.place, s.name, s.bmu_count,
        round(s.share_of_all_bids, 4) AS share_of_all_bids,
        round(s.all_bids_payment_gbp, 2) AS all_bids_payment_gbp,
        (SELECT count(*) FROM minerecon.daily_summaries WHERE summary_date BETWEEN p.from_date AND p.to_date) AS days_present,
-       p.to_date - p.from_date + 1 AS days_expected
+       p.to_date - p.from_date + 1 AS days_expected,
+       p.from_date, p.to_date
 FROM shares AS s
 CROSS JOIN params AS p
 WHERE s.place <= p.how_many
 ORDER BY s.kind DESC, s.place;$q$),
-    ($q$03_price_by_farm$q$, $q$What does a curtailed MWh cost at each wind farm, and which farms pay to be turned down?$q$, $q$Basis: SO-flagged; all accepted wind bids beside it. Units: GBP per MWh that has a price; above 0 the farm is paid, below 0 it pays. paid_gbp and refunded_gbp are never netted before they are added up. State: days_present of days_expected days are in the sums. Change: from_date, to_date, least_mwh (farms with less are left out). Without a change: the last 365 stored days.$q$, $q$-- Question: what does a curtailed MWh cost at each wind farm, and which farms pay to be turned down?
+    ($q$03_price_by_farm$q$, $q$What does a curtailed MWh cost at each wind farm, and which farms pay to be turned down?$q$, $q$Basis: SO-flagged; all accepted wind bids beside it. Units: GBP per MWh that has a price; above 0 the farm is paid, below 0 it pays. paid_gbp and refunded_gbp are never netted before they are added up. State: days_present of days_expected days, from_date to to_date, are in the sums. Change: from_date, to_date, least_mwh (farms with less are left out). Without a change: the last 365 stored days.$q$, $q$-- Question: what does a curtailed MWh cost at each wind farm, and which farms pay to be turned down?
 -- Basis: SO-flagged; all accepted wind bids beside it. Units: GBP per MWh that has a price; above 0 the farm is paid,
 -- below 0 it pays. paid_gbp and refunded_gbp are never netted before they are added up.
--- State: days_present of days_expected days are in the sums.
+-- State: days_present of days_expected days, from_date to to_date, are in the sums.
 -- Change: from_date, to_date, least_mwh (farms with less are left out). Without a change: the last 365 stored days.
 WITH params AS (
     SELECT coalesce(CAST(nullif(current_setting('minerecon.from_date', true), '') AS date),
@@ -116,16 +117,17 @@ SELECT f.farm_name,
        round(f.payment_gbp, 2) AS payment_gbp,
        round(f.unpriced_mwh, 3) AS unpriced_mwh,
        (SELECT count(*) FROM minerecon.daily_summaries WHERE summary_date BETWEEN p.from_date AND p.to_date) AS days_present,
-       p.to_date - p.from_date + 1 AS days_expected
+       p.to_date - p.from_date + 1 AS days_expected,
+       p.from_date, p.to_date
 FROM farms AS f
 CROSS JOIN params AS p
 WHERE f.curtailed_mwh >= p.least_mwh
 ORDER BY 2 DESC, f.farm_name;$q$),
-    ($q$04_when$q$, $q$When is wind curtailed: at which half hour and hour of the day, on which day of the week, in which season?$q$, $q$Basis: SO-flagged; all accepted wind bids beside it. Units: MW (mean over the half hours that are there, quiet ones included), share of the energy (0 to 1), GBP per MWh. Half hours, hours and days are London's: each is named by its start, in summer and winter alike. payment_gbp_per_mwh is weighted: what was paid over the energy. State: half_hours are those that are there; missing ones are in no mean. Change: from_date, to_date. Without a change: all that is stored.$q$, $q$-- Question: when is wind curtailed: at which half hour and hour of the day, on which day of the week, in which season?
+    ($q$04_when$q$, $q$When is wind curtailed: at which half hour and hour of the day, on which day of the week, in which season?$q$, $q$Basis: SO-flagged; all accepted wind bids beside it. Units: MW (mean over the half hours that are there, quiet ones included), share of the energy (0 to 1), GBP per MWh. Half hours, hours and days are London's: each is named by its start, in summer and winter alike. payment_gbp_per_mwh is weighted: what was paid over the energy. State: half_hours are those from from_date to to_date that are there; missing ones are in no mean. Change: from_date, to_date. Without a change: all that is stored.$q$, $q$-- Question: when is wind curtailed: at which half hour and hour of the day, on which day of the week, in which season?
 -- Basis: SO-flagged; all accepted wind bids beside it. Units: MW (mean over the half hours that are there, quiet ones
 -- included), share of the energy (0 to 1), GBP per MWh. Half hours, hours and days are London's: each is
 -- named by its start, in summer and winter alike. payment_gbp_per_mwh is weighted: what was paid over the energy.
--- State: half_hours are those that are there; missing ones are in no mean.
+-- State: half_hours are those from from_date to to_date that are there; missing ones are in no mean.
 -- Change: from_date, to_date. Without a change: all that is stored.
 WITH params AS (
     SELECT coalesce(CAST(nullif(current_setting('minerecon.from_date', true), '') AS date),
@@ -159,8 +161,10 @@ SELECT CASE which WHEN 7 THEN 'half hour of the day' WHEN 11 THEN 'hour of the d
        round(curtailed_mwh / (half_hours * 0.5), 2) AS mean_curtailed_mw,
        round(curtailed_mwh / nullif(sum(curtailed_mwh) OVER (PARTITION BY which), 0), 4) AS share_of_curtailed,
        round(payment_gbp / nullif(curtailed_mwh - unpriced_mwh, 0), 2) AS payment_gbp_per_mwh,
-       round(all_bids_mwh / (half_hours * 0.5), 2) AS all_bids_mean_mw
+       round(all_bids_mwh / (half_hours * 0.5), 2) AS all_bids_mean_mw,
+       p.from_date, p.to_date
 FROM parts
+CROSS JOIN params AS p
 ORDER BY which, parts.part;$q$),
     ($q$05_share_of_output_lost$q$, $q$What share of what the wind farms could have generated was lost, month by month?$q$, $q$Basis: SO-flagged; all accepted wind bids beside it. Units: MWh; shares (0 to 1) of output plus what was curtailed. State: a month whose output is not known of every stored day has no share; status is the worst among its days. Change: from_month, to_month. Without a change: the 24 months up to the newest stored day.$q$, $q$-- Question: what share of what the wind farms could have generated was lost, month by month?
 -- Basis: SO-flagged; all accepted wind bids beside it. Units: MWh; shares (0 to 1) of output plus what was curtailed.
@@ -409,10 +413,12 @@ FROM islands AS i
 LEFT JOIN repairs AS r ON r.settlement_date = i.settlement_date
 GROUP BY i.status, i.alone, i.island, CASE WHEN i.alone IS NOT NULL THEN i.not_passed END, i.not_passed
 ORDER BY first_day;$q$),
-    ($q$13_published_totals$q$, $q$Do the totals here agree with published ones?$q$, $q$Basis: each figure beside ours on its own basis; never across the two. Units: as in the column unit. ours is NULL where no day of the period is stored; of a part of it, days_present says how much is in it. difference is given for whole periods of real data only. is_known_wrong: the published one is; the note says why. btc_of_published_mwh: the Bitcoin that the energy published with it gives by the formula here, at its difficulty. model_ratio: of the published Bitcoin to the first model's of its period; fixed_ratio: what it must be on any rows. Change: sources. Without a change: all.$q$, $q$-- Question: do the totals here agree with published ones?
--- Basis: each figure beside ours on its own basis; never across the two. Units: as in the column unit.
--- ours is NULL where no day of the period is stored; of a part of it, days_present says how much is in it. difference is
--- given for whole periods of real data only. is_known_wrong: the published one is; the note says why.
+    ($q$13_published_totals$q$, $q$Do the totals here agree with published ones?$q$, $q$Basis: each figure beside ours on its own basis; never across the two. Units: as in the column unit. verdict: whether ours is the published one in all of its digits, near (within 2 in 1,000), or further off; or why there is none. State: ours is NULL where no day of the period is stored; days_present of days_expected are in it, and days_final of these are final: the others may still change. difference is given for whole periods of real data only. is_known_wrong: the published one is; the note says why. btc_of_published_mwh: the Bitcoin that the energy published with it gives by the formula here, at its difficulty. model_ratio: of the published Bitcoin to the first model's of its period; fixed_ratio: what it must be on any rows. Change: sources. Without a change: all.$q$, $q$-- Question: do the totals here agree with published ones?
+-- Basis: each figure beside ours on its own basis; never across the two. Units: as in the column unit. verdict: whether ours
+-- is the published one in all of its digits, near (within 2 in 1,000), or further off; or why there is none.
+-- State: ours is NULL where no day of the period is stored; days_present of days_expected are in it, and days_final of these
+-- are final: the others may still change. difference is given for whole periods of real data only. is_known_wrong: the
+-- published one is; the note says why.
 -- btc_of_published_mwh: the Bitcoin that the energy published with it gives by the formula here, at its difficulty.
 -- model_ratio: of the published Bitcoin to the first model's of its period; fixed_ratio: what it must be on any rows.
 -- Change: sources. Without a change: all.
@@ -423,7 +429,8 @@ WITH params AS (
     SELECT f.*, f.last_day - f.first_day + 1 AS days_expected
     FROM params AS p JOIN minerecon.published_figures AS f ON f.source = ANY (p.sources)
 ), ours AS (
-    SELECT f.figure_id, count(d.summary_date) AS days_present, bool_or(d.is_synthetic) AS is_synthetic,
+    SELECT f.figure_id, count(d.summary_date) AS days_present, count(*) FILTER (WHERE d.is_final) AS days_final,
+           bool_or(d.is_synthetic) AS is_synthetic,
            sum(CASE f.basis || '/' || f.figure
                    WHEN 'so_flagged/curtailed_mwh' THEN d.curtailed_mwh
                    WHEN 'so_flagged/payment_gbp' THEN d.payment_gbp
@@ -437,7 +444,7 @@ WITH params AS (
         ON b.summary_date = d.summary_date AND b.miner_model = f.miner_model
     GROUP BY f.figure_id
 )
-SELECT f.period_label, f.basis, f.figure, f.miner_model, f.unit,
+SELECT f.period_label, f.basis, f.figure, f.miner_model, f.unit, w.verdict,
        f.value AS published,
        round(o.value, 8) AS ours,
        CASE WHEN w.comparable THEN round(o.value - f.value, 8) END AS difference,
@@ -446,12 +453,22 @@ SELECT f.period_label, f.basis, f.figure, f.miner_model, f.unit,
                  minerecon.settlement_period_start(f.first_day, 1))), 6) AS btc_of_published_mwh,
        round(f.value / first.value, 6) AS model_ratio,
        round((m.hashrate_ths / m.power_w) / (m1.hashrate_ths / m1.power_w), 6) AS fixed_ratio,
-       f.is_known_wrong, o.days_present, f.days_expected, coalesce(o.is_synthetic, false) AS ours_is_synthetic,
+       f.is_known_wrong, o.days_present, o.days_final, f.days_expected, coalesce(o.is_synthetic, false) AS ours_is_synthetic,
        f.source, f.note
 FROM published AS f
 JOIN ours AS o USING (figure_id)
 CROSS JOIN LATERAL (
-    SELECT o.days_present = f.days_expected AND NOT coalesce(o.is_synthetic, false) AS comparable
+    SELECT c.comparable,
+           CASE WHEN f.is_known_wrong THEN 'the published one is wrong'
+                WHEN o.value IS NULL THEN 'nothing here'
+                WHEN coalesce(o.is_synthetic, false) THEN 'made up here'
+                WHEN NOT c.comparable THEN 'a part of the days here'
+                WHEN round(o.value, scale(f.value)) = f.value THEN 'equal'
+                WHEN abs(o.value - f.value) <= abs(f.value) * 0.002 THEN 'near'
+                ELSE 'further off' END AS verdict
+    FROM (
+        SELECT o.days_present = f.days_expected AND NOT coalesce(o.is_synthetic, false) AS comparable
+    ) AS c
 ) AS w
 LEFT JOIN minerecon.miner_models AS m ON m.miner_model = f.miner_model
 LEFT JOIN published AS e ON e.figure = 'curtailed_mwh' AND e.basis = f.basis AND e.period_label = f.period_label
@@ -643,12 +660,13 @@ SELECT m.year_month,
 FROM params AS p
 JOIN analytics.curtailment_by_month AS m ON m.year_month BETWEEN p.from_month AND p.to_month
 ORDER BY m.year_month;$q$),
-    ($q$19_lost_share_by_farm$q$, $q$Which wind farms lost the largest share of what they had notified that they would give?$q$, $q$Basis: all accepted wind bids, net of what was taken back in the same half hour; SO-flagged ones, gross, beside it. Units: MWh; shares (0 to 1) of notified potential (PN), which is what a farm says, and not what the wind would have given. State: figures and shares are of the unit-days of potential_days of days_expected that have a notification, on both sides; those of a part of the month are no bound of the whole. A share is NULL, and the farm stands last, where more than 1 in 100 unit-periods of these days have none. Change: from_month, to_month, how_many. Without a change: the newest month that has a stored day, the ten largest.$q$, $q$-- Question: which wind farms lost the largest share of what they had notified that they would give?
+    ($q$19_lost_share_by_farm$q$, $q$Which wind farms lost the largest share of what they had notified that they would give?$q$, $q$Basis: all accepted wind bids, net of what was taken back in the same half hour; SO-flagged ones, gross, beside it. Units: MWh; shares (0 to 1) of notified potential (PN), which is what a farm says, and not what the wind would have given. State: figures and shares are of the unit-days of potential_days of days_expected that have a notification, on both sides; those of a part of the month are no bound of the whole; with days_incomplete the shares are at least so much. A share is NULL, and the farm stands last, where more than 1 in 100 unit-periods of these days have none. units_in_force: with a bid or without. Change: from_month, to_month, how_many. Without a change: the newest month that has a stored day, the ten largest.$q$, $q$-- Question: which wind farms lost the largest share of what they had notified that they would give?
 -- Basis: all accepted wind bids, net of what was taken back in the same half hour; SO-flagged ones, gross, beside it.
 -- Units: MWh; shares (0 to 1) of notified potential (PN), which is what a farm says, and not what the wind would have given.
 -- State: figures and shares are of the unit-days of potential_days of days_expected that have a notification, on both sides;
--- those of a part of the month are no bound of the whole. A share is NULL, and the farm stands last, where more than 1 in 100
--- unit-periods of these days have none.
+-- those of a part of the month are no bound of the whole; with days_incomplete the shares are at least so much. A share is
+-- NULL, and the farm stands last, where more than 1 in 100 unit-periods of these days have none. units_in_force: with a bid
+-- or without.
 -- Change: from_month, to_month, how_many. Without a change: the newest month that has a stored day, the ten largest.
 WITH params AS (
     SELECT coalesce(nullif(current_setting('minerecon.from_month', true), ''),
@@ -666,14 +684,14 @@ WITH params AS (
     FROM params AS p
     JOIN analytics.notified_potential_by_farm_month AS f ON f.year_month BETWEEN p.from_month AND p.to_month
 )
-SELECT r.year_month, r.place, r.farm_name, r.bmu_count,
+SELECT r.year_month, r.place, r.farm_name, r.bmu_count AS units_in_force,
        round(r.potential_mwh, 2) AS potential_mwh,
        round(r.all_bids_net_of_potential_mwh, 2) AS all_bids_net_of_potential_mwh,
        round(r.all_bids_net_share_of_potential, 4) AS all_bids_net_share_of_potential,
        round(r.curtailed_of_potential_mwh, 2) AS curtailed_of_potential_mwh,
        round(r.curtailed_share_of_potential, 4) AS curtailed_share_of_potential,
        round(r.potential_coverage, 4) AS potential_coverage,
-       r.potential_days, r.days_present, r.days_expected, r.status, r.is_synthetic
+       r.potential_days, r.days_incomplete, r.days_present, r.days_expected, r.status, r.is_synthetic
 FROM ranked AS r
 JOIN params AS p ON r.place <= p.how_many
 ORDER BY r.year_month, r.place;$q$),

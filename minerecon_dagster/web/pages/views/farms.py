@@ -128,8 +128,9 @@ def _lost_most(rows: Sequence[Mapping[str, Any]], basis: str) -> Markup | None:
     if not known:
         return None
     most = max(known, key=lambda r: (Decimal(r[share]), r["farm_name"]))
-    return Markup("{} lost the largest share of what it notified that it would give: {} of {} ({}{}).").format(
+    return Markup("{} lost the largest share of what it notified that it would give: {}{} of {} ({}{}).").format(
         most["farm_name"],
+        "at least " if figures.is_least([most]) else "",
         fig(most[share], "share"),
         fig(most["potential_mwh"], "mwh"),
         "gross" if basis == "so" else "net of what was taken back",
@@ -145,9 +146,13 @@ def _share_lost(reader: Reader, name: str, first: dt.date, last: dt.date, basis:
     """What share of what a farm notified was lost over a range; None where it is not known of all that was notified."""
     share = figures.lost_columns(basis, grain)[1].name
     of = "curtailed_of_potential_mwh" if basis == "so" else "all_bids_net_of_potential_mwh"
-    counts = [] if grain == "days" else ["potential_days", "days_expected"]
+    counts = [] if grain == "days" else ["potential_days", "days_expected", "days_incomplete"]
     rows = reader.ask(
-        f"farms/{{farm}}/{grain}", farm=name, from_=first, to=last, fields=["potential_mwh", share, of, *counts]
+        f"farms/{{farm}}/{grain}",
+        farm=name,
+        from_=first,
+        to=last,
+        fields=["potential_mwh", share, of, "status", *counts],
     ).rows
     known = [r for r in rows if r["potential_mwh"] is not None]
     notified, lost = total(known, "potential_mwh"), total(known, of)
@@ -159,10 +164,11 @@ def _share_lost(reader: Reader, name: str, first: dt.date, last: dt.date, basis:
     if len(rows) == {"days": (last - first).days + 1, "months": months, "years": last.year - first.year + 1}[grain]:
         part = ""
     days, expected = (sum(int(r[n] or 0) for r in rows) if counts else 0 for n in ("potential_days", "days_expected"))
-    return Markup("Of the {}{} that it notified that it would give{} it lost {} ({}{}).").format(
+    return Markup("Of the {}{} that it notified that it would give{} it lost {}{} ({}{}).").format(
         "at least " if days < expected else "",
         fig(notified, "mwh"),
         part,
+        "at least " if figures.is_least(rows) else "",
         fig(lost / notified, "share"),
         "gross" if basis == "so" else "net of what was taken back",
         _of_days(days, expected),
