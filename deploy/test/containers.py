@@ -49,7 +49,7 @@ class Containers:
     ) -> None:
         self._files, self._folder = files, folder
         self._archive = folder / "archive"
-        self._archive.mkdir()
+        self._archive.mkdir(exist_ok=True)  # by podman, if it was tried first
         os.chown(self._archive, 10001, 0)
         self._image_environ, self._environ, self._changed, self._prefix = image_environ, environ, changed, prefix
         self._secrets: dict[str, str] = {}

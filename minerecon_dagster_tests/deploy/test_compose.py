@@ -183,6 +183,16 @@ def test_a_machine_of_its_own_for_the_runs_opens_two_ports_to_addresses_that_are
     }
 
 
+def test_podman_is_asked_for_nothing_that_it_has_not_got():
+    podman = as_compose_has_it(FILE, HOSTS, DEPLOY / "compose.podman.yaml", profiles=("worker", *PROFILES))["services"]
+    for name, service in podman.items():
+        assert "start_interval" not in service.get("healthcheck", {}), name
+        assert not [mount for mount in service.get("tmpfs", ()) if re.search(r"[ug]id=", mount)], name
+    docker = as_compose_has_it(FILE)["services"]
+    quick = {name for name, service in docker.items() if "start_interval" in service.get("healthcheck", {})}
+    assert quick == {"code", "daemon", "webserver", "web"}
+
+
 def test_the_database_has_one_name_for_the_secrets_of_all_machines_and_only_who_gets_out_is_sent_to_an_address():
     services = as_compose_has_it(FILE, HOSTS, profiles=("worker", "backup"))["services"]
     assert {name: s["extra_hosts"] for name, s in services.items() if s.get("extra_hosts")} == {

@@ -300,6 +300,7 @@ def test_the_values_of_the_chart_say_what_the_instance_without_it_says():
         k: v for k, v in wanted["config"].items() if k not in where
     }
     assert values["dagsterDaemon"]["runCoordinator"]["config"]["customRunCoordinator"] == instance["run_coordinator"]
+    assert values["additionalInstanceConfig"] == {"backfills": instance["backfills"]}
     monitoring = snake(values["dagsterDaemon"]["runMonitoring"])
     assert {k: v for k, v in instance["run_monitoring"].items() if k in monitoring} == monitoring
     assert values["dagsterWebserver"]["replicaCount"] == 0

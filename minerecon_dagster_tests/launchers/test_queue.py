@@ -18,6 +18,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 from dagster._daemon.auto_run_reexecution import event_log_consumer
 from dagster._daemon.auto_run_reexecution.event_log_consumer import EventLogConsumerDaemon
+from dagster._daemon.controller import create_daemon_of_type
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 
 from minerecon_dagster.launchers.guard import WATCHED_S
@@ -68,6 +69,14 @@ def test_the_limits_are_the_queues_own_or_no_place_could_be_kept(file: str) -> N
     assert instance["run_coordinator"]["module"] == QueuedRunCoordinator.__module__
     assert instance["run_coordinator"]["config"]["max_concurrent_runs"] == 4
     assert "concurrency" not in instance
+
+
+@pytest.mark.parametrize("file", INSTANCES)
+def test_a_daemon_that_is_stopped_looks_at_no_backfill_any_more_when_it_has_forgotten_what_there_is(file: str) -> None:
+    with dg.instance_for_test(overrides={"backfills": configured(file)["backfills"]}) as instance:
+        assert create_daemon_of_type("BACKFILL", instance)._threadpool_executor is None  # type: ignore[attr-defined]
+    with dg.instance_for_test() as instance:
+        assert create_daemon_of_type("BACKFILL", instance)._threadpool_executor is not None  # type: ignore[attr-defined]
 
 
 class Queue:
