@@ -226,6 +226,10 @@ def test_of_bids_alone_a_long_silence_is_told_without_the_side_that_is_not_fetch
     assert reading.problem().startswith("bid periods 7-9 unpublished (no acceptance in more than 2 periods in a row")
 
 
+def test_unless_it_is_said_nothing_that_is_held_was_left_aside() -> None:
+    assert read(whole_day()).left_aside == ""
+
+
 def test_unless_it_is_said_nothing_is_silent_and_nobody_does_without_control_totals() -> None:
     reading = read_day(DAY, answers_of(lacking(BOAV_BID)), {}, sides=STACK_SIDES, now=AT)
     assert (reading.judgement.state, reading.kept) == ("failing", {})
