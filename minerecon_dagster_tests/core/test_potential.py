@@ -74,6 +74,13 @@ def test_a_segment_of_no_length_adds_nothing_wherever_it_stands() -> None:
         assert of(*(each for each in cut if each.time_to > each.time_from or each.level_to == 20)).mwh == Decimal(4)
 
 
+def test_a_microsecond_counts_and_a_half_of_the_last_decimal_goes_to_the_even_one() -> None:
+    at = START + dt.timedelta(microseconds=1)
+    for level, mwh in ((5_000, "0.000001"), (1_800, "0.000000"), (5_400, "0.000002")):
+        found = notified([Segment(START, at, level, level), Segment(at, END, 0, 0)], START, END)
+        assert found.mwh == Decimal(mwh), level
+
+
 def test_of_three_segments_two_may_not_have_the_same_times() -> None:
     assert of(line(0, 15, 8, 8), line(15, 30, 8, 8), line(15, 30, 8, 9)) == (None, "levels")
     assert of(line(0, 15, 8, 8), line(0, 15, 8, 8), line(15, 30, 8, 8)) == (Decimal(4), None)
