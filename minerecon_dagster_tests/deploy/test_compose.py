@@ -188,6 +188,7 @@ def test_podman_is_asked_for_nothing_that_it_has_not_got():
     for name, service in podman.items():
         assert "start_interval" not in service.get("healthcheck", {}), name
         assert not [mount for mount in service.get("tmpfs", ()) if re.search(r"[ug]id=", mount)], name
+        assert not [part for part in service.get("healthcheck", {}).get("test", ()) if " " in part], name
     docker = as_compose_has_it(FILE)["services"]
     quick = {name for name, service in docker.items() if "start_interval" in service.get("healthcheck", {})}
     assert quick == {"code", "daemon", "webserver", "web"}
