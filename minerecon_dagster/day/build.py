@@ -198,9 +198,10 @@ def replace_day(
             delete_day(connection, day)
             totals = control_totals()
             _write_rows(connection, fetched, bids, inputs, (d for d in of_the_day() if d not in totals))
-            # While PostgreSQL derives and compares what is stored.
-            of_answers = checking_answers()
             write_turn_up(connection, day, walked)
+            # While PostgreSQL derives and compares what is stored. Not before: each statement of ours would wait for
+            # the thread's turn to end.
+            of_answers = checking_answers()
             _derive(connection, fetched, inputs, fingerprint, now, has_turn_up=walked.is_known)
             # Nothing is derived from them, and by now they are added up: the answers' checks need that too.
             _write_rows(connection, fetched, bids, inputs, totals)
