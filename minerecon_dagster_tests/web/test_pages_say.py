@@ -256,7 +256,7 @@ def test_what_was_paid_to_stop_and_the_estimate_for_its_replacement_stand_apart_
     with stored.connect() as connection:
         days = connection.execute(text("SELECT count(turn_up_mwh) FROM minerecon.daily_summaries")).scalar_one()
     assert words.count("Paid to stop") == words.count("Paid again to replace (estimate)") == 3
-    assert re.search(rf"offers cover 97\.0 % of the energy, of {days} of \d+ days; the cheapest accepted offers", words)
+    assert re.search(rf"offers cover 97\.0 % of the energy, of {days} of \d+ days: what the cheapest", words)
     assert "at least £" in words, "of the year, of which days are missing"
     assert "Paid again" not in shown(api, "/?basis=all").text, "it is of SO-flagged bids alone"
 

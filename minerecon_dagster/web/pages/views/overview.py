@@ -171,11 +171,11 @@ def _again_of(found: Sum) -> str:
     turn_up = found.turn_up
     if turn_up is None:
         return "not known: the offers of these days were not fetched, or not walked yet"
-    covered = (
-        "nothing to cover" if turn_up.coverage is None else f"offers cover {turn_up.coverage * 100:.1f} % of the energy"
-    )
     of = "" if turn_up.days == found.asked else f", of {turn_up.days:,} of {found.asked:,} days"
-    return f"{covered}{of}; the cheapest accepted offers, as wastedwind.energy reckons; not a payment"
+    if turn_up.coverage is None:
+        return f"nothing to cover{of}"
+    covered = f"offers cover {turn_up.coverage * 100:.1f} % of the energy{of}"
+    return f"{covered}: what the cheapest of them cost, as wastedwind.energy reckons"
 
 
 def _card(
