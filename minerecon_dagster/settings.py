@@ -728,6 +728,9 @@ _NO_SETTINGS = frozenset(
     for name in ("PLACES", "EMBEDDED_DYNAMODB_KEY", "IMAGE", "VERSION", "REVISION", "UI_NAME", "WEB_NAME")
 )
 """What `minerecon` sets for the processes that it starts, and what the files of ``deploy/`` read."""
+_OF_KUBERNETES = re.compile(r".+_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
+"""What Kubernetes sets in each pod of a namespace that has a service, as one called minerecon-web; and, beside these,
+``…_PORT`` with an address such as ``tcp://10.0.0.7:3001``."""
 
 
 def mistyped(environ: Mapping[str, str]) -> dict[str, str]:
@@ -736,6 +739,8 @@ def mistyped(environ: Mapping[str, str]) -> dict[str, str]:
     known = settings | {file_variable(variable.name) for variable in declared() if variable.kind.is_secret}
     found = {}
     for name in sorted(environ.keys() - known - _NO_SETTINGS):
+        if _OF_KUBERNETES.fullmatch(name) or (name.endswith("_PORT") and "://" in environ[name]):
+            continue
         prefix = next((prefix for prefix in OWN_PREFIXES if name.upper().startswith(prefix)), None)
         if prefix is not None:
             alike = sorted(each for each in settings if each.startswith(prefix))

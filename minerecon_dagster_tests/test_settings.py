@@ -246,6 +246,21 @@ def test_any_variable_with_a_prefix_of_ours_is_named_and_none_of_others() -> Non
     assert mistyped(dict.fromkeys(of_deploy, "1")) == {}
 
 
+def test_what_kubernetes_sets_of_a_service_with_our_name_is_nobodys_slip() -> None:
+    of_a_service = {
+        "MINERECON_WEB_SERVICE_HOST": "10.0.0.7",
+        "MINERECON_WEB_SERVICE_PORT": "3001",
+        "MINERECON_WEB_SERVICE_PORT_HTTP": "3001",
+        "MINERECON_WEB_PORT": "tcp://10.0.0.7:3001",
+        "MINERECON_WEB_PORT_3001_TCP": "tcp://10.0.0.7:3001",
+        "MINERECON_WEB_PORT_3001_TCP_PROTO": "tcp",
+        "MINERECON_WEB_PORT_3001_TCP_PORT": "3001",
+        "MINERECON_WEB_PORT_3001_TCP_ADDR": "10.0.0.7",
+    }
+    assert mistyped(of_a_service) == {}
+    assert mistyped({"MINERECON_WEB_PORT": "3001"}).keys() == {"MINERECON_WEB_PORT"}
+
+
 OF_OURS = {field: variable.name for field, variable in variables().items() if variable.kind.is_secret}
 
 
