@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final, Literal, NamedTuple
+from operator import attrgetter
+from typing import Final, Literal, NamedTuple, Protocol
 
 Fault = Literal["gap", "overlap", "levels"]
 """Why a notification says nothing: it leaves a part of the period out, has one twice, or at two levels."""
@@ -20,17 +21,32 @@ Fault = Literal["gap", "overlap", "levels"]
 MWH_DECIMALS: Final = Decimal("0.000001")
 """To so many decimals the MWh of a unit and period are rounded, once: every sum is of what is stored."""
 _TICK = dt.timedelta(microseconds=1)
+_of_line = attrgetter("time_from", "time_to", "level_from", "level_to")
 _TICKS_OF_TWO_HOURS = dt.timedelta(hours=2) // _TICK
 
 
-@lru_cache(maxsize=65_536)
-def _mwh_of(area: int) -> Decimal:
-    """MWh of twice an area in MW and microseconds: of ten thousand notifications a day most have been seen before."""
-    return (Decimal(area) / _TICKS_OF_TWO_HOURS).quantize(MWH_DECIMALS)
+class Line(Protocol):
+    """A straight line of a notification."""
+
+    @property
+    def time_from(self) -> dt.datetime:
+        """When it begins."""
+
+    @property
+    def time_to(self) -> dt.datetime:
+        """When it ends."""
+
+    @property
+    def level_from(self) -> int:
+        """The level at its beginning, in MW."""
+
+    @property
+    def level_to(self) -> int:
+        """The level at its end, in MW."""
 
 
 class Segment(NamedTuple):
-    """A straight line of a notification: levels in MW at two instants."""
+    """A `Line` by itself."""
 
     time_from: dt.datetime
     time_to: dt.datetime
@@ -45,36 +61,45 @@ class Notified(NamedTuple):
     fault: Fault | None = None
 
 
-def notified(segments: Sequence[Segment], start: dt.datetime, end: dt.datetime) -> Notified:
-    """The energy of a unit's period: the area under its segments, in MWh to 6 decimals.
+@lru_cache(maxsize=65_536)
+def _of_area(area: int) -> Notified:
+    """What twice an area in MW and microseconds comes to: of ten thousand notifications a day most were seen before."""
+    return Notified((Decimal(area) / _TICKS_OF_TWO_HOURS).quantize(MWH_DECIMALS))
 
-    Segments come in no order. One that stands twice, equal in everything, counts once.
+
+def notified(lines: Sequence[Line], start: dt.datetime, end: dt.datetime) -> Notified:
+    """The energy of a unit's period: the area under its lines, in MWh to 6 decimals.
+
+    Lines come in no order. One that stands twice, equal in everything, counts once.
 
     Args:
-        segments: of one unit and period.
+        lines: of one unit and period.
         start: UTC start of the period.
         end: its end.
 
     Returns:
-        The energy where the segments cover the period exactly once; else no energy, and the reason: it is then not
+        The energy where the lines cover the period exactly once; else no energy, and the reason: it is then not
         known, and never 0.
     """
-    # As a rule there is one.
-    lines = sorted(set(segments)) if len(segments) > 1 else segments
-    if len(lines) > 1 and len({(line.time_from, line.time_to) for line in lines}) < len(lines):
+    if len(lines) == 1:
+        (line,) = lines
+        if line.time_from == start and line.time_to == end:  # as a rule
+            return _of_area((line.level_from + line.level_to) * ((end - start) // _TICK))
+    segments = sorted(set(map(_of_line, lines)))
+    if len(segments) > len({(time_from, time_to) for time_from, time_to, _, _ in segments}):
         return Notified(None, "levels")
     at, area = start, 0
-    for line in lines:
-        if line.time_from > at:
+    for time_from, time_to, level_from, level_to in segments:
+        if time_from > at:
             return Notified(None, "gap")
-        if line.time_from < at or line.time_to < at or line.time_to > end:
+        if time_from < at or time_to < at or time_to > end:
             return Notified(None, "overlap")
         # Twice the mean level, so that the two halves are whole.
-        area += (line.level_from + line.level_to) * ((line.time_to - line.time_from) // _TICK)
-        at = line.time_to
+        area += (level_from + level_to) * ((time_to - time_from) // _TICK)
+        at = time_to
     if at != end:
         return Notified(None, "gap")
-    return Notified(_mwh_of(area))
+    return _of_area(area)
 
 
 @dataclass(slots=True)

@@ -316,6 +316,7 @@ class Register:
             self._versions[version.unit.bmu_id].append(version)
         self._from = {bmu_id: [v.valid_from for v in vs] for bmu_id, vs in self._versions.items()}
         self._others: dict[str, bool] = {}
+        self._ever_wind = [bmu_id for bmu_id, vs in self._versions.items() if any(v.unit.is_wind for v in vs)]
 
     def __len__(self) -> int:
         """How many units it has ever known."""
@@ -331,7 +332,7 @@ class Register:
 
     def wind_units(self, day: dt.date) -> dict[str, BmUnit]:
         """The wind farms in force on ``day``, by unit id."""
-        found = ((bmu_id, self.in_force(bmu_id, day)) for bmu_id in self._versions)
+        found = ((bmu_id, self.in_force(bmu_id, day)) for bmu_id in self._ever_wind)
         return {bmu_id: unit for bmu_id, unit in found if unit is not None and unit.is_wind}
 
     def unmapped_wind_like(self, day: dt.date) -> dict[str, BmUnit]:

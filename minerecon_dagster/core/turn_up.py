@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
+from functools import cache, partial
 from typing import NamedTuple, Protocol, TypeVar
 
 from minerecon_dagster.core.exact import EXACT
@@ -152,10 +153,11 @@ def by_fuel(
     """
     mwh: dict[str, Decimal] = {}
     gbp: dict[str, Decimal] = {}
+    known = cache(partial(_fuel, fuel_of=fuel_of))  # a unit is taken in many periods
     with localcontext(EXACT):
         for period in periods:
             for bmu_id, taken in period.taken_mwh.items():
-                fuel = _fuel(bmu_id, fuel_of)
+                fuel = known(bmu_id)
                 mwh[fuel] = mwh.get(fuel, Decimal()) + taken
                 gbp[fuel] = gbp.get(fuel, Decimal()) + period.taken_gbp[bmu_id]
         return {

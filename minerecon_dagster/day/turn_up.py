@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 
-from psycopg2.extras import execute_values
 from sqlalchemy import Connection
 
 from minerecon_dagster.checks.turn_up import OF_FUEL, OF_PERIOD, figures_of
 from minerecon_dagster.elexon.turn_up import DayTurnUp
+from minerecon_dagster.warehouse.copying import copy_rows
 from minerecon_dagster.warehouse.store import cursor
 from minerecon_dagster.warehouse.tables import turn_up_by_fuel_day, turn_up_by_period
 
@@ -22,6 +22,5 @@ def write_turn_up(connection: Connection, day: dt.date, walked: DayTurnUp) -> No
             (turn_up_by_period, "settlement_period", OF_PERIOD, periods),
             (turn_up_by_fuel_day, "fuel", OF_FUEL, fuels),
         ):
-            columns = ", ".join(("settlement_date", key, *names))
             if rows:
-                execute_values(many, f"INSERT INTO {table.fullname} ({columns}) VALUES %s", rows)  # noqa: S608 - our own
+                copy_rows(many, table.fullname, ("settlement_date", key, *names), rows)

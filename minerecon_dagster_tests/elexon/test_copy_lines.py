@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from minerecon_dagster.core.register import BmUnit
-from minerecon_dagster.elexon.datasets import stack
-from minerecon_dagster.elexon.datasets.stack import BidRow, OfferRow, StackRow, _copy_lines, _Lines
+from minerecon_dagster.elexon.datasets.stack import BidRow, OfferRow, StackRow, _copy_lines
+from minerecon_dagster.warehouse import copying
+from minerecon_dagster.warehouse.copying import _Lines
 
 DAY = dt.date(2025, 3, 28)
 PARTY = "Wind\tand \\ Sons"
@@ -31,12 +32,17 @@ def row(kind: type[StackRow], period: int, bmu_id: str, made: dt.datetime | None
 
 @pytest.mark.parametrize("at_a_time", [1, 2, 500])
 def test_pieces_are_all_lines_in_their_order(monkeypatch: pytest.MonkeyPatch, at_a_time: int) -> None:
-    monkeypatch.setattr(stack, "LINES_AT_A_TIME", at_a_time)
+    monkeypatch.setattr(copying, "LINES_AT_A_TIME", at_a_time)
     lines = [f"{n}\n" for n in range(5)]
     file = _Lines(iter(lines))
     pieces = list(iter(lambda: file.read(1), ""))
     assert "".join(pieces) == "".join(lines)
     assert file.read(1) == ""
+
+
+def test_lines_are_copied_in_pieces_of_500() -> None:
+    lines = _Lines(iter(["x"] * 501))
+    assert [len(lines.read(1)) for _ in range(3)] == [500, 1, 0]
 
 
 def test_a_line_has_its_own_period_side_unit_and_time() -> None:

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar, cast
 
-from psycopg2.extras import execute_values
 from sqlalchemy import Connection, Table
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import StackSide
 from minerecon_dagster.core.checks import Property, Result
 from minerecon_dagster.core.errors import MinereconError, SilentSourceError
+from minerecon_dagster.warehouse.copying import copy_rows
 
 if TYPE_CHECKING:  # these go through the datasets, and are only named here
     from psycopg2.extensions import cursor as PostgresCursor  # noqa: N812 - a class of that name
@@ -124,8 +124,7 @@ class Dataset(ABC):
 
     def insert(self, many: PostgresCursor, rows: Iterable[tuple[object, ...]]) -> None:
         """Write rows; what was stored in their place is deleted before."""
-        statement = f"INSERT INTO {self.table.fullname} ({', '.join(self.columns)}) VALUES %s"  # noqa: S608 - our own
-        execute_values(many, statement, list(rows), page_size=1000)
+        copy_rows(many, self.table.fullname, self.columns, rows)
 
 
 class DayDataset(Dataset, Generic[SaidT]):

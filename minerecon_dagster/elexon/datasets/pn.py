@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import urlencode
 
 from msgspec import Meta, Struct
-from psycopg2.extras import execute_values
 from sqlalchemy import (
     CheckConstraint,
     Column,
@@ -33,12 +32,13 @@ from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import PERIOD, period_count, period_starts
 from minerecon_dagster.core.checks import Property, Result, failed, result
 from minerecon_dagster.core.exact import EXACT
-from minerecon_dagster.core.potential import DayVolumes, Notified, Segment, Volumes, notified
+from minerecon_dagster.core.potential import DayVolumes, Notified, Volumes, notified
 from minerecon_dagster.core.repairs import REFETCH
 from minerecon_dagster.core.schema import Instant, Int32, Name, Shape, parse_rows
 from minerecon_dagster.elexon.datasets.base import MWH_DIGITS, rounded
 from minerecon_dagster.elexon.datasets.later import LaterDataset, Look, Run
 from minerecon_dagster.settings import Settings
+from minerecon_dagster.warehouse.copying import copy_rows
 from minerecon_dagster.warehouse.store import cursor, statement
 from minerecon_dagster.warehouse.tables import metadata, period_range, settlement_date
 
@@ -297,22 +297,20 @@ def potential_of(day: dt.date, units: Iterable[str], rows: Iterable[PnRow]) -> P
         rows: the answer, in any order.
     """
     asked = set(units)
-    pieces: defaultdict[tuple[str, int], list[Segment]] = defaultdict(list)
+    pieces: defaultdict[int, defaultdict[str, list[PnRow]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        segment = Segment(row.time_from, row.time_to, row.level_from, row.level_to)
-        pieces[row.bm_unit or "", row.settlement_period].append(segment)
-    found = {unit for unit, _ in pieces}
-    spans = [(start, start + PERIOD) for start in period_starts(day)]
-    pairs = {
-        (unit, period): notified(segments, *spans[period - 1])
-        for (unit, period), segments in pieces.items()
-        if unit in asked
-    }
-    of_unit: dict[str, dict[int, Decimal]] = {}
-    for (unit, period), says in pairs.items():
-        if says.mwh is not None:
-            of_unit.setdefault(unit, {})[period] = says.mwh
-    return Potential(pairs, sorted(found - asked), sorted(found & asked), of_unit)
+        pieces[row.settlement_period][row.bm_unit or ""].append(row)
+    found = set[str]().union(*pieces.values())
+    pairs: dict[tuple[str, int], Notified] = {}
+    of_unit: defaultdict[str, dict[int, Decimal]] = defaultdict(dict)
+    for period, start in enumerate(period_starts(day), 1):
+        end = start + PERIOD
+        for unit, of_pair in pieces.get(period, {}).items():
+            if unit in asked:
+                pairs[unit, period] = says = notified(of_pair, start, end)
+                if says.mwh is not None:
+                    of_unit[unit][period] = says.mwh
+    return Potential(pairs, sorted(found - asked), sorted(found & asked), dict(of_unit))
 
 
 class Pn(LaterDataset):
@@ -367,13 +365,7 @@ class Pn(LaterDataset):
         with localcontext(EXACT), cursor(connection) as many:
             self.insert(many, _of_units(look))
             for table, rows in ((unit_period_potential, _of_pairs(look)), (period_potential, _of_periods(look))):
-                columns = ", ".join(column.name for column in table.columns)
-                execute_values(
-                    many,
-                    f"INSERT INTO {table.fullname} ({columns}) VALUES %s",  # noqa: S608 - our own
-                    list(rows),
-                    page_size=1000,
-                )
+                copy_rows(many, table.fullname, [column.name for column in table.columns], rows)
 
     def units_lost(self, connection: Connection, look: Look) -> set[str]:
         # What was notified before a day does not change after it: silence is no news, not even of a period.
@@ -557,10 +549,9 @@ def _units_answered(look: Look, says: Potential) -> Result:
 
 def _pieces_fit(look: Look, says: Potential) -> list[Result]:
     wrong: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
-    for (unit, period), of_pair in sorted(says.pairs.items()):
-        if of_pair.fault is not None:
-            violation = {"bmu_id": unit, "settlement_period": period, "problem": of_pair.fault}
-            wrong[of_pair.fault == "levels"].append(violation)
+    for (unit, period), fault in sorted((pair, of_pair.fault) for pair, of_pair in says.pairs.items() if of_pair.fault):
+        violation = {"bmu_id": unit, "settlement_period": period, "problem": fault}
+        wrong[fault == "levels"].append(violation)
     # A unit that is answered has every period of the day.
     periods = range(1, period_count(look.day) + 1)
     wrong[False] += [
@@ -640,7 +631,8 @@ def _within_capacity(look: Look, says: Potential) -> list[Result]:
     over: list[dict[str, Any]] = []
     below: list[dict[str, Any]] = []
     judged = 0
-    for unit, of_unit in sorted(says.of_unit.items()):
+    for unit in sorted(says.of_unit):
+        of_unit = says.of_unit[unit]
         known = look.wind_units.get(unit)
         capacity = known.generation_capacity_mw if known is not None else None
         judged += len(of_unit) if capacity else 0

@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
-from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -52,6 +51,7 @@ from minerecon_dagster.core.schema import (
 )
 from minerecon_dagster.core.states import Slot
 from minerecon_dagster.elexon.datasets.base import GBP_DIGITS, MWH_DIGITS, Came, DayDataset, Said, rounded
+from minerecon_dagster.warehouse.copying import NULL, copy_field, copy_lines, copy_text
 from minerecon_dagster.warehouse.tables import (
     Instant,
     metadata,
@@ -242,11 +242,7 @@ _DIGITS: dict[str, msgspec.json.Decoder[Any]] = {
     "final_price_digits": NUMBERS_OR_NULLS,
 }
 _SHAPES: dict[StackSide, Shape[Any]] = {"bid": Shape(BidRow, _DIGITS), "offer": Shape(OfferRow, _DIGITS)}
-LINES_AT_A_TIME = 500
-"""Sent to PostgreSQL in one piece: it waits for the first, and other threads take their turn after each."""
-_NULL = r"\N"
-_FLAGS = {None: _NULL, True: "t", False: "f"}
-_COPY_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+_FLAGS = {None: NULL, True: "t", False: "f"}
 
 
 @dataclass(frozen=True)
@@ -344,9 +340,7 @@ class Stack(DayDataset[StackSaid]):
     def write(
         self, many: PostgresCursor, reading: DayReading, bids: Sequence[Bid], wind_units: Mapping[str, BmUnit]
     ) -> None:
-        lines = _Lines(_copy_lines(reading.day, bids, wind_units))
-        statement = f"COPY {self.table.fullname} ({', '.join(self.columns)}) FROM STDIN"
-        many.copy_expert(statement, lines)  # type: ignore[arg-type]  # it takes what reads text, and nothing more
+        copy_lines(many, self.table.fullname, self.columns, _copy_lines(reading.day, bids, wind_units))
 
     def metadata(self, built: BuiltDay) -> dict[str, Any]:
         f = built.figures
@@ -481,48 +475,30 @@ def prices_below_limit(reading: DayReading, bids: Iterable[Bid]) -> Result:
     )
 
 
-def _field(value: object) -> str:
-    return _NULL if value is None else str(value)
-
-
 def _digits(number: Raw) -> str:
     """A JSON number as PostgreSQL takes it: by its own digits."""
     text = str(number, "ascii")
-    return _NULL if text == "null" else text
-
-
-class _Lines:
-    """Lines as a file that COPY reads, made while PostgreSQL takes those before them."""
-
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
-
-    def read(self, _size: int, /) -> str:
-        """The next lines, whatever their size; none at the end."""
-        return "".join(islice(self._lines, LINES_AT_A_TIME))
+    return NULL if text == "null" else text
 
 
 def _copy_lines(day: dt.date, bids: Iterable[Bid], wind_units: Mapping[str, BmUnit]) -> Iterator[str]:
     # What a period's or a unit's rows have in common is written once: a windy day has 3,000 rows.
     starts = [start.isoformat() for start in period_starts(day)]
-    parties = {
-        bmu_id: _NULL if unit.lead_party_name is None else unit.lead_party_name.translate(_COPY_ESCAPES)
-        for bmu_id, unit in wind_units.items()
-    }
-    ids = {bmu_id: bmu_id.translate(_COPY_ESCAPES) for bmu_id in wind_units}
+    parties = {bmu_id: copy_field(unit.lead_party_name) for bmu_id, unit in wind_units.items()}
+    ids = {bmu_id: copy_text(bmu_id) for bmu_id in wind_units}
     of: tuple[StackSide, int] | None = None
-    made_at, made = None, _NULL
+    made_at, made = None, NULL
     for side, period, row in bids:
         if of != (side, period):
             of = side, period
             begin = f"{day}\t{period}\t{starts[period - 1]}\t{side}\t"
         if row.created_date_time != made_at:
             made_at = row.created_date_time
-            made = _field(made_at)
+            made = copy_field(made_at)
         bmu_id = row.id
         assert bmu_id is not None
         yield (
-            f"{begin}{ids[bmu_id]}\t{_field(row.acceptance_id)}\t{_field(row.bid_offer_pair_id)}\t"
+            f"{begin}{ids[bmu_id]}\t{copy_field(row.acceptance_id)}\t{copy_field(row.bid_offer_pair_id)}\t"
             f"{row.sequence_number}\t{parties[bmu_id]}\t{_digits(row.volume_digits)}\t"
             f"{_digits(row.original_price_digits)}\t{_digits(row.final_price_digits)}\t"
             f"{_FLAGS[row.so_flag]}\t{_FLAGS[row.cadl_flag]}\t{made}\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -82,19 +83,14 @@ def test_what_a_dataset_says_is_found_by_its_name() -> None:
     assert AGWS.of(said) is said["agws"]
 
 
-def test_rows_are_written_into_the_columns_of_the_table_in_pieces_of_a_thousand(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    written: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(base, "execute_values", lambda *args, page_size: written.append((*args, page_size)))
-    cursor: Any = object()
+def test_rows_are_copied_into_the_columns_of_the_table() -> None:
+    copied: list[tuple[str, str]] = []
+    cursor: Any = SimpleNamespace(copy_expert=lambda statement, file: copied.append((statement, file.read(1))))
     AGWS.write(cursor, read({k: rows[:1] for k, rows in whole_day().items()}), [], {})
     columns = "settlement_date, settlement_period, start_time, wind_onshore_mw, wind_offshore_mw"
-    ((by, statement, rows, at_a_time),) = written
-    assert by is cursor
-    assert statement == f"INSERT INTO {AGWS.table.fullname} ({columns}) VALUES %s"
-    assert [row[:2] for row in rows] == [(DAY, 1)]
-    assert at_a_time == 1000
+    ((statement, lines),) = copied
+    assert statement == f"COPY {AGWS.table.fullname} ({columns}) FROM STDIN"
+    assert [line.split("\t")[:2] for line in lines.splitlines()] == [[str(DAY), "1"]]
 
 
 def test_a_figure_is_shown_rounded_energy_to_a_kilowatt_hour_and_money_to_a_penny() -> None:

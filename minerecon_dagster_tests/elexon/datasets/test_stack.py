@@ -21,7 +21,6 @@ from minerecon_dagster.elexon.datasets.stack import (
     OfferRow,
     StackRow,
     StackSaid,
-    _Lines,
     distinct_rows,
     wind_bids,
     wind_volumes,
@@ -264,11 +263,6 @@ def test_a_materialization_says_the_rows_and_the_sums_rounded() -> None:
         "all_bids_payment_gbp": 9.88,
         "uncounted_units_mwh": {"T_X-1": 0.123},
     }
-
-
-def test_lines_are_copied_in_pieces_of_500() -> None:
-    lines = _Lines(iter(["x"] * 501))
-    assert [len(lines.read(1)) for _ in range(3)] == [500, 1, 0]
 
 
 def test_its_rows_are_copied_as_lines_into_the_columns_of_the_table() -> None:
