@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -88,6 +88,8 @@ _log = logging.getLogger(__name__)
 _ASKED = "; the register was asked in this run, and does not have them as wind"
 _MOST_REMEMBERED_DAYS = 31
 """So many days' accepted volumes, a megabyte each on a windy one, are kept for what follows them in the same run."""
+_BUILT_AT_ONCE = 2
+"""So many days are built at once: while PostgreSQL derives and compares one, the rows of another are made."""
 MODEL_NAMES = tuple(model.name for model in MINER_MODELS)
 
 
@@ -254,8 +256,8 @@ class Worker:
     ) -> Generator[tuple[dt.date, DayReport | MinereconError | SQLAlchemyError], None, None]:
         """Fetch days where that is needed, and rebuild each and all that is derived from it, in their order.
 
-        The next day is fetched while one is built: the source and the database wait for each other no
-        more than they must. Each day is locked from its fetch to its commit.
+        The next day is fetched while one is built, and from the archive two are built at once: source, database and
+        interpreter wait for each other no more than they must. Each day is locked from its fetch to its commit.
 
         Args:
             days: settlement dates, ascending: two runs that meet then never wait for each other in a ring.
@@ -276,36 +278,54 @@ class Worker:
             # Before anything is asked: what cannot be stored is not archived either.
             with self._engine.connect() as connection:
                 refuse_to_mix(connection, synthetic=is_synthetic(self._source_url))
-        ahead: deque[tuple[dt.date, Future[_Fetched]]] = deque()
-        todo = iter(days)
-        with ThreadPoolExecutor(1, "fetch-ahead") as pool:
+        # The register may be asked because of a day, and is another for the next one then: in turn, while that may be.
+        builders = 1 if self._may_ask_register else _BUILT_AT_ONCE
+        ahead: deque[tuple[dt.date, Future[_Fetched], Future[DayReport]]] = deque()
+        todo, is_over = iter(days), threading.Event()
+        with ThreadPoolExecutor(builders, "build") as building, ThreadPoolExecutor(1, "fetch-ahead") as fetching:
             try:
                 while True:
-                    while len(ahead) < 2 and (day := next(todo, None)) is not None:
-                        ahead.append(
-                            (day, pool.submit(self._fetch_locked, day, fetch, force, periods, accept_restatement))
+                    while len(ahead) < builders + 1 and (day := next(todo, None)) is not None:
+                        fetched = fetching.submit(self._fetch_locked, day, fetch, force, periods, accept_restatement)
+                        built = building.submit(
+                            self._build_fetched, day, fetched, not fetch, accept_restatement, is_over
                         )
+                        ahead.append((day, fetched, built))
                     if not ahead:
                         return
-                    day, future = ahead[0]
+                    day, _, built = ahead[0]
                     try:
                         # It stays among those ahead until it is had: an interruption here leaves no lock behind.
-                        with future.result() as fetched:
-                            ahead.popleft()
-                            report = self._build(day, fetched, rebuild=not fetch, accept_restatement=accept_restatement)
+                        report = built.result()
                     except ConfigurationError:
                         raise
                     except (MinereconError, SQLAlchemyError) as error:
                         # One day's failure is its own: it is handed to the caller, and the others go on.
-                        if ahead and ahead[0][1] is future:
-                            ahead.popleft()
+                        ahead.popleft()
                         yield day, error
                     else:
+                        ahead.popleft()
                         yield day, report
             finally:
-                for _, future in ahead:
-                    if not future.cancel() and future.exception() is None:
-                        future.result().unlock.close()
+                # The day that is being built is built whole, and no other is begun.
+                is_over.set()
+                for _, fetched, built in ahead:
+                    is_left = built.cancel()
+                    if not fetched.cancel() and is_left and fetched.exception() is None:
+                        fetched.result().unlock.close()
+
+    def _build_fetched(
+        self,
+        day: dt.date,
+        fetched: Future[_Fetched],
+        rebuild: bool,
+        accept_restatement: str | None,
+        is_over: threading.Event,
+    ) -> DayReport:
+        with fetched.result() as had:
+            if is_over.is_set():
+                raise CancelledError  # nobody waits for it any more
+            return self._build(day, had, rebuild=rebuild, accept_restatement=accept_restatement)
 
     def _fetch_locked(
         self,

@@ -145,24 +145,25 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
                 worker.recalculate([day for day in days if day not in ingested], _models(selected)),
             )
             stack.push(partial(_end, work))
-            for number, (day, outcome) in enumerate(work, 1):
+
+            def tell(number: int, day: dt.date, outcome: DayReport | MinereconError | SQLAlchemyError) -> None:
                 progress: dict[str, Any] = {"days_done": number, "days_total": len(days)}
                 if isinstance(outcome, DayReport):
                     count = f" [{number} of {len(days)}]"
                     progress["in_short"] = _in_short(outcome) + count
                     log_day(context, outcome, partial(_log.info, "%s", _line(outcome) + count, extra=progress))
-                    continue
+                    return
                 if isinstance(outcome, DayClosedError):
                     log_closed(context, [(day, outcome.entry)])
                     level = logging.ERROR if outcome.is_there else logging.INFO
                     _log.log(level, "%s [%d of %d]", outcome, number, len(days), extra=progress)
                     if outcome.is_there:
                         not_done[day.isoformat()] = str(outcome)
-                    continue
+                    return
                 if isinstance(outcome, DifficultyAwaitedError):
                     _log.warning("%s [%d of %d]", outcome, number, len(days), extra=progress)
                     log_awaited(context, day, str(outcome))
-                    continue
+                    return
                 why = one_line(outcome)
                 # What the server adds may have the day too, in a row that it quotes.
                 is_named = str(day) in why.partition(" CONTEXT: ")[0]
@@ -172,11 +173,21 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
                 repairs[day] = _repair(day, outcome)
                 of = None if day in ingested else CHECKS_OF_A_RECALCULATION
                 log_checks(context, day, [*results, *not_run(day, _NOT_BUILT, results=results, of=of)])
-            for day in ingested if later() else ():
+
+            def follow_up(day: dt.date) -> None:
                 for report in worker.later(day, fetch=fetch, force=config.force):
                     log_later(context, report)
                     if report.problem:
                         _log.warning("%s", report.problem)
+
+            # Elexon is asked for what comes later once all days are there; the archive, while a day is still at hand.
+            followed = set(ingested if later() else ())
+            for number, (day, outcome) in enumerate(work, 1):
+                tell(number, day, outcome)
+                if day in followed and not fetch:
+                    follow_up(day)
+            for day in ingested if followed and fetch else ():
+                follow_up(day)
             if (register := worker.register_report) is not None:
                 metadata = {"versions_begun": register.begun_count, "versions_ended": register.ended_count}
                 context.log_event(dg.AssetMaterialization(asset_keys.BM_UNITS, metadata=metadata))

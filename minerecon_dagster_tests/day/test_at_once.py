@@ -1,0 +1,151 @@
+"""Days that are built at once, from the archive: in their order, each whole, and none once nobody waits for it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from minerecon_dagster.core.errors import DayFailedError
+from minerecon_dagster.day import worker as working
+from minerecon_dagster.day.worker import DayReport, Worker
+from minerecon_dagster.difficulty.source import DifficultyTable
+from minerecon_dagster.elexon.archive import Archive
+from minerecon_dagster.elexon.client import ElexonClient
+from minerecon_dagster.http.rate_limit import RateLimiter
+from minerecon_dagster.settings import Settings
+from minerecon_dagster.warehouse.store import day_lock
+from minerecon_dagster_tests.fake_elexon import fake_elexon
+
+DAYS = [dt.date(2025, 3, 28) + dt.timedelta(days=n) for n in range(4)]
+PATIENCE_S = 60
+
+
+@pytest.fixture
+def worker(
+    warehouse: Engine,
+    embedded_environ: dict[str, str],
+    difficulty_table: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Worker]:
+    """Everything that the work on four archived days needs."""
+    for variable, value in embedded_environ.items():
+        monkeypatch.setenv(variable, value)
+    with fake_elexon(*DAYS) as elexon:
+        made = Worker(
+            engine=warehouse,
+            archive=Archive.from_url(str(tmp_path / "archive")),
+            difficulty=DifficultyTable(difficulty_table, region=embedded_environ["AWS_REGION"]),
+            open_client=lambda: ElexonClient(elexon.base_url, RateLimiter(0)),
+            source_url=elexon.base_url,
+            sides=("bid", "offer"),
+            waivers_file=Settings.from_environ().waivers_file,
+            now=lambda: dt.datetime(2026, 1, 10, 12, tzinfo=dt.UTC),
+            run_id="a run",
+        )
+        with closing(made):
+            made.prepare(DAYS, from_archive=False)
+            assert all(isinstance(outcome, DayReport) for _, outcome in made.ingest(DAYS))
+            yield made
+
+
+def built(monkeypatch: pytest.MonkeyPatch, around: Any) -> None:
+    """Let ``around(day, build)`` build each day."""
+    replace_day = working.replace_day  # type: ignore[attr-defined]
+
+    def replaced(engine: Engine, fetched: Any, *args: Any, **kwargs: Any) -> Any:
+        return around(fetched.archived.day, lambda: replace_day(engine, fetched, *args, **kwargs))
+
+    monkeypatch.setattr(working, "replace_day", replaced)
+
+
+def test_a_day_is_built_while_the_one_before_is_and_told_after_it(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second_is_built = threading.Event()
+
+    def around(day: dt.date, build: Any) -> Any:
+        if day == DAYS[0]:
+            assert second_is_built.wait(PATIENCE_S), "the second day waits for the first"
+        figures = build()
+        if day == DAYS[1]:
+            second_is_built.set()
+        return figures
+
+    built(monkeypatch, around)
+    told = list(worker.ingest(DAYS, fetch=False))
+    assert [day for day, _ in told] == DAYS
+    assert [outcome.day for _, outcome in told if isinstance(outcome, DayReport)] == DAYS
+
+
+def test_a_day_that_fails_is_told_in_its_place_and_the_one_beside_it_is_built(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def around(day: dt.date, build: Any) -> Any:
+        if day == DAYS[1]:
+            raise DayFailedError(f"{day}: it cannot be built")
+        return build()
+
+    built(monkeypatch, around)
+    told = list(worker.ingest(DAYS, fetch=False))
+    assert [(day, type(outcome)) for day, outcome in told] == [
+        (DAYS[0], DayReport),
+        (DAYS[1], DayFailedError),
+        (DAYS[2], DayReport),
+        (DAYS[3], DayReport),
+    ]
+
+
+def test_while_the_register_may_be_asked_each_day_is_built_after_the_one_before(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_work: set[dt.date] = set()
+    beside: list[set[dt.date]] = []
+
+    def around(day: dt.date, build: Any) -> Any:
+        at_work.add(day)
+        figures = build()
+        beside.append(set(at_work))
+        at_work.remove(day)
+        return figures
+
+    built(monkeypatch, around)
+    monkeypatch.setattr(worker, "_may_ask_register", True)
+    assert [day for day, _ in worker.ingest(DAYS, fetch=False)] == DAYS
+    assert beside == [{day} for day in DAYS]
+
+
+def test_who_waits_no_more_leaves_the_day_in_hand_whole_and_no_lock(
+    worker: Worker, warehouse: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[dt.date] = []
+    third_has_begun, goes_on = threading.Event(), threading.Event()
+
+    def around(day: dt.date, build: Any) -> Any:
+        if day == DAYS[2]:
+            third_has_begun.set()
+            assert goes_on.wait(PATIENCE_S)
+        figures = build()
+        done.append(day)
+        return figures
+
+    built(monkeypatch, around)
+    work = worker.ingest(DAYS, fetch=False)
+    assert next(work)[0] == DAYS[0]
+    assert third_has_begun.wait(PATIENCE_S)
+    ending = threading.Thread(target=work.close)
+    ending.start()
+    goes_on.set()
+    ending.join(PATIENCE_S)
+    assert not ending.is_alive()
+    assert sorted(done) == DAYS[:3]
+    for day in DAYS:
+        with day_lock(warehouse, day, wait_s=1):
+            pass
