@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import tomllib
 from email.message import Message
 from importlib.metadata import PackageNotFoundError, distribution
@@ -13,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from minerecon_dagster.charts import bundle
+from minerecon_dagster.core.emissions import EMISSION_FACTORS, SOURCE
 from minerecon_dagster.settings import PROJECT_ROOT
 from minerecon_dagster_tests.deploy.files import module
 
@@ -117,6 +119,30 @@ def test_the_script_for_browsers_begins_with_the_notices_of_all_that_is_in_it() 
                     "Permission is hereby granted, free of charge"):  # fmt: skip
         assert licence in head.replace("\n", " ")
     assert "*/" not in head
+
+
+def test_data_of_others_that_lie_in_the_package_are_on_the_page_with_their_licences() -> None:
+    package = PROJECT_ROOT / "minerecon_dagster"
+    page = (PROJECT_ROOT / "docs" / "operate" / "licences.md").read_text("utf-8")
+    rows = {row.split("`")[1]: row for row in page.splitlines() if row.startswith("|") and row.count("`") > 1}
+    sites = tomllib.loads((package / "decisions" / "wind_sites.toml").read_text("utf-8"))["site"]
+    outline = json.loads((package / "charts" / "great_britain.json").read_text("utf-8"))
+    assert {site["licence"] for site in sites} == {"MIT; REPD: Open Government Licence v3.0"}
+    for words in (
+        "MIT, Copyright (c)",
+        "contains public sector information licensed under the Open Government Licence",
+    ):
+        assert words in rows["decisions/wind_sites.toml"]
+    assert outline["licence"].startswith("Natural Earth: public domain")
+    assert "Natural Earth: public domain" in rows["charts/great_britain.json"]
+    assert {factor.source for factor in EMISSION_FACTORS} == {SOURCE}
+    assert SOURCE.endswith("(CC BY 4.0)")
+    assert "CC BY 4.0" in rows["core/emissions.py"]
+    data = {
+        str(p.relative_to(package)) for p in package.rglob("*") if p.suffix in (".csv", ".json", ".geojson", ".parquet")
+    }
+    own = {str(p.relative_to(package)) for p in (package / "charts" / "specifications").iterdir()}
+    assert data - own - rows.keys() == set(), "data that the page does not have"
 
 
 def test_no_font_and_no_script_of_others_lies_in_the_package() -> None:
