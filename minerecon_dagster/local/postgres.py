@@ -28,10 +28,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import psutil
@@ -52,8 +53,11 @@ _POLL_SECONDS = 0.02
 _PORT_TRIES = 3
 _NOBODY = 65534
 _BACKEND_BYTES = 4 * 1024**3
-_LOG_IN_WITHIN_S = 10
 """What a process of PostgreSQL may have of address space, of which its shared memory is 150 MB."""
+_LOG_IN_WITHIN_S = 10
+_NOTIFY_QUEUE_PAGES = 131_072
+"""1 GB of disk in pages of 8 kB, where PostgreSQL would take 8: the queue counts for no reader's limit of files. It
+fills in seconds, and the watchdog, which looks each second, gives it back from a twentieth on."""
 
 logger = logging.getLogger(__name__)
 
@@ -158,7 +162,10 @@ def serving(home: Path, *, port: int | None = None) -> Iterator[Server]:
     superuser_password = folder / _SUPERUSER_PASSWORD
     if not superuser_password.exists():
         superuser_password.write_text(secrets.token_urlsafe(24))
-    server = _start(data, programs, account, superuser_password.read_text(), port, folder / "password")
+    server = _start(
+        data, programs, account, superuser_password.read_text(), port, folder / "password",
+        {"max_notify_queue_pages": _NOTIFY_QUEUE_PAGES},
+    )  # fmt: skip
     try:
         yield server
     finally:
@@ -310,10 +317,12 @@ def _start(
     superuser_password: str,
     wanted_port: int | None,
     password_file: Path | None = None,
+    own_settings: Mapping[str, object] = MappingProxyType({}),
 ) -> Server:
     """Start the server, and wait until its superuser can log in.
 
-    ``password_file`` holds the owner's password, which was the superuser's too in folders of older versions.
+    ``password_file`` holds the owner's password, which was the superuser's too in folders of older versions;
+    ``own_settings`` are of PostgreSQL's version, and not of every one.
     """
     password = password_file.read_text() if password_file else superuser_password
     for _ in range(_PORT_TRIES):  # somebody may take the free port before PostgreSQL does
@@ -328,6 +337,7 @@ def _start(
             "authentication_timeout": f"{_LOG_IN_WITHIN_S}s",
             "timezone": "UTC",
             "log_timezone": "UTC",
+            **own_settings,
         }
         command = [*account.prefix, str(programs / "postgres"), "-D", str(data)]
         for setting, value in settings.items():

@@ -23,7 +23,7 @@ from sqlalchemy.exc import ProgrammingError
 from minerecon_dagster.defs.sensors import build_sensors
 from minerecon_dagster.warehouse import migrate, roles
 from minerecon_dagster.warehouse.store import act_as_owner, open_warehouse
-from minerecon_dagster.warehouse.watchdog import end_overlong, stop_watching
+from minerecon_dagster.warehouse.watchdog import Overlong, Watch, Watchdog, end_overlong, stop_watching
 from minerecon_dagster_tests.warehouse.servers import Busy, Server, connect, untouched
 
 PASSWORD = "a made-up 'password' with a \\ and an é"
@@ -259,6 +259,36 @@ REFUSED = [
 def test_an_analyst_is_refused_whatever_he_sets(analyst: Any, statement: str) -> None:
     with pytest.raises(errors.InsufficientPrivilege):
         analyst.copy_expert(statement, io.StringIO()) if "STDIN" in statement else analyst.execute(statement)
+
+
+def test_the_embedded_servers_queue_of_notifications_is_small_and_is_not_filled_beside_the_watchdog(
+    prepared: Warehouse,
+) -> None:
+    """Dagster notifies in the transaction of each event: while the queue is full, none can be stored."""
+    watch = Watch(Watchdog(prepared.engine, 300))
+    assert watch.told() == []
+    try:
+        with contextlib.closing(prepared.analyst()) as holder, contextlib.closing(prepared.analyst()) as sender:
+            for statement in ("LISTEN x", "BEGIN", "SELECT 1"):
+                holder.cursor().execute(statement)
+            cursor = sender.cursor()
+            cursor.execute("SHOW max_notify_queue_pages")
+            assert int(only(cursor)) * 8192 == 1 << 30
+            told: list[Overlong] = []
+            try:
+                while holder.get_backend_pid() not in {one.pid for one in told}:
+                    cursor.execute("SELECT pg_notify('x', n || repeat('y', 7900)) FROM generate_series(1, 200) AS n")
+                    told = list(watch._untold)
+            except psycopg2.OperationalError as error:  # it may be met at work, and ended as the other is
+                assert not isinstance(error, errors.ProgramLimitExceeded), error
+            with pytest.raises(psycopg2.OperationalError):
+                holder.cursor().execute("SELECT pg_sleep(20)")
+            prepared.owner("NOTIFY x")
+            while not (found := watch.told()):  # the look that ended it is on record when it is over
+                pass
+            assert {one.kind for one in found} == {"queue"}
+    finally:
+        watch.stop()
 
 
 def test_an_analyst_cannot_become_the_owner(prepared: Warehouse, analyst: Any) -> None:
