@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -172,12 +173,12 @@ def test_a_user_without_a_name_who_has_no_namespace_is_told_what_to_set(without)
 OTHER = 54321
 
 
-def as_another(command: str) -> str:
-    """What a command says to a user who is neither the operator nor root, of his errors nothing."""
+def as_another(command: str, group: int) -> str:
+    """What a command says to a user of a group who is neither the operator nor root, of his errors nothing."""
     ids = [
         "setpriv",
         f"--reuid={OTHER}",
-        f"--regid={OTHER}",
+        f"--regid={group}",
         "--clear-groups",
         "--bounding-set=-all",
         "--inh-caps=-all",
@@ -185,8 +186,13 @@ def as_another(command: str) -> str:
     return subprocess.run([*ids, "sh", "-c", command], capture_output=True, text=True, check=False).stdout.strip()
 
 
-@pytest.mark.parametrize("umask", ["000", "002", "022"])
-def test_of_two_users_of_a_machine_neither_writes_holds_or_reads_what_the_other_has(umask: str) -> None:
+@pytest.mark.parametrize(
+    ("umask", "group"),
+    [("000", OTHER), ("002", NOBODY), ("022", NOBODY)],
+    ids=["000", "002, of one group", "022, of one group"],
+)
+def test_of_two_users_of_a_machine_neither_writes_holds_or_reads_what_the_other_has(umask: str, group: int) -> None:
+    another = partial(as_another, group=group)
     minerecon = Path(sys.executable).with_name("minerecon")
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         os.chown(folder, NOBODY, NOBODY)
@@ -206,16 +212,15 @@ def test_of_two_users_of_a_machine_neither_writes_holds_or_reads_what_the_other_
         assert process.stdout is not None
         try:
             assert process.stdout.readline() == "done\n"
-            assert as_another("id -u") == str(OTHER)
+            assert another("id -u") == str(OTHER)
             made = [path for path in home.rglob("*") if path.lstat().st_uid == NOBODY]
             assert len(made) > 50, "a day was built"
             kinds = r"\( -type f -o -type d -o -type s -o -type p \)"
-            assert as_another(f"find {folder} /tmp/minerecon* -user nobody {kinds} -writable") == ""
+            assert another(f"find {folder} /tmp/minerecon* -user nobody {kinds} -writable") == ""
             # Where he may enter he could wait for what is made there later, or hold a file by a lock.
-            assert as_another(f"find {home} -mindepth 1") == ""
+            assert another(f"find {home} -mindepth 1") == ""
             assert (
-                as_another(f"cat {home}/run/services.json {home}/*/postgres/*password* {home}/postgres/*password*")
-                == ""
+                another(f"cat {home}/run/services.json {home}/*/postgres/*password* {home}/postgres/*password*") == ""
             )
             others = [path for path in Path("/tmp").iterdir() if path.lstat().st_uid == NOBODY and str(path) != folder]
             assert not [path for path in others if path.lstat().st_mode & 0o022 and not path.is_symlink()]

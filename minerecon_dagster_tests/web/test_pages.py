@@ -502,7 +502,12 @@ def has_attribute(node: Node, name: str) -> bool:
     return name in node.attributes or any(has_attribute(child, name) for child in inner)
 
 
-HOSTILE = ("<script>alert(1)</script>", '" onmouseover="x', "a/b?c=d#e&f", "{{ 7*7 }}", "\u202egnp")
+HOSTILE = (
+    "<script>alert(1)</script>", '" onmouseover="x', "a/b?c=d#e&f", "{{ 7*7 }}", "\u202egnp",
+    # Words that pages explain by a link, where a link must not be.
+    '</main></svg></a></script><a href="//evil.example">BOAV</a>', "> AGWS' title='> stack",
+    "<main a B1610 </title><svg/onload=alert(1)> EBOCF",
+)  # fmt: skip
 
 
 def test_a_map_has_the_farms_whose_place_is_known_and_says_how_many_are_not_on_it(
@@ -561,6 +566,8 @@ def test_a_hostile_name_is_words_everywhere(forty_days: str, embedded_environ: d
                 assert b"<script>alert" not in got.body
                 page = page_of(got.body)
                 assert not has_attribute(page, "onmouseover")
+                assert not has_attribute(page, "onload")
+                assert not page.all("a", href="//evil.example")
                 assert "49" not in page.one("h1").text
                 if not path.startswith("/embed"):
                     assert name in page.text, path
