@@ -28,7 +28,7 @@ from minerecon_dagster.core.mining import (
 )
 from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.core.repairs import REBUILD, REFETCH, REINGEST
-from minerecon_dagster.core.restatement import MOST_LOST, losses_text
+from minerecon_dagster.core.restatement import MOST_DAYS, MOST_LOST, MOST_LOST_OF_MANY, losses_text
 from minerecon_dagster.core.spans import periods_text
 from minerecon_dagster.core.states import LONGEST_PLAIN_SILENCE, slots_text
 from minerecon_dagster.elexon.datasets import of_the_day, required_control_totals
@@ -177,7 +177,8 @@ def restatement_believable(
     return result(
         c.RESTATEMENT_BELIEVABLE,
         looked_at=1,
-        expected=f"a final day loses at most {MOST_LOST:.0%} of its energy, units or gross money at once",
+        expected=f"a final day loses at most {MOST_LOST:.0%} of its energy, units or gross money, at once and in all, "
+        f"and {MOST_LOST_OF_MANY:.0%} where {MOST_DAYS} other days have lost more than that",
         actual=actual,
         repair=c.RESTATEMENT_BELIEVABLE.repair_of(archived.day),
         violations=wrong,

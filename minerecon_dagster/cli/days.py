@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 @click.option(
     "--accept-restatement",
     is_flag=True,
-    help="Take what Elexon says of a final day though it loses more than 10 % of its energy, units or money; with "
-    "--from-archive, what was refused before. It is on record that you did.",
+    help="Take what Elexon says of a final day though it loses too much of its energy, units or money to be believed; "
+    "with --from-archive, what was refused before. It is on record that you did.",
 )
 @click.option(
     "--submit/--no-submit",

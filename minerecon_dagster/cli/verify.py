@@ -56,8 +56,8 @@ _SPOT_FIX = "spot-fix"
 @click.option(
     "--accept-restatement",
     is_flag=True,
-    help="A repair takes what Elexon says of a final day though it loses more than 10 % of its energy, units or money. "
-    "It is on record that you did.",
+    help="A repair takes what Elexon says of a final day though it loses too much of its energy, units or money to be "
+    "believed. It is on record that you did.",
 )
 @sample_option
 @json_option

@@ -122,7 +122,8 @@ RESTATEMENT_BELIEVABLE = Property(
     "restatement_believable",
     "ERROR",
     "What Elexon says of a final day has not lost more than 10 % of its energy, units or gross money, on either basis, "
-    "unless a person has taken it.",
+    "at once or by several answers since it was final, nor more than 1 % where 5 other final days have lost as much "
+    "within 24 hours; unless a person has taken it.",
     TAKE_RESTATEMENT,
 )
 RECORDS_MATCH_ARCHIVE = Property(

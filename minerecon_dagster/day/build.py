@@ -28,7 +28,15 @@ from minerecon_dagster.core.errors import DayFailedError
 from minerecon_dagster.core.exact import EXACT
 from minerecon_dagster.core.mining import FORMULA_VERSION
 from minerecon_dagster.core.register import BmUnit
-from minerecon_dagster.core.restatement import Extent, extent_of, losses_text, unbelievable_losses
+from minerecon_dagster.core.restatement import (
+    MOST_DAYS,
+    MOST_LOST_OF_MANY,
+    WITHIN,
+    Extent,
+    extent_of,
+    losses_text,
+    unbelievable_losses,
+)
 from minerecon_dagster.core.states import Slot, slots_text
 from minerecon_dagster.day.closing import delete_day, is_closed
 from minerecon_dagster.day.stored import StoredDay, read_stored_day, read_stored_days
@@ -165,7 +173,7 @@ def replace_day(
         if is_closed(connection, day):
             raise DayFailedError(f"{day}: a person has closed this day meanwhile; nothing was stored")
         before = read_stored_day(connection, day)
-        losses += _losses(connection, fetched, before, bids, inputs.wind_units, load)
+        losses += _losses(connection, fetched, before, bids, inputs.wind_units, load, now=now)
         losses += _displaced(connection, fetched)
         if losses and accepted_by is None:
             # What is gone may be a farm that the register has lost, and no change at the source.
@@ -242,11 +250,15 @@ def _losses(
     bids: Iterable[Bid],
     wind_units: Mapping[str, BmUnit],
     load: Callable[[str], DayReading | None],
+    *,
+    now: dt.datetime,
 ) -> list[dict[str, Any]]:
     """What the final day that is stored, or that the archive held, would lose; empty where neither is final.
 
     What was is read from the answers of then, and not from the tables: what other hands have put into these is no
     figure that a day could lose. It is of the farms of then and of now: a register that has lost some takes them too.
+    Where this answer alone takes little, it is held against what the day was when it was first final, or when a person
+    last took a change of it, and against how many other days have lost of theirs.
     """
     is_final = stored is not None and stored.is_final
     if not is_final and (fetched.before is None or fetched.before.judgement.state != "final"):
@@ -270,7 +282,37 @@ def _losses(
     else:
         figures = connection.execute(statement("day/stored_extent"), {"day": fetched.archived.day}).one()
         was = Extent(**figures._mapping)
-    return unbelievable_losses(was, extent_of(row for _, _, row in bids))
+    after = extent_of(row for _, _, row in bids)
+    losses = unbelievable_losses(was, after)
+    if losses or then is fetched.reading:
+        return losses
+    if first := connection.execute(statement("day/first_final"), {"day": fetched.archived.day}).one_or_none():
+        then = load(first.archive_uri)
+        if then is not None:
+            at_first = extent_of(row for _, _, row in wind_bids(then, units))
+        else:
+            # The rows that were are no more; what is on record of them is their energy.
+            at_first = Extent(first.all_bids_mwh, first.curtailed_mwh, *[Decimal()] * 4)
+        losses = unbelievable_losses(at_first, after)
+        losses = [loss | {"counted_with": "by all answers since it was final"} for loss in losses]
+    return losses or _losses_beside_others(connection, fetched.archived.day, was, after, now=now)
+
+
+def _losses_beside_others(
+    connection: Connection, day: dt.date, was: Extent, after: Extent, *, now: dt.datetime
+) -> list[dict[str, Any]]:
+    """What a final day would lose where as many others as may have lost of theirs within a day's time."""
+    losses = unbelievable_losses(was, after, MOST_LOST_OF_MANY)
+    if not losses:
+        return []
+    # One after the other: runs that store several days at once would each see none of the others'.
+    connection.execute(text("LOCK TABLE minerecon.restatements IN SHARE ROW EXCLUSIVE MODE"))
+    others = connection.execute(
+        statement("day/other_days_lost"), {"day": day, "since": now - WITHIN, "kept": 1 - MOST_LOST_OF_MANY}
+    ).scalar_one()
+    if others < MOST_DAYS:
+        return []
+    return [loss | {"counted_with": f"as {others} other final days have lost within a day's time"} for loss in losses]
 
 
 def _displaced(connection: Connection, fetched: FetchedDay) -> list[dict[str, Any]]:

@@ -77,7 +77,7 @@ class SettlementDayConfig(dg.Config):
     periods: str = ""
     """Ask for these settlement periods only, as in 44-48 or 1,12,24; the other answers are carried over."""
     accept_restatement: bool = False
-    """Take what Elexon says of a final day though it loses more than 10 % of its energy, units or money."""
+    """Take what Elexon says of a final day though it loses too much of its energy, units or money to be believed."""
     requested_by: str = "job ingest"
     """Who or what asks: on record where a restatement is taken."""
 

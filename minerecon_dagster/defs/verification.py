@@ -60,7 +60,7 @@ class VerifyConfig(dg.Config):
     max_attempts: int = Field(default=0, ge=0)
     """Leave a day to a person that was repaired in vain so often since it was last right; 0: never."""
     accept_restatement: bool = False
-    """A repair takes what Elexon says of a final day though it loses more than 10 % of its energy, units or money."""
+    """A repair takes what Elexon says of a final day though it loses too much to be believed."""
 
 
 class SpotFixConfig(dg.Config):
