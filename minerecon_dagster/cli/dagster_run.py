@@ -161,6 +161,7 @@ class _Lines(logging.Handler):
         super().__init__()
         self.days_done = 0
         self._progress = progress
+        self._shown = 0
         self._task = progress.add_task("days", total=None, visible=False) if progress is not None else None
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -170,8 +171,13 @@ class _Lines(logging.Handler):
         if self._progress is None or self._task is None:
             click.echo(printable_lines(record.getMessage()), err=True)
             return
-        if done is not None and record.days_total > 1:  # type: ignore[attr-defined]
-            self._progress.update(self._task, completed=done, total=record.days_total, visible=True)  # type: ignore[attr-defined]
+        # Once all days are built, what comes later of them is asked for: the bar begins anew.
+        shown, total = getattr(record, "days_followed", done), getattr(record, "days_total", 0)
+        if shown is not None and total > 1:
+            if shown < self._shown:
+                self._progress.reset(self._task, total=total)
+            self._shown = shown
+            self._progress.update(self._task, completed=shown, total=total, visible=True)
         screen, text = self._progress.console, record.getMessage()
         if len(text) > screen.width:
             text = getattr(record, "in_short", text)

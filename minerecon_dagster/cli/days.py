@@ -22,7 +22,7 @@ from minerecon_dagster.cli.outcome import (
     days_between,
     interruptible,
     outcome_of,
-    sums_interrupted,
+    rest_interrupted,
 )
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.periods import parse_periods
@@ -233,7 +233,7 @@ def update_sums(settings: Settings, days: Sequence[dt.date]) -> Outcome:
                     try:
                         total = total.joined(outcome_of(execute(job, span[0], span[-1], {})))
                     except Interrupted:
-                        raise sums_interrupted(len(days)) from None
+                        raise rest_interrupted(len(days)) from None
     return total
 
 

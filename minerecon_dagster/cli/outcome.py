@@ -52,7 +52,7 @@ def interruptible(
     except Interrupted as stop:
         done, count = stop.days_done, len(days)
         if done >= count:
-            raise sums_interrupted(count) from None
+            raise rest_interrupted(count) from None
         rest = [str(days[done]), *([str(days[-1])] if done < count - 1 else [])]
         how = (
             f"the same command goes on with {days[done]}"
@@ -62,11 +62,12 @@ def interruptible(
         raise Interrupted(done, f"interrupted after {done:,} of {count:,} days; {how}") from None
 
 
-def sums_interrupted(count: int) -> Interrupted:
-    """The interruption of what follows once all ``count`` days are done."""
+def rest_interrupted(count: int) -> Interrupted:
+    """The interruption of what follows once all ``count`` days are done: PN, B1610, and the sums."""
     return Interrupted(
         count,
-        f"interrupted after all {count:,} days, while months and years were summed; the same command does the rest",
+        f"interrupted after all {count:,} days, before all that follows them (PN, B1610, sums of months and years) was "
+        "done; the same command does the rest",
     )
 
 

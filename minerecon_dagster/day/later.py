@@ -73,6 +73,11 @@ class LaterReport:
     results: Sequence[Result] = field(default_factory=tuple)
     problem: str = ""
 
+    @property
+    def has_news(self) -> bool:
+        """Whether something was written of it, and not only said why nothing was."""
+        return any("missing" not in name for name in self.metadata)
+
 
 def days_due_later(connection: Connection, *, first_day: dt.date, today: dt.date) -> set[dt.date]:
     """The stored days of which a dataset is due, oldest first, of each dataset at most its `days_a_run`.
@@ -218,9 +223,10 @@ class Later:
             if "missing" not in found or dataset.runs_are_looks:
                 break  # a lower run no longer counts; another look is another day's
         problem = _problem(dataset, day, "; ".join(dict.fromkeys(problems))) if problems else ""
-        if is_behind and not any("missing" not in name for name in said):
+        report = LaterReport(dataset, day, said or {"missing": why or "nothing of it is due"}, results, problem)
+        if is_behind and not report.has_news:
             return replace(self._held(dataset, day, wind_units), problem=problem)
-        return LaterReport(dataset, day, said or {"missing": why or "nothing of it is due"}, results, problem)
+        return report
 
     def _not_asked(self, dataset: LaterDataset, units: Sequence[str]) -> str:
         """Why a dataset is not asked for now; empty where it is."""

@@ -174,20 +174,27 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
                 of = None if day in ingested else CHECKS_OF_A_RECALCULATION
                 log_checks(context, day, [*results, *not_run(day, _NOT_BUILT, results=results, of=of)])
 
-            def follow_up(day: dt.date) -> None:
+            def follow_up(day: dt.date) -> list[str]:
+                had: list[str] = []
                 for report in worker.later(day, fetch=fetch, force=config.force):
                     log_later(context, report)
                     if report.problem:
                         _log.warning("%s", report.problem)
+                    if report.has_news:
+                        had.append(report.dataset.name.upper())
+                return had
 
             # Elexon is asked for what comes later once all days are there; the archive, while a day is still at hand.
-            followed = set(ingested if later() else ())
+            followed = ingested if later() else []
             for number, (day, outcome) in enumerate(work, 1):
                 tell(number, day, outcome)
                 if day in followed and not fetch:
                     follow_up(day)
-            for day in ingested if followed and fetch else ():
-                follow_up(day)
+            for number, day in enumerate(followed if fetch else (), 1):
+                if had := follow_up(day):
+                    progress = {"days_followed": number, "days_total": len(ingested)}
+                    also = f"{day}: also {' and '.join(had)}"
+                    _log.info("%s [%d of %d]", also, number, len(ingested), extra=progress)
             if (register := worker.register_report) is not None:
                 metadata = {"versions_begun": register.begun_count, "versions_ended": register.ended_count}
                 context.log_event(dg.AssetMaterialization(asset_keys.BM_UNITS, metadata=metadata))

@@ -19,6 +19,7 @@ from sqlalchemy import Engine, text
 
 from minerecon_dagster_tests.cli.conftest import MINERECON, Ran
 from minerecon_dagster_tests.fake_elexon import FakeElexon, Fault, fake_elexon, stack_path
+from minerecon_dagster_tests.notified import PN
 
 Run = Callable[..., Ran]
 DAYS = [dt.date(2025, 2, 20) + dt.timedelta(days=n) for n in range(3)]
@@ -136,6 +137,35 @@ def test_ctrl_c_says_with_which_day_the_same_command_goes_on_and_nobody_is_alarm
     elexon.requests.clear()
     assert minerecon("reingest", str(DAYS[0]), str(DAYS[2])).code == 0
     assert not elexon.requests[stack_path("bid", DAYS[0], 1)], "what was done is not asked for again"
+
+
+@pytest.mark.slow
+def test_what_comes_later_of_the_days_is_told_as_it_comes_too_and_ctrl_c_says_that_the_days_are_done(
+    environ: dict[str, str], elexon: FakeElexon
+) -> None:
+    held = threading.Event()
+
+    def hold(path: str) -> Fault | None:
+        return Fault(hang=held) if PN in path and str(DAYS[2]) in path else None
+
+    elexon.faults = hold
+    terminal = Terminal(environ, "reingest", str(DAYS[0]), str(DAYS[2]))
+    terminal.read_until(f"{DAYS[1]}: also ")
+    assert [line for line in terminal.lines if ": also " in line] == [
+        f"{day}: also PN and B1610 [{number} of 3]" for number, day in enumerate(DAYS[:2], 1)
+    ]
+    terminal.type(CTRL_C)
+    terminal.read_until("interrupted: waiting")
+    held.set()
+    assert terminal.ended() == 130
+    assert " ".join(" ".join(terminal.lines).split()).endswith(
+        "minerecon: interrupted after all 3 days, before all that follows them (PN, B1610, sums of months and years) "
+        "was done; the same command does the rest"
+    )
+    elexon.faults = lambda path: None
+    again = Terminal(environ, "reingest", str(DAYS[0]), str(DAYS[2]))
+    again.ended()
+    assert [line for line in again.lines if ": also " in line] == [f"{DAYS[2]}: also PN and B1610 [3 of 3]"]
 
 
 @pytest.mark.parametrize(
