@@ -20,7 +20,7 @@ class ConfigurationError(MinereconError):
 
 
 class SourceError(MinereconError):
-    """Elexon could not be used. Message: method, URL, status, attempts, and what to do.
+    """Elexon could not be used. Message: method, URL, status, attempts, and what to do; of what was not asked, why.
 
     Args:
         problem: what happened, as in "HTTP 500" or "connection refused".
@@ -39,7 +39,9 @@ class SourceError(MinereconError):
         self.attempts = attempts
         self.remedy = remedy
         tries = f"{attempts} attempt{'' if attempts == 1 else 's'}"
-        super().__init__(f"{method} {url}: {problem} (status {status or 'none'}, {tries}); {remedy}")
+        asked = f"{method} {url}: {problem} (status {status or 'none'}, {tries})"
+        # What was never asked says why in the same words, whatever it was: one cause of a hundred calls is told once.
+        super().__init__(f"{asked if attempts else problem}; {remedy}")
 
 
 class TransientSourceError(SourceError):

@@ -119,15 +119,20 @@ class DayReading:
         return all((look := self.looks.get((s, period))) and look.status in ("rows", "empty") for s in sides)
 
     def problem(self) -> str:
-        """Why the day is failing, incomplete or provisional though it is over; in one line, empty where it is not."""
-        parts = []
+        """Why the day is failing, incomplete or provisional though it is over; in one line, empty where it is not.
+
+        What is so for the same reason is told together, with the reason once.
+        """
+        whats: dict[str, list[str]] = {}
         for side in self.sides:
             for word, slots in (("failed", self.judgement.failed), ("unpublished", self.judgement.unpublished)):
                 periods = [p for s, p in slots if s == side]
                 if periods:
-                    first = self.errors.get((side, min(periods)))
-                    parts.append(f"{side} periods {periods_text(periods)} {word}" + (f" ({first})" if first else ""))
-        parts += [f"control total ({report} {side}): {why}" for report, side, why in self.control_errors]
+                    why = self.errors.get((side, min(periods)), "")
+                    whats.setdefault(why, []).append(f"{side} periods {periods_text(periods)} {word}")
+        for report, side, why in self.control_errors:
+            whats.setdefault(why, []).append(f"control total ({report} {side})")
+        parts = [", ".join(what) + (f": {why}" if why else "") for why, what in whats.items()]
         parts += [text] if (text := self.first_run_problem()) else []
         return "; ".join(parts)
 

@@ -60,56 +60,54 @@ def test_of_a_day_that_is_all_there_each_period_has_rows_and_the_time_of_its_ans
 @pytest.mark.parametrize(
     ("rows", "failures", "state", "problem"),
     [
-        (whole_day(), {BID_3: TIMED_OUT}, "failing", "bid periods 3 failed (timed out)"),
+        (whole_day(), {BID_3: TIMED_OUT}, "failing", "bid periods 3 failed: timed out"),
         (
             without(whole_day(), {7, 8}),
             {},
             "incomplete",
-            "bid periods 7-8 unpublished (no acceptance of any unit, neither in the stack nor in BOAV nor in EBOCF: "
-            "Elexon is silent; the wind output was 300 MW); offer periods 7-8 unpublished (no acceptance of any unit, "
-            "neither in the stack nor in BOAV nor in EBOCF: Elexon is silent; the wind output was 300 MW)",
+            "bid periods 7-8 unpublished, offer periods 7-8 unpublished: no acceptance of any unit, neither in the "
+            "stack nor in BOAV nor in EBOCF: Elexon is silent; the wind output was 300 MW",
         ),
         (
             without(lacking(AGWS.key), {7}),
             {BID_3: TIMED_OUT},
             "failing",
-            "bid periods 3 failed (timed out); bid periods 7 unpublished (no acceptance of any unit, neither in the "
-            "stack nor in BOAV nor in EBOCF: Elexon is silent); offer periods 7 unpublished (no acceptance of any "
-            "unit, neither in the stack nor in BOAV nor in EBOCF: Elexon is silent)",
+            "bid periods 3 failed: timed out; bid periods 7 unpublished, offer periods 7 unpublished: no acceptance of "
+            "any unit, neither in the stack nor in BOAV nor in EBOCF: Elexon is silent",
         ),
         (
             without(whole_day(), {7}, ["bid"], ["stack", "boav"]),
             {},
             "incomplete",
-            "bid periods 7 unpublished (no acceptance, but the control totals (BOAV, EBOCF) have volume: Elexon has "
-            "not published it yet)",
+            "bid periods 7 unpublished: no acceptance, but the control totals (BOAV, EBOCF) have volume: Elexon has "
+            "not published it yet",
         ),
         (
             without(whole_day(), {7}, ["bid"]),
             {OFFER_7: TIMED_OUT},
             "failing",
-            "bid periods 7 unpublished (no acceptance, and the offer side, which might say that this is right, is "
-            "failed too); offer periods 7 failed (timed out)",
+            "bid periods 7 unpublished: no acceptance, and the offer side, which might say that this is right, is "
+            "failed too; offer periods 7 failed: timed out",
         ),
         (
             without(whole_day(), {7, 8, 9}, ["bid"]),
             {},
             "incomplete",
-            "bid periods 7-9 unpublished (no acceptance in more than 2 periods in a row: not believed before two looks "
-            "after the re-run, 24 h apart, have found it so)",
+            "bid periods 7-9 unpublished: no acceptance in more than 2 periods in a row: not believed before two looks "
+            "after the re-run, 24 h apart, have found it so",
         ),
         (
             without(lacking(BOAV_BID), {7}, ["bid"]),
             {BOAV_BID: TIMED_OUT},
             "failing",
-            "bid periods 7 failed (HTTP 200 without an acceptance, and no control total to say whether it is empty); "
+            "bid periods 7 failed: HTTP 200 without an acceptance, and no control total to say whether it is empty; "
             "control total (BOAV bid): timed out",
         ),
         (
             lacking(BOAV_OFFER, BOAV_BID),
             {},
             "failing",
-            "control total (BOAV bid): it was not fetched; control total (BOAV offer): it was not fetched",
+            "control total (BOAV bid), control total (BOAV offer): it was not fetched",
         ),
         (lacking(CASHFLOWS_BID, AGWS.key), {}, "final", ""),
         (lacking(BID_3), {}, "failing", "bid periods 3 failed"),
@@ -223,7 +221,7 @@ def test_a_day_on_which_nothing_was_accepted_in_any_report_is_not_published_and_
 
 def test_of_bids_alone_a_long_silence_is_told_without_the_side_that_is_not_fetched() -> None:
     reading = read(without(whole_day(), {7, 8, 9}, ["bid"]), sides=("bid",))
-    assert reading.problem().startswith("bid periods 7-9 unpublished (no acceptance in more than 2 periods in a row")
+    assert reading.problem().startswith("bid periods 7-9 unpublished: no acceptance in more than 2 periods in a row")
 
 
 def test_unless_it_is_said_nothing_that_is_held_was_left_aside() -> None:
