@@ -279,6 +279,19 @@ def test_a_month_and_its_year_wait_for_a_failing_day_and_follow_when_it_is_mende
 
 
 @pytest.mark.parametrize("grain", ["month", "year"])
+def test_where_there_are_days_and_no_sum_yet_one_check_says_why_and_names_the_day_that_is_waited_for(
+    warehouse: Engine, grain: Grain
+) -> None:
+    store(warehouse, [D("2025-03-28")])
+    evaluate(warehouse, D("2025-03-29"), passed=False)
+    follow, ratios = look(warehouse, grain, NOW + TIME_TO_FOLLOW)
+    assert not follow.passed
+    assert str(follow.repair) == "minerecon reingest 2025-03-29"
+    assert ratios.passed, "what is missing is told once"
+    assert ratios.actual == "no sums yet"
+
+
+@pytest.mark.parametrize("grain", ["month", "year"])
 def test_the_check_lists_stale_sums_and_passes_when_they_are_summed(warehouse: Engine, grain: Grain) -> None:
     store(warehouse, [D("2024-12-31"), D("2025-03-28")])
     roll_up_all(warehouse)
