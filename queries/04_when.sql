@@ -1,7 +1,8 @@
 -- Question: when is wind curtailed: at which half hour and hour of the day, on which day of the week, in which season?
--- Basis: SO-flagged; all accepted wind bids beside it. Units: MW (mean over the half hours that are there, quiet ones
--- included), share of the energy (0 to 1), GBP per MWh. Half hours, hours and days are London's: each is
--- named by its start, in summer and winter alike. payment_gbp_per_mwh is weighted: what was paid over the energy.
+-- Basis: SO-flagged; all accepted wind bids beside it. Units: MWh, MW (mean over the half hours that are there, quiet
+-- ones included), share of the energy (0 to 1), GBP per MWh. place: 1 is the most MW. Half hours, hours and days are
+-- London's: each is named by its start, in summer and winter alike. payment_gbp_per_mwh is weighted: what was paid over
+-- the energy.
 -- State: half_hours are those from from_date to to_date that are there; missing ones are in no mean.
 -- Change: from_date, to_date. Without a change: all that is stored.
 WITH params AS (
@@ -32,7 +33,9 @@ SELECT CASE which WHEN 7 THEN 'half hour of the day' WHEN 11 THEN 'hour of the d
                   WHEN 13 THEN (ARRAY['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'])[CAST(part AS integer)]
                   ELSE (ARRAY['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September',
                               'October', 'November', 'December'])[CAST(part AS integer)] END AS part,
+       rank() OVER (PARTITION BY which ORDER BY curtailed_mwh / half_hours DESC) AS place,
        half_hours,
+       round(curtailed_mwh, 2) AS curtailed_mwh,
        round(curtailed_mwh / (half_hours * 0.5), 2) AS mean_curtailed_mw,
        round(curtailed_mwh / nullif(sum(curtailed_mwh) OVER (PARTITION BY which), 0), 4) AS share_of_curtailed,
        round(payment_gbp / nullif(curtailed_mwh - unpriced_mwh, 0), 2) AS payment_gbp_per_mwh,

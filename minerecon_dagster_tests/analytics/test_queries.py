@@ -18,6 +18,7 @@ from minerecon_dagster_tests.analytics.conftest import FAILING, INCOMPLETE, LAST
 
 ROOT = Path(__file__).resolve().parents[2]
 QUERIES = sorted((ROOT / "queries").glob("*.sql"))
+ANALYSTS = ROOT / "docs" / "analyse" / "analysts.md"
 
 
 def one(prefix: str) -> str:
@@ -133,6 +134,30 @@ def test_when_covers_each_half_hour_that_is_there_four_times(ask: Ask) -> None:
         assert len(found) == parts
         assert sum(r.half_hours for r in found) == there
         assert abs(sum(r.share_of_curtailed for r in found) - 1) < Decimal("0.002")
+        ranked = sorted(found, key=lambda r: r.place)
+        assert ranked[0].place == 1
+        assert [r.mean_curtailed_mw for r in ranked] == sorted((r.mean_curtailed_mw for r in found), reverse=True)
+        assert abs(sum(r.curtailed_mwh for r in found) - sum(r.curtailed_mwh for r in rows[:48])) < 1
+
+
+def test_what_the_page_for_analysts_has_typed_of_weeks_and_payments_is_what_it_says(ask: Ask) -> None:
+    blocks = [b for b in re.findall(r"```sql\n(.*?)```", ANALYSTS.read_text("utf-8"), re.DOTALL) if "$__" not in b]
+    weeks, payments = map(ask, blocks)
+    assert weeks[0].week.isoweekday() == 1
+    assert [w.output_and_bids_mwh for w in weeks if w.output_and_bids_mwh is not None] == sorted(
+        (w.output_and_bids_mwh for w in weeks if w.output_and_bids_mwh is not None), reverse=True
+    )
+    for week in (w for w in weeks if w.days_present):
+        ((days, paid, priced, all_paid, all_priced),) = ask(
+            "SELECT count(curtailed_mwh), sum(payment_gbp), sum(curtailed_mwh - unpriced_mwh),"
+            " sum(all_bids_payment_gbp), sum(all_bids_mwh - all_bids_unpriced_mwh) FROM analytics.curtailment_by_day"
+            f" WHERE settlement_date BETWEEN DATE '{week.week}' AND DATE '{week.week}' + 6"
+        )
+        assert (week.days_present, week.payment_gbp) == (days, paid)
+        assert abs(week.payment_gbp_per_mwh - paid / priced) < Decimal("1e-9")
+        assert abs(week.all_bids_payment_gbp_per_mwh - all_paid / all_priced) < Decimal("1e-9")
+    ((largest,),) = ask("SELECT max(payment_gbp) FROM minerecon.curtailment_records")
+    assert payments[0].payment_gbp == largest
 
 
 def test_a_traced_figure_is_the_sum_of_its_acceptances(ask: Ask) -> None:
