@@ -524,8 +524,7 @@ def source_unchanged(comparison: Comparison) -> Result:
     ]
     found = [f"{len(comparison.unseen)} answers could not be had"] if comparison.unseen else []
     if periods:
-        units = {key.bmu_id for key in comparison.differing}
-        found.append(f"{len(comparison.differing)} rows of {len(periods)} periods and {len(units)} units differ")
+        found.append(_rows_that_differ(comparison, len(periods)))
     if comparison.control_differences:
         found.append(f"{len(comparison.control_differences)} control totals of units differ")
     if comparison.silent:
@@ -538,6 +537,18 @@ def source_unchanged(comparison: Comparison) -> Result:
         repair=(FIX if comparison.differs else VERIFY).over(comparison.day),
         violations=wrong,
     )
+
+
+def _rows_that_differ(comparison: Comparison, period_count: int) -> str:
+    """How many rows have other values, are gone, and are new: a row that has moved is gone here and new there."""
+    keys, stored, source = comparison.differing, comparison.stored, comparison.source
+    counts = {
+        "changed": len(keys & stored.keys() & source.keys()),
+        "gone": len(keys - source.keys()),
+        "new": len(keys - stored.keys()),
+    }
+    rows = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count)
+    return f"rows: {rows}, in {period_count} periods and {len({key.bmu_id for key in keys})} units"
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,7 @@ def test_one_bad_day_is_named_at_the_end_and_its_month_waits_until_it_is_mended(
     ran = minerecon("reingest", str(DAYS[0]), str(DAYS[-1]))
     assert ran.code == 1
     assert f"not done: {bad}" in ran.err.splitlines()[-1]
+    assert "The number of checks differs by day" in ran.out, "that 7 are of 7 here and 57 of 57 there is explained"
     months = "SELECT year_month, days_present, is_complete FROM minerecon.monthly_summaries ORDER BY 1"
     with warehouse.connect() as connection:
         assert [tuple(m) for m in connection.execute(text(months))] == [("2025-03", 5, False)]

@@ -39,6 +39,9 @@ def test_a_revised_day_exits_1_and_the_command_that_it_names_mends_it_and_its_mo
     ran = minerecon("verify", str(DAY))
     assert ran.code == 1
     assert "drift.source_unchanged (ERROR)" in ran.err
+    with day_stored.connect() as connection:
+        rows = connection.execute(text("SELECT count(*) FROM minerecon.curtailment_records")).scalar_one()
+    assert f"; rows: {rows:,} changed, in 48 periods and " in ran.err, "no more than there are"
     assert "Settlement periods that differ" in ran.out
     assert "Traceback" not in ran.err
     (command,) = {line.partition("repair: ")[2] for line in ran.err.splitlines() if line.startswith("repair: ")}
