@@ -278,8 +278,8 @@ class Worker:
             # Before anything is asked: what cannot be stored is not archived either.
             with self._engine.connect() as connection:
                 refuse_to_mix(connection, synthetic=is_synthetic(self._source_url))
-        # The register may be asked because of a day, and is another for the next one then: in turn, while that may be.
-        builders = 1 if self._may_ask_register else _BUILT_AT_ONCE
+        # Of days that are asked for, the source sets the pace, and the register may change from one to the next.
+        builders = 1 if fetch else _BUILT_AT_ONCE
         ahead: deque[tuple[dt.date, Future[_Fetched], Future[DayReport]]] = deque()
         todo, is_over = iter(days), threading.Event()
         with ThreadPoolExecutor(builders, "build") as building, ThreadPoolExecutor(1, "fetch-ahead") as fetching:

@@ -107,6 +107,8 @@ _LIMITS = ("statement_timeout", "idle_in_transaction_session_timeout")
 _KNOWS_TRANSACTION_TIMEOUT = (17,)
 LONGEST_WAIT_S = 900.0
 """How long work waits for other work of the same kind, in seconds."""
+_KEPT_CONNECTIONS = 8
+"""As many as work on days at once: what three have as their locks, what two are built by, and what follows a day."""
 _KNOWS_SET = 160000
 """PostgreSQL 16: the first in which a member of a role need not be allowed to act as it."""
 
@@ -123,7 +125,7 @@ def open_warehouse(url: str, *, as_owner: bool = False) -> Engine:
         as_owner: work as the owner in any case, to make what no migration makes.
     """
     arguments = {**time_outs(url), "application_name": _APPLICATION}
-    engine = create_engine(url, pool_pre_ping=True, connect_args=arguments)
+    engine = create_engine(url, pool_size=_KEPT_CONNECTIONS, pool_pre_ping=True, connect_args=arguments)
 
     @event.listens_for(engine, "connect")
     def _session(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:

@@ -103,7 +103,7 @@ def test_a_day_that_fails_is_told_in_its_place_and_the_one_beside_it_is_built(
     ]
 
 
-def test_while_the_register_may_be_asked_each_day_is_built_after_the_one_before(
+def test_of_days_that_are_asked_for_each_is_built_after_the_one_before(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_work: set[dt.date] = set()
@@ -117,8 +117,7 @@ def test_while_the_register_may_be_asked_each_day_is_built_after_the_one_before(
         return figures
 
     built(monkeypatch, around)
-    monkeypatch.setattr(worker, "_may_ask_register", True)
-    assert [day for day, _ in worker.ingest(DAYS, fetch=False)] == DAYS
+    assert [day for day, _ in worker.ingest(DAYS)] == DAYS
     assert beside == [{day} for day in DAYS]
 
 
