@@ -20,7 +20,7 @@ from minerecon_dagster.register.store import waiting_refusals
 from minerecon_dagster.sample import SAMPLE_DAYS
 from minerecon_dagster.settings import Settings, require_shared_archive
 from minerecon_dagster.storage import is_folder
-from minerecon_dagster.warehouse import migrate
+from minerecon_dagster.warehouse import migrate, objects
 from minerecon_dagster.warehouse.roles import PIPELINE
 from minerecon_dagster.warehouse.store import act_as_owner, check_reachable, statement
 from minerecon_dagster.warehouse.warehouse import Warehouse
@@ -87,10 +87,13 @@ def _place(engine: Engine) -> str:
 def _schema(warehouse: Warehouse) -> Line:
     with _looking(warehouse) as connection:
         current, head = migrate.revisions(connection)
+        has_our_views = objects.are_current(connection)
     if current != head:
         says = f"at revision {current}" if current else "empty"
         return wrong("schema", f"{says}, and the code needs {head}", _UPGRADE)
-    return ok("schema", f"at revision {current}, the code's")
+    if not has_our_views:
+        return wrong("schema", f"at revision {current}, the code's, but its views are of another version", _UPGRADE)
+    return ok("schema", f"at revision {current}, the code's, as its views are")
 
 
 def _role(warehouse: Warehouse) -> Line:

@@ -384,10 +384,10 @@ def revisions(connection: Connection) -> tuple[str | None, str | None]:
 
 
 def is_current(engine: Engine) -> bool:
-    """Whether the warehouse is at the code's revision and holds its lists."""
+    """Whether the warehouse is at the code's revision, with its views, and holds its lists."""
     with engine.connect() as connection:
         current, head = revisions(connection)
-        if current != head:
+        if current != head or not objects.are_current(connection):
             return False
         held = connection.execute(select(schema_compatibility.c.reference_sha256)).scalar_one_or_none()
         return held == reference_sha256()

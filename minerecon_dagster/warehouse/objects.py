@@ -17,15 +17,14 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.warehouse import version
 from minerecon_dagster.warehouse.store import statement
 from minerecon_dagster.warehouse.tables import SCHEMA
 
 VIEWS = "analytics"
 _BESIDE = "analytics_beside"
 """Where all is made to be compared; it is gone before the transaction ends."""
-_FILES = Path(__file__).parent / "sql" / "objects"
-_STAMP = "Views for analysts; made from "
-"""How the comment of the schema begins, which says of which texts the views are, and what they were then."""
+_FILES = version.OBJECTS
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def bring_up_to_date(connection: Connection, files: Path | None = None) -> list[
     Raises:
         ConfigurationError: a view of somebody else's stands on one that has changed.
     """
-    texts = [file.read_text("utf-8") for file in sorted((files or _FILES).glob("*.sql"))]
+    texts = version.object_texts(files or _FILES)
     if _stamp_in_force(connection) == _stamp(connection, texts):
         return []
     connection.exec_driver_sql(f"CREATE SCHEMA {_BESIDE}")
@@ -191,13 +190,18 @@ def _in_force(connection: Connection, schema: str) -> dict[str, _Object]:
     }
 
 
+def are_current(connection: Connection) -> bool:
+    """Whether the views were made from the code's own texts, as the comment of their schema says."""
+    return version.are_our_views(_stamp_in_force(connection), _FILES)
+
+
 def _stamp(connection: Connection, texts: Sequence[str]) -> str:
     """The texts, and all that the server has by now, in short."""
-    digest = hashlib.sha256("\0".join(texts).encode())
+    digest = hashlib.sha256()
     for schema in (VIEWS, SCHEMA):
         for one in sorted(_in_force(connection, schema).values(), key=lambda one: one.what):
             digest.update(repr((one.what, one.says, one.comment, one.column_comments)).encode())
-    return _STAMP + digest.hexdigest()
+    return version.stamp(texts, digest.hexdigest())
 
 
 def _stamp_in_force(connection: Connection) -> str | None:

@@ -49,6 +49,10 @@ class RefusedError(WarehouseError, ConfigurationError, ProgrammingError):
         return self._line
 
 
+class OtherSchemaError(RefusedError):
+    """A table, view, column or function that a statement asks for is not there: the warehouse is of another version."""
+
+
 _log = logging.getLogger(__name__)
 _SQL = Path(__file__).parent / "sql"
 
@@ -100,6 +104,12 @@ FROM (SELECT pg_catalog.pg_backend_pid() <> %s AS is_pooled, ({role}) AS role) A
 """
 _TAKEN_ALONG = "minerecon.begins_with"
 """Of a connection behind a pool: the statements with which each of its transactions begins."""
+_NOT_THERE = (
+    errorcodes.UNDEFINED_TABLE,
+    errorcodes.UNDEFINED_COLUMN,
+    errorcodes.UNDEFINED_FUNCTION,
+    errorcodes.INVALID_SCHEMA_NAME,
+)
 _TRANSACTION_TIMEOUT = "25P04"
 _AT_A_TIME_LIMIT = (errorcodes.QUERY_CANCELED, _TRANSACTION_TIMEOUT)
 """What a server says when it ends a statement or a transaction, whatever its language."""
@@ -229,6 +239,11 @@ def _raise_with_what_to_do(error: BaseException, role: str | None) -> None:
             f"the warehouse refuses {whose}: {says}; run `minerecon db upgrade` as the owner of the database, "
             "and what it says is left to a superuser; or correct DATABASE_URL",
             error,
+        ) from error
+    if error.pgcode in _NOT_THERE:
+        says = " ".join(str(error.diag.message_primary).split())
+        raise OtherSchemaError(
+            f"the warehouse is not as this version needs it: {says}; run `minerecon db upgrade`", error
         ) from error
     if error.pgcode == errorcodes.READ_ONLY_SQL_TRANSACTION:
         raise WarehouseError(

@@ -12,15 +12,14 @@ from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-import minerecon_dagster.warehouse
 from minerecon_dagster.charts import Drawer
+from minerecon_dagster.warehouse.version import newest_revision
 from minerecon_dagster.web import answers, earlier, feed, openapi
 from minerecon_dagster.web.answers import Answer, problem
 from minerecon_dagster.web.database import (
@@ -41,6 +40,7 @@ _TITLES = {404: "Not Found", 406: "Not Acceptable", 422: "Unprocessable Content"
 _LOOPBACK = ("127.0.0.1", "::1")
 _CLIENT_CLOSED = 499
 """As others' logs have it: no standard has a status that nobody gets."""
+_UPGRADE = "`minerecon db upgrade` makes it so"
 _OVERLOAD_S = 2
 _DOWN_S = 5
 DRAWN_WITHIN_S = 8.0
@@ -218,7 +218,7 @@ async def answered(
         detail = f"the answer took longer than {STATEMENT_TIMEOUT_S} s: ask for a shorter range"
         return problem(504, "Gateway Timeout", detail)
     except OtherSchemaError:
-        detail = "the warehouse is not as this version needs it: `minerecon db upgrade` makes it so"
+        detail = f"the warehouse is not as this version needs it: {_UPGRADE}"
         return _later(problem(503, "Service Unavailable", detail), _DOWN_S)
     except Exception:  # noqa: BLE001 - the reader gets an id to ask by, and the log has the rest
         _log.exception("request %s", scope["minerecon"]["id"])
@@ -265,12 +265,15 @@ async def _ready(service: Service, request: Request) -> Response:
     request.scope["minerecon"]["route"] = "/readyz"
 
     def found() -> dict[str, str]:
-        revision = service.database.revision()
+        revision, has_our_views = service.database.version()
         if revision is None:
-            return {"database": "ok", "schema": f"none, and {newest_revision()} is needed"}
+            return {"database": "ok", "schema": f"none, and {newest_revision()} is needed: {_UPGRADE}"}
         return {
             "database": "ok",
-            "schema": "ok" if revision == newest_revision() else f"at {revision}, and {newest_revision()} is needed",
+            "schema": "ok"
+            if revision == newest_revision()
+            else f"at {revision}, and {newest_revision()} is needed: {_UPGRADE}",
+            "views": "ok" if has_our_views else f"of another version: {_UPGRADE}",
             "login": "ok"
             if not service.database.may_write()
             else "it may change the warehouse: give it one that may not",
@@ -287,12 +290,6 @@ async def _ready(service: Service, request: Request) -> Response:
     is_ready = set(said.values()) == {"ok"}
     body = json.dumps({"status": "ok" if is_ready else "not ready", **said}).encode()
     return _Whole(Answer(200 if is_ready else 503, answers.media_type("json"), body))
-
-
-def newest_revision() -> str:
-    """The schema's revision that this version is of: the migrations are numbered."""
-    files = Path(minerecon_dagster.warehouse.__file__).parent.joinpath("migrations", "versions").glob("[0-9]*_*.py")
-    return max(file.name.partition("_")[0] for file in files)
 
 
 async def _described(service: Service, request: Request) -> Response:

@@ -23,6 +23,7 @@ from psycopg2 import errorcodes, extensions
 
 from minerecon_dagster.core.addresses import time_outs
 from minerecon_dagster.core.units import unit_of
+from minerecon_dagster.warehouse.version import are_our_views
 
 SECRET_COLUMNS = ("run_id", "error")
 """What says more of the machine than of the figures; so does every column that ends as `SECRET_ENDING`."""
@@ -42,7 +43,9 @@ SET search_path = pg_catalog; SET timezone = 'UTC'; SET datestyle = 'ISO'; SET a
 """
 _NEWS = (Path(__file__).parent / "sql" / "news.sql").read_text("utf-8")
 _COLUMNS = (Path(__file__).parent / "sql" / "columns.sql").read_text("utf-8")
-_REVISION = "SELECT version_num FROM minerecon.alembic_version"
+_VERSION = """
+SELECT version_num, obj_description(to_regnamespace('analytics'), 'pg_namespace') FROM minerecon.alembic_version
+"""
 _GONE = (
     errorcodes.ADMIN_SHUTDOWN,
     errorcodes.CRASH_SHUTDOWN,
@@ -89,6 +92,7 @@ class News:
         schema: changes with the views and tables.
         data: changes with the figures, and with the day in London.
         revision: of the schema.
+        has_our_views: whether the views are those of this version.
         built_at: when a day was last built, in seconds since 1970; None: none is stored.
         newest_final_day: None: there is none.
     """
@@ -96,6 +100,7 @@ class News:
     schema: str
     data: str
     revision: str
+    has_our_views: bool = True
     built_at: float | None = field(default=None, compare=False)
     newest_final_day: dt.date | None = field(default=None, compare=False)
 
@@ -262,22 +267,28 @@ class Database:
     def news(self) -> News:
         """The present state of the warehouse; raises as `asking`."""
         with self.asking() as asking:
-            ((schema, data, revision, built_at, final_day),) = asking.rows(_NEWS)
+            ((schema, data, revision, made_from, built_at, final_day),) = asking.rows(_NEWS)
         return News(
             schema,
             data,
             revision,
+            are_our_views(made_from),
             None if built_at is None else float(built_at),
             None if final_day is None else dt.date.fromisoformat(final_day),
         )
 
-    def revision(self) -> str | None:
-        """The schema's, of a warehouse of any age, for which `news` may ask too much; None: it has none."""
+    def version(self) -> tuple[str | None, bool]:
+        """The schema's revision, None where it has none, and whether the views are this version's.
+
+        It is asked of a warehouse of any age, for which `news` may ask too much.
+        """
         try:
             with self.asking() as asking:
-                return next((str(found) for (found,) in asking.rows(_REVISION)), None)
+                for revision, made_from in asking.rows(_VERSION):
+                    return str(revision), are_our_views(made_from)
         except OtherSchemaError:
-            return None
+            pass
+        return None, False
 
     def columns(self) -> dict[str, list[Column]]:
         """The columns of every table, view and function of rows, by its full name, but for those of the machine."""

@@ -1,6 +1,7 @@
 """Resources that no view has as they are: SQL that is made from a view's columns, so that a new column is in them too.
 
-Each function gets the columns of the relation behind a resource and says what is asked instead of it.
+Each function gets the columns of the relation behind a resource and says what is asked instead of it; it raises
+`OtherSchemaError` where a column that it is made of is not there.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from minerecon_dagster.core.units import COUNT, IDENTIFIER, RATIO
-from minerecon_dagster.web.database import Column
+from minerecon_dagster.web.database import Column, OtherSchemaError
 
 OTHER, DIFFERENCE = "other_", "difference_"
 """Before the name of a figure: that of the other period; and this period's less the other one's."""
@@ -53,6 +54,13 @@ def _named(name: str) -> str:
     return '"' + name.replace('"', '""').replace("%", "%%") + '"'
 
 
+def _one(columns: Sequence[Column], name: str) -> Column:
+    for column in columns:
+        if column.name == name:
+            return column
+    raise OtherSchemaError
+
+
 def _compared(columns: Sequence[Column]) -> list[Column]:
     found = []
     for c in columns:
@@ -82,12 +90,10 @@ _DAYS_ASKED = Column("days_expected", "bigint", "Pairs of days that were asked f
 
 def compare_days(columns: Sequence[Column]) -> Derived:
     """Each day beside its counterpart; the totals are of the pairs that are there on both sides."""
-    by_name = {c.name: c for c in columns}
-    status = by_name["status"]
     found = [
-        by_name["settlement_date"],
+        _one(columns, "settlement_date"),
         Column("other_settlement_date", "date", "The day that it is compared with; NULL: it has none."),
-        status,
+        _one(columns, "status"),
         Column("other_status", "text", "Status of the other day."),
         *_compared(columns),
     ]
@@ -108,19 +114,17 @@ def compare_days(columns: Sequence[Column]) -> Derived:
 
 def compare_months(columns: Sequence[Column]) -> Derived:
     """The days of each month beside their counterparts."""
-    by_name = {c.name: c for c in columns}
     joined = _pairs("analytics.curtailment_by_day")
     return Derived(
         f"(SELECT to_char(CAST(p.settlement_date AS timestamp), 'YYYY-MM') AS year_month, count(*) AS days_expected,"
         f" {_BOTH} AS days_compared, {_sums(columns)} FROM {joined} GROUP BY 1)",
-        [by_name["year_month"], _DAYS_ASKED, _DAYS_COMPARED, *_compared(columns)],
+        [_one(columns, "year_month"), _DAYS_ASKED, _DAYS_COMPARED, *_compared(columns)],
         totals=_totals(columns),
     )
 
 
 def compare_farms(columns: Sequence[Column]) -> Derived:
     """The days of each farm beside their counterparts: of the pairs of days that are stored on both sides."""
-    by_name = {c.name: c for c in columns}
     names = [_named(c.name) for c in columns if is_summable(c)]
     sums = ", ".join(f"sum(v.{n}) AS {n}" for n in names)
 
@@ -150,7 +154,7 @@ def compare_farms(columns: Sequence[Column]) -> Derived:
         f" WHERE {stored.format('settlement_date')} AND {stored.format('other_settlement_date')})"
         f" SELECT farm_name, (SELECT count(*) FROM both_sides) AS days_compared, {figures}"
         f" FROM {here} AS a FULL JOIN {there} AS b USING (farm_name))",
-        [by_name["farm_name"], _DAYS_COMPARED, *_compared(columns)],
+        [_one(columns, "farm_name"), _DAYS_COMPARED, *_compared(columns)],
     )
 
 

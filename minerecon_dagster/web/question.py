@@ -70,6 +70,10 @@ class NotAnsweredError(Exception):
         self.more = more
 
 
+class NoFieldError(NotAnsweredError):
+    """A field that the rows do not have."""
+
+
 @dataclass(frozen=True)
 class Question:
     """A request for a resource, checked.
@@ -372,13 +376,13 @@ def chosen(question: Question, columns: Sequence[Column]) -> list[Column]:
     """The columns that are answered: those of the basis, or those that are asked for.
 
     Raises:
-        NotAnsweredError: a field that there is not.
+        NoFieldError: a field that there is not.
     """
     by_name = {column.name: column for column in columns}
     if question.fields is not None:
         unknown = [name for name in question.fields if name not in by_name]
         if unknown:
-            raise NotAnsweredError(422, f"there is no field {unknown[0][:40]!r} here", fields=list(by_name))
+            raise NoFieldError(422, f"there is no field {unknown[0][:40]!r} here", fields=list(by_name))
         return [by_name[name] for name in question.fields]
     return [column for column in columns if _is_of(question.basis, column.name, by_name)]
 

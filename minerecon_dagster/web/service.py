@@ -35,7 +35,7 @@ from minerecon_dagster.web.database import (
     RefusedError,
 )
 from minerecon_dagster.web.derived import Derived
-from minerecon_dagster.web.question import NotAnsweredError, Question
+from minerecon_dagster.web.question import NoFieldError, NotAnsweredError, Question
 from minerecon_dagster.web.resources import Resource
 
 T = TypeVar("T")
@@ -224,7 +224,7 @@ class Service:
         """
         today = self.today()
         asked, all_columns, derived = self.understood(resource, in_path, query)
-        columns = question.chosen(asked, all_columns)
+        columns = self._chosen(asked, all_columns)
         pages = suffix == "json" or asked.limit is not None
         most = (asked.limit or question.PAGE_ROWS) if pages else question.MOST_ROWS
         sql, values = question.statement(asked, columns, all_columns, today, most)
@@ -245,6 +245,15 @@ class Service:
             raise NotAnsweredError(404 if str(error).startswith("there is no") else 422, str(error)) from None
         return replace(answer, rows=found.count, sql_ms=clock.ms)
 
+    def _chosen(self, asked: Question, columns: Sequence[Column]) -> list[Column]:
+        """The columns that are answered; views of another version may lack one that this version describes."""
+        try:
+            return question.chosen(asked, columns)
+        except NoFieldError:
+            if self.news and not self.news.has_our_views:
+                raise OtherSchemaError from None
+            raise
+
     def understood(
         self, resource: Resource, in_path: Mapping[str, str], query: str
     ) -> tuple[Question, list[Column], Derived | None]:
@@ -252,15 +261,18 @@ class Service:
 
         Raises:
             NotAnsweredError: the request is refused.
+            OtherSchemaError: the relation lacks what the resource is made of.
         """
         asked = question.read(resource, in_path, query, self.newest_stored_day() or self.today(), self.now())
         all_columns = self.columns(resource.relation)
         derive = resource.as_of if asked.as_of else resource.derive
-        if derive is None:
-            return asked, all_columns, None
-        derived = derive(all_columns)
-        instead = replace(resource, call=derived.sql, is_filled=False, where="")
-        return replace(asked, resource=instead), list(derived.columns), derived
+        derived = derive(all_columns) if derive else None
+        if derived:
+            instead = replace(resource, call=derived.sql, is_filled=False, where="")
+            asked, all_columns = replace(asked, resource=instead), list(derived.columns)
+        if not {*resource.keys, *resource.filters.values()} <= {column.name for column in all_columns}:
+            raise OtherSchemaError
+        return asked, all_columns, derived
 
     def meta(self, asking: Asking, asked: Question, columns: Sequence[Column]) -> dict[str, Any]:
         """What is to be known of an answer: the range, how much of it is there, and what it is of."""

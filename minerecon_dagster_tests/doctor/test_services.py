@@ -108,6 +108,17 @@ def test_an_empty_database_has_another_schema_and_the_upgrade_mends_it(fresh_dat
     assert lines["register"].state is State.UNSEEN
 
 
+def test_views_of_another_version_are_another_schema_although_the_revision_is_the_codes(
+    warehouse: Engine, tmp_path: Path
+) -> None:
+    assert of_warehouse(warehouse, tmp_path)["schema"].state is State.OK
+    as_owner(warehouse, "COMMENT ON SCHEMA analytics IS 'Views for analysts; made from 0123, and are 4567'")
+    line = of_warehouse(warehouse, tmp_path)["schema"]
+    assert line.state is State.WRONG
+    assert line.says.endswith("the code's, but its views are of another version")
+    assert line.remedy == "minerecon db upgrade"
+
+
 def test_a_promise_that_is_not_in_force_is_the_roles_line_and_nothing_is_mended_by_looking(
     warehouse: Engine, tmp_path: Path
 ) -> None:

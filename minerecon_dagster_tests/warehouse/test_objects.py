@@ -82,6 +82,24 @@ def is_alive(cursor: Any) -> bool:
     return True
 
 
+def test_a_warehouse_whose_views_are_of_other_texts_is_not_current_until_an_upgrade(
+    warehouse: Engine, files: Path
+) -> None:
+    assert migrate.is_current(warehouse)
+    change(files, *CHANGED)
+    assert not migrate.is_current(warehouse)
+    migrate.upgrade(warehouse)
+    assert migrate.is_current(warehouse)
+
+
+@pytest.mark.parametrize("said", ["NULL", "'Views for analysts'", "'Views for analysts; made from 0123'"])
+def test_a_schema_that_says_nothing_of_its_texts_is_of_another_version(warehouse: Engine, said: str) -> None:
+    with warehouse.begin() as connection:
+        act_as_owner(connection)
+        connection.execute(text(f"COMMENT ON SCHEMA analytics IS {said}"))
+    assert not migrate.is_current(warehouse)
+
+
 def test_an_upgrade_where_nothing_has_changed_waits_for_no_reader_and_touches_no_view(reader: Engine) -> None:
     before = oids(reader)
     with reading(reader, "curtailment_by_day") as cursor:

@@ -79,6 +79,24 @@ def test_a_reader_cannot_hold_the_lock(warehouse: Engine) -> None:
             connection.execute(text("INSERT INTO minerecon.day_locks VALUES ('2025-03-28')"))
 
 
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        ("SELECT * FROM analytics.of_tomorrow", 'relation "analytics.of_tomorrow"'),
+        ("SELECT * FROM of_tomorrow.days", 'relation "of_tomorrow.days"'),
+        ("SELECT of_tomorrow FROM analytics.settlement_days", 'column "of_tomorrow"'),
+        ("SELECT analytics.of_tomorrow()", "function analytics.of_tomorrow()"),
+    ],
+)
+def test_what_a_warehouse_of_another_version_lacks_is_one_line_that_says_what_to_do(
+    warehouse: Engine, asked: str, names: str
+) -> None:
+    with warehouse.connect() as connection, pytest.raises(ConfigurationError) as caught:
+        connection.execute(text(asked))
+    said = f"the warehouse is not as this version needs it: {names} does not exist; run `minerecon db upgrade`"
+    assert str(caught.value) == said
+
+
 def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
     engine = open_warehouse("postgresql+psycopg2://somebody:hush@127.0.0.1:1/nowhere")
     with pytest.raises(ConfigurationError, match=r"DATABASE_URL: cannot connect to .*127.0.0.1:1/nowhere") as caught:

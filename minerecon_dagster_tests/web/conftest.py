@@ -24,6 +24,8 @@ from minerecon_dagster.web.pages.routes import Beside
 from minerecon_dagster_tests.analytics.conftest import forty_days, stored
 
 __all__ = ["forty_days", "stored"]
+READY = {"status": "ok", "database": "ok", "schema": "ok", "views": "ok", "login": "ok"}
+"""What `/readyz` says where nothing is in the way."""
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,14 @@ import pytest
 from sqlalchemy import Engine
 
 from minerecon_dagster.settings import PROJECT_ROOT
+from minerecon_dagster.warehouse import migrate
+from minerecon_dagster.warehouse.warehouse import Warehouse
 from minerecon_dagster.web import openapi
 from minerecon_dagster.web.database import Database
 from minerecon_dagster.web.front import Access
 from minerecon_dagster.web.service import NEWS_EVERY_S
 from minerecon_dagster_tests import databases
-from minerecon_dagster_tests.web.conftest import Api, url_of
+from minerecon_dagster_tests.web.conftest import READY, Api, url_of
 
 Serve = Callable[..., Api]
 MARCH = "days?from=2025-03-01&to=2025-03-31"
@@ -163,11 +165,34 @@ def test_health_ready_and_what_makes_it_not_so(
     assert serve(url_of(warehouse))("days?from=2025-03-01&to=2025-03-02").data[0]["status"] == "missing"
 
 
+def test_views_of_another_version_are_not_ready_and_a_field_that_they_lack_is_no_fault_of_the_reader(
+    copy: str, serve: Serve
+) -> None:
+    """An upgrade makes views anew without a new revision; who updates the code alone has the views of before."""
+    older = "ALTER VIEW analytics.curtailment_by_farm_year RENAME COLUMN days_incomplete TO days_unheard_of"
+    api, asked = serve(copy), "farms/years?from=2025&to=2025&fields=farm_name,days_incomplete"
+    assert (api.get("/readyz").json["views"], api(asked).status) == ("ok", 200)
+    change(copy, f"{older}; COMMENT ON SCHEMA analytics IS 'Views for analysts; made from 0123, and are 4567'")
+    api = serve(copy)
+    ready = api.get("/readyz")
+    assert (ready.status, ready.json["schema"]) == (503, "ok")
+    assert ready.json["views"] == "of another version: `minerecon db upgrade` makes it so"
+    for got in (api(asked), api.get("/farms?period=2025")):
+        assert (got.status, "retry-after" in got.headers) == (503, True), got.body
+        assert b"minerecon db upgrade" in got.body
+    assert api("farms/years?from=2025&to=2025&fields=farm_name,days_final").status == 200
+    with Warehouse.open(copy) as warehouse:
+        migrate.upgrade(warehouse.engine)
+    api = serve(copy)
+    assert (api.get("/readyz").json["views"], api(asked).status) == ("ok", 200)
+    assert api("farms/years?fields=nothing").status == 422
+
+
 def test_an_analyst_s_login_is_enough_and_ready(copy: str, serve: Serve) -> None:
     change(copy, "CREATE ROLE web_reader LOGIN PASSWORD 'x' IN ROLE minerecon_analyst")
     try:
         api = serve("postgresql://web_reader:x@" + copy.rpartition("@")[2])
-        assert api.get("/readyz").json == {"status": "ok", "database": "ok", "schema": "ok", "login": "ok"}
+        assert api.get("/readyz").json == READY
         assert len(api(MARCH).data) == 31
     finally:
         change(copy, "DROP ROLE web_reader")

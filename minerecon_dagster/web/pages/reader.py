@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from minerecon_dagster.web import question
-from minerecon_dagster.web.database import Asking, RefusedError
-from minerecon_dagster.web.question import NotAnsweredError, Question
+from minerecon_dagster.web.database import Asking, OtherSchemaError, RefusedError
+from minerecon_dagster.web.question import NoFieldError, NotAnsweredError, Question
 from minerecon_dagster.web.resources import RESOURCES
 from minerecon_dagster.web.service import Service, check_names
 
@@ -67,6 +67,7 @@ class Reader:
 
         Raises:
             NotAnsweredError: as the API would say it.
+            OtherSchemaError: the warehouse has no such field: what a page asks for, its own version has.
         """
         resource = _BY_PATH[path]
         texts = {
@@ -80,7 +81,10 @@ class Reader:
         }
         in_path = {name: texts.pop(name) for name in list(texts) if f"{{{name}}}" in path}
         asked, all_columns, derived = self._service.understood(resource, in_path, urlencode(texts))
-        columns = question.chosen(asked, all_columns)
+        try:
+            columns = question.chosen(asked, all_columns)
+        except NoFieldError:
+            raise OtherSchemaError from None
         sql, values = question.statement(asked, columns, all_columns, self.today, question.MOST_ROWS)
         values |= {**(derived.values if derived else {}), "as_of": asked.as_of}
         try:
