@@ -10,10 +10,13 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psycopg2
 import pytest
@@ -22,8 +25,8 @@ from sqlalchemy import Engine
 from minerecon_dagster.settings import PROJECT_ROOT
 from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.warehouse.warehouse import Warehouse
-from minerecon_dagster.web import openapi
-from minerecon_dagster.web.database import Database
+from minerecon_dagster.web import openapi, service
+from minerecon_dagster.web.database import Asking, Database
 from minerecon_dagster.web.front import Access
 from minerecon_dagster.web.service import NEWS_EVERY_S
 from minerecon_dagster_tests import databases
@@ -163,6 +166,37 @@ def test_health_ready_and_what_makes_it_not_so(
         assert (got.status, "retry-after" in got.headers) == (503, True)
         assert "db upgrade" in got.json["detail"]
     assert serve(url_of(warehouse))("days?from=2025-03-01&to=2025-03-02").data[0]["status"] == "missing"
+
+
+@pytest.mark.parametrize("asked", [MARCH, f"{MARCH}&limit=3", MARCH.replace("?", ".csv?"), "models"])
+def test_the_time_in_sql_is_of_every_statement_of_an_answer(
+    copy: str, serve: Serve, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    """By a clock that goes on by a second in each statement of a question, and stands still otherwise."""
+    api = serve(copy)
+    assert api("days?from=2025-03-02&to=2025-03-02").status == 200  # what columns there are is known then
+    statements = []
+
+    def counted(ask: Callable[..., Any]) -> Callable[..., Any]:
+        def asking(*given: Any) -> Any:
+            if threading.current_thread().name.startswith("asking"):  # and not the watch
+                statements.append(given[1])
+            return ask(*given)
+
+        return asking
+
+    def chunks(asking: Asking, *given: Any) -> Iterator[list[tuple[Any, ...]]]:
+        yield asking.rows(*given)
+
+    monkeypatch.setattr(Asking, "rows", counted(Asking.rows))
+    monkeypatch.setattr(Asking, "chunks", chunks)
+    monkeypatch.setattr(
+        service, "time", SimpleNamespace(perf_counter=lambda: len(statements), monotonic=time.monotonic)
+    )
+    got = api(asked)
+    assert got.status == 200
+    assert len(statements) >= 1
+    assert f"sql;dur={len(statements)}000.0," in got.headers["server-timing"]
 
 
 def test_views_of_another_version_are_not_ready_and_a_field_that_they_lack_is_no_fault_of_the_reader(
