@@ -48,7 +48,7 @@ bench: $(SETUP)
 
 # Every operation of the read API against its own description: 200 questions each, right ones and wrong ones.
 web-check: $(SETUP)
-	@WEB_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest -q -rP minerecon_dagster_tests/web/test_contract.py
+	@WEB_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest -q -rP --show-capture=stdout minerecon_dagster_tests/web/test_contract.py
 
 # Measuring: docs/build/measuring.md. HOURS, BASE, ONLY, PAIRS and ARGS are optional.
 weekend: $(SETUP)
