@@ -48,6 +48,8 @@ MOST_WAITING = 12
 NEWS_EVERY_S = 1.0
 """How often the warehouse is asked for news: a change is seen so much later, and a statement."""
 MOST_CACHED_BYTES = 32_000_000
+_ROWS_WRITTEN = 250
+"""Rows that are made bytes at once."""
 _DIRECT_DAYS = 400
 """Of a longer range the states of the days are kept in memory, as long as nothing changes."""
 
@@ -433,8 +435,13 @@ class _Clock:
 
 
 def _at_once(asking: Asking, sql: str, values: Mapping[str, Any]) -> Iterator[list[tuple[Any, ...]]]:
-    """All rows of a statement, asked for when they are wanted: not before somebody counts the time."""
-    yield asking.rows(sql, values)
+    """All rows of a statement, asked for when they are wanted: not before somebody counts the time.
+
+    They are given a few at a time, so that what is made of them is in memory for these alone.
+    """
+    rows = asking.rows(sql, values)
+    for begin in range(0, len(rows), _ROWS_WRITTEN):
+        yield rows[begin : begin + _ROWS_WRITTEN]
 
 
 class _Found:
