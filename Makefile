@@ -8,6 +8,10 @@ BIN := .venv/bin
 SETUP := .venv/.installed
 CHARTS := .venv/.charts
 
+# Whoever forbids it, as images do, would have each process compile the package, and each that runs tests rewrite all of
+# their assertions: most of a minute of CPU of every run.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: run test test-slow test-all docs ui dashboard api web-check bench weekend regressions pairs year-2025 mutants mutants-of-change setup lint types format lock deploy-check clean
 
 run: $(SETUP)
