@@ -23,6 +23,7 @@ from minerecon_dagster_tests.faults.ledger import pytest_configure as pytest_con
 from minerecon_dagster_tests.faults.ledger import pytest_sessionfinish as pytest_sessionfinish
 from minerecon_dagster_tests.faults.ledger import pytest_terminal_summary as pytest_terminal_summary
 from minerecon_dagster_tests.faults.ledger import pytest_testnodedown as pytest_testnodedown
+from minerecon_dagster_tests.forty_days import forty_days as forty_days
 from minerecon_dagster_tests.project import day_stored as day_stored
 from minerecon_dagster_tests.project import difficulty_table as difficulty_table
 from minerecon_dagster_tests.project import elexon as elexon

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Connection, Engine, text
@@ -29,8 +28,6 @@ PRICELESS = dt.date(2025, 3, 21)
 """The price of Bitcoin is not known."""
 SHORT = dt.date(2025, 3, 30)
 """46 periods."""
-
-Ask = Callable[..., list[Any]]
 
 
 @pytest.fixture(scope="session")
@@ -112,18 +109,3 @@ def _make_them_differ(connection: Connection) -> None:
     )
     change("UPDATE minerecon.daily_summaries SET state = 'provisional' WHERE summary_date = :day", day=PROVISIONAL)
     change("DELETE FROM minerecon.bitcoin_price_gbp WHERE price_date = :day", day=PRICELESS)
-
-
-@pytest.fixture
-def ask(stored: Engine) -> Iterator[Ask]:
-    """Ask the made-up warehouse as an analyst does; what it answers, row by row."""
-    with stored.connect() as connection:
-        connection.execute(text("SET ROLE NONE"))
-        connection.execute(text("GRANT minerecon_analyst TO CURRENT_USER"))
-        connection.execute(text("SET ROLE minerecon_analyst"))
-
-        def asked(sql: str, **parameters: object) -> list[Any]:
-            return list(connection.execute(text(sql), parameters))
-
-        yield asked
-        connection.rollback()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -178,6 +179,31 @@ def _project(
     return Project(warehouse, elexon, archive_url)
 
 
+@contextlib.contextmanager
+def days_kept(
+    embedded: dict[str, str], migrated: str, home: Path, days: Sequence[dt.date] = (DAY,)
+) -> Iterator[tuple[str, Path]]:
+    """A template and an archive with days as the job `ingest` stores them, once for many tests.
+
+    Args:
+        embedded: the embedded services.
+        migrated: the template of an empty warehouse.
+        home: where the archive stays.
+        days: those of `SERVED` that are stored.
+    """
+    with databases.database(embedded["DATABASE_URL"], migrated) as url:
+        # What is in the environment here is gone before any test begins.
+        with pytest.MonkeyPatch.context() as patch, fake_elexon(*SERVED) as elexon:
+            patch.delenv("MINERECON_WAIVERS", raising=False)
+            made = _project(patch, embedded, open_warehouse(url), elexon, home)
+            for day in days:
+                made.ingest(day)
+            made.instance.dispose()
+            made.engine.dispose()
+        databases.close(url)
+        yield url.rpartition("/")[2], home / "archive"
+
+
 @pytest.fixture(scope="session")
 def one_day(
     migrated: str,
@@ -186,17 +212,8 @@ def one_day(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[str, Path]]:
     """The template and the archive of `day_stored`."""
-    home = tmp_path_factory.mktemp("one day")
-    with databases.database(embedded_environ["DATABASE_URL"], migrated) as url:
-        # What is in the environment here is gone before any test of the session begins.
-        with pytest.MonkeyPatch.context() as patch, fake_elexon(*SERVED) as elexon:
-            patch.delenv("MINERECON_WAIVERS", raising=False)
-            made = _project(patch, embedded_environ, open_warehouse(url), elexon, home)
-            made.ingest()
-            made.instance.dispose()
-            made.engine.dispose()
-        databases.close(url)
-        yield url.rpartition("/")[2], home / "archive"
+    with days_kept(embedded_environ, migrated, tmp_path_factory.mktemp("one day")) as kept:
+        yield kept
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Engine, text
 
-from minerecon_dagster_tests.analytics.conftest import LAST, MISSING, Ask
+from minerecon_dagster_tests.analytics.conftest import Ask
+from minerecon_dagster_tests.forty_days import LAST, MISSING
 
 GRAINS = {"day": "settlement_date", "month": "year_month", "year": "year"}
 SHARED = (

@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine, text
 
-from minerecon_dagster_tests.analytics.conftest import FAILING, INCOMPLETE, LAST, MISSING, PROVISIONAL, Ask
+from minerecon_dagster_tests.analytics.conftest import Ask
+from minerecon_dagster_tests.forty_days import FAILING, INCOMPLETE, LAST, MISSING, PROVISIONAL
 
 ROOT = Path(__file__).resolve().parents[2]
 QUERIES = sorted((ROOT / "queries").glob("*.sql"))

@@ -19,7 +19,8 @@ from minerecon_dagster.core.mining import MINER_MODELS, mined_btc
 from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.warehouse.store import statement
 from minerecon_dagster_tests.analytics.by_hand import store_day, store_record
-from minerecon_dagster_tests.analytics.conftest import (
+from minerecon_dagster_tests.analytics.conftest import Ask
+from minerecon_dagster_tests.forty_days import (
     FAILING,
     FIRST,
     INCOMPLETE,
@@ -29,7 +30,6 @@ from minerecon_dagster_tests.analytics.conftest import (
     PROVISIONAL,
     QUIET,
     SHORT,
-    Ask,
 )
 
 GRAINS = {
@@ -93,6 +93,7 @@ def test_a_view_is_unique_at_its_grain(ask: Ask, view: str) -> None:
     assert without == 0
 
 
+@pytest.mark.slow
 def test_a_join_of_any_two_views_at_the_key_of_one_multiplies_nothing(ask: Ask) -> None:
     of_view = {view: columns(ask, view) for view in GRAINS}
     pairs = [(a, b) for a, b in itertools.permutations(GRAINS, 2) if of_view[a] >= set(GRAINS[b])]

@@ -16,11 +16,11 @@ from minerecon_dagster.exports.dictionary import Entry, as_markdown, read_dictio
 from minerecon_dagster.sample import SAMPLE_DAYS
 from minerecon_dagster.sample.prices import synthetic_price_gbp
 from minerecon_dagster.settings import PROJECT_ROOT
-from minerecon_dagster_tests.analytics.conftest import forty_days as forty_days
-from minerecon_dagster_tests.analytics.conftest import stored as stored
+from minerecon_dagster.warehouse.store import open_warehouse
+from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.docs import of_api
-from minerecon_dagster_tests.fake_elexon import FakeElexon, fake_elexon
-from minerecon_dagster_tests.project import Project
+from minerecon_dagster_tests.forty_days import stored as stored
+from minerecon_dagster_tests.project import days_kept
 from minerecon_dagster_tests.web.conftest import served
 
 OURS = {"built_from", "run_id", "archive_uri", "old_archive_uri", "new_archive_uri", "payload_sha256", "result_id"}
@@ -71,24 +71,29 @@ def _with_examples(connection: Connection, entries: list[Entry]) -> list[Entry]:
     return found
 
 
-@pytest.fixture
-def elexon() -> Iterator[FakeElexon]:
-    with fake_elexon(*SAMPLE_DAYS) as server:
-        yield server
+@pytest.fixture(scope="session")
+def sample_days(
+    migrated: str, embedded_environ: dict[str, str], difficulty_table: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The template of `sample`, without prices."""
+    home = tmp_path_factory.mktemp("sample days")
+    with days_kept(embedded_environ, migrated, home, days=SAMPLE_DAYS) as (template, _):
+        yield template
 
 
 @pytest.fixture
-def sample(project: Project) -> Engine:
+def sample(sample_days: str, embedded_environ: dict[str, str]) -> Iterator[Engine]:
     """A warehouse of the sample's days, with prices."""
-    for day in SAMPLE_DAYS:
-        project.ingest(day)
-    with project.engine.begin() as connection:
-        for day in SAMPLE_DAYS:
-            connection.execute(
-                text("INSERT INTO minerecon.bitcoin_price_gbp VALUES (:d, :p, 'synthetic', now(), true)"),
-                {"d": day, "p": synthetic_price_gbp(day)},
-            )
-    return project.engine
+    with databases.database(embedded_environ["DATABASE_URL"], sample_days) as url:
+        engine = open_warehouse(url)
+        with engine.begin() as connection:
+            for day in SAMPLE_DAYS:
+                connection.execute(
+                    text("INSERT INTO minerecon.bitcoin_price_gbp VALUES (:d, :p, 'synthetic', now(), true)"),
+                    {"d": day, "p": synthetic_price_gbp(day)},
+                )
+        yield engine
+        engine.dispose()
 
 
 @pytest.fixture

@@ -21,9 +21,8 @@ from sqlalchemy import Engine
 from minerecon_dagster.web.app import build_app
 from minerecon_dagster.web.front import Access, Front
 from minerecon_dagster.web.pages.routes import Beside
-from minerecon_dagster_tests.analytics.conftest import forty_days, stored
+from minerecon_dagster_tests.forty_days import stored as stored
 
-__all__ = ["forty_days", "stored"]
 READY = {"status": "ok", "database": "ok", "schema": "ok", "views": "ok", "login": "ok"}
 """What `/readyz` says where nothing is in the way."""
 

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.analytics.by_hand import store_day, store_record
-from minerecon_dagster_tests.analytics.conftest import MISSING
+from minerecon_dagster_tests.forty_days import MISSING
 from minerecon_dagster_tests.web.conftest import Api, url_of
 
 APRIL = "from=2025-04-01&to=2025-04-09"

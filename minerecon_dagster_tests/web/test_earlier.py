@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from minerecon_dagster_tests.analytics.by_hand import store_day, store_record
-from minerecon_dagster_tests.analytics.conftest import MISSING, SHORT
+from minerecon_dagster_tests.forty_days import MISSING, SHORT
 from minerecon_dagster_tests.web.conftest import Api, Got, url_of
 
 DAY = dt.date(2025, 3, 28)

@@ -16,7 +16,7 @@ from minerecon_dagster.web import feed
 from minerecon_dagster.web.database import _NEWS
 from minerecon_dagster.web.pages import words
 from minerecon_dagster_tests import databases
-from minerecon_dagster_tests.analytics.conftest import FAILING, INCOMPLETE, MISSING, QUIET
+from minerecon_dagster_tests.forty_days import FAILING, INCOMPLETE, MISSING, QUIET
 from minerecon_dagster_tests.web.conftest import Api, served, url_of
 
 ATOM = "{http://www.w3.org/2005/Atom}"

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from minerecon_dagster_tests.analytics.conftest import MISSING, QUIET
+from minerecon_dagster_tests.forty_days import MISSING, QUIET
 from minerecon_dagster_tests.web.conftest import Api
 
 FINAL = "2025-04-03"

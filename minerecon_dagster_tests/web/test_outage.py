@@ -32,7 +32,7 @@ from minerecon_dagster.web.pages.views import PAGES
 from minerecon_dagster.web.resources import RESOURCES
 from minerecon_dagster.web.service import MOST_WAITING
 from minerecon_dagster_tests import databases
-from minerecon_dagster_tests.analytics.conftest import FIRST
+from minerecon_dagster_tests.forty_days import FIRST
 from minerecon_dagster_tests.web.conftest import Api, Got, served
 
 pytestmark = pytest.mark.slow

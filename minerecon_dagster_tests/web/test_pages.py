@@ -27,7 +27,7 @@ from minerecon_dagster.web.pages.state import NO_ROW, NOBODY, NOT_STORED, State
 from minerecon_dagster.web.pages.views import PAGES
 from minerecon_dagster.web.pages.words import GLYPHS
 from minerecon_dagster_tests import databases
-from minerecon_dagster_tests.analytics.conftest import FAILING, INCOMPLETE, LAST, MISSING, PROVISIONAL, QUIET, SHORT
+from minerecon_dagster_tests.forty_days import FAILING, INCOMPLETE, LAST, MISSING, PROVISIONAL, QUIET, SHORT
 from minerecon_dagster_tests.web.conftest import Api, Got, served, url_of
 from minerecon_dagster_tests.web.pages_of import Node, exact, page_of, sentence
 

@@ -23,7 +23,7 @@ from minerecon_dagster.web.pages.routes import Beside
 from minerecon_dagster.web.pages.state import NO_ROW, NOBODY, NOT_STORED, nothing_there
 from minerecon_dagster.web.pages.typed import typed
 from minerecon_dagster_tests import databases
-from minerecon_dagster_tests.analytics.conftest import FIRST, LAST, MISSING, PRICELESS, QUIET, SHORT
+from minerecon_dagster_tests.forty_days import FIRST, LAST, MISSING, PRICELESS, QUIET, SHORT
 from minerecon_dagster_tests.web.conftest import Api, served, url_of
 from minerecon_dagster_tests.web.pages_of import page_of, sentence
 from minerecon_dagster_tests.web.test_pages import farm_of, shown
@@ -180,6 +180,7 @@ def test_so_far_is_said_of_a_month_and_year_only_while_they_run(stored: Engine) 
             assert LAST.year == 2025
 
 
+@pytest.mark.slow
 def test_an_address_that_is_said_to_work_works(api: Api, stored: Engine) -> None:
     farm = quote(farm_of(stored), safe="")
     for path in (

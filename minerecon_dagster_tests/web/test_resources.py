@@ -17,7 +17,7 @@ from sqlalchemy import Engine, text
 
 from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.web.resources import RESOURCES
-from minerecon_dagster_tests.analytics.conftest import FAILING, INCOMPLETE, MISSING, PROVISIONAL, QUIET, SHORT
+from minerecon_dagster_tests.forty_days import FAILING, INCOMPLETE, MISSING, PROVISIONAL, QUIET, SHORT
 from minerecon_dagster_tests.web.conftest import Api, Got
 
 MARCH = "from=2025-03-01&to=2025-03-31"

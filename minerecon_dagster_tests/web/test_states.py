@@ -16,7 +16,7 @@ from minerecon_dagster.day.closing import delete_day
 from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.analytics.by_hand import store_day, store_record
-from minerecon_dagster_tests.analytics.conftest import FAILING, INCOMPLETE, MISSING, PROVISIONAL, QUIET, SHORT
+from minerecon_dagster_tests.forty_days import FAILING, INCOMPLETE, MISSING, PROVISIONAL, QUIET, SHORT
 from minerecon_dagster_tests.web.conftest import Api, served
 
 WARNED, WAIVED, CLOSED = dt.date(2025, 3, 22), dt.date(2025, 3, 23), dt.date(2025, 3, 24)
