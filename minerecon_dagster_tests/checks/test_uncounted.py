@@ -104,6 +104,7 @@ def test_the_sample_is_not_asked_about_its_unmapped_unit(project: Project) -> No
     assert project.elexon.requests[REGISTER] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault", [Fault(404), Fault(200, b'{"no": "array"}'), Fault(200, b"[]")], ids=["404", "drift", "empty"]
 )
@@ -131,6 +132,7 @@ def test_a_day_keeps_each_unit_with_its_energy_and_money_on_both_bases(real: Pro
     assert ("T_SYNUW-1", "unmapped") in real.sql("SELECT bmu_id, reason FROM minerecon.uncounted_units")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("written", ["t_syntw-5", " T_SYNTW-5", "T_SYNTW-5 ", "T_SYNTW -5"])
 def test_an_id_that_differs_in_blanks_or_case_is_neither_counted_nor_merged(real: Project, written: str) -> None:
     real.ingest(NEXT)
@@ -309,6 +311,7 @@ def test_a_day_stored_before_such_units_were_kept_stands_as_it_did_and_has_them_
     assert real.content() == content
 
 
+@pytest.mark.slow
 def test_a_unit_of_which_only_a_control_total_knows_is_kept_too(real: Project) -> None:
     world = real.elexon.world
     mwh = world.expected_totals(DAY)[SMALL].mwh

@@ -31,6 +31,7 @@ def test_a_right_day_exits_0_and_says_what_was_compared(installed: Run, day_stor
     assert f"{DAY}: right; compared with Elexon in 48 of 48 periods" in ran.err
 
 
+@pytest.mark.slow
 def test_a_revised_day_exits_1_and_the_command_that_it_names_mends_it_and_its_month(
     minerecon: Run, elexon: FakeElexon, day_stored: Engine
 ) -> None:

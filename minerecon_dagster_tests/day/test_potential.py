@@ -94,6 +94,7 @@ def test_each_unit_and_period_is_what_was_served_and_sums_are_of_what_is_stored(
     assert project.status(day) != "warned"
 
 
+@pytest.mark.slow
 def test_a_day_takes_102_requests_on_its_first_morning_and_at_most_four_for_its_meters_in_its_life(
     project: Project,
 ) -> None:
@@ -163,6 +164,7 @@ def test_what_is_held_follows_the_day_when_that_is_restated_without_a_request(pr
         )
 
 
+@pytest.mark.slow
 def test_what_a_source_that_is_down_does_not_say_is_told_and_uses_no_look_up(
     project: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -190,6 +192,7 @@ def test_what_a_source_that_is_down_does_not_say_is_told_and_uses_no_look_up(
         assert look_beside(connection, DAY, DAY) == []
 
 
+@pytest.mark.slow
 def test_of_an_old_day_without_meters_a_look_a_day_is_taken_and_then_it_is_said_that_none_comes(
     project: Project,
 ) -> None:
@@ -207,6 +210,7 @@ def test_of_an_old_day_without_meters_a_look_a_day_is_taken_and_then_it_is_said_
     )
 
 
+@pytest.mark.slow
 def test_an_object_that_is_damaged_or_gone_is_told_and_asked_for_again_by_the_command_that_is_named(
     project: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -404,6 +408,7 @@ SHOWN = (
 )
 
 
+@pytest.mark.slow
 def test_of_several_settlement_runs_the_highest_with_the_whole_day_is_shown(project: Project) -> None:
     def of_run(run: str, quantity: float, drop: int = 0) -> Callable[[Rows], Rows]:
         return lambda rows: [
@@ -432,6 +437,7 @@ def test_of_several_settlement_runs_the_highest_with_the_whole_day_is_shown(proj
     assert len(asked(project.elexon, METERED)) == requests == 3
 
 
+@pytest.mark.slow
 def test_what_a_later_answer_of_the_same_run_lacks_takes_nothing_away(project: Project) -> None:
     def without(unit: str, period: int, times: int) -> Callable[[Rows], Rows]:
         return lambda rows: [
@@ -477,6 +483,7 @@ def test_ranks_are_in_the_order_in_which_runs_come() -> None:
     assert rank_of("XX") == 0
 
 
+@pytest.mark.slow
 def test_a_run_asks_for_so_many_days_of_meters_and_leaves_the_others_to_the_next(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

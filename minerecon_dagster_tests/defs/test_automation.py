@@ -72,6 +72,7 @@ def day_sums(project: Project) -> list[tuple[object, ...]]:
     return project.sql("SELECT count(*), sum(curtailed_mwh) FROM minerecon.daily_summaries")
 
 
+@pytest.mark.slow
 def test_an_old_day_moves_its_month_and_then_its_year_and_then_all_is_quiet(project: Project, chain: Chain) -> None:
     assert chain.tick() == NOTHING
     project.ingest()

@@ -183,6 +183,7 @@ def test_the_register_is_refreshed_on_mondays_at_half_past_five(scheduler: Sched
 # Today so far.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CLOCKS_CHANGE, ids=str)
 def test_over_a_clock_change_each_tick_asks_for_its_london_day_with_one_more_period_due(
     scheduler: Scheduler, change: dt.date

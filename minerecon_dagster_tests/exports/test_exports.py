@@ -711,6 +711,7 @@ def test_a_range_of_months_is_one_run_that_says_what_each_holds(
     assert told["2025-01"]["synthetic"].value is True
 
 
+@pytest.mark.slow
 def test_a_month_that_cannot_be_exported_is_named_and_the_others_are_done(
     stored: Engine, instance: dg.DagsterInstance
 ) -> None:

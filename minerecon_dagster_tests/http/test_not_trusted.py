@@ -111,6 +111,7 @@ print(time.monotonic() - began, int(peak.split()[1]) // 1024)
 """
 
 
+@pytest.mark.slow
 def test_a_megabyte_of_gzip_that_would_be_1_2_gb_is_a_named_failure_within_200_mb(stranger: Stranger) -> None:
     packer = zlib.compressobj(wbits=31)
     packed = packer.compress(b'{"data":["') + b"".join(packer.compress(b" " * 1_000_000) for _ in range(1_200))

@@ -159,6 +159,7 @@ def queue(request: pytest.FixtureRequest, storage: Mapping[str, Any]) -> Iterato
         yield Queue(instance, workspace)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("storage", ["a file", "PostgreSQL"], indirect=True)
 def test_a_run_that_died_keeps_its_place_for_the_one_that_begins_its_work_anew(queue: Queue) -> None:
     first = [queue.put(**BACKFILL) for _ in range(3)]

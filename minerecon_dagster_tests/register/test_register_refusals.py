@@ -93,6 +93,7 @@ def test_as_many_may_vanish_as_the_thresholds_allow(stored: Project, lost: int, 
     assert wind_units(stored) == (132 if refused else 132 - lost)
 
 
+@pytest.mark.slow
 def test_the_same_wrong_answer_a_week_later_is_refused_again_and_waits_once(stored: Project) -> None:
     sha256 = blank_half(stored)
     assert not refresh(stored, NOW).success

@@ -254,6 +254,7 @@ def test_a_windy_day_has_all_that_a_client_must_survive(day):
     assert any(row["id"] == "T_SYNUW-1" for row in stack_of(day, "bid"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("day", WINDY_DAYS, ids=str)
 def test_a_flagged_wind_bid_lacks_its_price_only_on_a_day_made_so(day):
     assert all(row["originalPrice"] is not None for row in wind_bids_of(day))

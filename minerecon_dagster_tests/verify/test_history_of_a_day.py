@@ -118,6 +118,7 @@ def test_a_repair_of_an_incomplete_day_or_of_a_part_of_it_is_no_change_at_the_so
     assert project.sql(CHANGES) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [
@@ -150,6 +151,7 @@ def test_a_unit_that_the_register_has_lost_or_got_is_no_change_at_the_source(pro
     assert project.sql(CHANGES) == []
 
 
+@pytest.mark.slow
 def test_a_change_whose_earlier_answers_are_lost_is_told_as_one_of_the_source(project: Project) -> None:
     project.ingest()
     project.elexon.world.revise[DAY] = 1.004
@@ -158,6 +160,7 @@ def test_a_change_whose_earlier_answers_are_lost_is_told_as_one_of_the_source(pr
     assert len(project.sql(CHANGES)) == 1
 
 
+@pytest.mark.slow
 def test_a_look_after_the_rerun_that_brings_nothing_new_makes_the_day_final(project: Project) -> None:
     project.now = (rerun_done_at(DAY) - dt.timedelta(minutes=1)).isoformat()
     with fake_clock(project):
@@ -169,6 +172,7 @@ def test_a_look_after_the_rerun_that_brings_nothing_new_makes_the_day_final(proj
     assert project.sql("SELECT max(xmin::text::bigint) FROM minerecon.curtailment_records") == [(records,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [

@@ -191,6 +191,7 @@ def test_a_day_that_was_revised_is_found_and_left_as_it_is_until_it_is_to_be_fix
     assert {d["settlement_period"] for d in row["period_differences"]} == set(row["periods_looked_at"])
 
 
+@pytest.mark.slow
 def test_what_was_revised_is_fetched_again_and_what_changed_is_kept(
     project: Project, looks: Looks, day_stored: None
 ) -> None:
@@ -292,6 +293,7 @@ def test_control_totals_alone_cost_four_calls_where_they_hold(project: Project, 
     assert sum(project.elexon.requests.values()) == WHOLE_LOOK
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("day", "last"), [(SHORT, 46), (DAY, 48), (LONG, 50)], ids=str)
 def test_a_fixed_sample_ends_with_the_days_last_period_and_states_its_share(
     project: Project, looks: Looks, day: dt.date, last: int
@@ -454,6 +456,7 @@ def wanted(project: Project) -> list[tuple[Any, ...]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_down", [False, True], ids=["Elexon answers", "Elexon is down"])
 def test_a_look_at_a_day_that_was_never_stored_changes_nothing_that_is_wanted(
     project: Project, looks: Looks, is_down: bool

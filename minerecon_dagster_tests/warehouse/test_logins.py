@@ -200,6 +200,7 @@ def owners(server: Server, database: str) -> set[str]:
         return {name for (name,) in cursor.fetchall()}
 
 
+@pytest.mark.slow
 def test_leased_logins_in_turn_upgrade_and_work_and_leave_nothing_of_their_own(server: Server) -> None:
     """FR-31."""
     server.execute("CREATE ROLE app_owner NOLOGIN")
@@ -221,6 +222,7 @@ def test_leased_logins_in_turn_upgrade_and_work_and_leave_nothing_of_their_own(s
         server.execute(f"DROP ROLE {login}")  # nothing belongs to it, in no database
 
 
+@pytest.mark.slow
 def test_what_a_leased_login_made_for_itself_is_handed_over_by_a_superusers_upgrade(server: Server) -> None:
     """As an upgrade of before made it: the next lease could do nothing with it."""
     server.execute("CREATE ROLE late_owner NOLOGIN")
@@ -242,6 +244,7 @@ def test_what_a_leased_login_made_for_itself_is_handed_over_by_a_superusers_upgr
         assert migrate.upgrade(engine).not_enforced == []
 
 
+@pytest.mark.slow
 def test_the_owner_of_another_warehouse_of_the_server_stays_an_owner(server: Server) -> None:
     server.execute("CREATE ROLE neighbour LOGIN PASSWORD 'x'")
     theirs = Split(server, server.create(owner="neighbour"))
@@ -280,6 +283,7 @@ def test_a_password_that_the_owner_may_not_set_is_a_verifier_in_the_script_and_t
 # --- A server in another language -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_server_that_speaks_german_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     localedef = shutil.which("localedef")
     if localedef is None or not Path("/usr/share/i18n/locales/de_DE").is_file():

@@ -758,6 +758,7 @@ def test_a_warehouse_of_before_these_roles_is_upgraded_while_its_owner_works(ser
     engine.dispose()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "done"),
     [
@@ -805,6 +806,7 @@ print(migrate.upgrade(engine, analyst_password="x").not_enforced)
 """
 
 
+@pytest.mark.slow
 def test_upgrades_of_several_databases_of_one_server_at_once_all_succeed(server: Server) -> None:
     with contextlib.ExitStack() as stack:
         upgrades = []
