@@ -14,7 +14,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -119,7 +118,11 @@ def scored(folder: Path) -> Score:
     for found in _notes(folder, "seen"):
         for mutant, by_test in found.items():
             seen.setdefault(mutant, {}).update(by_test)
-    assigned = _to_try(seen)
+    missed: dict[str, dict[str, list[str]]] = {}
+    for found in _notes(folder, "missed"):
+        for mutant, by_test in found.items():
+            missed.setdefault(mutant, {}).update(by_test)
+    assigned = _to_try(seen, missed)
     (folder / "assigned.json").write_text(json.dumps(assigned))
     _pytest("try", folder, sorted(assigned))
     props = sorted({p for by_test in seen.values() for props in by_test.values() for p in props})
@@ -144,21 +147,29 @@ def called(mutant: Mutant) -> str:
     return listed.name(*mutant.name)
 
 
-def _to_try(seen: dict[str, dict[str, list[str]]]) -> dict[str, list[tuple[str, list[str]]]]:
+def _to_try(
+    seen: dict[str, dict[str, list[str]]], missed: dict[str, dict[str, list[str]]]
+) -> dict[str, list[tuple[str, list[str]]]]:
     """By the test to try them with, mutants and what they change verdicts on: a few of each property.
 
-    First those with which least else changes, so that a test that is red is so of this property.
+    First those with which the property passes where the fault had failed it, as the test is there to see: what fails a
+    property that is all right may be nothing that a test looks at. Then those with which least else changes, so that a
+    test that is red is so of this property.
+
+    Args:
+        seen: by mutant and test, the properties whose verdicts differ.
+        missed: those of them that pass, and ought not to.
     """
-    count: Counter[str] = Counter()
+    pairs: dict[str, list[tuple[bool, int, str, str]]] = {}
+    for mutant, by_test in seen.items():
+        for test, props in by_test.items():
+            for p in props:
+                is_alarm = p not in missed.get(mutant, {}).get(test, ())
+                pairs.setdefault(p, []).append((is_alarm, len(props), mutant, test))
+    chosen = {(mutant, test) for of in pairs.values() for _, _, mutant, test in sorted(of)[:MOST_TRIES]}
     assigned: dict[str, list[tuple[str, list[str]]]] = {}
-    pairs = sorted((len(props), mutant, test) for mutant, by_test in seen.items() for test, props in by_test.items())
-    taken = set()
-    for _, mutant, test in pairs:
-        props = seen[mutant][test]
-        if mutant not in taken and any(count[p] < MOST_TRIES for p in props):
-            assigned.setdefault(test, []).append((mutant, props))
-            taken.add(mutant)
-            count.update(props)
+    for mutant, test in sorted(chosen):
+        assigned.setdefault(test, []).append((mutant, seen[mutant][test]))
     return assigned
 
 
@@ -189,6 +200,7 @@ MODE, FOLDER = os.environ.get("MUTANTS_MODE"), Path(os.environ.get("MUTANTS_FOLD
 _put_in: dict[str, str] = {}
 _to_put_in: list[tuple[str, str]] = []
 _seen: dict[str, dict[str, list[str]]] = {}
+_missed: dict[str, dict[str, list[str]]] = {}
 _taken: set[str] = set()
 _refused: dict[str, str] = {}
 _failed: set[str] = set()
@@ -273,7 +285,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_sessionfinish() -> None:
     """Write what this process saw."""
     if MODE == "replay":
-        notes = {"seen": _seen, "failed": sorted(_failed), "taken": sorted(_taken), "refused": _refused}
+        notes = {"seen": _seen, "missed": _missed, "refused": _refused}
+        notes |= {"failed": sorted(_failed), "taken": sorted(_taken)}
         for of, note in notes.items():
             (FOLDER / f"{of}-{os.getpid()}.json").write_text(json.dumps(note))
 
@@ -302,6 +315,9 @@ def _replace(evaluator: Evaluator, made: Sequence[tuple[str, Mutant]]) -> None:
                 differing = {p for p, _ in other ^ verdicts}
                 by_test = _seen.setdefault(mutant, {})
                 by_test[_current[0]] = sorted({*by_test.get(_current[0], ()), *differing})
+                if missed := {p for p, verdict in verdicts - other if verdict.startswith(str(False))}:
+                    of_mutant = _missed.setdefault(mutant, {})
+                    of_mutant[_current[0]] = sorted({*of_mutant.get(_current[0], ()), *missed})
                 if len(by_test) >= MOST_SIGHTINGS:
                     del todo[mutant]
         return found

@@ -210,16 +210,18 @@ def test_a_mutant_is_tried_by_its_files_own_tests_first_and_by_others_unless_the
     assert not trial.is_own(own, "minerecon_dagster/core/states.py")
 
 
-def test_each_property_is_tried_with_a_few_mutants_first_those_that_change_nothing_else() -> None:
+def test_each_property_is_tried_with_a_few_mutants_first_those_that_miss_the_fault_and_change_nothing_else() -> None:
     seen = {
         "alone": {"test_a": ["p"]},
         "with others": {"test_b": ["p", "q"], "test_a": ["p", "q", "r"]},
+        "a miss": {"test_d": ["p", "q", "r", "s"]},
         **{f"more {n}": {"test_c": ["p"]} for n in range(9)},
     }
-    assigned = faults._to_try(seen)
-    assert assigned["test_a"] == [("alone", ["p"])]
+    assigned = faults._to_try(seen, {"a miss": {"test_d": ["p"]}})
+    assert assigned["test_a"] == [("alone", ["p"]), ("with others", ["p", "q", "r"])]
     assert assigned["test_b"] == [("with others", ["p", "q"])]
-    assert len(assigned["test_c"]) == faults.MOST_TRIES - 1
+    assert assigned["test_d"] == [("a miss", ["p", "q", "r", "s"])]
+    assert len(assigned["test_c"]) == faults.MOST_TRIES - 2, "a miss, one that is alone, and two more"
 
 
 @pytest.mark.slow
