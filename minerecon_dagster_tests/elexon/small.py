@@ -117,7 +117,8 @@ def of_itself(dataset: Any) -> dict[str, Any]:
         "has_period", "held_stands_in", "what", "amount", "wind_amount", "where", "compared_as", "unit", "digits",
     )  # fmt: skip
     found = {name: getattr(dataset, name) for name in names if hasattr(dataset, name)}
-    unseen = dataset.unseen_as and dataset.unseen_as.name
+    unseen_as = getattr(dataset, "unseen_as", None)
+    unseen = unseen_as and unseen_as.name
     of_table = {"table": dataset.table.name, "may_be_null": [c.name for c in dataset.table.columns if c.nullable]}
     return found | of_table | {"properties": [p.name for p in dataset.properties], "unseen_as": unseen}
 

@@ -154,6 +154,11 @@ def rank_of(run_type: str) -> int:
     return RUN_TYPES.index(run_type) if run_type in RUN_TYPES else 0
 
 
+def _lowest_first(runs: set[str]) -> list[str]:
+    """Settlement runs by their rank, and by their names those that are not known."""
+    return sorted(runs, key=lambda run: (rank_of(run), run))
+
+
 class MeteredOutput(LaterDataset):
     """Asked for after 8 and 30 days, and twice more with a monthly scan; each answer has the newest run there is."""
 
@@ -240,7 +245,7 @@ class MeteredOutput(LaterDataset):
     def metadata(self, look: Look) -> dict[str, Any]:
         with localcontext(EXACT):
             mwh = sum((decimal_of(row.quantity_digits) for row in look.rows), Decimal())
-        runs = sorted({_run_of(row) for row in look.rows}, key=rank_of)
+        runs = _lowest_first({_run_of(row) for row in look.rows})
         return {
             "rows": len(look.rows),
             "units_asked": len(look.units),
@@ -329,7 +334,7 @@ def _runs_known(look: Look) -> Result:
         RUNS_KNOWN,
         looked_at=len(look.rows),
         expected=f"each of {', '.join(RUN_TYPES[1:])}",
-        actual=", ".join(sorted(runs, key=rank_of)),
+        actual=", ".join(_lowest_first(runs)),
         repair=_LOOK_AT_SOURCE.over(look.day),
         violations=[{"run_type": run} for run in sorted(runs) if not rank_of(run)],
     )
