@@ -254,13 +254,15 @@ def test_of_a_unit_and_run_an_answer_takes_the_place_of_one_that_has_no_more_per
     monkeypatch.setattr(meters, "cursor", contextlib.nullcontext)
     monkeypatch.setattr(B1610, "insert", lambda many, rows: done.append(list(rows)), raising=False)
     connection: Any = SimpleNamespace(execute=executed)
-    of = look([*whole(A), *whole(A, run="SF", but=[3]), *whole(B, but=[1, 2])])
+    in_doubt = [row(A, 1, "1", "R1"), row(A, 1, "2", "R1")]  # of no period is the quantity known, and none is stored
+    of = look([*whole(A), *whole(A, run="SF", but=[3]), *whole(B, but=[1, 2]), *in_doubt])
     B1610.write(connection, of)
     table = "minerecon.unit_daily_metered"
     where = f"WHERE {table}.settlement_date = '{DAY}'"
     assert done[:2] == [
         f"SELECT {table}.bmu_id, {table}.run_type, {table}.periods FROM {table} {where}",
-        f"DELETE FROM {table} {where} AND ({table}.bmu_id, {table}.run_type) IN (('{A}', 'II'), ('{A}', 'SF'))",
+        f"DELETE FROM {table} {where} AND ({table}.bmu_id, {table}.run_type) IN"
+        f" (('{A}', 'II'), ('{A}', 'R1'), ('{A}', 'SF'))",
     ]
     assert done[2] == [row for row in B1610.rows(of) if row.bmu_id == A]
 
