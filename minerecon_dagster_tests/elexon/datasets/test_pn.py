@@ -441,7 +441,7 @@ def test_what_is_stored_of_the_day_is_replaced_in_all_three_tables(monkeypatch: 
     monkeypatch.setattr(pn, "cursor", contextlib.nullcontext)
     monkeypatch.setattr(PN, "insert", lambda many, rows: done.append(("units", list(rows))), raising=False)
     monkeypatch.setattr(
-        pn, "execute_values", lambda many, statement, rows, page_size: done.append((statement, len(rows)))
+        pn, "copy_rows", lambda many, table, columns, rows: done.append((table, ", ".join(columns), len(list(rows))))
     )
     connection: Any = SimpleNamespace(execute=lambda statement: done.append(said_in_sql(statement)))
     of = look(whole(A), [A], {(A, 3): bid("-2.5")})
@@ -451,13 +451,14 @@ def test_what_is_stored_of_the_day_is_replaced_in_all_three_tables(monkeypatch: 
     assert done[3] == ("units", list(PN.rows(of)))
     pairs, periods = done[4:]
     assert pairs == (
-        "INSERT INTO minerecon.unit_period_potential (settlement_date, settlement_period, bmu_id, potential_mwh,"
-        " bids_mwh, so_bids_mwh, offers_mwh, instructed_mwh) VALUES %s",
+        "minerecon.unit_period_potential",
+        "settlement_date, settlement_period, bmu_id, potential_mwh, bids_mwh, so_bids_mwh, offers_mwh, instructed_mwh",
         1,
     )
     assert periods == (
-        "INSERT INTO minerecon.period_potential (settlement_date, settlement_period, zone, potential_mwh, units_asked,"
-        " units_present, units_with_bid, units_with_bid_and_pn, bids_mwh, so_bids_mwh, taken_back_mwh) VALUES %s",
+        "minerecon.period_potential",
+        "settlement_date, settlement_period, zone, potential_mwh, units_asked, units_present, units_with_bid,"
+        " units_with_bid_and_pn, bids_mwh, so_bids_mwh, taken_back_mwh",
         48,
     )
 
