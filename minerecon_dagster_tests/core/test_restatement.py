@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import astuple, dataclass, replace
 from decimal import Decimal
 
 import pytest
 
-from minerecon_dagster.core.restatement import Extent, extent_of, losses_text, unbelievable_losses
+from minerecon_dagster.core.checks import RESTATEMENT_BELIEVABLE
+from minerecon_dagster.core.restatement import (
+    MOST_DAYS,
+    MOST_LOST_OF_MANY,
+    WITHIN,
+    Extent,
+    extent_of,
+    losses_text,
+    unbelievable_losses,
+)
 
 D = Decimal
 
@@ -64,3 +74,12 @@ def test_each_figure_is_looked_at(figure: str) -> None:
 def test_losses_as_a_reader_writes_them() -> None:
     losses = unbelievable_losses(BEFORE, replace(BEFORE, gross_gbp=D(100), bmu_count=D(1)))
     assert losses_text(losses) == "90.0 % of gross_gbp, 90.0 % of bmu_count"
+
+
+def test_what_may_be_lost_beside_others_is_what_the_property_says() -> None:
+    was = Extent(*[D(100)] * 6)
+    assert unbelievable_losses(was, Extent(*[D("98.9")] * 6)) == []
+    assert len(unbelievable_losses(was, Extent(*[D("98.9")] * 6), MOST_LOST_OF_MANY)) == 6
+    assert unbelievable_losses(was, Extent(*[D(99)] * 6), MOST_LOST_OF_MANY) == []
+    said = f"where {MOST_DAYS} other final days have lost as much within {WITHIN // dt.timedelta(hours=1)} hours"
+    assert said in RESTATEMENT_BELIEVABLE.meaning
