@@ -100,7 +100,7 @@ class News:
     schema: str
     data: str
     revision: str
-    has_our_views: bool = True
+    has_our_views: bool
     built_at: float | None = field(default=None, compare=False)
     newest_final_day: dt.date | None = field(default=None, compare=False)
 
