@@ -213,7 +213,8 @@ class Database:
         with _in_our_words():
             connection = self._take()
             keep = False
-            self.in_use += 1
+            with self._lock:
+                self.in_use += 1
             try:
                 with connection.cursor() as cursor:
                     yield Asking(cursor, partial(self._waiting, connection))
@@ -222,11 +223,11 @@ class Database:
                 with contextlib.suppress(psycopg2.Error), self._waiting(connection):
                     connection.rollback()
                     keep = not connection.closed
-                self.in_use -= 1
-                if keep:
-                    with self._lock:
+                with self._lock:
+                    self.in_use -= 1
+                    if keep:
                         self._idle.append(connection)
-                else:
+                if not keep:
                     connection.close()
 
     def _take(self) -> Any:

@@ -94,6 +94,20 @@ def served(
         thread.join(30)
 
 
+def until(found: Callable[[], bool], within_s: float) -> float:
+    """The seconds until something is so, at most ``within_s``."""
+    started = time.monotonic()
+    while not found():
+        assert time.monotonic() - started < within_s, f"not within {within_s} s"
+        time.sleep(0.05)
+    return time.monotonic() - started
+
+
+def until_no_connection_is_in_use(api: Api) -> None:
+    """None is lost: but for the moments in which the service itself asks for news, which it does every second."""
+    until(lambda: "minerecon_connections_in_use 0" in api.get("/metrics").body.decode().splitlines(), 5)
+
+
 def url_of(engine: Engine) -> str:
     return engine.url.render_as_string(hide_password=False)
 
