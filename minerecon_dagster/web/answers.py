@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import hashlib
 import io
 import json
@@ -12,7 +11,6 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,6 +18,7 @@ import msgspec
 
 from minerecon_dagster.core.printable import for_a_spreadsheet
 from minerecon_dagster.web.database import Column
+from minerecon_dagster.web.parquet import write_parquet
 
 Row = Sequence[Any]
 
@@ -200,25 +199,14 @@ def as_csv(columns: Sequence[Column], rows: Spool, source: Sequence[str] = ()) -
 def as_parquet(
     columns: Sequence[Column], chunks: Iterable[Sequence[Row]], about: Mapping[str, str]
 ) -> tuple[Spool, dict[str, int]]:
-    """The file, and of each column how many values Parquet has rounded to its 18 decimals."""
-    from minerecon_dagster.exports import files  # loads pyarrow, which no other answer needs
-
-    described = [files.Column(c.name, c.sql_type, c.comment, c.unit) for c in columns]
-    readers = [_READERS.get(c.sql_type) for c in columns]
-    values = (
-        [
-            [value if read is None or value is None else read(value) for value, read in zip(row, readers, strict=True)]
-            for row in rows
-        ]
-        for rows in chunks
-    )
+    """The file, and of each column how many values Parquet has rounded; raises as `write_parquet`."""
     out = Spool()
     with tempfile.TemporaryDirectory(prefix="minerecon-web-") as folder:
         path = Path(folder) / "rows.parquet"
-        written = files.write_files(values, described, path, None, about)
+        rounded = write_parquet(columns, chunks, path, about)
         with path.open("rb") as file:
             out.append(file)
-    return out, {name: count for name, count in written.rounded.items() if count}
+    return out, rounded
 
 
 def as_zip(name: str, csv: Spool, meta: Mapping[str, Any]) -> Spool:
@@ -239,14 +227,6 @@ def _member(name: str) -> zipfile.ZipInfo:
     member = zipfile.ZipInfo(name, _ZIP_TIME)
     member.compress_type = zipfile.ZIP_DEFLATED
     return member
-
-
-_READERS: Mapping[str, Any] = {
-    "numeric": Decimal,
-    "date": dt.date.fromisoformat,
-    "timestamp with time zone": dt.datetime.fromisoformat,
-    "timestamp without time zone": dt.datetime.fromisoformat,
-}
 
 
 def _csv(value: Any) -> str:

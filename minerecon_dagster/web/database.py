@@ -153,6 +153,17 @@ class Asking:
         self.type_codes = tuple(c.type_code for c in self._cursor.description)
         return list(self._cursor.fetchall())
 
+    def pieces(self, statement: str, parameters: Mapping[str, Any], most_rows: int) -> Iterator[list[tuple[Any, ...]]]:
+        """All rows of a statement, which is asked when the first are wanted, in lists of ``most_rows`` at most.
+
+        The answer is here as a whole, as bytes; no more rows than those of one list are made of it at once.
+        """
+        with self._cursor.connection.cursor() as cursor:
+            with self._waiting():
+                cursor.execute(statement, parameters)
+            while rows := cursor.fetchmany(most_rows):
+                yield rows
+
     def chunks(self, statement: str, parameters: Mapping[str, Any]) -> Iterator[list[tuple[Any, ...]]]:
         """All rows of a statement, `CHUNK_ROWS` at a time, of which no more are in memory at once.
 

@@ -47,7 +47,7 @@ MOST_WAITING = 12
 """Requests that wait for a connection; one more is refused at once."""
 NEWS_EVERY_S = 1.0
 """How often the warehouse is asked for news: a change is seen so much later, and a statement."""
-MOST_CACHED_BYTES = 32_000_000
+MOST_CACHED_BYTES = 16_000_000
 _ROWS_WRITTEN = 250
 """Rows that are made bytes at once."""
 _DIRECT_DAYS = 400
@@ -241,7 +241,8 @@ class Service:
                     if derived and derived.totals:
                         meta["totals"] = _totals(asking, derived, asked, all_columns, values)
                 whole = most <= question.PAGE_ROWS
-                found = _Found(clock, _at_once(asking, sql, values) if whole else asking.chunks(sql, values), most)
+                rows = asking.pieces(sql, values, _ROWS_WRITTEN) if whole else asking.chunks(sql, values)
+                found = _Found(clock, rows, most)
                 answer = self._made(asked, meta, columns, found, suffix, prefix, pages=pages)
         except RefusedError as error:
             raise NotAnsweredError(404 if str(error).startswith("there is no") else 422, str(error)) from None
@@ -432,16 +433,6 @@ class _Clock:
 
     def __exit__(self, *_: object) -> None:
         self.ms += (time.perf_counter() - self._started) * 1000
-
-
-def _at_once(asking: Asking, sql: str, values: Mapping[str, Any]) -> Iterator[list[tuple[Any, ...]]]:
-    """All rows of a statement, asked for when they are wanted: not before somebody counts the time.
-
-    They are given a few at a time, so that what is made of them is in memory for these alone.
-    """
-    rows = asking.rows(sql, values)
-    for begin in range(0, len(rows), _ROWS_WRITTEN):
-        yield rows[begin : begin + _ROWS_WRITTEN]
 
 
 class _Found:

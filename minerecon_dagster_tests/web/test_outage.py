@@ -196,6 +196,20 @@ def test_of_a_hundred_readers_those_who_are_too_many_are_told_within_moments_and
     until_no_connection_is_in_use(api)
 
 
+def test_a_file_that_needs_a_large_library_leaves_none_of_it_in_the_server(api: Api) -> None:
+    got = api("days.parquet?from=2025-03-01&to=2025-03-03")
+    assert (got.status, got.body[:4]) == (200, b"PAR1")
+    (served_by,) = {
+        child.pid
+        for child in psutil.Process().children()
+        for line in child.net_connections("tcp")
+        if line.status == psutil.CONN_LISTEN and line.laddr.port == api.port
+    }
+    mapped = Path(f"/proc/{served_by}/maps").read_text("utf-8")
+    assert "libpq" in mapped
+    assert "libarrow" not in mapped
+
+
 def test_a_crowd_that_comes_at_once_has_an_answer_each(api: Api) -> None:
     asked = selectors.DefaultSelector()
     path = "/api/v1/half-hours?from=2025-03-01&to=2025-03-03"

@@ -1,0 +1,72 @@
+"""The process that writes Parquet: what it refuses, and that nothing is left of it, however it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow.parquet as pq
+import pytest
+
+from minerecon_dagster.web.database import Column, RefusedError
+from minerecon_dagster.web.parquet import ParquetError, write_parquet
+
+COLUMNS = [
+    Column("settlement_date", "date", "of the period"),
+    Column("payment_gbp", "numeric", "what was paid, in GBP"),
+    Column("farm_name", "text", None),
+    Column("is_final", "boolean", None),
+]
+ROW = ("2025-03-28", "-1.25", "a \u201cfarm\u201d,\n\tof two lines", True)
+
+
+def writers() -> list[psutil.Process]:
+    """The processes that write for this one."""
+    return [p for p in psutil.Process().children() if "minerecon_dagster.web.parquet" in p.cmdline()]
+
+
+def test_rows_are_as_they_were_and_what_was_rounded_is_counted(tmp_path: Path) -> None:
+    long = "0.1234567890123456785"
+    chunks: list[list[tuple[Any, ...]]] = [[ROW, (None, None, None, None)], [], [("2025-03-29", long, "", False)]]
+    path = tmp_path / "rows.parquet"
+    assert write_parquet(COLUMNS, chunks, path, {"source": "here"}) == {"payment_gbp": 1}
+    table = pq.read_table(path)
+    assert [str(v) for v in table["settlement_date"].to_pylist()] == ["2025-03-28", "None", "2025-03-29"]
+    assert table["payment_gbp"].to_pylist() == [Decimal("-1.25"), None, Decimal("0.123456789012345679")]
+    assert table["farm_name"].to_pylist() == [ROW[2], None, ""]
+    assert table["is_final"].to_pylist() == [True, None, False]
+    assert table.schema.metadata[b"source"] == b"here"
+    assert table.schema.field("payment_gbp").metadata == {b"comment": b"what was paid, in GBP", b"unit": b"GBP"}
+    assert writers() == []
+
+
+@pytest.mark.parametrize("value", ["1e20", "NaN", "-123456789012345678901.5"])
+def test_what_the_format_cannot_have_is_refused_by_name(tmp_path: Path, value: str) -> None:
+    with pytest.raises(RefusedError, match=r"Parquet cannot have this: payment_gbp: .*JSON and CSV can"):
+        write_parquet(COLUMNS, [[("2025-03-28", value, "", True)]] * 3, tmp_path / "rows.parquet", {})
+    assert writers() == []
+
+
+def test_a_process_that_dies_is_told_of_and_the_next_file_is_written(tmp_path: Path) -> None:
+    def rows() -> Iterator[list[tuple[Any, ...]]]:
+        yield [ROW]
+        for process in writers():
+            process.kill()
+        yield [ROW]
+
+    with pytest.raises(ParquetError, match=r"ended early \(exit status -9\)"):
+        write_parquet(COLUMNS, rows(), tmp_path / "rows.parquet", {})
+    assert write_parquet(COLUMNS, [[ROW]], tmp_path / "rows.parquet", {}) == {}
+
+
+def test_where_the_rows_end_with_an_error_the_process_ends_too(tmp_path: Path) -> None:
+    def rows() -> Iterator[list[tuple[Any, ...]]]:
+        yield [ROW]
+        raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        write_parquet(COLUMNS, rows(), tmp_path / "rows.parquet", {})
+    assert writers() == []
