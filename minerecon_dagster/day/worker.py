@@ -90,6 +90,7 @@ _MOST_REMEMBERED_DAYS = 31
 """So many days' accepted volumes, a megabyte each on a windy one, are kept for what follows them in the same run."""
 _BUILT_AT_ONCE = 2
 """So many days are built at once: while PostgreSQL derives and compares one, the rows of another are made."""
+INTERRUPTED = "interrupted: ending with the days in hand, and the answers that are under way"
 MODEL_NAMES = tuple(model.name for model in MINER_MODELS)
 
 
@@ -286,7 +287,9 @@ class Worker:
             try:
                 while True:
                     while len(ahead) < builders + 1 and (day := next(todo, None)) is not None:
-                        fetched = fetching.submit(self._fetch_locked, day, fetch, force, periods, accept_restatement)
+                        fetched = fetching.submit(
+                            self._fetch_locked, day, fetch, force, periods, accept_restatement, is_over
+                        )
                         built = building.submit(
                             self._build_fetched, day, fetched, not fetch, accept_restatement, is_over
                         )
@@ -306,8 +309,12 @@ class Worker:
                     else:
                         ahead.popleft()
                         yield day, report
+            except BaseException as error:
+                if not isinstance(error, Exception | GeneratorExit):
+                    _log.warning(INTERRUPTED)
+                raise
             finally:
-                # The day that is being built is built whole, and no other is begun.
+                # The days that are being built are built whole, no other is begun, and none is waited for.
                 is_over.set()
                 for _, fetched, built in ahead:
                     is_left = built.cancel()
@@ -334,10 +341,11 @@ class Worker:
         force: bool,
         periods: Collection[int] | None,
         accept_restatement: str | None,
+        is_over: threading.Event,
     ) -> _Fetched:
         started = time.perf_counter()
         with ExitStack() as stack:
-            stack.enter_context(day_lock(self._engine, day))
+            stack.enter_context(day_lock(self._engine, day, is_given_up=is_over.is_set))
             started = time.perf_counter()
             if (entry := self._closed(day)) is not None:
                 raise self._asked_all_the_same(day, entry) if fetch and force else DayClosedError(day, entry)

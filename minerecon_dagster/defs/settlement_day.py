@@ -13,6 +13,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, closing
 from functools import partial
+from inspect import GEN_CLOSED, getgeneratorstate
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ from minerecon_dagster.core.spans import spans
 from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.day.build import ChecksFailedError
 from minerecon_dagster.day.closing import DayClosedError
-from minerecon_dagster.day.worker import MODEL_NAMES, DayReport, Worker
+from minerecon_dagster.day.worker import INTERRUPTED, MODEL_NAMES, DayReport, Worker
 from minerecon_dagster.defs import catalog, remedies
 from minerecon_dagster.defs.events import log_awaited, log_checks, log_closed, log_day, log_later, periods_of
 from minerecon_dagster.defs.resources import (
@@ -255,8 +256,9 @@ def _end(
     work: Generator[Any, None, None], kind: type[BaseException] | None, _error: object, _trace: TracebackType | None
 ) -> None:
     """End the work on days before the services: an interruption waits for the fetch under way, and leaves no lock."""
-    if kind is not None and not issubclass(kind, Exception):
-        _log.warning("interrupted: waiting for the answers that are under way")
+    is_at_work = getgeneratorstate(work) != GEN_CLOSED  # otherwise it was met there, which has said so, and ended all
+    if is_at_work and kind is not None and not issubclass(kind, Exception):
+        _log.warning(INTERRUPTED)
     work.close()
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from string import Template
@@ -117,6 +118,8 @@ _LIMITS = ("statement_timeout", "idle_in_transaction_session_timeout")
 _KNOWS_TRANSACTION_TIMEOUT = (17,)
 LONGEST_WAIT_S = 900.0
 """How long work waits for other work of the same kind, in seconds."""
+_GIVEN_UP_WITHIN_S = 0.5
+"""So often whoever waits for a day's lock looks whether that is still wanted, in seconds."""
 _KEPT_CONNECTIONS = 8
 """As many as work on days at once: what three have as their locks, what two are built by, and what follows a day."""
 _KNOWS_SET = 160000
@@ -316,20 +319,34 @@ def check_reachable(engine: Engine, variable: str = "DATABASE_URL") -> None:
 
 
 @contextmanager
-def day_lock(engine: Engine, day: dt.date, *, wait_s: float = LONGEST_WAIT_S) -> Iterator[None]:
+def day_lock(
+    engine: Engine,
+    day: dt.date,
+    *,
+    wait_s: float = LONGEST_WAIT_S,
+    is_given_up: Callable[[], bool] = lambda: False,
+) -> Iterator[None]:
     """Work on ``day`` alone: a second holder, in any process, waits until this one ends or dies.
 
     The lock is an uncommitted row: only a role that may write can hold it, readers never meet it, and
-    it goes with the connection.
+    it goes with the connection. An interruption (Ctrl-C, SIGTERM) ends the wait.
+
+    Args:
+        engine: the warehouse.
+        day: settlement date.
+        wait_s: how long to wait for another holder.
+        is_given_up: whether nobody wants the lock any more; asked while it is waited for.
 
     Raises:
         ConfigurationError: another run held the day for ``wait_s`` seconds.
+        CancelledError: the wait was given up.
     """
     with engine.connect() as connection:
         transaction = connection.begin()
         try:
             wait_for_locks(connection, wait_s)
-            connection.execute(text("INSERT INTO minerecon.day_locks (settlement_date) VALUES (:day)"), {"day": day})
+            asked = text("INSERT INTO minerecon.day_locks (settlement_date) VALUES (:day)")
+            _execute_unless_given_up(connection, asked, {"day": day}, is_given_up)
         except WarehouseError as error:
             transaction.rollback()
             if getattr(error.__cause__, "pgcode", None) != errorcodes.LOCK_NOT_AVAILABLE:
@@ -346,6 +363,27 @@ def day_lock(engine: Engine, day: dt.date, *, wait_s: float = LONGEST_WAIT_S) ->
                 # The lock went with its connection, and what was done under it is committed or not by itself: a day
                 # that is stored is not reported as not done.
                 _log.warning("%s: the connection that held the day's lock was lost: %s", day, one_line(error))
+
+
+def _execute_unless_given_up(
+    connection: Connection, asked: TextClause, values: Mapping[str, object], is_given_up: Callable[[], bool]
+) -> None:
+    """Execute a statement that may wait for long, in another thread: no signal reaches who waits for the server."""
+    raw = cast("PostgresConnection", connection.connection.dbapi_connection)
+    with ThreadPoolExecutor(1, "lock") as beside:
+        executed = beside.submit(connection.execute, asked, values)
+        try:
+            while not wait([executed], _GIVEN_UP_WITHIN_S).done:
+                if is_given_up():
+                    raise CancelledError
+        except BaseException:
+            # Again and again: the statement may not have begun when the server is told to end it.
+            while not executed.done():
+                with suppress(psycopg2.Error):  # of a server that is gone the statement ends by itself
+                    raw.cancel()
+                wait([executed], _GIVEN_UP_WITHIN_S)
+            raise
+        executed.result()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from minerecon_dagster.core.errors import DayFailedError
 from minerecon_dagster.day import worker as working
@@ -145,6 +145,22 @@ def test_who_waits_no_more_leaves_the_day_in_hand_whole_and_no_lock(
     ending.join(PATIENCE_S)
     assert not ending.is_alive()
     assert sorted(done) == DAYS[:3]
+    for day in DAYS:
+        with day_lock(warehouse, day, wait_s=1):
+            pass
+
+
+def test_who_waits_no_more_waits_for_no_lock_of_another_run_either(worker: Worker, warehouse: Engine) -> None:
+    """Ctrl-C and SIGTERM were heeded once the other run was done, or a quarter of an hour later."""
+    work = worker.ingest(DAYS, fetch=False)
+    ending = threading.Thread(target=work.close)
+    with warehouse.connect() as watcher, day_lock(warehouse, DAYS[1]):
+        assert next(work)[0] == DAYS[0]
+        while not watcher.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one():
+            watcher.rollback()
+        ending.start()
+        ending.join(PATIENCE_S)
+        assert not ending.is_alive()
     for day in DAYS:
         with day_lock(warehouse, day, wait_s=1):
             pass

@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import json
 import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -70,6 +71,41 @@ def test_other_days_are_free_and_a_day_that_stays_held_is_a_clear_error(warehous
         day_lock(warehouse, DAY, wait_s=1),
     ):
         pass
+
+
+class Interruption(BaseException):
+    """As Ctrl-C and SIGTERM raise them, of a signal that test runners leave alone."""
+
+
+def test_an_interruption_ends_the_wait_for_a_lock(warehouse: Engine) -> None:
+    """The signal was heeded once another run was done with the day, or a quarter of an hour later."""
+    ended = threading.Event()
+    was_soon: list[bool] = []
+
+    def interrupted(*_: object) -> None:
+        raise Interruption
+
+    def another_run() -> None:
+        with day_lock(warehouse, DAY), warehouse.connect() as watcher:
+            held.set()
+            while not watcher.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one():
+                watcher.rollback()
+            os.kill(os.getpid(), signal.SIGUSR1)
+            was_soon.append(ended.wait(20))
+
+    held = threading.Event()
+    before = signal.signal(signal.SIGUSR1, interrupted)
+    thread = threading.Thread(target=another_run)
+    try:
+        thread.start()
+        assert held.wait(10)
+        with pytest.raises(Interruption), day_lock(warehouse, DAY):
+            pass
+        ended.set()
+    finally:
+        thread.join(60)
+        signal.signal(signal.SIGUSR1, before)
+    assert was_soon == [True]
 
 
 def test_a_reader_cannot_hold_the_lock(warehouse: Engine) -> None:
