@@ -23,6 +23,7 @@ from minerecon_dagster.storage import is_folder
 from minerecon_dagster.warehouse import migrate, objects
 from minerecon_dagster.warehouse.roles import PIPELINE
 from minerecon_dagster.warehouse.store import act_as_owner, check_reachable, statement
+from minerecon_dagster.warehouse.version import is_newer
 from minerecon_dagster.warehouse.warehouse import Warehouse
 
 FURTHEST_CLOCK_S = 5.0
@@ -90,7 +91,8 @@ def _schema(warehouse: Warehouse) -> Line:
         has_our_views = objects.are_current(connection)
     if current != head:
         says = f"at revision {current}" if current else "empty"
-        return wrong("schema", f"{says}, and the code needs {head}", _UPGRADE)
+        remedy = "update this program: a newer one has migrated the warehouse" if is_newer(current) else _UPGRADE
+        return wrong("schema", f"{says}, and the code needs {head}", remedy)
     if not has_our_views:
         return wrong("schema", f"at revision {current}, the code's, but its views are of another version", _UPGRADE)
     return ok("schema", f"at revision {current}, the code's, as its views are")

@@ -32,7 +32,7 @@ from minerecon_dagster.core.mining import MINER_MODELS, SUBSIDY_ERAS
 from minerecon_dagster.decisions import published_figures as published
 from minerecon_dagster.decisions import wind_sites as sites_of
 from minerecon_dagster.decisions.wind_farms import farm_exceptions
-from minerecon_dagster.warehouse import objects, roles
+from minerecon_dagster.warehouse import objects, roles, version
 from minerecon_dagster.warehouse.store import (
     WarehouseError,
     act_as_owner,
@@ -116,7 +116,7 @@ def upgrade(
         statement_timeout_s: how long one statement may take.
 
     Raises:
-        ConfigurationError: the server is too old, or the role may not do it; nothing was changed.
+        ConfigurationError: the server or the code is too old, or the role may not do it; nothing was changed.
     """
     with way_cleared(engine) as way:
         before, after = _migrate(engine, way, lock_timeout_s, statement_timeout_s)
@@ -220,9 +220,9 @@ def _try_to_migrate(
 ) -> tuple[str | None, str | None]:
     with engine.begin() as connection:
         act_as_owner(connection)
-        version = connection.execute(text("SELECT current_setting('server_version_num')::int")).scalar_one()
-        if version < LEAST_SERVER_VERSION:
-            raise ConfigurationError(f"DATABASE_URL: PostgreSQL {version // 10000} is too old; 15 or later is needed")
+        number = connection.execute(text("SELECT current_setting('server_version_num')::int")).scalar_one()
+        if number < LEAST_SERVER_VERSION:
+            raise ConfigurationError(f"DATABASE_URL: PostgreSQL {number // 10000} is too old; 15 or later is needed")
         # The role's own limits are for its ordinary work.
         wait_for_locks(connection, lock_timeout_s)
         connection.execute(text("SELECT set_config('statement_timeout', :s, true)"), {"s": f"{statement_timeout_s}s"})
@@ -231,6 +231,11 @@ def _try_to_migrate(
             for schema in (SCHEMA, objects.VIEWS):
                 connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
             before = _current(connection)
+            if version.is_newer(before):
+                raise ConfigurationError(
+                    f"the warehouse is at revision {before}, which is newer than the code's, "
+                    f"{version.newest_revision()}; nothing was changed: update this program (a newer has migrated it)"
+                )
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")

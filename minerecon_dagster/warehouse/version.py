@@ -19,8 +19,17 @@ _STAMP = "Views for analysts; made from "
 
 def newest_revision() -> str:
     """The revision of the schema that the code is of: the migrations are numbered."""
+    return max(_revisions())
+
+
+def is_newer(revision: str | None) -> bool:
+    """Whether a warehouse's revision (None: it is empty) is of a newer version of the code, which alone upgrades it."""
+    return revision is not None and revision not in _revisions()
+
+
+def _revisions() -> set[str]:
     files = (_HERE / "migrations" / "versions").glob("[0-9]*_*.py")
-    return max(file.name.partition("_")[0] for file in files)
+    return {file.name.partition("_")[0] for file in files}
 
 
 def object_texts(files: Path = OBJECTS) -> list[str]:

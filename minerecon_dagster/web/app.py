@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from minerecon_dagster.charts import Drawer
-from minerecon_dagster.warehouse.version import newest_revision
+from minerecon_dagster.warehouse.version import is_newer, newest_revision
 from minerecon_dagster.web import answers, earlier, feed, openapi
 from minerecon_dagster.web.answers import Answer, problem
 from minerecon_dagster.web.database import (
@@ -41,6 +41,7 @@ _LOOPBACK = ("127.0.0.1", "::1")
 _CLIENT_CLOSED = 499
 """As others' logs have it: no standard has a status that nobody gets."""
 _UPGRADE = "`minerecon db upgrade` makes it so"
+_UPDATE = "a newer version of this program has migrated it: update this one"
 _OVERLOAD_S = 2
 _DOWN_S = 5
 DRAWN_WITHIN_S = 8.0
@@ -268,12 +269,13 @@ async def _ready(service: Service, request: Request) -> Response:
         revision, has_our_views = service.database.version()
         if revision is None:
             return {"database": "ok", "schema": f"none, and {newest_revision()} is needed: {_UPGRADE}"}
+        remedy = _UPDATE if is_newer(revision) else _UPGRADE
         return {
             "database": "ok",
             "schema": "ok"
             if revision == newest_revision()
-            else f"at {revision}, and {newest_revision()} is needed: {_UPGRADE}",
-            "views": "ok" if has_our_views else f"of another version: {_UPGRADE}",
+            else f"at {revision}, and {newest_revision()} is needed: {remedy}",
+            "views": "ok" if has_our_views else f"of another version: {remedy}",
             "login": "ok"
             if not service.database.may_write()
             else "it may change the warehouse: give it one that may not",

@@ -119,6 +119,14 @@ def test_views_of_another_version_are_another_schema_although_the_revision_is_th
     assert line.remedy == "minerecon db upgrade"
 
 
+def test_a_warehouse_of_a_newer_version_is_mended_by_no_upgrade_of_this_one(warehouse: Engine, tmp_path: Path) -> None:
+    as_owner(warehouse, "UPDATE minerecon.alembic_version SET version_num = '9999'")
+    line = of_warehouse(warehouse, tmp_path)["schema"]
+    assert line.state is State.WRONG
+    assert line.says.startswith("at revision 9999")
+    assert line.remedy == "update this program: a newer one has migrated the warehouse"
+
+
 def test_a_promise_that_is_not_in_force_is_the_roles_line_and_nothing_is_mended_by_looking(
     warehouse: Engine, tmp_path: Path
 ) -> None:

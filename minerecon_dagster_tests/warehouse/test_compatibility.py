@@ -40,6 +40,17 @@ def test_code_that_is_too_old_for_a_schema_is_refused_and_told_so(warehouse: Eng
             Warehouse(warehouse).require_current()
 
 
+def test_an_upgrade_by_code_that_is_older_than_the_schema_is_refused_and_changes_nothing(warehouse: Engine) -> None:
+    """It ended with a traceback of Alembic's, as did whatever upgrades the embedded warehouse when it starts."""
+    by_a_newer_version(warehouse, "COMMENT ON SCHEMA analytics IS 'of a newer version'")
+    with pytest.raises(ConfigurationError, match=r"9999, which is newer than the code's, .*update this program"):
+        migrate.upgrade(warehouse)
+    with warehouse.connect() as connection:
+        assert connection.execute(text("SELECT version_num FROM minerecon.alembic_version")).scalar_one() == "9999"
+        said = connection.execute(text("SELECT obj_description('analytics'::regnamespace, 'pg_namespace')"))
+        assert said.scalar_one() == "of a newer version"
+
+
 def test_code_is_refused_by_a_schema_that_is_older(warehouse: Engine) -> None:
     by_a_newer_version(warehouse, "UPDATE minerecon.alembic_version SET version_num = '0012'")
     with pytest.raises(ConfigurationError, match=r"at revision 0012 and the code needs .*minerecon db upgrade"):

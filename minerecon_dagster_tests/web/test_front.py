@@ -222,6 +222,14 @@ def test_views_of_another_version_are_not_ready_and_a_field_that_they_lack_is_no
     assert api("farms/years?fields=nothing").status == 422
 
 
+def test_of_a_warehouse_of_a_newer_version_it_is_said_that_this_one_is_to_be_updated(copy: str, serve: Serve) -> None:
+    change(copy, "UPDATE minerecon.alembic_version SET version_num = '9999'")
+    ready = serve(copy).get("/readyz")
+    assert (ready.status, ready.json["views"]) == (503, "ok")
+    assert ready.json["schema"].startswith("at 9999, and ")
+    assert ready.json["schema"].endswith("a newer version of this program has migrated it: update this one")
+
+
 def test_an_analyst_s_login_is_enough_and_ready(copy: str, serve: Serve) -> None:
     change(copy, "CREATE ROLE web_reader LOGIN PASSWORD 'x' IN ROLE minerecon_analyst")
     try:
