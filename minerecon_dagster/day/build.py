@@ -11,7 +11,7 @@ from decimal import Decimal, localcontext
 from typing import Any, NamedTuple
 
 from psycopg2.extras import execute_values
-from sqlalchemy import Connection, Engine, delete, text
+from sqlalchemy import Connection, Engine, Row, delete, text
 from sqlalchemy.dialects.postgresql import insert
 
 from minerecon_dagster.checks import evaluators
@@ -301,18 +301,37 @@ def _losses(
 def _losses_beside_others(
     connection: Connection, day: dt.date, was: Extent, after: Extent, *, now: dt.datetime
 ) -> list[dict[str, Any]]:
-    """What a final day would lose where as many others as may have lost of theirs within a day's time."""
+    """What a final day would lose where as many others as may have lost of theirs within a day's time.
+
+    Each is held against what it was when that time began: several answers take no more than one may.
+    """
     losses = unbelievable_losses(was, after, MOST_LOST_OF_MANY)
+    if not losses and (own := _changes(connection, now).get(day)) is not None:
+        at_start = Extent(own.old_all_bids_mwh, own.old_curtailed_mwh, *[Decimal()] * 4)
+        losses = unbelievable_losses(at_start, after, MOST_LOST_OF_MANY)
     if not losses:
         return []
     # One after the other: runs that store several days at once would each see none of the others'.
     connection.execute(text("LOCK TABLE minerecon.restatements IN SHARE ROW EXCLUSIVE MODE"))
-    others = connection.execute(
-        statement("day/other_days_lost"), {"day": day, "since": now - WITHIN, "kept": 1 - MOST_LOST_OF_MANY}
-    ).scalar_one()
+    kept = 1 - MOST_LOST_OF_MANY
+    others = sum(
+        other != day
+        and (
+            row.new_all_bids_mwh < kept * row.old_all_bids_mwh
+            or row.new_curtailed_mwh < kept * row.old_curtailed_mwh
+            or row.new_payment_gbp < kept * row.old_payment_gbp > 0
+        )
+        for other, row in _changes(connection, now).items()
+    )
     if others < MOST_DAYS:
         return []
     return [loss | {"counted_with": f"as {others} other final days have lost within a day's time"} for loss in losses]
+
+
+def _changes(connection: Connection, now: dt.datetime) -> dict[dt.date, Row[Any]]:
+    """Of each final day that later answers have changed within a day's time, what it was and what it is."""
+    found = connection.execute(statement("day/changed_since"), {"since": now - WITHIN})
+    return {row.settlement_date: row for row in found}
 
 
 def _displaced(connection: Connection, fetched: FetchedDay) -> list[dict[str, Any]]:

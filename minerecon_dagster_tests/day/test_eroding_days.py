@@ -83,3 +83,25 @@ def test_many_final_days_that_each_lose_little_are_believed_to_a_number_only(pro
     project.sql_write("UPDATE minerecon.restatements SET detected_at = detected_at - interval '25 hours'")
     project.ingest(DAYS[MOST_DAYS + 1], force=True)
     assert energies(project)[MOST_DAYS + 1] == pytest.approx(0.96 * before[MOST_DAYS + 1])
+
+
+@pytest.mark.slow
+def test_many_final_days_that_lose_little_by_each_of_several_answers_are_believed_to_a_number_only(
+    project: Project,
+) -> None:
+    first, *_, last = DAYS
+    assert project.run(first, last).success
+    before = energies(project)
+    project.elexon.world.revise |= dict.fromkeys(DAYS, 0.992)
+    assert project.run(first, last, force=True).success
+    project.elexon.world.revise |= dict.fromkeys(DAYS, 0.984)
+    done = project.run(first, last, force=True)
+    assert "1.6 % of all_bids_mwh" in not_done(done)
+    assert f"as {MOST_DAYS} other final days have lost within a day's time" in not_done(done)
+    taken = [*[0.984] * MOST_DAYS, *[0.992] * (len(DAYS) - MOST_DAYS)]
+    assert energies(project) == [pytest.approx(share * was) for share, was in zip(taken, before, strict=True)]
+    # What a day lost and has again is no loss.
+    project.elexon.world.revise[first] = 1.0
+    project.ingest(first, force=True)
+    project.ingest(DAYS[MOST_DAYS], force=True)
+    assert energies(project)[MOST_DAYS] == pytest.approx(0.984 * before[MOST_DAYS])
