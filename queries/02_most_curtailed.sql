@@ -1,6 +1,7 @@
 -- Question: which wind farms and which lead parties are curtailed most, and what is their share?
--- Basis: ranked by SO-flagged energy; all accepted wind bids beside it. Units: MWh, GBP, shares of the whole (0 to 1).
--- State: days_present of days_expected days, from_date to to_date, are in the sums.
+-- Basis: SO-flagged, and all accepted wind bids beside it. place is by SO-flagged energy, all_bids_place by the energy of all
+-- bids; who is among the first how_many of either is there. Units: MWh, GBP, shares of the whole (0 to 1).
+-- State: days_present of days_expected days, from_date to to_date, are in the sums; days_final of them are final.
 -- Change: from_date, to_date, how_many. Without a change: the 365 days up to the newest stored one.
 WITH params AS (
     SELECT coalesce(CAST(nullif(current_setting('minerecon.from_date', true), '') AS date),
@@ -27,21 +28,25 @@ WITH params AS (
     GROUP BY GROUPING SETS ((farm_name), (lead_party_name))
 ), shares AS (
     SELECT *, row_number() OVER (PARTITION BY kind ORDER BY curtailed_mwh DESC, name) AS place,
+           row_number() OVER (PARTITION BY kind ORDER BY all_bids_mwh DESC, name) AS all_bids_place,
            curtailed_mwh / nullif(sum(curtailed_mwh) OVER (PARTITION BY kind), 0) AS share_of_curtailed,
            all_bids_mwh / nullif(sum(all_bids_mwh) OVER (PARTITION BY kind), 0) AS share_of_all_bids
     FROM ranked
 )
-SELECT s.kind, s.place, s.name, s.bmu_count,
+SELECT s.kind, s.place, s.all_bids_place, s.name, s.bmu_count,
        round(s.curtailed_mwh, 2) AS curtailed_mwh,
        round(s.share_of_curtailed, 4) AS share_of_curtailed,
        round(s.payment_gbp, 2) AS payment_gbp,
        round(s.all_bids_mwh, 2) AS all_bids_mwh,
        round(s.share_of_all_bids, 4) AS share_of_all_bids,
        round(s.all_bids_payment_gbp, 2) AS all_bids_payment_gbp,
-       (SELECT count(*) FROM minerecon.daily_summaries WHERE summary_date BETWEEN p.from_date AND p.to_date) AS days_present,
-       p.to_date - p.from_date + 1 AS days_expected,
+       d.days_present, p.to_date - p.from_date + 1 AS days_expected, d.days_final,
        p.from_date, p.to_date
 FROM shares AS s
 CROSS JOIN params AS p
-WHERE s.place <= p.how_many
+CROSS JOIN LATERAL (
+    SELECT count(*) AS days_present, count(*) FILTER (WHERE is_final) AS days_final
+    FROM minerecon.daily_summaries WHERE summary_date BETWEEN p.from_date AND p.to_date
+) AS d
+WHERE least(s.place, s.all_bids_place) <= p.how_many
 ORDER BY s.kind DESC, s.place;

@@ -1,9 +1,10 @@
 -- Question: when is wind curtailed: at which half hour and hour of the day, on which day of the week, in which season?
 -- Basis: SO-flagged; all accepted wind bids beside it. Units: MWh, MW (mean over the half hours that are there, quiet
--- ones included), share of the energy (0 to 1), GBP per MWh. place: 1 is the most MW. Half hours, hours and days are
--- London's: each is named by its start, in summer and winter alike. payment_gbp_per_mwh is weighted: what was paid over
--- the energy.
--- State: half_hours are those from from_date to to_date that are there; missing ones are in no mean.
+-- ones included), share of the energy (0 to 1), GBP, GBP per MWh. place: 1 has the most mean_curtailed_mw; by payment_gbp or
+-- all_bids_mean_mw another may be first. Half hours, hours and days are London's: each is named by its start, in summer and
+-- winter alike. payment_gbp_per_mwh is weighted: what was paid over the energy.
+-- State: half_hours are those from from_date to to_date that are there; missing ones are in no mean. days_final of
+-- days_present days from from_date to to_date are final.
 -- Change: from_date, to_date. Without a change: all that is stored.
 WITH params AS (
     SELECT coalesce(CAST(nullif(current_setting('minerecon.from_date', true), '') AS date),
@@ -38,9 +39,14 @@ SELECT CASE which WHEN 7 THEN 'half hour of the day' WHEN 11 THEN 'hour of the d
        round(curtailed_mwh, 2) AS curtailed_mwh,
        round(curtailed_mwh / (half_hours * 0.5), 2) AS mean_curtailed_mw,
        round(curtailed_mwh / nullif(sum(curtailed_mwh) OVER (PARTITION BY which), 0), 4) AS share_of_curtailed,
+       round(payment_gbp, 2) AS payment_gbp,
        round(payment_gbp / nullif(curtailed_mwh - unpriced_mwh, 0), 2) AS payment_gbp_per_mwh,
        round(all_bids_mwh / (half_hours * 0.5), 2) AS all_bids_mean_mw,
-       p.from_date, p.to_date
+       d.days_present, d.days_final, p.from_date, p.to_date
 FROM parts
 CROSS JOIN params AS p
+CROSS JOIN LATERAL (
+    SELECT count(*) AS days_present, count(*) FILTER (WHERE is_final) AS days_final
+    FROM minerecon.daily_summaries WHERE summary_date BETWEEN p.from_date AND p.to_date
+) AS d
 ORDER BY which, parts.part;

@@ -1,7 +1,8 @@
 -- Question: where does a figure come from? A unit's day, traced to the acceptances, Elexon's answers and the fetch.
 -- Basis: every accepted bid of the unit; the rows with so_flag add up to unit_curtailed_mwh and unit_payment_gbp.
--- Units: MWh, GBP per MWh, GBP. Source: archive_uri is the object that the day was built from, member the answer in it
--- (docs/operate/archive.md says how to open it), answer_sha256 its hash, fetched_at when it was last seen so.
+-- Units: MWh, GBP per MWh, GBP. Source: archive_uri is the object that the day was built from, a ZIP; member the answer in it
+-- (docs/operate/archive.md says how to open it); answer_sha256 the hash of the member, unpacked, and not of the ZIP;
+-- sequence_number finds the row in it (sequenceNumber); fetched_at is when it was last seen so.
 -- Change: day, bmu_id. Without a change: the most curtailed unit of the newest stored day that has curtailment.
 WITH chosen AS (
     SELECT coalesce(CAST(nullif(current_setting('minerecon.day', true), '') AS date),

@@ -1,6 +1,7 @@
 -- Question: how many machines are worth putting at a wind farm? How long would they run, and what would they make?
 -- Basis: the farm's SO-flagged energy, half hour by half hour. In each the fleet draws at most its power × 0.5 h, what is
--- left is lost; with less energy it runs in proportion (machines are not rounded down). Units: MW, hours, MWh, BTC, GBP.
+-- left is lost; with less energy it runs in proportion: whole machines are bought, as many as power_mw feeds, and in a weak
+-- half hour they share what there is, a part of a machine too. Units: MW, hours, MWh, BTC, GBP.
 -- ceiling_btc: a fleet of any size. utilisation: full_load_hours over the hours that are stored.
 -- State: coverage is the share of the half hours asked for that are stored.
 -- Change: farm_name (as in analytics.wind_farms), miner_model, machines or, for sizes in MW, power_mw (as in

@@ -3,7 +3,7 @@
 -- is the published one in all of its digits, near (within 2 in 1,000), or further off; or why there is none.
 -- State: ours is NULL where no day of the period is stored; days_present of days_expected are in it, and days_final of these
 -- are final: the others may still change. difference is given for whole periods of real data only. is_known_wrong: the
--- published one is; the note says why.
+-- published one is; the note says why. How far to expect it, and why: docs/analyse/earlier_api.md, Published totals.
 -- btc_of_published_mwh: the Bitcoin that the energy published with it gives by the formula here, at its difficulty.
 -- model_ratio: of the published Bitcoin to the first model's of its period; fixed_ratio: what it must be on any rows.
 -- Change: sources. Without a change: all.

@@ -2,7 +2,8 @@
 -- Basis: SO-flagged. Units: MWh, GBP, shares (0 to 1). turn_up_estimate_gbp is an estimate, by the method of
 -- wastedwind.energy: the price of the cheapest accepted offers that make up for the bids; no payment that was made for it.
 -- turn_up_coverage: what of the bids offers cover. The cost with turn-up is of the turn_up_days alone, on both sides.
--- published_gbp is another's estimate of the whole month by the same method; difference_share is given for whole months.
+-- published_gbp is another's estimate of the whole month by the same method, where one is published: of most months there is
+-- none, and of years there are more, in question 13. difference_share is given for whole months.
 -- State: days_present and turn_up_days of days_expected days; is_at_least: fewer of them have turn-up than the month has.
 -- Change: from_month, to_month (as in 2025-03). Without a change: all months that have a stored day.
 WITH params AS (

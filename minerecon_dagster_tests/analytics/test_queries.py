@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from minerecon_dagster_tests.analytics.conftest import Ask
-from minerecon_dagster_tests.forty_days import FAILING, INCOMPLETE, LAST, MISSING, PROVISIONAL
+from minerecon_dagster_tests.forty_days import FAILING, INCOMPLETE, LAST, MISSING, PRICELESS, PROVISIONAL
 
 ROOT = Path(__file__).resolve().parents[2]
 QUERIES = sorted((ROOT / "queries").glob("*.sql"))
@@ -119,11 +119,39 @@ def test_shares_of_the_most_curtailed_are_of_the_whole(ask: Ask) -> None:
     ((mwh,),) = ask("SELECT sum(curtailed_mwh) FROM minerecon.daily_summaries")
     assert farms[0].share_of_curtailed == round(farms[0].curtailed_mwh / mwh, 4)
     assert (farms[0].days_present, farms[0].days_expected) == (39, 365)
+    ((final,),) = ask("SELECT count(*) FROM minerecon.daily_summaries WHERE is_final")
+    assert {r.days_final for r in rows} == {final}
+    assert final < 39
+
+
+def test_who_is_first_by_all_bids_alone_is_among_the_most_curtailed_too(stored: Engine) -> None:
+    with stored.connect() as connection:
+        least = (
+            "SELECT farm_name FROM analytics.curtailment_by_unit_day GROUP BY 1 ORDER BY sum(curtailed_mwh), 1 LIMIT 1"
+        )
+        farm = connection.execute(text(least)).scalar_one()
+        changed = connection.execute(
+            text("UPDATE minerecon.unit_daily_summaries SET all_bids_mwh = all_bids_mwh + 1000000"
+                 " WHERE bmu_id IN (SELECT bmu_id FROM analytics.wind_farms WHERE farm_name = :farm)"),
+            {"farm": farm},
+        )  # fmt: skip
+        assert changed.rowcount > 0
+        connection.execute(text("SELECT set_config('minerecon.how_many', '1', true)"))
+        rows = [r for r in connection.execute(text(one("02"))) if r.kind == "wind farm"]
+        connection.rollback()
+    assert [(r.place == 1, r.all_bids_place == 1, r.name == farm) for r in rows] == [
+        (True, False, False),
+        (False, True, True),
+    ]
 
 
 def test_when_covers_each_half_hour_that_is_there_four_times(ask: Ask) -> None:
     rows = ask(one("04"))
     ((there,),) = ask("SELECT count(curtailed_mwh) FROM analytics.curtailment_by_period")
+    ((paid, days, final),) = ask(
+        "SELECT sum(payment_gbp), count(*), count(*) FILTER (WHERE is_final) FROM minerecon.daily_summaries"
+    )
+    assert {(r.days_present, r.days_final) for r in rows} == {(days, final)}
     assert [r.part for r in rows][:3] == ["00:00", "00:30", "01:00"]
     for part_of, parts in (
         ("half hour of the day", 48),
@@ -139,6 +167,7 @@ def test_when_covers_each_half_hour_that_is_there_four_times(ask: Ask) -> None:
         assert ranked[0].place == 1
         assert [r.mean_curtailed_mw for r in ranked] == sorted((r.mean_curtailed_mw for r in found), reverse=True)
         assert abs(sum(r.curtailed_mwh for r in found) - sum(r.curtailed_mwh for r in rows[:48])) < 1
+        assert abs(sum(r.payment_gbp for r in found) - paid) < 1
 
 
 def test_what_the_page_for_analysts_has_typed_of_weeks_and_payments_is_what_it_says(ask: Ask) -> None:
@@ -149,12 +178,13 @@ def test_what_the_page_for_analysts_has_typed_of_weeks_and_payments_is_what_it_s
         (w.output_and_bids_mwh for w in weeks if w.output_and_bids_mwh is not None), reverse=True
     )
     for week in (w for w in weeks if w.days_present):
-        ((days, paid, priced, all_paid, all_priced),) = ask(
-            "SELECT count(curtailed_mwh), sum(payment_gbp), sum(curtailed_mwh - unpriced_mwh),"
-            " sum(all_bids_payment_gbp), sum(all_bids_mwh - all_bids_unpriced_mwh) FROM analytics.curtailment_by_day"
+        ((days, final, paid, priced, all_paid, all_priced),) = ask(
+            "SELECT count(curtailed_mwh), count(*) FILTER (WHERE is_final), sum(payment_gbp),"
+            " sum(curtailed_mwh - unpriced_mwh), sum(all_bids_payment_gbp), sum(all_bids_mwh - all_bids_unpriced_mwh)"
+            " FROM analytics.curtailment_by_day"
             f" WHERE settlement_date BETWEEN DATE '{week.week}' AND DATE '{week.week}' + 6"
         )
-        assert (week.days_present, week.payment_gbp) == (days, paid)
+        assert (week.days_present, week.days_final, week.payment_gbp) == (days, final, paid)
         assert abs(week.payment_gbp_per_mwh - paid / priced) < Decimal("1e-9")
         assert abs(week.all_bids_payment_gbp_per_mwh - all_paid / all_priced) < Decimal("1e-9")
     ((largest,),) = ask("SELECT max(payment_gbp) FROM minerecon.curtailment_records")
@@ -182,7 +212,7 @@ def test_each_retarget_begins_a_stretch(ask: Ask) -> None:
 
 
 def test_what_is_missing_is_listed_with_the_command_that_mends_it(ask: Ask) -> None:
-    found = {r.first_day: (r.status, r.last_day, r.repair) for r in ask(one("12"))}
+    found = {r.first_day: (r.status, r.last_day, r.repair) for r in ask(one("12")) if r.what == "day"}
     assert found == {
         MISSING: ("missing", MISSING, f"minerecon reingest {MISSING}"),
         INCOMPLETE: ("incomplete", INCOMPLETE, f"minerecon reingest {INCOMPLETE}"),
@@ -211,14 +241,55 @@ def test_a_run_of_missing_days_is_one_row_and_a_failed_check_has_its_own_command
             ),
             {"d": dt.date(2025, 4, 2)},
         )
-        found = {r.first_day: r for r in connection.execute(text(one("12")))}
+        found = {r.first_day: r for r in connection.execute(text(one("12"))) if r.what == "day"}
         connection.rollback()
     assert (found[MISSING].day_count, found[MISSING].repair) == (2, f"minerecon reingest {MISSING} {later}")
     # Between the two runs of missing days stands one that is only incomplete.
     assert (found[INCOMPLETE].status, found[beyond].repair) == ("incomplete", f"minerecon reingest {beyond}")
     warned = found[dt.date(2025, 4, 2)]
-    assert (warned.status, warned.not_passed) == ("warned", "money.bids_are_priced")
+    assert (warned.status, warned.name) == ("warned", "money.bids_are_priced")
     assert warned.repair == "minerecon verify 2025-04-02 --action fix"
+
+
+def test_what_stands_beside_the_days_and_is_not_known_or_counted_is_listed_and_no_remark_makes_a_day_wrong(
+    stored: Engine,
+) -> None:
+    remarked = LAST - dt.timedelta(days=1)
+    result = (
+        "INSERT INTO minerecon.reconciliation_results (settlement_date, scope, check_family, check_name, passed,"
+        " severity, looked_at, violation_count, violations, repair, evaluated_at, is_beside)"
+        " VALUES (:d, :scope, :family, :name, false, 'WARN', 1, 1, '[]', 'look at it', now(), :is_beside)"
+    )
+    with stored.connect() as connection:
+        before = connection.execute(text(one("12"))).all()
+        for scope, family, name, is_beside in (
+            ("day", "potential", "instructed_beside_output", True),
+            ("all", "register", "wind_units_mapped", False),
+        ):
+            of = {"d": remarked, "scope": scope, "family": family, "name": name, "is_beside": is_beside}
+            connection.execute(text(result), of)
+        connection.execute(
+            text(
+                "INSERT INTO minerecon.uncounted_units (settlement_date, bmu_id, reason, is_wind_like, name,"
+                " curtailed_mwh, payment_gbp, all_bids_mwh, all_bids_payment_gbp, seen_in) VALUES (:d, 'E_LIKE-1',"
+                " 'unmapped', true, 'Likely', 1.5, 3, 2.5, 5, 'stack')"
+            ),
+            {"d": remarked},
+        )
+        after = connection.execute(text(one("12"))).all()
+        ((must_hold,),) = connection.execute(
+            text("SELECT must_hold FROM analytics.check_meanings WHERE check_name = 'instructed_beside_output'")
+        )
+        connection.rollback()
+    price = next(r for r in before if r.name == "price_gbp")
+    assert (price.what, price.first_day, price.last_day, price.day_count) == ("figure", PRICELESS, PRICELESS, 1)
+    assert price.repair == f"minerecon prices {PRICELESS} {PRICELESS}"
+    register, remark, unit = (r for r in after if r not in before)
+    assert (register.what, register.name, register.repair) == ("check", "register.wind_units_mapped", "look at it")
+    assert (remark.what, remark.name) == ("remark", "potential.instructed_beside_output")
+    assert (remark.meaning, remark.repair, remark.first_day) == (must_hold, None, remarked)
+    assert (unit.what, unit.name, unit.day_count) == ("unit", "E_LIKE-1 (Likely)", 1)
+    assert unit.meaning == "2.50 MWh of all bids, 1.50 MWh of them SO-flagged, are in no figure"
 
 
 def test_published_totals_are_compared_for_whole_periods_of_real_data_only(stored: Engine) -> None:

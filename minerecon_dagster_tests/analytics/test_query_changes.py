@@ -241,9 +241,19 @@ ALL = {
         lambda rows: [(len(rows),)],
     ),
     "12": (
-        "SELECT count(*) FROM analytics.settlement_days WHERE status NOT IN ('complete', 'waived')"
-        " AND settlement_date BETWEEN '2025-03-02' AND '2025-03-20'",
-        lambda rows: [(sum(r.day_count for r in rows),)],
+        "SELECT (SELECT count(*) FROM analytics.settlement_days WHERE status NOT IN ('complete', 'waived')"
+        "  AND settlement_date BETWEEN '2025-03-02' AND '2025-03-20'),"
+        f" (SELECT count(*) FROM (SELECT * FROM {DAYS}) AS d WHERE summary_date NOT IN (SELECT settlement_date"
+        "  FROM minerecon.unit_daily_metered WHERE metered_mwh IS NOT NULL)),"
+        f" (SELECT count(*) FROM (SELECT * FROM {DAYS}) AS d JOIN minerecon.uncounted_units AS u"
+        "  ON u.settlement_date = d.summary_date)",
+        lambda rows: [
+            (
+                sum(r.day_count for r in rows if r.what == "day"),
+                sum(r.day_count for r in rows if r.name == "metered_mwh"),
+                sum(r.day_count for r in rows if r.what == "unit"),
+            )
+        ],
     ),
     "13": (
         "SELECT count(*), sum(value) FROM minerecon.published_figures"

@@ -39,9 +39,10 @@ FROM spans AS s
 LEFT JOIN analytics.curtailment_by_day AS d ON d.settlement_date BETWEEN s.first_day AND s.last_day
 GROUP BY s.place, s.span, s.first_day, s.last_day
 ORDER BY s.place;$q$),
-    ($q$02_most_curtailed$q$, $q$Which wind farms and which lead parties are curtailed most, and what is their share?$q$, $q$Basis: ranked by SO-flagged energy; all accepted wind bids beside it. Units: MWh, GBP, shares of the whole (0 to 1). State: days_present of days_expected days, from_date to to_date, are in the sums. Change: from_date, to_date, how_many. Without a change: the 365 days up to the newest stored one.$q$, $q$-- Question: which wind farms and which lead parties are curtailed most, and what is their share?
--- Basis: ranked by SO-flagged energy; all accepted wind bids beside it. Units: MWh, GBP, shares of the whole (0 to 1).
--- State: days_present of days_expected days, from_date to to_date, are in the sums.
+    ($q$02_most_curtailed$q$, $q$Which wind farms and which lead parties are curtailed most, and what is their share?$q$, $q$Basis: SO-flagged, and all accepted wind bids beside it. place is by SO-flagged energy, all_bids_place by the energy of all bids; who is among the first how_many of either is there. Units: MWh, GBP, shares of the whole (0 to 1). State: days_present of days_expected days, from_date to to_date, are in the sums; days_final of them are final. Change: from_date, to_date, how_many. Without a change: the 365 days up to the newest stored one.$q$, $q$-- Question: which wind farms and which lead parties are curtailed most, and what is their share?
+-- Basis: SO-flagged, and all accepted wind bids beside it. place is by SO-flagged energy, all_bids_place by the energy of all
+-- bids; who is among the first how_many of either is there. Units: MWh, GBP, shares of the whole (0 to 1).
+-- State: days_present of days_expected days, from_date to to_date, are in the sums; days_final of them are final.
 -- Change: from_date, to_date, how_many. Without a change: the 365 days up to the newest stored one.
 WITH params AS (
     SELECT coalesce(CAST(nullif(current_setting('minerecon.from_date', true), '') AS date),
@@ -68,23 +69,27 @@ WITH params AS (
     GROUP BY GROUPING SETS ((farm_name), (lead_party_name))
 ), shares AS (
     SELECT *, row_number() OVER (PARTITION BY kind ORDER BY curtailed_mwh DESC, name) AS place,
+           row_number() OVER (PARTITION BY kind ORDER BY all_bids_mwh DESC, name) AS all_bids_place,
            curtailed_mwh / nullif(sum(curtailed_mwh) OVER (PARTITION BY kind), 0) AS share_of_curtailed,
            all_bids_mwh / nullif(sum(all_bids_mwh) OVER (PARTITION BY kind), 0) AS share_of_all_bids
     FROM ranked
 )
-SELECT s.kind, s.place, s.name, s.bmu_count,
+SELECT s.kind, s.place, s.all_bids_place, s.name, s.bmu_count,
        round(s.curtailed_mwh, 2) AS curtailed_mwh,
        round(s.share_of_curtailed, 4) AS share_of_curtailed,
        round(s.payment_gbp, 2) AS payment_gbp,
        round(s.all_bids_mwh, 2) AS all_bids_mwh,
        round(s.share_of_all_bids, 4) AS share_of_all_bids,
        round(s.all_bids_payment_gbp, 2) AS all_bids_payment_gbp,
-       (SELECT count(*) FROM minerecon.daily_summaries WHERE summary_date BETWEEN p.from_date AND p.to_date) AS days_present,
-       p.to_date - p.from_date + 1 AS days_expected,
+       d.days_present, p.to_date - p.from_date + 1 AS days_expected, d.days_final,
        p.from_date, p.to_date
 FROM shares AS s
 CROSS JOIN params AS p
-WHERE s.place <= p.how_many
+CROSS JOIN LATERAL (
+    SELECT count(*) AS days_present, count(*) FILTER (WHERE is_final) AS days_final
+    FROM minerecon.daily_summaries WHERE summary_date BETWEEN p.from_date AND p.to_date
+) AS d
+WHERE least(s.place, s.all_bids_place) <= p.how_many
 ORDER BY s.kind DESC, s.place;$q$),
     ($q$03_price_by_farm$q$, $q$What does a curtailed MWh cost at each wind farm, and which farms pay to be turned down?$q$, $q$Basis: SO-flagged; all accepted wind bids beside it. Units: GBP per MWh that has a price; above 0 the farm is paid, below 0 it pays. paid_gbp and refunded_gbp are never netted before they are added up. State: days_present of days_expected days, from_date to to_date, are in the sums. Change: from_date, to_date, least_mwh (farms with less are left out). Without a change: the last 365 stored days.$q$, $q$-- Question: what does a curtailed MWh cost at each wind farm, and which farms pay to be turned down?
 -- Basis: SO-flagged; all accepted wind bids beside it. Units: GBP per MWh that has a price; above 0 the farm is paid,
@@ -123,12 +128,13 @@ FROM farms AS f
 CROSS JOIN params AS p
 WHERE f.curtailed_mwh >= p.least_mwh
 ORDER BY 2 DESC, f.farm_name;$q$),
-    ($q$04_when$q$, $q$When is wind curtailed: at which half hour and hour of the day, on which day of the week, in which season?$q$, $q$Basis: SO-flagged; all accepted wind bids beside it. Units: MWh, MW (mean over the half hours that are there, quiet ones included), share of the energy (0 to 1), GBP per MWh. place: 1 is the most MW. Half hours, hours and days are London's: each is named by its start, in summer and winter alike. payment_gbp_per_mwh is weighted: what was paid over the energy. State: half_hours are those from from_date to to_date that are there; missing ones are in no mean. Change: from_date, to_date. Without a change: all that is stored.$q$, $q$-- Question: when is wind curtailed: at which half hour and hour of the day, on which day of the week, in which season?
+    ($q$04_when$q$, $q$When is wind curtailed: at which half hour and hour of the day, on which day of the week, in which season?$q$, $q$Basis: SO-flagged; all accepted wind bids beside it. Units: MWh, MW (mean over the half hours that are there, quiet ones included), share of the energy (0 to 1), GBP, GBP per MWh. place: 1 has the most mean_curtailed_mw; by payment_gbp or all_bids_mean_mw another may be first. Half hours, hours and days are London's: each is named by its start, in summer and winter alike. payment_gbp_per_mwh is weighted: what was paid over the energy. State: half_hours are those from from_date to to_date that are there; missing ones are in no mean. days_final of days_present days from from_date to to_date are final. Change: from_date, to_date. Without a change: all that is stored.$q$, $q$-- Question: when is wind curtailed: at which half hour and hour of the day, on which day of the week, in which season?
 -- Basis: SO-flagged; all accepted wind bids beside it. Units: MWh, MW (mean over the half hours that are there, quiet
--- ones included), share of the energy (0 to 1), GBP per MWh. place: 1 is the most MW. Half hours, hours and days are
--- London's: each is named by its start, in summer and winter alike. payment_gbp_per_mwh is weighted: what was paid over
--- the energy.
--- State: half_hours are those from from_date to to_date that are there; missing ones are in no mean.
+-- ones included), share of the energy (0 to 1), GBP, GBP per MWh. place: 1 has the most mean_curtailed_mw; by payment_gbp or
+-- all_bids_mean_mw another may be first. Half hours, hours and days are London's: each is named by its start, in summer and
+-- winter alike. payment_gbp_per_mwh is weighted: what was paid over the energy.
+-- State: half_hours are those from from_date to to_date that are there; missing ones are in no mean. days_final of
+-- days_present days from from_date to to_date are final.
 -- Change: from_date, to_date. Without a change: all that is stored.
 WITH params AS (
     SELECT coalesce(CAST(nullif(current_setting('minerecon.from_date', true), '') AS date),
@@ -163,11 +169,16 @@ SELECT CASE which WHEN 7 THEN 'half hour of the day' WHEN 11 THEN 'hour of the d
        round(curtailed_mwh, 2) AS curtailed_mwh,
        round(curtailed_mwh / (half_hours * 0.5), 2) AS mean_curtailed_mw,
        round(curtailed_mwh / nullif(sum(curtailed_mwh) OVER (PARTITION BY which), 0), 4) AS share_of_curtailed,
+       round(payment_gbp, 2) AS payment_gbp,
        round(payment_gbp / nullif(curtailed_mwh - unpriced_mwh, 0), 2) AS payment_gbp_per_mwh,
        round(all_bids_mwh / (half_hours * 0.5), 2) AS all_bids_mean_mw,
-       p.from_date, p.to_date
+       d.days_present, d.days_final, p.from_date, p.to_date
 FROM parts
 CROSS JOIN params AS p
+CROSS JOIN LATERAL (
+    SELECT count(*) AS days_present, count(*) FILTER (WHERE is_final) AS days_final
+    FROM minerecon.daily_summaries WHERE summary_date BETWEEN p.from_date AND p.to_date
+) AS d
 ORDER BY which, parts.part;$q$),
     ($q$05_share_of_output_lost$q$, $q$What share of what the wind farms could have generated was lost, month by month?$q$, $q$Basis: SO-flagged; all accepted wind bids beside it. Units: MWh; shares (0 to 1) of output plus what was curtailed. State: a month whose output is not known of every stored day has no share; status is the worst among its days. Change: from_month, to_month. Without a change: the 24 months up to the newest stored day.$q$, $q$-- Question: what share of what the wind farms could have generated was lost, month by month?
 -- Basis: SO-flagged; all accepted wind bids beside it. Units: MWh; shares (0 to 1) of output plus what was curtailed.
@@ -191,10 +202,11 @@ SELECT m.year_month,
 FROM params AS p
 JOIN analytics.curtailment_by_month AS m ON m.year_month BETWEEN p.from_month AND p.to_month
 ORDER BY m.year_month;$q$),
-    ($q$06_trace_a_figure$q$, $q$Where does a figure come from?$q$, $q$A unit's day, traced to the acceptances, Elexon's answers and the fetch. Basis: every accepted bid of the unit; the rows with so_flag add up to unit_curtailed_mwh and unit_payment_gbp. Units: MWh, GBP per MWh, GBP. Source: archive_uri is the object that the day was built from, member the answer in it (docs/operate/archive.md says how to open it), answer_sha256 its hash, fetched_at when it was last seen so. Change: day, bmu_id. Without a change: the most curtailed unit of the newest stored day that has curtailment.$q$, $q$-- Question: where does a figure come from? A unit's day, traced to the acceptances, Elexon's answers and the fetch.
+    ($q$06_trace_a_figure$q$, $q$Where does a figure come from?$q$, $q$A unit's day, traced to the acceptances, Elexon's answers and the fetch. Basis: every accepted bid of the unit; the rows with so_flag add up to unit_curtailed_mwh and unit_payment_gbp. Units: MWh, GBP per MWh, GBP. Source: archive_uri is the object that the day was built from, a ZIP; member the answer in it (docs/operate/archive.md says how to open it); answer_sha256 the hash of the member, unpacked, and not of the ZIP; sequence_number finds the row in it (sequenceNumber); fetched_at is when it was last seen so. Change: day, bmu_id. Without a change: the most curtailed unit of the newest stored day that has curtailment.$q$, $q$-- Question: where does a figure come from? A unit's day, traced to the acceptances, Elexon's answers and the fetch.
 -- Basis: every accepted bid of the unit; the rows with so_flag add up to unit_curtailed_mwh and unit_payment_gbp.
--- Units: MWh, GBP per MWh, GBP. Source: archive_uri is the object that the day was built from, member the answer in it
--- (docs/operate/archive.md says how to open it), answer_sha256 its hash, fetched_at when it was last seen so.
+-- Units: MWh, GBP per MWh, GBP. Source: archive_uri is the object that the day was built from, a ZIP; member the answer in it
+-- (docs/operate/archive.md says how to open it); answer_sha256 the hash of the member, unpacked, and not of the ZIP;
+-- sequence_number finds the row in it (sequenceNumber); fetched_at is when it was last seen so.
 -- Change: day, bmu_id. Without a change: the most curtailed unit of the newest stored day that has curtailment.
 WITH chosen AS (
     SELECT coalesce(CAST(nullif(current_setting('minerecon.day', true), '') AS date),
@@ -287,9 +299,10 @@ FROM params AS p
 JOIN analytics.mining_potential_by_month AS m ON m.year_month BETWEEN p.from_month AND p.to_month
 WHERE m.miner_model = ANY (p.models)
 ORDER BY m.year_month, m.miner_model;$q$),
-    ($q$09_sizing$q$, $q$How many machines are worth putting at a wind farm?$q$, $q$How long would they run, and what would they make? Basis: the farm's SO-flagged energy, half hour by half hour. In each the fleet draws at most its power × 0.5 h, what is left is lost; with less energy it runs in proportion (machines are not rounded down). Units: MW, hours, MWh, BTC, GBP. ceiling_btc: a fleet of any size. utilisation: full_load_hours over the hours that are stored. State: coverage is the share of the half hours asked for that are stored. Change: farm_name (as in analytics.wind_farms), miner_model, machines or, for sizes in MW, power_mw (as in ARRAY[1, 5, 20]; of one size, analytics.sizing takes a number: power_mw => 5), from_date, to_date. Without a change: the most curtailed farm of the 365 days up to the newest one.$q$, $q$-- Question: how many machines are worth putting at a wind farm? How long would they run, and what would they make?
+    ($q$09_sizing$q$, $q$How many machines are worth putting at a wind farm?$q$, $q$How long would they run, and what would they make? Basis: the farm's SO-flagged energy, half hour by half hour. In each the fleet draws at most its power × 0.5 h, what is left is lost; with less energy it runs in proportion: whole machines are bought, as many as power_mw feeds, and in a weak half hour they share what there is, a part of a machine too. Units: MW, hours, MWh, BTC, GBP. ceiling_btc: a fleet of any size. utilisation: full_load_hours over the hours that are stored. State: coverage is the share of the half hours asked for that are stored. Change: farm_name (as in analytics.wind_farms), miner_model, machines or, for sizes in MW, power_mw (as in ARRAY[1, 5, 20]; of one size, analytics.sizing takes a number: power_mw => 5), from_date, to_date. Without a change: the most curtailed farm of the 365 days up to the newest one.$q$, $q$-- Question: how many machines are worth putting at a wind farm? How long would they run, and what would they make?
 -- Basis: the farm's SO-flagged energy, half hour by half hour. In each the fleet draws at most its power × 0.5 h, what is
--- left is lost; with less energy it runs in proportion (machines are not rounded down). Units: MW, hours, MWh, BTC, GBP.
+-- left is lost; with less energy it runs in proportion: whole machines are bought, as many as power_mw feeds, and in a weak
+-- half hour they share what there is, a part of a machine too. Units: MW, hours, MWh, BTC, GBP.
 -- ceiling_btc: a fleet of any size. utilisation: full_load_hours over the hours that are stored.
 -- State: coverage is the share of the half hours asked for that are stored.
 -- Change: farm_name (as in analytics.wind_farms), miner_model, machines or, for sizes in MW, power_mw (as in
@@ -380,9 +393,15 @@ FROM params AS p
 JOIN minerecon.restatements AS r ON r.settlement_date BETWEEN p.from_date AND p.to_date
 LEFT JOIN analytics.reconciliation_status AS d ON d.settlement_date = r.settlement_date
 ORDER BY r.detected_at DESC, r.settlement_date DESC;$q$),
-    ($q$12_missing_and_repair$q$, $q$What is missing, failing, incomplete, provisional or warned about, and which command mends it?$q$, $q$Days of one kind that follow each other are one row; a day with a failed check has a row of its own, and its commands. What is expected comes from the calendar: every day from the first stored one to yesterday. Change: from_date, to_date. Without a change: all of them.$q$, $q$-- Question: what is missing, failing, incomplete, provisional or warned about, and which command mends it?
--- Days of one kind that follow each other are one row; a day with a failed check has a row of its own, and its commands.
--- What is expected comes from the calendar: every day from the first stored one to yesterday.
+    ($q$12_missing_and_repair$q$, $q$What is missing, failing, incomplete, provisional or warned about, and which command mends it?$q$, $q$what: day, those that are not complete; figure, what stored days lack beside their curtailment; remark and check, what did not pass and makes no day wrong (remarks on what others notified or metered, checks of months, years or all); unit, what was turned down, is not wind by the register, and is in no figure, though it may be a wind farm (is_wind_like in minerecon.uncounted_units is the likely ones). Days of one kind that follow each other are one row; a day with a failed check has a row of its own, and its commands. Of all else first_day and last_day are the outermost of day_count days. name: the checks, columns or unit; meaning: what must hold, or what follows. Without a repair there is none to type. What is expected comes from the calendar: every day from the first stored one to yesterday, and today once it is stored. Change: from_date, to_date. Without a change: all of them.$q$, $q$-- Question: what is missing, failing, incomplete, provisional or warned about, and which command mends it?
+-- what: day, those that are not complete; figure, what stored days lack beside their curtailment; remark and check, what
+-- did not pass and makes no day wrong (remarks on what others notified or metered, checks of months, years or all); unit,
+-- what was turned down, is not wind by the register, and is in no figure, though it may be a wind farm (is_wind_like in
+-- minerecon.uncounted_units is the likely ones).
+-- Days of one kind that follow each other are one row; a day with a failed check has a row of its own, and its commands. Of
+-- all else first_day and last_day are the outermost of day_count days. name: the checks, columns or unit; meaning: what must
+-- hold, or what follows. Without a repair there is none to type.
+-- What is expected comes from the calendar: every day from the first stored one to yesterday, and today once it is stored.
 -- Change: from_date, to_date. Without a change: all of them.
 WITH params AS (
     SELECT coalesce(CAST(nullif(current_setting('minerecon.from_date', true), '') AS date),
@@ -404,24 +423,78 @@ WITH params AS (
     SELECT l.settlement_date, string_agg(DISTINCT e.repair, '; ' ORDER BY e.repair) AS repair
     FROM minerecon.reconciliation_latest AS l
     JOIN minerecon.reconciliation_results AS e ON e.result_id = l.result_id
-    WHERE l.scope = 'day' AND NOT l.passed
+    WHERE l.scope = 'day' AND NOT l.passed AND NOT (l.is_beside AND l.severity = 'WARN')
     GROUP BY l.settlement_date
+), lacking AS (
+    SELECT f.place, f.name, f.meaning, f.command, f.options, min(d.summary_date) AS first_day, max(d.summary_date) AS last_day,
+           count(*) AS day_count
+    FROM params AS p
+    JOIN minerecon.daily_summaries AS d ON d.summary_date BETWEEN p.from_date AND p.to_date
+    CROSS JOIN LATERAL (VALUES
+        (1, 'price_gbp', 'no price of Bitcoin is known, and value_gbp is NULL', 'minerecon prices ', '',
+         NOT EXISTS (SELECT FROM minerecon.bitcoin_price_gbp AS b WHERE b.price_date = d.summary_date)),
+        (2, 'wind_generation_mwh', 'no wind output is known, and the shares of it are NULL', 'minerecon reingest ', '',
+         d.wind_generation_mwh IS NULL),
+        (3, 'turn_up_mwh', 'there is no turn-up estimate', 'minerecon reingest ', ' --from-archive', d.turn_up_mwh IS NULL),
+        (4, 'potential_mwh', 'no notified potential is known, and the shares of it are NULL (it is asked for by itself)',
+         CAST(NULL AS text), '',
+         NOT EXISTS (SELECT FROM minerecon.unit_daily_potential AS u
+                     WHERE u.settlement_date = d.summary_date AND u.potential_mwh IS NOT NULL)),
+        (5, 'metered_mwh', 'no metered output is known, and the shares of it are NULL (it is asked for by itself, from 8 days after the day on)',
+         NULL, '',
+         d.summary_date NOT IN (SELECT u.settlement_date FROM minerecon.unit_daily_metered AS u WHERE u.metered_mwh IS NOT NULL))
+    ) AS f (place, name, meaning, command, options, is_lacking)
+    WHERE f.is_lacking
+    GROUP BY f.place, f.name, f.meaning, f.command, f.options
+), checks AS (
+    SELECT CASE c.scope WHEN 'day' THEN 'remark' ELSE 'check' END AS what, c.severity,
+           c.check_family || '.' || c.check_name AS name, m.must_hold,
+           min(c.settlement_date) AS first_day, max(c.settlement_date) AS last_day, count(*) AS day_count,
+           CASE WHEN c.scope <> 'day' THEN max(c.repair) END AS repair
+    FROM params AS p
+    JOIN analytics.checks_now AS c ON c.settlement_date BETWEEN p.from_date AND p.to_date AND NOT c.passed AND NOT c.is_waived
+    LEFT JOIN analytics.check_meanings AS m ON m.check_family = c.check_family AND m.check_name = c.check_name
+    -- What else did not pass of a day is in the day's row.
+    WHERE c.scope <> 'day' OR m.is_beside AND c.severity = 'WARN'
+    GROUP BY c.scope, c.severity, c.check_family, c.check_name, m.must_hold
+), units AS (
+    SELECT u.bmu_id, coalesce(max(u.name), 'without a name') AS unit_name,
+           min(u.settlement_date) AS first_day, max(u.settlement_date) AS last_day, count(*) AS day_count,
+           sum(u.all_bids_mwh) AS all_bids_mwh, sum(u.curtailed_mwh) AS curtailed_mwh
+    FROM params AS p
+    JOIN minerecon.uncounted_units AS u ON u.settlement_date BETWEEN p.from_date AND p.to_date
+    GROUP BY u.bmu_id
+), found AS (
+    SELECT 1 AS kind, 'day' AS what, i.status, min(i.settlement_date) AS first_day, max(i.settlement_date) AS last_day,
+           count(*) AS day_count, nullif(array_to_string(i.not_passed, ', '), '') AS name, CAST(NULL AS text) AS meaning,
+           coalesce(CASE WHEN i.alone IS NOT NULL THEN max(r.repair) END,
+                    'minerecon reingest ' || min(i.settlement_date)
+                    || CASE WHEN count(*) > 1 THEN ' ' || max(i.settlement_date) ELSE '' END) AS repair
+    FROM islands AS i
+    LEFT JOIN repairs AS r ON r.settlement_date = i.settlement_date
+    GROUP BY i.status, i.alone, i.island, i.not_passed
+    UNION ALL
+    SELECT 1 + l.place, 'figure', 'not known', l.first_day, l.last_day, l.day_count, l.name, l.meaning,
+           l.command || l.first_day || ' ' || l.last_day || l.options
+    FROM lacking AS l
+    UNION ALL
+    SELECT 7, c.what, c.severity, c.first_day, c.last_day, c.day_count, c.name, c.must_hold, c.repair
+    FROM checks AS c
+    UNION ALL
+    SELECT 8, 'unit', 'not counted', u.first_day, u.last_day, u.day_count, u.bmu_id || ' (' || u.unit_name || ')',
+           round(u.all_bids_mwh, 2) || ' MWh of all bids, ' || round(u.curtailed_mwh, 2) || ' MWh of them SO-flagged, are in no figure',
+           NULL
+    FROM units AS u
 )
-SELECT i.status, min(i.settlement_date) AS first_day, max(i.settlement_date) AS last_day, count(*) AS day_count,
-       array_to_string(i.not_passed, ', ') AS not_passed,
-       coalesce(CASE WHEN i.alone IS NOT NULL THEN max(r.repair) END,
-                'minerecon reingest ' || min(i.settlement_date)
-                || CASE WHEN count(*) > 1 THEN ' ' || max(i.settlement_date) ELSE '' END) AS repair
-FROM islands AS i
-LEFT JOIN repairs AS r ON r.settlement_date = i.settlement_date
-GROUP BY i.status, i.alone, i.island, CASE WHEN i.alone IS NOT NULL THEN i.not_passed END, i.not_passed
-ORDER BY first_day;$q$),
-    ($q$13_published_totals$q$, $q$Do the totals here agree with published ones?$q$, $q$Basis: each figure beside ours on its own basis; never across the two. Units: as in the column unit. verdict: whether ours is the published one in all of its digits, near (within 2 in 1,000), or further off; or why there is none. State: ours is NULL where no day of the period is stored; days_present of days_expected are in it, and days_final of these are final: the others may still change. difference is given for whole periods of real data only. is_known_wrong: the published one is; the note says why. btc_of_published_mwh: the Bitcoin that the energy published with it gives by the formula here, at its difficulty. model_ratio: of the published Bitcoin to the first model's of its period; fixed_ratio: what it must be on any rows. Change: sources. Without a change: all.$q$, $q$-- Question: do the totals here agree with published ones?
+SELECT f.what, f.status, f.first_day, f.last_day, f.day_count, f.name, f.meaning, f.repair
+FROM found AS f
+ORDER BY f.kind, f.what, f.first_day, f.last_day, f.name;$q$),
+    ($q$13_published_totals$q$, $q$Do the totals here agree with published ones?$q$, $q$Basis: each figure beside ours on its own basis; never across the two. Units: as in the column unit. verdict: whether ours is the published one in all of its digits, near (within 2 in 1,000), or further off; or why there is none. State: ours is NULL where no day of the period is stored; days_present of days_expected are in it, and days_final of these are final: the others may still change. difference is given for whole periods of real data only. is_known_wrong: the published one is; the note says why. How far to expect it, and why: docs/analyse/earlier_api.md, Published totals. btc_of_published_mwh: the Bitcoin that the energy published with it gives by the formula here, at its difficulty. model_ratio: of the published Bitcoin to the first model's of its period; fixed_ratio: what it must be on any rows. Change: sources. Without a change: all.$q$, $q$-- Question: do the totals here agree with published ones?
 -- Basis: each figure beside ours on its own basis; never across the two. Units: as in the column unit. verdict: whether ours
 -- is the published one in all of its digits, near (within 2 in 1,000), or further off; or why there is none.
 -- State: ours is NULL where no day of the period is stored; days_present of days_expected are in it, and days_final of these
 -- are final: the others may still change. difference is given for whole periods of real data only. is_known_wrong: the
--- published one is; the note says why.
+-- published one is; the note says why. How far to expect it, and why: docs/analyse/earlier_api.md, Published totals.
 -- btc_of_published_mwh: the Bitcoin that the energy published with it gives by the formula here, at its difficulty.
 -- model_ratio: of the published Bitcoin to the first model's of its period; fixed_ratio: what it must be on any rows.
 -- Change: sources. Without a change: all.
@@ -609,11 +682,12 @@ FROM params AS p
 JOIN analytics.curtailment_by_zone_month AS z ON z.year_month BETWEEN p.from_month AND p.to_month
 GROUP BY z.year_month, z.above_b6, z.days_present, z.days_expected, z.status, z.is_synthetic
 ORDER BY z.year_month, z.above_b6 DESC NULLS LAST;$q$),
-    ($q$17_paid_twice$q$, $q$What was paid to stop wind, what would its replacement have cost, and do published totals agree, month by month?$q$, $q$Basis: SO-flagged. Units: MWh, GBP, shares (0 to 1). turn_up_estimate_gbp is an estimate, by the method of wastedwind.energy: the price of the cheapest accepted offers that make up for the bids; no payment that was made for it. turn_up_coverage: what of the bids offers cover. The cost with turn-up is of the turn_up_days alone, on both sides. published_gbp is another's estimate of the whole month by the same method; difference_share is given for whole months. State: days_present and turn_up_days of days_expected days; is_at_least: fewer of them have turn-up than the month has. Change: from_month, to_month (as in 2025-03). Without a change: all months that have a stored day.$q$, $q$-- Question: what was paid to stop wind, what would its replacement have cost, and do published totals agree, month by month?
+    ($q$17_paid_twice$q$, $q$What was paid to stop wind, what would its replacement have cost, and do published totals agree, month by month?$q$, $q$Basis: SO-flagged. Units: MWh, GBP, shares (0 to 1). turn_up_estimate_gbp is an estimate, by the method of wastedwind.energy: the price of the cheapest accepted offers that make up for the bids; no payment that was made for it. turn_up_coverage: what of the bids offers cover. The cost with turn-up is of the turn_up_days alone, on both sides. published_gbp is another's estimate of the whole month by the same method, where one is published: of most months there is none, and of years there are more, in question 13. difference_share is given for whole months. State: days_present and turn_up_days of days_expected days; is_at_least: fewer of them have turn-up than the month has. Change: from_month, to_month (as in 2025-03). Without a change: all months that have a stored day.$q$, $q$-- Question: what was paid to stop wind, what would its replacement have cost, and do published totals agree, month by month?
 -- Basis: SO-flagged. Units: MWh, GBP, shares (0 to 1). turn_up_estimate_gbp is an estimate, by the method of
 -- wastedwind.energy: the price of the cheapest accepted offers that make up for the bids; no payment that was made for it.
 -- turn_up_coverage: what of the bids offers cover. The cost with turn-up is of the turn_up_days alone, on both sides.
--- published_gbp is another's estimate of the whole month by the same method; difference_share is given for whole months.
+-- published_gbp is another's estimate of the whole month by the same method, where one is published: of most months there is
+-- none, and of years there are more, in question 13. difference_share is given for whole months.
 -- State: days_present and turn_up_days of days_expected days; is_at_least: fewer of them have turn-up than the month has.
 -- Change: from_month, to_month (as in 2025-03). Without a change: all months that have a stored day.
 WITH params AS (
