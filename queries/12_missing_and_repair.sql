@@ -4,8 +4,8 @@
 -- what was turned down, is not wind by the register, and is in no figure, though it may be a wind farm (is_wind_like in
 -- minerecon.uncounted_units is the likely ones).
 -- Days of one kind that follow each other are one row; a day with a failed check has a row of its own, and its commands. Of
--- all else first_day and last_day are the outermost of day_count days. name: the checks, columns or unit; meaning: what must
--- hold, or what follows. Without a repair there is none to type.
+-- all else first_day and last_day are the outermost of day_count days. name: the checks (docs/operate/checks.md says what must
+-- hold), columns or unit; meaning: what follows. Without a repair there is none to type.
 -- What is expected comes from the calendar: every day from the first stored one to yesterday, and today once it is stored.
 -- Change: from_date, to_date. Without a change: all of them.
 WITH params AS (
@@ -53,15 +53,17 @@ WITH params AS (
     GROUP BY f.place, f.name, f.meaning, f.command, f.options
 ), checks AS (
     SELECT CASE c.scope WHEN 'day' THEN 'remark' ELSE 'check' END AS what, c.severity,
-           c.check_family || '.' || c.check_name AS name, m.must_hold,
+           c.check_family || '.' || c.check_name AS name,
            min(c.settlement_date) AS first_day, max(c.settlement_date) AS last_day, count(*) AS day_count,
            CASE WHEN c.scope <> 'day' THEN max(c.repair) END AS repair
     FROM params AS p
     JOIN analytics.checks_now AS c ON c.settlement_date BETWEEN p.from_date AND p.to_date AND NOT c.passed AND NOT c.is_waived
-    LEFT JOIN analytics.check_meanings AS m ON m.check_family = c.check_family AND m.check_name = c.check_name
     -- What else did not pass of a day is in the day's row.
-    WHERE c.scope <> 'day' OR m.is_beside AND c.severity = 'WARN'
-    GROUP BY c.scope, c.severity, c.check_family, c.check_name, m.must_hold
+    WHERE c.scope <> 'day' OR c.severity = 'WARN' AND EXISTS (
+        SELECT FROM minerecon.reconciliation_latest AS l
+        WHERE l.settlement_date = c.settlement_date AND l.scope = 'day' AND l.check_family = c.check_family
+              AND l.check_name = c.check_name AND l.is_beside)
+    GROUP BY c.scope, c.severity, c.check_family, c.check_name
 ), units AS (
     SELECT u.bmu_id, coalesce(max(u.name), 'without a name') AS unit_name,
            min(u.settlement_date) AS first_day, max(u.settlement_date) AS last_day, count(*) AS day_count,
@@ -83,7 +85,7 @@ WITH params AS (
            l.command || l.first_day || ' ' || l.last_day || l.options
     FROM lacking AS l
     UNION ALL
-    SELECT 7, c.what, c.severity, c.first_day, c.last_day, c.day_count, c.name, c.must_hold, c.repair
+    SELECT 7, c.what, c.severity, c.first_day, c.last_day, c.day_count, c.name, NULL, c.repair
     FROM checks AS c
     UNION ALL
     SELECT 8, 'unit', 'not counted', u.first_day, u.last_day, u.day_count, u.bmu_id || ' (' || u.unit_name || ')',

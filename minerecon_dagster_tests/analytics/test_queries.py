@@ -277,9 +277,6 @@ def test_what_stands_beside_the_days_and_is_not_known_or_counted_is_listed_and_n
             {"d": remarked},
         )
         after = connection.execute(text(one("12"))).all()
-        ((must_hold,),) = connection.execute(
-            text("SELECT must_hold FROM analytics.check_meanings WHERE check_name = 'instructed_beside_output'")
-        )
         connection.rollback()
     price = next(r for r in before if r.name == "price_gbp")
     assert (price.what, price.first_day, price.last_day, price.day_count) == ("figure", PRICELESS, PRICELESS, 1)
@@ -287,7 +284,7 @@ def test_what_stands_beside_the_days_and_is_not_known_or_counted_is_listed_and_n
     register, remark, unit = (r for r in after if r not in before)
     assert (register.what, register.name, register.repair) == ("check", "register.wind_units_mapped", "look at it")
     assert (remark.what, remark.name) == ("remark", "potential.instructed_beside_output")
-    assert (remark.meaning, remark.repair, remark.first_day) == (must_hold, None, remarked)
+    assert (remark.repair, remark.first_day) == (None, remarked)
     assert (unit.what, unit.name, unit.day_count) == ("unit", "E_LIKE-1 (Likely)", 1)
     assert unit.meaning == "2.50 MWh of all bids, 1.50 MWh of them SO-flagged, are in no figure"
 

@@ -57,7 +57,6 @@ GRAINS = {
     "notified_potential_by_farm_month": ("year_month", "farm_name"),
     "checks_now": ("scope", "settlement_date", "check_family", "check_name"),
     "questions": ("name",),
-    "check_meanings": ("check_family", "check_name"),
 }
 BY_DAY = [view for view, grain in GRAINS.items() if "settlement_date" in grain and view != "checks_now"]
 FIGURES = [

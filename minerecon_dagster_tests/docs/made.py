@@ -87,44 +87,6 @@ COMMENT ON COLUMN analytics.questions.query IS 'One statement, which any reader 
 """
 
 
-_MEANINGS = (
-    "Grain: check_family, check_name. What each check looks at, in one sentence: beside checks_now, which has the"
-    " results of days, months and years. Those of families freshness and inventory are shown by minerecon status and by"
-    " Dagster, and stored nowhere."
-)
-_BESIDE = (
-    "Whether it is of figures that stand beside those of the day (notified, metered): a WARN is then a remark, and"
-    " leaves the status of the day alone."
-)
-
-
-def check_meanings_sql() -> str:
-    """The view that says what each check looks at, for whoever has the warehouse's address and nothing else."""
-    rows = []
-    for p in properties.PROPERTIES:
-        texts = (p.family, p.name, p.scope, p.severity)
-        assert "$q$" not in p.meaning, p.full_name
-        values = ", ".join(f"'{text}'" for text in texts)
-        rows.append(f"    ({values}, {str(p.is_beside).lower()}, $q${p.meaning}$q$)")
-    values = ",\n".join(rows)
-    return f"""-- Made by `make docs` from the properties of checks/properties.py: change them where they are declared.
-CREATE VIEW analytics.check_meanings (check_family, check_name, scope, severity, is_beside, must_hold) AS
-VALUES
-{values};
-
-COMMENT ON VIEW analytics.check_meanings IS
-'{_MEANINGS}';
-COMMENT ON COLUMN analytics.check_meanings.check_family IS 'The Dagster check that the property belongs to.';
-COMMENT ON COLUMN analytics.check_meanings.check_name IS 'The property that is looked at.';
-COMMENT ON COLUMN analytics.check_meanings.scope IS 'What it is a property of: day, month and year, or all.';
-COMMENT ON COLUMN analytics.check_meanings.severity IS
-'ERROR: what follows would be wrong. WARN: a person should look.';
-COMMENT ON COLUMN analytics.check_meanings.is_beside IS
-'{_BESIDE}';
-COMMENT ON COLUMN analytics.check_meanings.must_hold IS 'What must hold.';
-"""
-
-
 OF_CODE: Mapping[str, Callable[[str], str]] = {
     "schedules": tables.schedules,
     "sensors": tables.sensors,
@@ -147,7 +109,6 @@ FILES: Mapping[str, Callable[[], str]] = {
     "docs/glossary.md": glossary.markdown,
     str(SNAPSHOT.relative_to(PROJECT_ROOT)): lambda: snapshot(build_defs()),
     "minerecon_dagster/warehouse/sql/objects/26_questions.sql": questions_sql,
-    "minerecon_dagster/warehouse/sql/objects/27_check_meanings.sql": check_meanings_sql,
     **{
         f"minerecon_dagster/charts/specifications/{name}.json": partial(described.specification, name)
         for name in described.LAYERS

@@ -199,7 +199,7 @@ BEGIN
             ('scope', 'What was looked at: day, month, year or all.'),
             ('checks_now.settlement_date', 'The day, or the first day of the month or year.'),
             ('check_family', 'The Dagster check that the property belongs to.'),
-            ('check_name', 'The property that was looked at: what must hold is must_hold of analytics.check_meanings.'),
+            ('check_name', 'The property that was looked at.'),
             ('passed', 'Whether it held.'),
             ('severity', 'ERROR: what follows would be wrong. WARN: a person should look.'),
             ('is_waived', 'Whether a person has accepted what it found, for a time that is not over.'),
