@@ -1,4 +1,4 @@
-"""Mutants of the SQL that evaluates the properties: a comparison turned, a term dropped, a bound moved."""
+"""Mutants of the SQL of the properties: a comparison turned, a term dropped, a bound moved, a figure lost."""
 
 from __future__ import annotations
 
@@ -38,15 +38,14 @@ def mutants(name: str) -> list[Mutant]:
     """All mutants of ``sql/NAME.sql``; ``source`` is the statement with the mutant."""
     tree = sqlglot.parse_one(sql(name, grain_of(name)), dialect=DIALECT)
     made = []
-    for i, node in enumerate(tree.walk()):
+    for node in [*tree.walk()]:
         for what, new in _changes(node):
-            copy = tree.copy()
-            place = next(n for j, n in enumerate(copy.walk()) if j == i)
-            if place is copy:
+            if node is tree:
                 continue
-            place.replace(new)
-            before, after = _short(node), what or _short(new)
-            made.append(Mutant(f"{FOLDER}/{name}.sql", "sql", before, after, source=_written(copy)))
+            before = _short(node)
+            node.replace(new)
+            made.append(Mutant(f"{FOLDER}/{name}.sql", "sql", before, what or _short(new), source=_written(tree)))
+            new.replace(node)
     return numbered(made)
 
 
@@ -66,6 +65,9 @@ def _changes(node: exp.Expression) -> Iterator[tuple[str, exp.Expression]]:
         yield "without its filter", node.this.copy()
     elif isinstance(node, exp.Literal) and not node.is_string and isinstance(node.parent, _HOLD_A_BOUND):
         yield "", exp.Literal.number(str(float(node.this) + 1 if "." in node.this else int(node.this) + 1))
+    elif isinstance(node, exp.Cast) and isinstance(node.parent, exp.JSONBObjectAgg):
+        # A statement that hands figures out, each by its name, and leaves it to a function to compare them.
+        yield "", exp.Literal.string("0")
 
 
 def _written(node: exp.Expression) -> str:
