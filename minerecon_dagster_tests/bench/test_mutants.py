@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, event, text
 
 from bench.mutants import __main__ as command
 from bench.mutants import faults, listed, sql, trial
 from bench.mutants.generate import mutants
+from minerecon_dagster.core import checks as c
 
 SOURCE = """
 LIMIT = 10
@@ -68,6 +71,7 @@ import json, sys
 from pathlib import Path
 from bench.mutants import listed, trial
 from bench.mutants.generate import mutants
+from minerecon_dagster.core import checks as c
 root = Path.cwd()
 made = [m for m in mutants("{FILE}", (root / "{FILE}").read_text("utf-8")) if m.function == "periods_text"]
 left = trial.survivors(root, ["{FILE}"], made, sys.argv[1:2], 60)
@@ -211,17 +215,24 @@ def test_a_mutant_is_tried_by_its_files_own_tests_first_and_by_others_unless_the
 
 
 def test_each_property_is_tried_with_a_few_mutants_first_those_that_miss_the_fault_and_change_nothing_else() -> None:
+    def fault(name: str) -> str:
+        return f"{faults.FAULTS}/test_some.py::test_{name}"
+
+    own = f"{faults.OWN[0]}::test_a"
     seen = {
-        "alone": {"test_a": ["p"]},
-        "with others": {"test_b": ["p", "q"], "test_a": ["p", "q", "r"]},
-        "a miss": {"test_d": ["p", "q", "r", "s"]},
-        **{f"more {n}": {"test_c": ["p"]} for n in range(9)},
+        "alone": {fault("a"): ["p"]},
+        "with others": {fault("b"): ["p", "q"], fault("a"): ["p", "q", "r"]},
+        "without an answer": {fault("a"): [faults.NO_ANSWER]},
+        "only by its own test": {own: ["p", "z"]},
+        "a miss": {fault("d"): ["p", "q", "r", "s"]},
+        **{f"more {n}": {fault("c"): ["p"]} for n in range(9)},
     }
-    assigned = faults._to_try(seen, {"a miss": {"test_d": ["p"]}})
-    assert assigned["test_a"] == [("alone", ["p"]), ("with others", ["p", "q", "r"])]
-    assert assigned["test_b"] == [("with others", ["p", "q"])]
-    assert assigned["test_d"] == [("a miss", ["p", "q", "r", "s"])]
-    assert len(assigned["test_c"]) == faults.MOST_TRIES - 2, "a miss, one that is alone, and two more"
+    assigned = faults._to_try(seen, {"a miss": {fault("d"): ["p"]}})
+    assert assigned[fault("a")] == [("alone", ["p"]), ("with others", ["p", "q", "r"])]
+    assert assigned[fault("b")] == [("with others", ["p", "q"])]
+    assert assigned[fault("d")] == [("a miss", ["p", "q", "r", "s"])]
+    assert own not in assigned, "it is no fault"
+    assert len(assigned[fault("c")]) == faults.MOST_TRIES - 2, "a miss, one that is alone, and two more"
 
 
 @pytest.mark.slow
@@ -233,6 +244,46 @@ def test_a_fault_is_red_with_a_mutant_of_its_sql_and_green_with_one_that_changes
     (tmp_path / "assigned.json").write_text(json.dumps({test: [(of_others, ["other"]), (turned, ["sums"])]}))
     faults._pytest("try", tmp_path, [test])
     assert {file.name for file in tmp_path.glob("held-*")} == {"held-sums"}
+
+
+def with_mutant(warehouse: Engine, statement: str) -> tuple[frozenset[tuple[str, str]] | None, bool]:
+    """What comes of a mutant, and whether the transaction that it was evaluated in goes on."""
+    with warehouse.connect() as connection:
+        found = faults._of_mutant("a mutant", lambda: connection.execute(text(statement)).all(), connection, 0.05)
+        return found, connection.execute(text("SELECT true")).scalar_one()
+
+
+def test_a_mutant_without_an_answer_is_noticed_and_what_is_no_statement_is_refused(
+    warehouse: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "_refused", refused := dict[str, str]())
+    assert with_mutant(warehouse, "SELECT pg_sleep(60)") == ({(faults.NO_ANSWER, "too late")}, True)
+    assert with_mutant(warehouse, "SELECT 1 / 0") == ({(faults.NO_ANSWER, "an error")}, True)
+    assert refused == {}
+    for no_statement in ("SELECT true + 1", "SELECT bmu_id, count(*) FROM minerecon.bm_units", "SELECT - '[]'"):
+        refused.clear()
+        assert with_mutant(warehouse, no_statement) == (None, True), no_statement
+        assert list(refused) == ["a mutant"], no_statement
+
+
+def test_a_verdict_begins_with_whether_the_property_passes_also_where_there_is_one_of_each_month() -> None:
+    wrong = c.could_not_look(c.ROLLUP_MODEL_RATIOS, dt.date(2025, 3, 28), "a reason")
+    for found in (wrong, [wrong], {"2025-03": [wrong]}, ([wrong], 1)):
+        ((name, verdict),) = faults._verdicts(found)
+        assert name == c.ROLLUP_MODEL_RATIOS.full_name
+        assert verdict.startswith(str(False)), found
+
+
+def test_of_all_that_an_evaluator_asks_a_mutant_alone_is_asked_again(warehouse: Engine) -> None:
+    sent: list[str] = []
+    event.listen(warehouse, "before_cursor_execute", lambda *given: sent.append(given[2]))
+    with warehouse.connect() as connection:
+        asked = faults._Asked(connection)
+        numbers = [asked.execute(text("SELECT :n AS n"), {"n": n}).scalar_one() for n in (1, 2, 1)]
+        rows = [asked.execute(text(f"SELECT 3 AS n{more}")).one().n for more in ("", "", " WHERE true")]
+        assert asked.in_transaction()
+    assert (numbers, rows) == ([1, 2, 1], [3, 3, 3])
+    assert len(sent) == 4, "both numbers once, and both statements once"
 
 
 def test_every_statement_of_the_checks_is_mutated() -> None:
@@ -249,3 +300,16 @@ def test_in_sql_a_comparison_is_turned_a_term_dropped_and_a_bound_moved() -> Non
     assert ("i.capacity_mw * 0.5", "i.capacity_mw * 1.5") in made
     assert any(after.startswith("without o.total_wind_mwh IS DISTINCT FROM") for _, after in made)
     assert all(":day" in m.source for m in sql.mutants("checks/physics"))
+
+
+def test_in_sql_that_hands_figures_out_by_their_names_they_are_lost() -> None:
+    (lost,) = sql.mutants("rollup/day_bitcoin")
+    assert lost.after == "JSONB_OBJECT_AGG(miner_model, '0')"
+    assert lost.after in lost.source
+
+
+def test_a_mutant_of_sql_is_alone_in_its_statement() -> None:
+    sources = [m.source for m in sql.mutants("checks/money")]
+    assert len(set(sources)) == len(sources)
+    terms = "volume_mwh >= 0", "payment_gbp < 0", "r.record_count > 0"
+    assert {sum(term in source for term in terms) for source in sources} == {2, 3}, "what was changed before is back"
