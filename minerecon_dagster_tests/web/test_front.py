@@ -185,11 +185,12 @@ def test_the_time_in_sql_is_of_every_statement_of_an_answer(
 
         return asking
 
-    def chunks(asking: Asking, *given: Any) -> Iterator[list[tuple[Any, ...]]]:
-        yield asking.rows(*given)
+    def one_list(asking: Asking, asked: str, values: Any, *_: Any) -> Iterator[list[tuple[Any, ...]]]:
+        yield asking.rows(asked, values)
 
     monkeypatch.setattr(Asking, "rows", counted(Asking.rows))
-    monkeypatch.setattr(Asking, "chunks", chunks)
+    monkeypatch.setattr(Asking, "chunks", one_list)
+    monkeypatch.setattr(Asking, "pieces", one_list)
     monkeypatch.setattr(
         service, "time", SimpleNamespace(perf_counter=lambda: len(statements), monotonic=time.monotonic)
     )
