@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -158,6 +159,12 @@ def test_the_owners_login_is_for_upgrades_alone_and_the_days_are_built_by_one_th
     assert refused.code == 2
     upgraded = minerecon("db", "upgrade", **given)
     assert (upgraded.code, upgraded.err) == (0, "")
+    (role,) = (
+        line for line in json.loads(minerecon("doctor", "--json", **given).out)["lines"] if line["name"] == "role"
+    )
+    assert (role["state"], role["says"]) == (
+        "ok", "test_role_worker works as minerecon_pipeline; docs/operate/access.md is in force",
+    )  # fmt: skip
     # What cannot be reached is never asked for: only `db upgrade` reads the owner's address.
     given["MINERECON_OWNER_DATABASE_URL"] = "postgresql://nobody:hush@127.0.0.1:1/nowhere"
     ran = minerecon("reingest", str(DAY), **given)

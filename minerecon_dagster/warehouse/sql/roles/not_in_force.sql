@@ -116,12 +116,15 @@ END' AS body
     FROM pg_database AS d CROSS JOIN LATERAL aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) AS x
     WHERE d.datallowconn
 ), makers AS (
-    -- Who may make tables in either schema, but for superusers, who may anything anywhere.
+    -- Who may make tables in either schema, but for superusers, who may anything anywhere; whoever looks among them, if he
+    -- may: a login that is the pipeline and nothing else makes none, and gives nobody rights to any.
     SELECT DISTINCT r.oid, r.rolname, n.nspname, n.oid AS namespace
     FROM pg_namespace AS n CROSS JOIN here
     CROSS JOIN LATERAL aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) AS x
     JOIN pg_roles AS r ON r.oid IN (x.grantee, n.nspowner, me)
-    WHERE n.oid IN (tables, views) AND (r.oid IN (n.nspowner, me) OR x.privilege_type = 'CREATE')
+    WHERE n.oid IN (tables, views)
+      AND (r.oid = n.nspowner OR r.oid = x.grantee AND x.privilege_type = 'CREATE'
+           OR r.oid = me AND has_schema_privilege(me, n.oid, 'CREATE'))
       AND r.oid IS DISTINCT FROM analyst AND r.oid IS DISTINCT FROM pipeline
 ), to_come AS (
     SELECT m.rolname, m.nspname, w.grantee, w.privileges, w.kind,
