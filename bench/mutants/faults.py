@@ -30,20 +30,21 @@ from sqlalchemy import Connection
 
 from bench.mutants import listed, sql
 from bench.mutants.generate import Mutant
+from minerecon_dagster.checks.evaluators import MatchRate
 from minerecon_dagster.checks.properties import PROPERTIES
 from minerecon_dagster.core.checks import Result
 from minerecon_dagster.warehouse import store
 
 FAULTS = "minerecon_dagster_tests/faults"
-OWN = tuple(
-    f"minerecon_dagster_tests/{path}"
-    for path in (
-        "checks/test_evaluators.py",
-        "checks/test_uncounted.py",
-        "day/test_potential.py",
-        "standing/test_inventory.py",
-        "sums/test_rollups.py",
-    )
+BOUNDS = "minerecon_dagster_tests/checks/test_bounds.py"
+"""What each property says of the smallest data that decides it."""
+OWN = (
+    BOUNDS,
+    "minerecon_dagster_tests/checks/test_evaluators.py",
+    "minerecon_dagster_tests/checks/test_uncounted.py",
+    "minerecon_dagster_tests/day/test_potential.py",
+    "minerecon_dagster_tests/standing/test_inventory.py",
+    "minerecon_dagster_tests/sums/test_rollups.py",
 )
 """The evaluators' own tests: they have bounds, and days, that no fault brings. What holds a property is a fault."""
 
@@ -82,7 +83,8 @@ MOST_SIGHTINGS = 3
 MOST_TRIES = 4
 """How many mutants of a property are put in, until a test is red."""
 MOST_LOOKS = 4
-"""On how much data of which the original says the same a mutant is evaluated: most faults end on the same good day."""
+"""On how much data of which the original says the same a mutant is evaluated: most faults end on the same good day. In
+each test of `BOUNDS` it is looked at anew: the verdict may be the same there, and the data never is."""
 LIMIT_S = 5.0
 """A hundred times what any original takes on the days of the faults: what takes longer has multiplied its rows."""
 TIMES = 50
@@ -234,11 +236,15 @@ _failed: set[str] = set()
 _current = [""]
 _body = [False]
 _looks: Counter[str] = Counter()
+_asked_for = [False]
 _sql = store.sql
 
 
 def _with_mutant(name: str, grain: Any = None) -> str:
-    return _put_in[name] if name in _put_in and grain == sql.grain_of(name) else _sql(name, grain)
+    if name not in _put_in or grain != sql.grain_of(name):
+        return _sql(name, grain)
+    _asked_for[0] = True
+    return _put_in[name]
 
 
 @contextmanager
@@ -341,7 +347,7 @@ def _replace(evaluator: Evaluator, made: Sequence[tuple[str, Mutant]]) -> None:
         began = time.monotonic()
         found = original(asked, *args, **kwargs)
         limit_s = max(LIMIT_S, TIMES * (time.monotonic() - began))
-        looked = f"{evaluator.function} {found}"
+        looked = f"{evaluator.function} {_data_of_its_own(_current[0])} {found}"
         _looks[looked] += 1
         if _looks[looked] > MOST_LOOKS:
             return found
@@ -368,6 +374,10 @@ def _replace(evaluator: Evaluator, made: Sequence[tuple[str, Mutant]]) -> None:
                     setattr(other, attribute, evaluated)
 
 
+def _data_of_its_own(test: str) -> str:
+    return test if test.startswith(BOUNDS) else ""
+
+
 class _Asked:
     """A connection that asks each statement once: of all that a function evaluates a mutant is but one."""
 
@@ -390,10 +400,12 @@ def _of_mutant(
 ) -> frozenset[tuple[str, str]] | None:
     """The verdicts with a mutant; None where it is no statement."""
     savepoint = connection.begin_nested()
+    _asked_for[0] = False
     try:
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(limit_s * 1000)}")
         verdicts = _verdicts(evaluate())
-        _taken.add(mutant)
+        if _asked_for[0]:  # of some data an evaluator has no question
+            _taken.add(mutant)
         return verdicts
     except Exception as error:  # noqa: BLE001 - a mutant may break anything, and its original has not
         code = _code(error)
@@ -416,7 +428,9 @@ def _code(error: BaseException | None) -> str:
 
 
 def _verdicts(found: Any) -> frozenset[tuple[str, str]]:
-    """Which property passes, of each result in what an evaluator returns; how each day stands."""
+    """Which property passes, of each result in what an evaluator returns; how each day stands; each model's rate."""
+    if isinstance(found, MatchRate):
+        return frozenset({("how many calculations are right", str(found))})
     if isinstance(found, Result):
         return frozenset({(found.checked.full_name, f"{found.passed} {_scope(found)}")})
     if isinstance(found, dict):

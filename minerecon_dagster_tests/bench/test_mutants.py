@@ -14,6 +14,7 @@ from sqlalchemy import Engine, event, text
 from bench.mutants import __main__ as command
 from bench.mutants import faults, listed, sql, trial
 from bench.mutants.generate import mutants
+from minerecon_dagster.checks.evaluators import MatchRate
 from minerecon_dagster.core import checks as c
 
 SOURCE = """
@@ -71,6 +72,7 @@ import json, sys
 from pathlib import Path
 from bench.mutants import listed, trial
 from bench.mutants.generate import mutants
+from minerecon_dagster.checks.evaluators import MatchRate
 from minerecon_dagster.core import checks as c
 root = Path.cwd()
 made = [m for m in mutants("{FILE}", (root / "{FILE}").read_text("utf-8")) if m.function == "periods_text"]
@@ -272,6 +274,32 @@ def test_a_verdict_begins_with_whether_the_property_passes_also_where_there_is_o
         ((name, verdict),) = faults._verdicts(found)
         assert name == c.ROLLUP_MODEL_RATIOS.full_name
         assert verdict.startswith(str(False)), found
+
+
+def test_how_many_calculations_are_right_is_a_verdict_too() -> None:
+    rates = [MatchRate("S9", 2, 1), MatchRate("S9", 2, 2)]
+    one, other = (faults._verdicts(([], [rate])) for rate in rates)
+    assert one != other
+    assert len(faults._verdicts(([], rates))) == 2
+
+
+def test_a_mutant_of_which_the_database_was_not_asked_has_not_been_taken(
+    warehouse: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "_taken", taken := set[str]())
+    name, mutant = "checks/stored_coverage", sql.mutants("checks/stored_coverage")[0]
+    day = {"day": dt.date(2025, 3, 28)}
+    with warehouse.connect() as connection, faults.put_in(name, mutant.source):
+        faults._of_mutant("a mutant", lambda: (), connection, 5)
+        assert taken == set()
+        faults._of_mutant("a mutant", lambda: connection.execute(text(faults._with_mutant(name)), day), connection, 5)
+        assert taken == {"a mutant"}
+
+
+def test_in_each_test_of_bounds_a_mutant_is_looked_at_anew() -> None:
+    one, other = (faults._data_of_its_own(f"{faults.BOUNDS}::test_{name}") for name in "ab")
+    assert one != other
+    assert {faults._data_of_its_own(f"{path}::test_a") for path in (faults.FAULTS, *faults.OWN[1:])} == {""}
 
 
 def test_of_all_that_an_evaluator_asks_a_mutant_alone_is_asked_again(warehouse: Engine) -> None:
