@@ -174,7 +174,7 @@ class Drawer:
             self._worker = subprocess.Popen(
                 [sys.executable, "-m", "minerecon_dagster.charts.worker"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                env={**_PLAIN, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}, cwd=Path(__file__).parent,
+                env=plain_environ(), cwd=Path(__file__).parent,
             )  # fmt: skip
             assert self._worker.stdin is not None
             assert self._worker.stdout is not None
@@ -195,7 +195,11 @@ class Drawer:
 
 
 _PLAIN = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC", "PYTHONNOUSERSITE": "1"}
-"""The worker's environment: no secret of the parent's goes into a process that draws what others named."""
+
+
+def plain_environ() -> dict[str, str]:
+    """The environment of a process that works on what others named: it finds the package, and no secret of ours."""
+    return {**_PLAIN, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
 
 
 def _exchange(worker: subprocess.Popen[bytes], asked: bytes, until: float) -> bytes:

@@ -53,6 +53,14 @@ from minerecon_dagster.warehouse.tables import calculation_reconciliation, inges
 
 BUILD_VERSION = 4
 """Raise it when the same inputs would be built into other rows: days are then built again when next met."""
+DERIVED_BY = (
+    "day/upsert_difficulty",
+    "day/insert_calculations",
+    "day/upsert_daily_summary",
+    "day/upsert_bitcoin_daily_summaries",
+    "day/insert_parts",
+)
+"""The statements that make all that follows from a day's records, in their order."""
 
 
 class ChecksFailedError(DayFailedError):
@@ -286,20 +294,29 @@ def _losses(
     losses = unbelievable_losses(was, after)
     if losses or then is fetched.reading:
         return losses
-    if first := connection.execute(statement("day/first_final"), {"day": fetched.archived.day}).one_or_none():
-        then = load(first.archive_uri)
-        if then is not None:
-            at_first = extent_of(row for _, _, row in wind_bids(then, units))
-        else:
-            # The rows that were are no more; what is on record of them is their energy.
-            at_first = Extent(first.all_bids_mwh, first.curtailed_mwh, *[Decimal()] * 4)
-        losses = unbelievable_losses(at_first, after)
+
+    def as_it_was(change: Row[Any]) -> Extent:
+        """By the answer that a change has replaced; where that is no more, by what is on record of it: its energy."""
+        replaced = load(change.old_archive_uri)
+        if replaced is not None:
+            return extent_of(row for _, _, row in wind_bids(replaced, units))
+        return Extent(change.old_all_bids_mwh, change.old_curtailed_mwh, *[Decimal()] * 4)
+
+    day = fetched.archived.day
+    if first := connection.execute(statement("day/first_final"), {"day": day}).one_or_none():
+        losses = unbelievable_losses(as_it_was(first), after)
         losses = [loss | {"counted_with": "by all answers since it was final"} for loss in losses]
-    return losses or _losses_beside_others(connection, fetched.archived.day, was, after, now=now)
+    return losses or _losses_beside_others(connection, day, was, after, as_it_was, now=now)
 
 
 def _losses_beside_others(
-    connection: Connection, day: dt.date, was: Extent, after: Extent, *, now: dt.datetime
+    connection: Connection,
+    day: dt.date,
+    was: Extent,
+    after: Extent,
+    as_it_was: Callable[[Row[Any]], Extent],
+    *,
+    now: dt.datetime,
 ) -> list[dict[str, Any]]:
     """What a final day would lose where as many others as may have lost of theirs within a day's time.
 
@@ -307,8 +324,7 @@ def _losses_beside_others(
     """
     losses = unbelievable_losses(was, after, MOST_LOST_OF_MANY)
     if not losses and (own := _changes(connection, now).get(day)) is not None:
-        at_start = Extent(own.old_all_bids_mwh, own.old_curtailed_mwh, *[Decimal()] * 4)
-        losses = unbelievable_losses(at_start, after, MOST_LOST_OF_MANY)
+        losses = unbelievable_losses(as_it_was(own), after, MOST_LOST_OF_MANY)
     if not losses:
         return []
     # One after the other: runs that store several days at once would each see none of the others'.
@@ -379,13 +395,7 @@ def _derive(
     has_turn_up: bool,
 ) -> None:
     connection.execute(
-        script(
-            "day/upsert_difficulty",
-            "day/insert_calculations",
-            "day/upsert_daily_summary",
-            "day/upsert_bitcoin_daily_summaries",
-            "day/insert_parts",
-        ),
+        script(*DERIVED_BY),
         _coverage(fetched.reading)
         | {
             "difficulty": inputs.difficulty,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import os
 import subprocess
 import sys
 import threading
@@ -18,13 +17,14 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from minerecon_dagster.charts.drawer import plain_environ
 from minerecon_dagster.core.errors import MinereconError
 from minerecon_dagster.web.database import Column, RefusedError
 
 _TURN = threading.Lock()
 """One file at a time: two of them take as long one after the other, and the memory of one."""
-_PLAIN = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC", "PYTHONNOUSERSITE": "1"}
-"""The process's environment: no secret of the server's goes into it."""
+LONGEST_S = 120.0
+"""A file that is not whole after this is given up: its process may stand still, and others wait for their turn."""
 _READERS: Mapping[str, Any] = {
     "numeric": Decimal,
     "date": dt.date.fromisoformat,
@@ -66,16 +66,17 @@ def write_parquet(
 
     Raises:
         RefusedError: a value does not fit into the format.
-        ParquetError: the process ended early; its last words are in this one's log.
+        ParquetError: the process ended early, or was ended after `LONGEST_S`; its last words are in this one's log.
     """
     asked = _Asked(str(path.absolute()), [(c.name, c.sql_type, c.comment, c.unit) for c in columns], dict(about))
-    environ = {**_PLAIN, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     with _TURN, subprocess.Popen(
         [sys.executable, "-m", "minerecon_dagster.web.parquet"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ, cwd=path.parent,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=plain_environ(), cwd=path.parent,
     ) as process:  # fmt: skip
         assert process.stdin is not None
         assert process.stdout is not None
+        giving_up = threading.Timer(LONGEST_S, process.kill)
+        giving_up.start()
         try:
             with contextlib.suppress(BrokenPipeError):  # it says why, or has ended: both are seen below
                 process.stdin.write(_ENCODER.encode(asked) + b"\n")
@@ -88,6 +89,8 @@ def write_parquet(
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.close()
             raise
+        finally:
+            giving_up.cancel()
         if not line:
             raise ParquetError(f"the process that writes Parquet ended early (exit status {process.wait()})")
     told = msgspec.json.decode(line, type=_Told)

@@ -11,6 +11,7 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
+from minerecon_dagster.web import parquet
 from minerecon_dagster.web.database import Column, RefusedError
 from minerecon_dagster.web.parquet import ParquetError, write_parquet
 
@@ -70,3 +71,18 @@ def test_where_the_rows_end_with_an_error_the_process_ends_too(tmp_path: Path) -
     with pytest.raises(TimeoutError):
         write_parquet(COLUMNS, rows(), tmp_path / "rows.parquet", {})
     assert writers() == []
+
+
+def test_a_process_that_stands_still_is_ended_and_the_next_file_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rows() -> Iterator[list[tuple[Any, ...]]]:
+        yield [ROW]
+        for process in writers():
+            process.suspend()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(parquet, "LONGEST_S", 3.0)
+        with pytest.raises(ParquetError, match=r"ended early \(exit status -9\)"):
+            write_parquet(COLUMNS, rows(), tmp_path / "rows.parquet", {})
+    assert write_parquet(COLUMNS, [[ROW]], tmp_path / "rows.parquet", {}) == {}

@@ -1,6 +1,7 @@
 -- Final days that later answers have changed since :since: what each was before the first of these changes, and what it is
 -- after the last. A change that a person has taken is none of them, and what was before it is past.
 SELECT r.settlement_date,
+       (array_agg(r.old_archive_uri ORDER BY r.restatement_id))[1] AS old_archive_uri,
        (array_agg(r.old_all_bids_mwh ORDER BY r.restatement_id))[1] AS old_all_bids_mwh,
        (array_agg(r.old_curtailed_mwh ORDER BY r.restatement_id))[1] AS old_curtailed_mwh,
        (array_agg(r.old_payment_gbp ORDER BY r.restatement_id))[1] AS old_payment_gbp,

@@ -1,6 +1,6 @@
 -- A day as it was when it was first final, or when a person last took a change of it: what the first restatement since
 -- then has replaced. No row where nothing has replaced it.
-SELECT old_archive_uri AS archive_uri, old_all_bids_mwh AS all_bids_mwh, old_curtailed_mwh AS curtailed_mwh
+SELECT old_archive_uri, old_all_bids_mwh, old_curtailed_mwh
 FROM minerecon.restatements AS r
 WHERE settlement_date = :day AND old_state = 'final' AND accepted_by IS NULL
   AND NOT EXISTS (
