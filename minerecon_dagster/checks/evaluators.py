@@ -197,7 +197,6 @@ def bids_by_unit(bids: Iterable[Bid]) -> ByUnit:
     found: dict[str, list[Decimal]] = {}
     with localcontext(EXACT):
         for side, period, row in bids:
-            assert row.id is not None
             of_unit = found.get(row.id)
             if of_unit is None:
                 of_unit = found[row.id] = [Decimal()] * len(_OF_A_UNIT)

@@ -114,10 +114,10 @@ def total(bids: Bids) -> Amounts:
 def bids_of(reading: DayReading, wind_units: Mapping[str, BmUnit]) -> dict[BidKey, BidValues]:
     """The accepted wind bids of a day's answers, as ingestion takes them."""
     found = {}
-    for side, period, row in wind_bids(reading, wind_units):
-        assert row.id is not None
-        key = BidKey(period, side, row.id, row.acceptance_id, row.bid_offer_pair_id, row.sequence_number)
-        found[key] = BidValues(row.volume, row.original_price, row.final_price, row.so_flag, row.cadl_flag)
+    for side, period, bid in wind_bids(reading, wind_units):
+        row = bid.row
+        key = BidKey(period, side, bid.id, bid.acceptance_id, row.bid_offer_pair_id, row.sequence_number)
+        found[key] = BidValues(bid.volume, bid.original_price, row.final_price, bid.so_flag, row.cadl_flag)
     return found
 
 

@@ -161,7 +161,6 @@ def boav_wind_volume(reading: DayReading, bids: Sequence[Bid], wind_units: Colle
         for side, _, row in bids:  # a period with rows is present
             # A row outside the balancing mechanism has no acceptance, and BOAV lists acceptances.
             if row.acceptance_id is not None and side in says.rows:
-                assert row.id is not None
                 stack[row.id, side] = stack.get((row.id, side), Decimal()) + row.volume
         control = {(unit, side): mwh for (side, unit), (mwh,) in BOAV.totals(reading, wind_units).items()}
         wrong = BOAV.unknown(says.errors)
@@ -193,7 +192,6 @@ def no_reduction_on_offer_side(reading: DayReading, bids: Iterable[Bid], wind_un
         found: dict[tuple[str, str], Decimal] = {}
         for side, _, row in bids:
             if side == "offer":
-                assert row.id is not None
                 found["stack", row.id] = found.get(("stack", row.id), Decimal()) + row.volume
         for boav in says.rows.get("offer", ()):
             volume = boav.total_volume_accepted if boav.bm_unit in wind_units else None

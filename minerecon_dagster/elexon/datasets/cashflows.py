@@ -192,7 +192,6 @@ def ebocf_wind_cashflow(reading: DayReading, bids: Iterable[Bid], wind_units: Co
         for side, _, row in bids:
             # A row outside the balancing mechanism has no acceptance, and EBOCF is of acceptances.
             if side == "bid" and row.acceptance_id is not None:
-                assert row.id is not None
                 price = row.original_price
                 unpriced += price is None
                 stack[row.id] = stack.get(row.id, Decimal()) + (row.volume * price if price is not None else 0)

@@ -179,7 +179,25 @@ class OfferRow(StackRow, frozen=True, gc=False, rename="camel"):
     side: ClassVar[StackSide] = "offer"
 
 
-Bid = tuple[StackSide, int, StackRow]
+class WindBid(Struct, frozen=True, gc=False):
+    """A row of the stack that is curtailment, with its numbers: exact, and made once for all that reckon with them.
+
+    Args:
+        row: the row as it came.
+        id, acceptance_id, so_flag: of the row.
+        volume: MWh, negative.
+        original_price: GBP/MWh; None where Elexon has none.
+    """
+
+    row: StackRow
+    id: str
+    acceptance_id: int | None
+    so_flag: bool | None
+    volume: Decimal
+    original_price: Decimal | None
+
+
+Bid = tuple[StackSide, int, WindBid]
 """An accepted wind bid with its side and settlement period."""
 
 curtailment_records = Table(
@@ -404,8 +422,13 @@ def wind_bids(reading: DayReading, wind_units: Collection[str]) -> Iterator[Bid]
     """The rows that are curtailment: of a wind unit, with a negative volume, on either side."""
     for (side, period), rows in sorted(reading.rows.items(), key=lambda item: (item[0][0], item[0][1])):
         for row in rows:
-            if row.id in wind_units and row.is_reduction:
-                yield side, period, row
+            unit = row.id
+            if unit in wind_units and unit is not None and row.is_reduction:
+                yield (
+                    side,
+                    period,
+                    WindBid(row, unit, row.acceptance_id, row.so_flag, row.volume, row.original_price),
+                )
 
 
 def wind_volumes(reading: DayReading, wind_units: Collection[str]) -> DayVolumes:
@@ -488,15 +511,15 @@ def _copy_lines(day: dt.date, bids: Iterable[Bid], wind_units: Mapping[str, BmUn
     ids = {bmu_id: copy_text(bmu_id) for bmu_id in wind_units}
     of: tuple[StackSide, int] | None = None
     made_at, made = None, NULL
-    for side, period, row in bids:
+    for side, period, bid in bids:
+        row = bid.row
         if of != (side, period):
             of = side, period
             begin = f"{day}\t{period}\t{starts[period - 1]}\t{side}\t"
         if row.created_date_time != made_at:
             made_at = row.created_date_time
             made = copy_field(made_at)
-        bmu_id = row.id
-        assert bmu_id is not None
+        bmu_id = bid.id
         yield (
             f"{begin}{ids[bmu_id]}\t{copy_field(row.acceptance_id)}\t{copy_field(row.bid_offer_pair_id)}\t"
             f"{row.sequence_number}\t{parties[bmu_id]}\t{_digits(row.volume_digits)}\t"
