@@ -168,15 +168,15 @@ def replace_day(
     bids = list(wind_bids(reading, inputs.wind_units))
     accepted_by = accepted_by or (archived.refusal.accepted_by if archived.refusal is not None else None)
     losses: list[dict[str, Any]] = []
-    walked = turn_up_of(reading, bids, inputs.wind_units, inputs.fuel_of)
 
     def checked(connection: Connection, of_answers: Future[AnswerChecks]) -> tuple[list[Result], list[MatchRate]]:
-        results, rates = check_day(connection, fetched, bids, inputs.wind_units, of_answers, walked)
+        results, rates = check_day(connection, fetched, bids, inputs.wind_units, of_answers, walking.result())
         results += evaluators.difficulty(connection, day, inputs.difficulty, inputs.difficulty_source)
         return waivers.applied(day, results, today=today), rates
 
     fingerprint = inputs.fingerprint(archived.uri)
     with engine.begin() as connection, ThreadPoolExecutor(1, "checks") as beside:
+        walking = beside.submit(turn_up_of, reading, bids, inputs.wind_units, inputs.fuel_of)
         refuse_to_mix(connection, synthetic=archived.is_synthetic)
         if is_closed(connection, day):
             raise DayFailedError(f"{day}: a person has closed this day meanwhile; nothing was stored")
@@ -214,6 +214,7 @@ def replace_day(
             delete_day(connection, day)
             totals = control_totals()
             _write_rows(connection, fetched, bids, inputs, (d for d in of_the_day() if d not in totals))
+            walked = walking.result()
             write_turn_up(connection, day, walked)
             # While PostgreSQL derives and compares what is stored. Not before: each statement of ours would wait for
             # the thread's turn to end.
