@@ -9,9 +9,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from botocore.loaders import JSONFileLoader
+from botocore.loaders import JSONFileLoader, Loader
 
 _load_file = JSONFileLoader.load_file
+_list_services = Loader.list_available_services
 
 
 @cache
@@ -19,6 +20,14 @@ def _loaded(path: str) -> Any:
     return _load_file(JSONFileLoader(), path)
 
 
+@cache
+def _services(folders: tuple[str, ...], kind: str) -> list[str]:
+    loader = Loader()
+    loader.search_paths[:] = folders
+    return _list_services(loader, kind)
+
+
 def read_once() -> None:
     """Let all sessions share what they read, as the clients of one session do."""
     JSONFileLoader.load_file = lambda _, path: _loaded(path)
+    Loader.list_available_services = lambda self, type_name: list(_services(tuple(self.search_paths), type_name))

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -99,8 +100,17 @@ def write_parquet(
     return told.rounded
 
 
+class _WithoutPandas(MetaPathFinder):
+    """Finds no pandas, which pyarrow loads at its first array where it is there: it takes longer than most files."""
+
+    def find_spec(self, name: str, _path: object, _target: object = None, /) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(f"no module named {name!r} here")
+
+
 def _main(given: BinaryIO, told: BinaryIO) -> None:
     """Write what is asked for, and say what came of it."""
+    sys.meta_path.insert(0, _WithoutPandas())
     from minerecon_dagster.exports import files
 
     asked = msgspec.json.decode(given.readline(), type=_Asked)
