@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -38,8 +38,9 @@ TABLES = (
     "turn_up_by_fuel_day",
     "ingestion_progress",
 )
-OUR_TIMES = {"built_at", "fetched_at", "archive_uri"}
-"""Timestamps of our own, and the object's name, which holds one: never equal between two fetches."""
+OUR_TIMES = {"built_at", "fetched_at", "archive_uri", "built_from"}
+"""Timestamps of our own, the object's name, which holds one, and what is hashed from that: never equal between two
+fetches, or in two folders."""
 
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -181,7 +182,11 @@ def _project(
 
 @contextlib.contextmanager
 def days_kept(
-    embedded: dict[str, str], migrated: str, home: Path, days: Sequence[dt.date] = (DAY,)
+    embedded: dict[str, str],
+    migrated: str,
+    home: Path,
+    days: Sequence[dt.date] = (DAY,),
+    begin: Callable[[Project, pytest.MonkeyPatch], object] = lambda project, patch: None,
 ) -> Iterator[tuple[str, Path]]:
     """A template and an archive with days as the job `ingest` stores them, once for many tests.
 
@@ -190,12 +195,14 @@ def days_kept(
         migrated: the template of an empty warehouse.
         home: where the archive stays.
         days: those of `SERVED` that are stored.
+        begin: what is done before they are.
     """
     with databases.database(embedded["DATABASE_URL"], migrated) as url:
         # What is in the environment here is gone before any test begins.
         with pytest.MonkeyPatch.context() as patch, fake_elexon(*SERVED) as elexon:
             patch.delenv("MINERECON_WAIVERS", raising=False)
             made = _project(patch, embedded, open_warehouse(url), elexon, home)
+            begin(made, patch)
             for day in days:
                 made.ingest(day)
             made.instance.dispose()
@@ -224,10 +231,19 @@ def day_stored(
 
     Dagster's instance knows nothing of that run, and this test's Elexon has been asked nothing.
     """
-    template, archive = one_day
+    with days_stored(one_day, project, embedded_environ, monkeypatch):
+        yield
+
+
+@contextlib.contextmanager
+def days_stored(
+    kept: tuple[str, Path], project: Project, embedded: dict[str, str], patch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Give a project another warehouse and archive: those of `days_kept`."""
+    template, archive = kept
     shutil.copytree(archive, project.archive._store.root)
-    with databases.database(embedded_environ["DATABASE_URL"], template) as url:
-        monkeypatch.setenv("DATABASE_URL", url)
+    with databases.database(embedded["DATABASE_URL"], template) as url:
+        patch.setenv("DATABASE_URL", url)
         project.engine = open_warehouse(url)
         yield
         project.engine.dispose()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,29 +22,23 @@ from minerecon_dagster.elexon.archive import Archive
 from minerecon_dagster.elexon.client import ElexonClient
 from minerecon_dagster.http.rate_limit import RateLimiter
 from minerecon_dagster.settings import Settings
-from minerecon_dagster.warehouse.store import day_lock
+from minerecon_dagster.warehouse.store import day_lock, open_warehouse
+from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.fake_elexon import fake_elexon
 
 DAYS = [dt.date(2025, 3, 28) + dt.timedelta(days=n) for n in range(4)]
 PATIENCE_S = 60
 
 
-@pytest.fixture
-def worker(
-    warehouse: Engine,
-    embedded_environ: dict[str, str],
-    difficulty_table: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Worker]:
-    """Everything that the work on four archived days needs."""
-    for variable, value in embedded_environ.items():
-        monkeypatch.setenv(variable, value)
-    with fake_elexon(*DAYS) as elexon:
+@contextlib.contextmanager
+def worker_on(engine: Engine, archive: Path, embedded: dict[str, str], table: str) -> Iterator[Worker]:
+    with fake_elexon(*DAYS) as elexon, pytest.MonkeyPatch.context() as patch:
+        for variable, value in embedded.items():
+            patch.setenv(variable, value)
         made = Worker(
-            engine=warehouse,
-            archive=Archive.from_url(str(tmp_path / "archive")),
-            difficulty=DifficultyTable(difficulty_table, region=embedded_environ["AWS_REGION"]),
+            engine=engine,
+            archive=Archive.from_url(str(archive)),
+            difficulty=DifficultyTable(table, region=embedded["AWS_REGION"]),
             open_client=lambda: ElexonClient(elexon.base_url, RateLimiter(0)),
             source_url=elexon.base_url,
             sides=("bid", "offer"),
@@ -52,8 +48,45 @@ def worker(
         )
         with closing(made):
             made.prepare(DAYS, from_archive=False)
-            assert all(isinstance(outcome, DayReport) for _, outcome in made.ingest(DAYS))
             yield made
+
+
+@pytest.fixture(scope="module")
+def archived(
+    migrated: str, embedded_environ: dict[str, str], difficulty_table: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Path]]:
+    """The template and the archive of four days."""
+    archive = tmp_path_factory.mktemp("four days") / "archive"
+    with databases.database(embedded_environ["DATABASE_URL"], migrated) as url:
+        engine = open_warehouse(url)
+        with worker_on(engine, archive, embedded_environ, difficulty_table) as made:
+            assert all(isinstance(outcome, DayReport) for _, outcome in made.ingest(DAYS))
+        engine.dispose()
+        databases.close(url)
+        yield url.rpartition("/")[2], archive
+
+
+@pytest.fixture
+def warehouse(archived: tuple[str, Path], embedded_environ: dict[str, str]) -> Iterator[Engine]:
+    """Their warehouse, one for each test."""
+    with databases.database(embedded_environ["DATABASE_URL"], archived[0]) as url:
+        engine = open_warehouse(url)
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture
+def worker(
+    archived: tuple[str, Path],
+    warehouse: Engine,
+    embedded_environ: dict[str, str],
+    difficulty_table: str,
+    tmp_path: Path,
+) -> Iterator[Worker]:
+    """Everything that the work on four archived days needs."""
+    archive = shutil.copytree(archived[1], tmp_path / "archive")
+    with worker_on(warehouse, archive, embedded_environ, difficulty_table) as made:
+        yield made
 
 
 def built(monkeypatch: pytest.MonkeyPatch, around: Any) -> None:

@@ -5,37 +5,51 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.register.store import rebuild_register
 from minerecon_dagster.sample.units import MAPPED_WIND
 from minerecon_dagster_tests.fake_elexon import Fault
-from minerecon_dagster_tests.project import DAY, Project, definitions, not_done
-from minerecon_dagster_tests.stopped_clock import StoppedClock
+from minerecon_dagster_tests.project import DAY, Project, days_kept, days_stored, definitions, not_done
 
 REGISTER = "/reference/bmunits/all"
 NOW = dt.datetime(2025, 4, 7, 4, 30, tzinfo=dt.UTC)
 HALF = [unit.bmu_id for unit in MAPPED_WIND[::2]]
 
 
-@pytest.fixture
-def stored(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A stored day, and 132 wind farms in force since a week before `NOW`."""
-    monkeypatch.setenv("ELEXON_BASE_URL", project.elexon.real_base_url)
-    monkeypatch.setenv("MINERECON_START_DATE", str(DAY))
+def register_of_132_farms(project: Project, patch: pytest.MonkeyPatch) -> None:
+    patch.setenv("ELEXON_BASE_URL", project.elexon.real_base_url)
+    patch.setenv("MINERECON_START_DATE", str(DAY))
     project.elexon.world.quiet_farms = 120
-    project.ingest()
-    project.sql_write("UPDATE minerecon.bm_units SET valid_from = '2025-04-01'")
-    return project
+
+
+@pytest.fixture(scope="module")
+def kept(
+    migrated: str, embedded_environ: dict[str, str], difficulty_table: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Path]]:
+    home = tmp_path_factory.mktemp("132 farms")
+    with days_kept(embedded_environ, migrated, home, begin=register_of_132_farms) as kept:
+        yield kept
+
+
+@pytest.fixture
+def stored(
+    kept: tuple[str, Path], project: Project, embedded_environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Project]:
+    """A stored day, and 132 wind farms in force since a week before `NOW`."""
+    register_of_132_farms(project, monkeypatch)
+    with days_stored(kept, project, embedded_environ, monkeypatch):
+        project.sql_write("UPDATE minerecon.bm_units SET valid_from = '2025-04-01'")
+        yield project
 
 
 def refresh(project: Project, now: dt.datetime | None = None) -> dg.ExecuteInProcessResult:
-    clock = StoppedClock(stopped_at=now.isoformat() if now else None)
-    job = build_defs({"clock": clock}).resolve_job_def("bm_units_refresh")
+    job = definitions(now.isoformat() if now else None).resolve_job_def("bm_units_refresh")
     return job.execute_in_process(instance=project.instance, raise_on_error=False)
 
 
@@ -225,7 +239,7 @@ def test_a_register_that_is_odd_changes_nothing_and_says_why_in_one_line(
 @pytest.mark.slow
 def test_a_look_that_repairs_refuses_it_too_and_the_inventory_tells_until_it_is_over(stored: Project) -> None:
     sha256 = blank_half(stored)
-    job = build_defs().resolve_job_def("verify")
+    job = definitions(None).resolve_job_def("verify")
     tags = {"dagster/asset_partition_range_start": str(DAY), "dagster/asset_partition_range_end": str(DAY)}
     config = {"ops": {"verify_days": {"config": {"action": "fix"}}}}
     job.execute_in_process(instance=stored.instance, run_config=config, tags=tags, raise_on_error=False)
