@@ -24,10 +24,12 @@ from minerecon_dagster_tests.faults.ledger import pytest_sessionfinish as pytest
 from minerecon_dagster_tests.faults.ledger import pytest_terminal_summary as pytest_terminal_summary
 from minerecon_dagster_tests.faults.ledger import pytest_testnodedown as pytest_testnodedown
 from minerecon_dagster_tests.forty_days import forty_days as forty_days
+from minerecon_dagster_tests.project import dagster_tables as dagster_tables
 from minerecon_dagster_tests.project import day_stored as day_stored
 from minerecon_dagster_tests.project import difficulty_table as difficulty_table
 from minerecon_dagster_tests.project import elexon as elexon
 from minerecon_dagster_tests.project import kept_instance as kept_instance
+from minerecon_dagster_tests.project import new_dagster_database as new_dagster_database
 from minerecon_dagster_tests.project import new_dagster_home as new_dagster_home
 from minerecon_dagster_tests.project import one_day as one_day
 from minerecon_dagster_tests.project import project as project

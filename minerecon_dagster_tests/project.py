@@ -259,6 +259,27 @@ def new_dagster_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@pytest.fixture(scope="session")
+def dagster_tables(embedded_environ: dict[str, str]) -> Iterator[str]:
+    """The template of `new_dagster_database`."""
+
+    def fill(url: str) -> None:
+        storage = {"postgres": {"postgres_url": url}}
+        with dg.instance_for_test(overrides={"storage": storage}) as instance:
+            assert not instance.get_runs()
+            assert not instance.all_instigator_state()
+
+    with databases.template(embedded_environ["DATABASE_URL"], fill) as name:
+        yield name
+
+
+@pytest.fixture
+def new_dagster_database(dagster_tables: str, embedded_environ: dict[str, str]) -> Iterator[str]:
+    """The URL of a database with Dagster's tables, and nothing in them."""
+    with databases.database(embedded_environ["DATABASE_URL"], dagster_tables) as url:
+        yield url
+
+
 @pytest.fixture
 def kept_instance(new_dagster_home: Path, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     """A new instance of Dagster on files, which can be opened again, as schedules do."""

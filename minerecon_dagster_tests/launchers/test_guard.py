@@ -91,7 +91,7 @@ def instance_with(launcher: str, config: Mapping[str, Any] | None = None, **more
 def instance(request: pytest.FixtureRequest) -> Iterator[dg.DagsterInstance]:
     more = {}
     if request.param == "PostgreSQL":
-        more = {"storage": {"postgres": {"postgres_url": request.getfixturevalue("fresh_database")}}}
+        more = {"storage": {"postgres": {"postgres_url": request.getfixturevalue("new_dagster_database")}}}
     with instance_with(f"{__name__}.Guarded", **more) as instance:
         yield instance
 

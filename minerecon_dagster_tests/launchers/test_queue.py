@@ -141,7 +141,7 @@ BACKFILL = {BACKFILL_ID_TAG: "years"}
 def storage(request: pytest.FixtureRequest) -> dict[str, Any]:
     if getattr(request, "param", "a file") == "a file":
         return {}
-    return {"storage": {"postgres": {"postgres_url": request.getfixturevalue("fresh_database")}}}
+    return {"storage": {"postgres": {"postgres_url": request.getfixturevalue("new_dagster_database")}}}
 
 
 @pytest.fixture
