@@ -495,6 +495,7 @@ def test_a_webhook_that_answers_drop_by_drop_is_given_up_in_time() -> None:
         assert time.monotonic() - began < 2
 
 
+@pytest.mark.slow
 def test_a_body_without_end_is_not_read() -> None:
     def stream(connection: socket.socket, over: threading.Event) -> None:
         try:

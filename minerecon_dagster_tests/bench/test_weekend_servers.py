@@ -68,6 +68,7 @@ def test_a_silent_source_has_no_rows_in_its_three_accounts_and_all_of_the_rest(p
     assert [call.outcome for call in proxy.calls] == ["silent", "silent", "silent", "200", "200"]
 
 
+@pytest.mark.slow
 def test_late_periods_are_in_no_answer_of_their_day_and_the_others_are(proxy: Proxy) -> None:
     before = {kind: rows(proxy, kind) for kind in ("stack", "boav", "ebocf")}
     assert all(before.values())

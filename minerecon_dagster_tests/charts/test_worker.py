@@ -62,6 +62,7 @@ def test_nothing_is_started_before_something_is_drawn_and_nothing_is_left_when_i
     assert ended(pid)
 
 
+@pytest.mark.slow
 def test_a_worker_that_has_grown_is_replaced_and_the_next_one_draws_the_same(drawer: Drawer, chart: Chart) -> None:
     first = drawer.svg(chart)
     old = pid_of(drawer)
@@ -74,6 +75,7 @@ def test_a_worker_that_has_grown_is_replaced_and_the_next_one_draws_the_same(dra
     assert drawer.workers == 2
 
 
+@pytest.mark.slow
 def test_a_worker_that_died_in_between_is_missed_by_nobody(drawer: Drawer, chart: Chart) -> None:
     first = drawer.svg(chart)
     pid = pid_of(drawer)
@@ -83,6 +85,7 @@ def test_a_worker_that_died_in_between_is_missed_by_nobody(drawer: Drawer, chart
     assert drawer.workers == 2
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_in_the_midst_of_it_is_an_error_in_words_and_the_next_drawing_works(
     drawer: Drawer, chart: Chart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,6 +126,7 @@ def test_the_other_end_closed_before_an_answer_is_that_error(
     assert drawer.svg(chart).startswith("<svg")
 
 
+@pytest.mark.slow
 def test_a_drawing_that_takes_too_long_is_given_up_and_its_worker_ended(drawer: Drawer, chart: Chart) -> None:
     first = drawer.svg(chart)
     pid = pid_of(drawer)
@@ -135,6 +139,7 @@ def test_a_drawing_that_takes_too_long_is_given_up_and_its_worker_ended(drawer: 
     assert drawer.svg(chart) == first
 
 
+@pytest.mark.slow
 def test_the_answer_to_a_drawing_that_was_broken_off_is_not_taken_for_the_next_ones(
     drawer: Drawer, chart: Chart, monkeypatch: pytest.MonkeyPatch
 ) -> None:

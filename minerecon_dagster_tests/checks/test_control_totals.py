@@ -533,6 +533,7 @@ def test_each_day_materializes_both_controls_with_their_units_sums_and_time(proj
     assert seen["fetched_at"] == min(answers[key].fetched_at for key in (BID_FLOWS, OFFER_FLOWS)).timestamp()
 
 
+@pytest.mark.slow
 def test_a_controls_key_alone_rebuilds_the_day_from_the_archive(project: Project) -> None:
     project.ingest()
     project.elexon.requests.clear()

@@ -690,6 +690,7 @@ def alter_on_insert(stored: Stored) -> None:
         )
 
 
+@pytest.mark.slow
 def test_periods_that_are_missing_or_cannot_be_fetched_are_told_apart(stored: Stored) -> None:
     path = stack_path("bid", DAY, 17)
     try:

@@ -87,6 +87,7 @@ def test_a_unit_that_stays_unknown_is_asked_about_once_for_all_days_of_a_run(rea
         assert real.status(day) == "warned"
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_where_the_archive_is_read_or_the_sample_is(
     real: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,6 +154,7 @@ def test_a_renamed_farm_is_named_with_the_one_that_it_probably_is(real: Project)
     assert "E_SYNTW-5 (renamed, likely T_SYNTW-5)" in result(real, "uncounted_energy_is_small")[2]
 
 
+@pytest.mark.slow
 def test_a_reviewed_unit_is_silent_until_it_is_large(real: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = dict(reviewed_units())
     listed[LARGE] = listed["T_SYNUW-1"]
@@ -171,6 +173,7 @@ def test_a_reviewed_unit_is_silent_until_it_is_large(real: Project, monkeypatch:
     assert result(real, "uncounted_energy_is_small")[0], "a person knows of it"
 
 
+@pytest.mark.slow
 def test_a_unit_of_which_only_a_control_total_knows_is_found(real: Project) -> None:
     world = real.elexon.world
     real.ingest(NEXT)
@@ -274,6 +277,7 @@ def test_days_built_before_the_register_had_a_unit_as_wind_are_named_with_its_en
     assert SMALL not in kept(real)
 
 
+@pytest.mark.slow
 def test_a_unit_without_a_sign_of_wind_is_kept_and_told_to_nobody(
     real: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Engine
 
 from minerecon_dagster_tests.cli.conftest import Ran
@@ -46,6 +47,7 @@ def test_a_range_that_ends_before_it_begins_is_a_mistake(minerecon: Run) -> None
     assert minerecon("archive", "verify", "2025-03-28", "2025-03-27").code == 2
 
 
+@pytest.mark.slow
 def test_the_installed_command_needs_no_service_but_the_archives(installed: Run, tmp_path: Path) -> None:
     nowhere = "postgresql://nobody@127.0.0.1:1/nowhere"
     ran = installed(

@@ -39,6 +39,7 @@ def stored(engine: Engine) -> list[tuple[object, ...]]:
     return [tuple(row) for row in [*records, *days]]
 
 
+@pytest.mark.slow
 def test_a_day_is_fetched_built_and_checked_with_exit_code_0_and_json_for_machines(minerecon: Run) -> None:
     ran = minerecon("reingest", str(DAY), "--json")
     assert ran.code == 0, ran.err

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable
 
 import dagster as dg
+import pytest
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster_postgres import PostgresRunStorage
@@ -27,6 +28,7 @@ def run_of(environ: dict[str, str], run_id: str) -> dg.DagsterRun:
     return run
 
 
+@pytest.mark.slow
 def test_the_run_of_a_command_names_its_day_and_its_command_and_can_be_executed_again(
     minerecon: Run, environ: dict[str, str]
 ) -> None:

@@ -47,6 +47,7 @@ def one_line(ran: Ran) -> str:
     return said
 
 
+@pytest.mark.slow
 def test_a_bucket_that_is_not_there(minerecon: Run, statuses: Callable[[], list[str]]) -> None:
     with fake_s3() as store:
         place = {"MINERECON_ARCHIVE_URL": "s3://nowhere/x", "AWS_ENDPOINT_URL_S3": store.url}

@@ -314,6 +314,7 @@ def test_days_without_what_stands_beside_them_are_told_and_make_nothing_wrong(fi
     assert [g for g in found.groups if "turn-up" in g.what] == []
 
 
+@pytest.mark.slow
 def test_the_command_prints_documented_keys_and_its_exit_code_says_whether_something_is_to_be_done(
     minerecon: Run, installed: Run, day_stored: Engine
 ) -> None:

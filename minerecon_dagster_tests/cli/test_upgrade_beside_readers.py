@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import psycopg2
+import pytest
 from sqlalchemy import Engine, text
 
 from minerecon_dagster.warehouse import migrate
@@ -14,6 +15,7 @@ from minerecon_dagster_tests.cli.conftest import Ran
 READER, WORD = "reader_of_the_command", "long-enough-for-a-test"
 
 
+@pytest.mark.slow
 def test_a_readers_session_that_was_in_the_way_is_named_on_standard_error(
     minerecon: Callable[..., Ran], warehouse: Engine
 ) -> None:

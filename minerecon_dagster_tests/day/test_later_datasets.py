@@ -67,6 +67,7 @@ def looks(project: Project) -> list[tuple[object, ...]]:
     return project.sql("SELECT run, is_there, asked_count FROM minerecon.later_answers ORDER BY run")
 
 
+@pytest.mark.slow
 def test_a_dataset_that_comes_later_is_asked_for_when_it_is_due_and_writes_its_own_table(
     project: Project, metered: Metered
 ) -> None:

@@ -132,6 +132,7 @@ def test_faults_that_pass_leave_the_same_tables_as_a_calm_day(project: Project) 
     assert project.content() == calm
 
 
+@pytest.mark.slow
 def test_a_final_day_is_not_asked_for_again_and_the_archive_alone_rebuilds_it(project: Project) -> None:
     project.ingest()
     before = project.content()
@@ -149,6 +150,7 @@ def test_a_final_day_is_not_asked_for_again_and_the_archive_alone_rebuilds_it(pr
     assert project.content() == before
 
 
+@pytest.mark.slow
 def test_a_period_that_fails_replaces_nothing_and_is_named_with_the_command_that_tries_again(project: Project) -> None:
     project.ingest()
     before = project.content()
@@ -422,6 +424,7 @@ def test_a_run_says_why_a_day_is_not_done_once_and_then_what_to_do_in_a_terminal
     assert [name for name, problem in families.items() if "its run says" not in problem] == ["completeness"]
 
 
+@pytest.mark.slow
 def test_one_bad_day_of_a_range_stops_no_other_and_is_named(project: Project) -> None:
     bad = D("2025-03-29")
     project.elexon.faults = lambda path: Fault(400) if str(bad) in path else None

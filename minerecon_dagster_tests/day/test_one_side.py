@@ -28,6 +28,7 @@ def fetch(project: Project, at: str) -> None:
         project.ingest(force=True)
 
 
+@pytest.mark.slow
 def test_a_final_day_that_is_fetched_again_without_its_offers_keeps_its_turn_up_and_net_shares(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,6 +64,7 @@ def served_volumes(project: Project, day: dt.date) -> dict[tuple[int, str], list
     return dict(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("day", [DAY, SHORT, LONG])
 def test_each_unit_and_period_is_what_was_served_and_sums_are_of_what_is_stored(project: Project, day: dt.date) -> None:
     ingest_at(project, f"{day + dt.timedelta(days=1)}T07:00:00+00:00", day)
@@ -145,6 +146,7 @@ def test_neither_is_asked_for_where_a_person_wants_neither(project: Project, mon
         assert days_due_later(connection, first_day=DAY, today=DAY + dt.timedelta(days=40)) == {DAY}
 
 
+@pytest.mark.slow
 def test_what_is_held_follows_the_day_when_that_is_restated_without_a_request(project: Project) -> None:
     ingest_at(project, "2025-03-30T07:00:00+00:00")
     before = {pair[:2]: pair for pair in project.sql(PAIRS, day=DAY)}
@@ -325,6 +327,7 @@ def test_what_is_not_notified_once_is_not_known_and_the_rest_is(
     assert round(coverage, 6) == round((48 - affected) / Decimal(48), 6)
 
 
+@pytest.mark.slow
 def test_rows_in_another_order_come_to_the_same(project: Project) -> None:
     ingest_at(project, MORNING)
     (path,) = asked(project.elexon, PN)
@@ -336,6 +339,7 @@ def test_rows_in_another_order_come_to_the_same(project: Project) -> None:
     assert project.sql(UNITS + " ORDER BY 1", day=DAY) == before
 
 
+@pytest.mark.slow
 def test_more_units_than_one_url_holds_are_asked_for_in_two_requests(project: Project) -> None:
     units = [f"T_MANYW-{n:03}" for n in range(241)]
     run = NOTIFICATIONS.runs[0]
@@ -461,6 +465,7 @@ def test_what_a_later_answer_of_the_same_run_lacks_takes_nothing_away(project: P
         assert whole["T_SYNTW-3"] == [("II", Decimal(96), 48, 0)], "what it has is newer"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("period", [None, 5])
 def test_notifications_that_lack_a_unit_or_a_period_that_was_notified_are_not_taken(
     project: Project, caplog: pytest.LogCaptureFixture, period: int | None
@@ -499,6 +504,7 @@ def test_a_run_asks_for_so_many_days_of_meters_and_leaves_the_others_to_the_next
     assert B1610.most_requests_a_run() == 2
 
 
+@pytest.mark.slow
 def test_a_farms_month_is_of_the_days_that_have_it_on_both_sides_and_says_how_many(project: Project) -> None:
     next_day = DAY + dt.timedelta(days=1)
     project.now = "2025-03-31T07:00:00+00:00"

@@ -130,6 +130,7 @@ def test_a_partly_silent_outage_takes_what_does_come_and_keeps_the_rest(project:
     assert project.status() == "complete"
 
 
+@pytest.mark.slow
 def test_a_day_in_progress_keeps_what_it_had_through_an_outage(project: Project) -> None:
     for time, hidden in (("12:10", False), ("12:40", True)):
         project.now = f"2025-03-28T{time}:00+00:00"
@@ -323,6 +324,7 @@ def test_a_small_loss_of_a_final_day_and_any_of_one_that_is_not_final_is_taken(p
     assert project.sql("SELECT count(*), count(accepted_by) FROM minerecon.restatements") == [(2, 0)]
 
 
+@pytest.mark.slow
 def test_an_archive_that_is_gone_does_not_let_silence_take_what_is_stored(project: Project, tmp_path: Any) -> None:
     project.ingest()
     before = figures(project)

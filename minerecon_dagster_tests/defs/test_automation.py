@@ -133,6 +133,7 @@ def mend_day(project: Project) -> None:
     project.elexon.faults = lambda path: None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stored_before", [False, True], ids=["never stored", "stored before"])
 def test_a_failing_day_holds_its_month_and_year_until_it_is_mended(
     project: Project, chain: Chain, stored_before: bool
@@ -153,6 +154,7 @@ def test_a_failing_day_holds_its_month_and_year_until_it_is_mended(
     assert stored(project)[0][0] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [cannot_fetch_a_period, has_no_control_total, contradicts_the_control_total])
 def test_whatever_a_day_fails_by_its_month_waits(
     project: Project, chain: Chain, how: Callable[[str, FakeElexon], Fault | None]
@@ -197,6 +199,7 @@ def evaluation(project: Project, family: str) -> dg.AssetCheckEvaluation:
     return record.event.dagster_event.asset_check_evaluation_data
 
 
+@pytest.mark.slow
 def test_a_warning_in_a_family_that_also_blocks_holds_nothing(
     project: Project, chain: Chain, monkeypatch: pytest.MonkeyPatch
 ) -> None:

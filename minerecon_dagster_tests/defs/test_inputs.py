@@ -22,6 +22,7 @@ def status(project: Project, key: dg.AssetKey) -> StaleStatus:
     )
 
 
+@pytest.mark.slow
 def test_a_month_and_its_export_are_unsynced_when_a_part_changed_and_not_for_days_and_prices_that_are_missing(
     project: Project,
 ) -> None:

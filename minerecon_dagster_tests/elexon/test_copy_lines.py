@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from minerecon_dagster.core.register import BmUnit
-from minerecon_dagster.elexon.datasets.stack import BidRow, OfferRow, StackRow, _copy_lines
+from minerecon_dagster.elexon.datasets.stack import BidRow, OfferRow, StackRow, WindBid, _copy_lines
 from minerecon_dagster.warehouse import copying
 from minerecon_dagster.warehouse.copying import _Lines
 
@@ -19,7 +19,7 @@ def unit(bmu_id: str, party: str | None) -> BmUnit:
     return BmUnit(bmu_id, None, None, party, "WIND", "T", Decimal(100))
 
 
-def row(kind: type[StackRow], period: int, bmu_id: str, made: dt.datetime | None, so_flag: bool | None) -> StackRow:
+def row(kind: type[StackRow], period: int, bmu_id: str, made: dt.datetime | None, so_flag: bool | None) -> WindBid:
     given = dict.fromkeys(f.name for f in msgspec.structs.fields(kind))
     of_it = {
         "settlement_date": str(DAY), "settlement_period": period, "id": bmu_id, "sequence_number": 1,
@@ -27,7 +27,7 @@ def row(kind: type[StackRow], period: int, bmu_id: str, made: dt.datetime | None
         "volume_digits": msgspec.Raw(b"-1.50"), "original_price_digits": msgspec.Raw(b"null"),
         "final_price_digits": msgspec.Raw(b"-2"),
     }  # fmt: skip
-    return kind(**{**given, **of_it})
+    return WindBid.of(kind(**{**given, **of_it}), bmu_id)
 
 
 @pytest.mark.parametrize("at_a_time", [1, 2, 500])

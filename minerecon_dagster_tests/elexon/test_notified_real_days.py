@@ -42,6 +42,7 @@ def levels(row: dict[str, str]) -> Iterator[tuple[int, Fraction]]:
         yield first + n, begin + Fraction((end - begin) * (2 * n + 1), 2 * (last - first))
 
 
+@pytest.mark.slow
 def test_two_real_days_come_to_the_notified_gross_and_net_energy_that_they_are_known_to_have() -> None:
     notified = list(lines("fpn"))
     units = sorted({row["bm_unit"] for row in notified})

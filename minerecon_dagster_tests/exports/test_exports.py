@@ -691,6 +691,7 @@ def sweep(instance: dg.DagsterInstance) -> set[str | None]:
     return {event.partition for event in ran.get_asset_materialization_events()}
 
 
+@pytest.mark.slow
 def test_a_range_of_months_is_one_run_that_says_what_each_holds(
     stored: Engine, instance: dg.DagsterInstance, place: Path
 ) -> None:
@@ -790,6 +791,7 @@ def test_schedule_and_sensor_are_on() -> None:
     assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
 
 
+@pytest.mark.slow
 def test_the_definitions_load_neither_pyarrow_nor_a_client() -> None:
     code = "import minerecon_dagster.definitions, sys; print({'pyarrow', 'requests', 'boto3'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -273,6 +273,7 @@ def test_a_range_is_one_run_that_materializes_the_days_that_have_a_price(
     assert recorded.repair == check.metadata["Repair"].value
 
 
+@pytest.mark.slow
 def test_many_days_are_one_run_and_few_requests(
     warehouse: Engine, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -209,6 +209,7 @@ def of_unit(rows: list[dict[str, Any]], **fields: Any) -> list[dict[str, Any]]:
     return [row | (fields if row["elexonBmUnit"] == "T_SYNTW-1" else {}) for row in rows]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "said"),
     [

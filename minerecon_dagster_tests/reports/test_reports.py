@@ -118,6 +118,7 @@ def test_a_months_report_has_the_tables_figures_and_says_what_is_missing(months:
     assert "The price of Bitcoin is known of none of these days" in page.words
 
 
+@pytest.mark.slow
 def test_with_an_incomplete_day_a_report_says_at_least_of_what_was_lost_of_notified_potential(months: Project) -> None:
     assert "at least so much." in Page(body_of(months)).words
     months.sql_write(
@@ -134,6 +135,7 @@ def test_with_an_incomplete_day_a_report_says_at_least_of_what_was_lost_of_notif
     assert "and so it is with an incomplete day." in page.words
 
 
+@pytest.mark.slow
 def test_where_offers_were_not_fetched_a_report_has_no_estimate_and_no_0_for_it(months: Project) -> None:
     for table in ("turn_up_by_period", "turn_up_by_fuel_day"):
         months.sql_write(f"DELETE FROM minerecon.{table}")

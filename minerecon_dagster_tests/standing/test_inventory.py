@@ -625,6 +625,7 @@ def test_rows_of_a_day_without_sums_are_found(filled: Engine) -> None:
     assert group.what == "without sums, and have rows"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [

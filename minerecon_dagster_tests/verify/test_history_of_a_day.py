@@ -138,6 +138,7 @@ def test_a_repair_of_a_fault_of_our_own_is_no_change_at_the_source(
     assert project.sql(CHANGES) == []
 
 
+@pytest.mark.slow
 def test_a_unit_that_the_register_has_lost_or_got_is_no_change_at_the_source(project: Project) -> None:
     project.ingest()
     ((unit,),) = project.sql(

@@ -111,6 +111,7 @@ def test_an_upgrade_where_nothing_has_changed_waits_for_no_reader_and_touches_no
     assert oids(reader) == before
 
 
+@pytest.mark.slow
 def test_only_what_has_changed_and_stands_on_it_is_made_anew_as_a_new_warehouse_has_it(
     warehouse: Engine, files: Path
 ) -> None:
@@ -136,6 +137,7 @@ def test_only_what_has_changed_and_stands_on_it_is_made_anew_as_a_new_warehouse_
     assert oids(warehouse) == last
 
 
+@pytest.mark.slow
 def test_a_comment_a_view_that_is_new_and_one_that_is_gone_touch_no_other(warehouse: Engine, files: Path) -> None:
     before, as_made = oids(warehouse), in_force(warehouse)
     change(files, "'Grain: bmu_id. The wind farm of", "'Grain: bmu_id. That''s the wind farm, 100 % of it, of")
@@ -189,6 +191,7 @@ def test_a_reader_who_holds_a_table_that_a_migration_wants_is_ended_too(reader: 
         assert not is_alive(held)
 
 
+@pytest.mark.slow
 def test_whoever_is_no_reader_is_waited_for_in_short_tries_between_which_others_read(
     reader: Engine, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

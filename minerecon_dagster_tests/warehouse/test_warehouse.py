@@ -153,6 +153,7 @@ WITH_A_LOGIN_OF_ITS_OWN = {"web/database.py": {"sets an isolation level"}}
 """The read API knows no address but its own, and keeps a few connections by itself: it starts without SQLAlchemy."""
 
 
+@pytest.mark.slow
 def test_nothing_outside_the_warehouse_opens_disposes_sets_isolation_or_checks_the_revision_by_hand() -> None:
     files = [f for f in PACKAGE.rglob("*.py") if f.relative_to(PACKAGE).parts[0] != "warehouse"]
     assert len(files) > 100

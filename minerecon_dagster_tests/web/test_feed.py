@@ -136,6 +136,7 @@ def test_what_was_answered_before_a_gap_is_told_is_not_given_after_it() -> None:
     assert f">= time '{feed._TOLD_AT:%H:%M}'" in _NEWS
 
 
+@pytest.mark.slow
 def test_the_addresses_of_a_feed_are_whole_and_lead_to_the_figures(api: Api) -> None:
     got = api("feed.json?kind=final&limit=3")
     root = f"http://127.0.0.1:{api.port}"

@@ -279,6 +279,7 @@ def test_of_a_crowd_some_are_told_to_come_back_at_once_and_none_hangs(copy: str,
     assert sum(status == 200 for status, _, _ in answered) == 16
 
 
+@pytest.mark.slow
 def test_without_the_database_what_was_answered_is_given_with_its_age_and_it_comes_back(
     copy: str, serve: Serve
 ) -> None:

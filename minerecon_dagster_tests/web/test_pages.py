@@ -60,6 +60,7 @@ def every_path(engine: Engine) -> list[str]:
     return [*paths, f"/miners?farm={quote(farm)}", *charts]
 
 
+@pytest.mark.slow
 def test_every_page_has_a_sentence_a_state_its_source_and_the_mark_of_made_up_data(api: Api, stored: Engine) -> None:
     for path in every_path(stored):
         page = shown(api, path)
@@ -211,6 +212,7 @@ def test_the_overview_says_what_was_wasted_what_it_cost_and_how_sure_it_is(api: 
     assert "not stored yet: missing" in page.one("p", class_="late").text
 
 
+@pytest.mark.slow
 def test_the_overview_has_the_newest_published_figures_and_leads_to_all_of_them(
     forty_days: str, embedded_environ: dict[str, str], serve: Serve
 ) -> None:
@@ -510,6 +512,7 @@ HOSTILE = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_map_has_the_farms_whose_place_is_known_and_says_how_many_are_not_on_it(
     api: Api, forty_days: str, embedded_environ: dict[str, str], serve: Serve
 ) -> None:
@@ -545,6 +548,7 @@ def test_a_map_has_the_farms_whose_place_is_known_and_says_how_many_are_not_on_i
     assert "57 farms with a bid have no reviewed place. Outline: Natural Earth, public domain." in figure
 
 
+@pytest.mark.slow
 def test_a_hostile_name_is_words_everywhere(forty_days: str, embedded_environ: dict[str, str], serve: Serve) -> None:
     with databases.database(embedded_environ["DATABASE_URL"], forty_days) as url:
         with contextlib.closing(databases.connect(url)) as connection, connection.cursor() as cursor:
@@ -584,6 +588,7 @@ def test_a_chart_alone_is_an_svg_with_its_words_and_an_empty_one_says_why(api: A
     assert NOBODY.encode() in api.get(f"/chart/series.svg?from={QUIET}&to={QUIET}").body
 
 
+@pytest.mark.slow
 def test_a_link_shows_the_chart_of_its_page_where_the_site_s_address_is_known(stored: Engine) -> None:
     with served(url_of(stored), beside=Beside(own_url="https://wind.example.com")) as api:
         page = shown(api, "/explore?from=2025-03&to=2025-03")
@@ -681,6 +686,7 @@ def test_a_remark_on_what_stands_beside_a_day_does_not_crowd_its_own_checks_out_
         assert ("bids_are_priced" in page.text) == (not is_beside)
 
 
+@pytest.mark.slow
 def test_without_the_database_a_page_that_was_answered_is_given_and_another_says_come_back(
     forty_days: str, embedded_environ: dict[str, str], serve: Serve
 ) -> None:
@@ -731,6 +737,7 @@ EIGHT = {
 """A day of each status."""
 
 
+@pytest.mark.slow
 def test_each_kind_of_day_is_told_by_word_and_sign_wherever_it_stands(
     forty_days: str, embedded_environ: dict[str, str], serve: Serve
 ) -> None:

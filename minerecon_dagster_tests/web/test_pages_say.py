@@ -99,6 +99,7 @@ def test_where_days_are_missing_no_page_says_that_nobody_was_curtailed_or_that_a
     assert f"{NOBODY} on Wed 5 March 2025." in sentence(shown(windless, f"/explore?from={QUIET}&to={QUIET}"))
 
 
+@pytest.mark.slow
 def test_a_model_that_there_is_not_is_a_404_in_words_that_names_those_that_there_are(api: Api, stored: Engine) -> None:
     farm = quote(farm_of(stored))
     for path in (
@@ -165,6 +166,7 @@ def test_the_page_of_a_farm_shows_the_day_that_is_asked_for_and_no_whole_month(a
     assert "Mon 10 March 2025 was asked for, March 2025 is shown" in forced.one("figure").text
 
 
+@pytest.mark.slow
 def test_so_far_is_said_of_a_month_and_year_only_while_they_run(stored: Engine) -> None:
     for today, says, days in (
         (dt.datetime(2025, 4, 11, 12, tzinfo=dt.UTC), "So far in 2025:", "of 99 days"),
@@ -310,6 +312,7 @@ def test_compare_opens_on_days_that_are_stored_and_says_which(api: Api) -> None:
     assert lit(api, "/compare?from=2025-04-01&to=2025-04-09&with=2025-03-02", "Beside") == []
 
 
+@pytest.mark.slow
 def test_of_the_periods_the_one_that_is_shown_is_lit_and_no_other(api: Api, stored: Engine) -> None:
     farm = f"/farms/{quote(farm_of(stored), safe='')}"
     year = "from=2024-04-10&to=2025-04-09"
@@ -399,6 +402,7 @@ def test_only_words_that_stand_alone_in_sentences_are_linked() -> None:
     assert linked("<p>final</p>") == "<p>final</p>"
 
 
+@pytest.mark.slow
 def test_no_link_of_a_table_loses_what_the_reader_has_chosen(api: Api, stored: Engine) -> None:
     farm = quote(farm_of(stored), safe="")
     with stored.connect() as connection:

@@ -73,6 +73,7 @@ def test_where_the_rows_end_with_an_error_the_process_ends_too(tmp_path: Path) -
     assert writers() == []
 
 
+@pytest.mark.slow
 def test_a_process_that_stands_still_is_ended_and_the_next_file_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

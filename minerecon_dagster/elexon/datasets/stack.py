@@ -196,6 +196,11 @@ class WindBid(Struct, frozen=True, gc=False):
     volume: Decimal
     original_price: Decimal | None
 
+    @classmethod
+    def of(cls, row: StackRow, unit: str) -> WindBid:
+        """A row of a wind unit."""
+        return cls(row, unit, row.acceptance_id, row.so_flag, row.volume, row.original_price)
+
 
 Bid = tuple[StackSide, int, WindBid]
 """An accepted wind bid with its side and settlement period."""
@@ -424,11 +429,7 @@ def wind_bids(reading: DayReading, wind_units: Collection[str]) -> Iterator[Bid]
         for row in rows:
             unit = row.id
             if unit in wind_units and unit is not None and row.is_reduction:
-                yield (
-                    side,
-                    period,
-                    WindBid(row, unit, row.acceptance_id, row.so_flag, row.volume, row.original_price),
-                )
+                yield side, period, WindBid.of(row, unit)
 
 
 def wind_volumes(reading: DayReading, wind_units: Collection[str]) -> DayVolumes:

@@ -21,6 +21,7 @@ from minerecon_dagster.elexon.datasets.stack import (
     OfferRow,
     StackRow,
     StackSaid,
+    WindBid,
     distinct_rows,
     wind_bids,
     wind_volumes,
@@ -48,7 +49,8 @@ def rows(*of: dict[str, Any], key: AnswerKey = BID_7) -> list[StackRow]:
 
 
 def bids(*of: dict[str, Any], side: StackSide = "bid") -> list[Bid]:
-    return [(side, 7, row) for row in rows(*(in_stack(7, sequenceNumber=n) | each for n, each in enumerate(of)))]
+    of_side = rows(*(in_stack(7, sequenceNumber=n) | each for n, each in enumerate(of)))
+    return [(side, 7, WindBid.of(row, UNIT)) for row in of_side]
 
 
 def with_stack(**of: list[dict[str, Any]]) -> DayReading:
