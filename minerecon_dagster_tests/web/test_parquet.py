@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import pyarrow.parquet as pq
 import pytest
@@ -87,3 +91,16 @@ def test_a_process_that_stands_still_is_ended_and_the_next_file_is_written(
         with pytest.raises(ParquetError, match=r"ended early \(exit status -9\)"):
             write_parquet(COLUMNS, rows(), tmp_path / "rows.parquet", {})
     assert write_parquet(COLUMNS, [[ROW]], tmp_path / "rows.parquet", {}) == {}
+
+
+def test_nothing_loads_pandas_which_takes_longer_than_the_file(tmp_path: Path) -> None:
+    """Though it is there, and pyarrow looks for it."""
+    asked = parquet._Asked(str(tmp_path / "rows.parquet"), [(c.name, c.sql_type, c.comment, None) for c in COLUMNS], {})
+    lines = b"".join(msgspec.json.encode(line) + b"\n" for line in (asked, [ROW]))
+    script = (
+        "import sys; from minerecon_dagster.web import parquet; parquet._main(sys.stdin.buffer, sys.stdout.buffer)\n"
+        "assert 'pyarrow.parquet' in sys.modules and 'pandas' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], input=lines, check=True, capture_output=True)
+    assert importlib.util.find_spec("pandas") is not None
+    assert pq.read_table(tmp_path / "rows.parquet").num_rows == 1
