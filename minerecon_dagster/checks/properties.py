@@ -1,6 +1,7 @@
 """All properties: those of each dataset, of all control totals, and those that are of no one dataset.
 
-A property is declared beside what evaluates it, and collected here.
+A property of a dataset, of a register or of prices is declared beside what evaluates it, one of the day's tables in
+`core.checks`; all are collected here.
 
 The table of docs/operate/checks.md and Dagster's descriptions are made from here.
 """
