@@ -37,7 +37,7 @@ def content(engine: Engine) -> dict[str, list[str]]:
         "yearly_summaries",
         "bitcoin_monthly_summaries",
     ):
-        without = " ".join(f"- '{name}'" for name in (*OUR_TIMES, "built_from", "summed_days"))
+        without = " ".join(f"- '{name}'" for name in (*OUR_TIMES, "summed_days"))
         with engine.connect() as connection:
             rows = connection.execute(
                 text(f"SELECT (to_jsonb(t) {without})::text FROM minerecon.{table} AS t")

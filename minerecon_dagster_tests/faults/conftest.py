@@ -24,7 +24,6 @@ from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.fake_elexon import fake_elexon
 from minerecon_dagster_tests.project import (
     DAY,
-    OUR_TIMES,
     QUIET,
     Project,
     definitions,
@@ -93,17 +92,6 @@ class World(Project):
         self.job("standing_inventory", now=now)
         shown = {p.full_name.partition(".")[0] for p in PROPERTIES if p.evaluated == INVENTORY}
         return {name for name in self.red(scope="all") if name.partition(".")[0] in shown}
-
-    def content(self) -> dict[str, list[tuple[Any, ...]]]:
-        """All rows of the day tables, without our own times and names of archive objects."""
-        found = super().content()
-        columns = (
-            "SELECT attname FROM pg_attribute WHERE attrelid = 'minerecon.daily_summaries'::regclass AND attnum > 0"
-        )
-        names = [n for (n,) in self.sql(f"{columns} ORDER BY attnum") if n not in OUR_TIMES]
-        place = names.index("built_from")
-        found["daily_summaries"] = [row[:place] + row[place + 1 :] for row in found["daily_summaries"]]
-        return found
 
     def red(self, day: dt.date | None = None, scope: str = "day") -> set[str]:
         rows = self.sql(
