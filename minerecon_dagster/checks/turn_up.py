@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Result, result
 from minerecon_dagster.core.exact import EXACT
-from minerecon_dagster.core.turn_up import PeriodTurnUp, candidates, simple_walk
+from minerecon_dagster.core.turn_up import PeriodTurnUp, can_be_taken, simple_walk
 from minerecon_dagster.elexon.datasets.stack import Bid
 from minerecon_dagster.elexon.reading import DayReading
 from minerecon_dagster.elexon.turn_up import DayTurnUp, periods_with_offers, targets
@@ -26,6 +26,8 @@ OF_PERIOD = (
 OF_FUEL = ("turn_up_mwh", "turn_up_estimate_gbp", "co2_t")
 
 Figures = tuple[Decimal | int | None, ...]
+Prices = Mapping[int, tuple[Decimal, Decimal]]
+"""By period the lowest and the highest price of offers, in GBP/MWh."""
 
 
 def figures_of(period: PeriodTurnUp) -> Figures:
@@ -34,13 +36,14 @@ def figures_of(period: PeriodTurnUp) -> Figures:
         return tuple(getattr(period, name) for name in OF_PERIOD)
 
 
-def turn_up(connection: Connection, reading: DayReading, walked: DayTurnUp) -> list[Result]:
+def turn_up(connection: Connection, reading: DayReading, walked: DayTurnUp, prices: Prices) -> list[Result]:
     """Compare what is stored of a day's turn-up with the walk over its answers, exactly, and with their prices.
 
     Args:
         connection: the warehouse.
         reading: the day.
         walked: the walk.
+        prices: `offer_prices` of the day.
     """
     stored = _stored(connection, "turn_up_periods", reading.day)
     fuels = _stored(connection, "turn_up_fuels", reading.day)
@@ -60,8 +63,20 @@ def turn_up(connection: Connection, reading: DayReading, walked: DayTurnUp) -> l
             repair=c.TURN_UP_MATCHES_ARCHIVE.repair_of(reading.day),
             violations=wrong,
         ),
-        _within_prices(reading, stored),
+        _within_prices(reading, stored, prices),
     ]
+
+
+def offer_prices(reading: DayReading) -> Prices:
+    """The lowest and the highest price of each period's offers that a walk can take."""
+    found: dict[int, tuple[Decimal, Decimal]] = {}
+    for (side, period), rows in reading.rows.items():
+        if side == "offer":
+            able = (row for row in rows if can_be_taken(row) and row.volume > 0)
+            priced = [price for row in able if (price := row.original_price) is not None]
+            if priced:
+                found[period] = min(priced), max(priced)
+    return found
 
 
 def turn_up_reckoned_again(connection: Connection, reading: DayReading, bids: Sequence[Bid]) -> Result:
@@ -86,7 +101,7 @@ def turn_up_reckoned_again(connection: Connection, reading: DayReading, bids: Se
     )
 
 
-def _within_prices(reading: DayReading, stored: Mapping[Any, Figures]) -> Result:
+def _within_prices(reading: DayReading, stored: Mapping[Any, Figures], prices: Prices) -> Result:
     wrong = []
     with localcontext(EXACT):
         for period, figures in stored.items():
@@ -94,12 +109,7 @@ def _within_prices(reading: DayReading, stored: Mapping[Any, Figures]) -> Result
             assert mwh is not None
             assert target is not None
             assert gbp is not None
-            prices = [
-                price
-                for row in candidates(reading.rows.get(("offer", period), ()))
-                if (price := row.original_price) is not None and row.volume > 0
-            ]
-            lowest, highest = (min(prices), max(prices)) if prices else (Decimal(), Decimal())
+            lowest, highest = prices.get(period, (Decimal(), Decimal()))
             if mwh > target or not lowest * mwh <= gbp <= highest * mwh:
                 wrong.append(
                     {

@@ -76,12 +76,20 @@ class PeriodTurnUp:
         return self.target_mwh - self.turn_up_mwh
 
 
+def can_be_taken(offer: Offer) -> bool:
+    """Whether a walk may take an offer: not where its acceptance is too short to be priced (CADL flag).
+
+    A flag that is null is none.
+    """
+    return offer.cadl_flag is not True
+
+
 def candidates(offers: Iterable[OfferT]) -> list[OfferT]:
     """The offers that can be taken, in the order in which they are: cheapest first, SO-flagged ones after all others.
 
-    Rows with the CADL flag are none: they are of acceptances too short to be priced. A flag that is null is none.
+    A flag that is null is none.
     """
-    able = (offer for offer in offers if offer.cadl_flag is not True)
+    able = filter(can_be_taken, offers)
     return sorted(able, key=lambda offer: (offer.so_flag is True, offer.sequence_number))
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from minerecon_dagster.checks import evaluators
 from minerecon_dagster.checks.control_totals import against_control_totals
 from minerecon_dagster.checks.evaluators import ByUnit, MatchRate
-from minerecon_dagster.checks.turn_up import turn_up
+from minerecon_dagster.checks.turn_up import Prices, offer_prices, turn_up
 from minerecon_dagster.checks.uncounted import NOTHING_UNCOUNTED, Uncounted, compare_with_register, store_uncounted
 from minerecon_dagster.checks.waivers import NO_WAIVERS, Waivers
 from minerecon_dagster.core import calendar
@@ -53,14 +53,9 @@ from minerecon_dagster.warehouse.tables import calculation_reconciliation, inges
 
 BUILD_VERSION = 4
 """Raise it when the same inputs would be built into other rows: days are then built again when next met."""
-DERIVED_BY = (
-    "day/upsert_difficulty",
-    "day/insert_calculations",
-    "day/upsert_daily_summary",
-    "day/upsert_bitcoin_daily_summaries",
-    "day/insert_parts",
-)
-"""The statements that make all that follows from a day's records, in their order."""
+CALCULATED_BY = ("day/upsert_difficulty", "day/insert_calculations")
+SUMMED_BY = ("day/upsert_daily_summary", "day/upsert_bitcoin_daily_summaries", "day/insert_parts")
+"""The statements that make all that follows from a day's records, in their order; the turn-up goes before the sums."""
 
 
 class ChecksFailedError(DayFailedError):
@@ -107,6 +102,7 @@ class DayInputs:
         uncounted: finds the units that may be wind farms, were turned down on the day, and are not counted; asked in
             another thread, beside the tables, and again.
         fuel_of: the fuel of any unit on the day.
+        beside: what else the caller wants of the answers, done in another thread, beside the tables.
     """
 
     wind_units: Mapping[str, BmUnit]
@@ -115,6 +111,7 @@ class DayInputs:
     models: Sequence[str]
     uncounted: Callable[[], Uncounted] = lambda: NOTHING_UNCOUNTED
     fuel_of: FuelOf = lambda _: None
+    beside: Callable[[], object] = lambda: None
 
     def fingerprint(self, archive_uri: str) -> str:
         """The same text for the same inputs: a day built from them need not be built again."""
@@ -165,22 +162,22 @@ def replace_day(
     """
     reading, archived = fetched.reading, fetched.archived
     day, today = archived.day, calendar.settlement_date(now)
-    bids = list(wind_bids(reading, inputs.wind_units))
     accepted_by = accepted_by or (archived.refusal.accepted_by if archived.refusal is not None else None)
     losses: list[dict[str, Any]] = []
 
     def checked(connection: Connection, of_answers: Future[AnswerChecks]) -> tuple[list[Result], list[MatchRate]]:
-        results, rates = check_day(connection, fetched, bids, inputs.wind_units, of_answers, walking.result())
+        results, rates = check_day(connection, fetched, bids, inputs.wind_units, of_answers)
         results += evaluators.difficulty(connection, day, inputs.difficulty, inputs.difficulty_source)
         return waivers.applied(day, results, today=today), rates
 
     fingerprint = inputs.fingerprint(archived.uri)
     with engine.begin() as connection, ThreadPoolExecutor(1, "checks") as beside:
-        walking = beside.submit(turn_up_of, reading, bids, inputs.wind_units, inputs.fuel_of)
+        finding = beside.submit(lambda: list(wind_bids(reading, inputs.wind_units)))
         refuse_to_mix(connection, synthetic=archived.is_synthetic)
         if is_closed(connection, day):
             raise DayFailedError(f"{day}: a person has closed this day meanwhile; nothing was stored")
         before = read_stored_day(connection, day)
+        bids = finding.result()
         losses += _losses(connection, fetched, before, bids, inputs.wind_units, load, now=now)
         losses += _displaced(connection, fetched)
         if losses and accepted_by is None:
@@ -194,32 +191,39 @@ def replace_day(
                 built_from=None if before is None else before.archive_uri,
             )
 
-        def checking_answers() -> Future[AnswerChecks]:
-            return beside.submit(
+        # The thread beside works while PostgreSQL does, and not before: each statement of ours would wait for the
+        # thread's turn to end.
+        def walking() -> Future[DayTurnUp]:
+            return beside.submit(turn_up_of, reading, bids, inputs.wind_units, inputs.fuel_of)
+
+        def checking_answers(walk: Future[DayTurnUp]) -> Future[AnswerChecks]:
+            of_answers = beside.submit(
                 check_answers,
                 fetched,
                 bids,
                 inputs.wind_units,
                 inputs.uncounted,
+                walk.result,
                 losses=losses,
                 accepted_by=accepted_by,
             )
+            beside.submit(inputs.beside)  # what goes wrong with it does so again when the caller asks for it
+            return of_answers
 
         results: list[Result] = []
         rates: list[MatchRate] = []
         if before is not None and before.built_from == fingerprint and not rebuild:
             connection.execute(statement("day/refresh_daily_summary"), _coverage(reading) | {"now": now})
-            results, rates = checked(connection, checking_answers())
+            results, rates = checked(connection, checking_answers(walking()))
         if not results or _blocking(results):
             delete_day(connection, day)
             totals = control_totals()
             _write_rows(connection, fetched, bids, inputs, (d for d in of_the_day() if d not in totals))
-            walked = walking.result()
-            write_turn_up(connection, day, walked)
-            # While PostgreSQL derives and compares what is stored. Not before: each statement of ours would wait for
-            # the thread's turn to end.
-            of_answers = checking_answers()
-            _derive(connection, fetched, inputs, fingerprint, now, has_turn_up=walked.is_known)
+            walk = walking()
+            _calculate(connection, day, inputs)
+            write_turn_up(connection, day, walk.result())
+            of_answers = checking_answers(walk)
+            _sum_up(connection, fetched, inputs, fingerprint, now, has_turn_up=walk.result().is_known)
             # Nothing is derived from them, and by now they are added up: the answers' checks need that too.
             _write_rows(connection, fetched, bids, inputs, totals)
             if (
@@ -386,7 +390,20 @@ def _write_rows(
             dataset.write(many, fetched.reading, bids, inputs.wind_units)
 
 
-def _derive(
+def _calculate(connection: Connection, day: dt.date, inputs: DayInputs) -> None:
+    connection.execute(
+        script(*CALCULATED_BY),
+        {
+            "day": day,
+            "difficulty": inputs.difficulty,
+            "source_table": inputs.difficulty_source,
+            "models": list(inputs.models),
+            "formula_version": FORMULA_VERSION,
+        },
+    )
+
+
+def _sum_up(
     connection: Connection,
     fetched: FetchedDay,
     inputs: DayInputs,
@@ -396,13 +413,10 @@ def _derive(
     has_turn_up: bool,
 ) -> None:
     connection.execute(
-        script(*DERIVED_BY),
+        script(*SUMMED_BY),
         _coverage(fetched.reading)
         | {
-            "difficulty": inputs.difficulty,
-            "source_table": inputs.difficulty_source,
             "models": list(inputs.models),
-            "formula_version": FORMULA_VERSION,
             "archive_uri": fetched.archived.uri,
             "is_synthetic": fetched.archived.is_synthetic,
             "has_turn_up": has_turn_up,
@@ -419,11 +433,15 @@ class AnswerChecks(NamedTuple):
     Args:
         before, after: the results.
         by_unit: what the bids of each unit come to, to be found in the tables.
+        walked: the walk over the day's offers.
+        offer_prices: the bounds of these offers' prices.
     """
 
     before: Sequence[Result]
     after: Sequence[Result]
     by_unit: ByUnit
+    walked: DayTurnUp
+    offer_prices: Prices
 
 
 def check_answers(
@@ -431,6 +449,7 @@ def check_answers(
     bids: Sequence[Bid],
     wind_units: Mapping[str, BmUnit],
     uncounted: Callable[[], Uncounted],
+    walked: Callable[[], DayTurnUp],
     *,
     losses: Sequence[dict[str, Any]] = (),
     accepted_by: str | None = None,
@@ -442,6 +461,7 @@ def check_answers(
         bids: the day's accepted wind bids among them.
         wind_units: the wind farms in force on the day, by unit id.
         uncounted: finds the units that may be wind farms, were turned down on the day, and are not counted.
+        walked: the walk over the day's offers.
         losses: what a final day loses by these answers that it should not.
         accepted_by: who takes that all the same.
     """
@@ -458,6 +478,8 @@ def check_answers(
             *compare_with_register(reading, bids, uncounted()),
         ],
         by_unit=evaluators.bids_by_unit(bids),
+        walked=walked(),
+        offer_prices=offer_prices(reading),
     )
 
 
@@ -467,7 +489,6 @@ def check_day(
     bids: Sequence[Bid],
     wind_units: Mapping[str, BmUnit],
     of_answers: Future[AnswerChecks],
-    walked: DayTurnUp,
 ) -> tuple[list[Result], list[MatchRate]]:
     """Evaluate every property of a day as it stands in the tables, but for the difficulty; writes nothing.
 
@@ -477,7 +498,6 @@ def check_day(
         bids: the day's accepted wind bids among them.
         wind_units: the wind farms in force on the day, by unit id.
         of_answers: what is evaluated of these beside it.
-        walked: the walk over the day's offers.
 
     Returns:
         The results, before any waiver, and the rate of each model.
@@ -486,9 +506,9 @@ def check_day(
     calculations, rates = evaluators.calculations(connection, reading.day, bids=bids)
     sums = evaluators.sums(connection, reading.day, {k: v for k, v in _coverage(reading).items() if k != "day"})
     in_sql = evaluators.in_sql(connection, reading.day, wind_units)
-    of_turn_up = turn_up(connection, reading, walked)
-    # Last, so that the answers are looked at while PostgreSQL works.
+    # By now, so that the answers are looked at while PostgreSQL works.
     checked = of_answers.result()
+    of_turn_up = turn_up(connection, reading, checked.walked, checked.offer_prices)
     records = evaluators.records_match_archive(connection, reading, bids, checked.by_unit)
     return [
         *checked.before,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import sys
 import threading
 import time
 from collections import deque
@@ -88,6 +89,9 @@ _log = logging.getLogger(__name__)
 _ASKED = "; the register was asked in this run, and does not have them as wind"
 _MOST_REMEMBERED_DAYS = 31
 """So many days' accepted volumes, a megabyte each on a windy one, are kept for what follows them in the same run."""
+_TURN_S = 0.0002
+"""How long a thread keeps the interpreter while another wants it. With Python's own 5 ms, the answer to each of a day's
+thirty small statements waits for the thread that reckons beside it."""
 _BUILT_AT_ONCE = 2
 """So many days are built at once: while PostgreSQL derives and compares one, the rows of another are made."""
 INTERRUPTED = "interrupted: ending with the days in hand, and the answers that are under way"
@@ -279,6 +283,7 @@ class Worker:
             # Before anything is asked: what cannot be stored is not archived either.
             with self._engine.connect() as connection:
                 refuse_to_mix(connection, synthetic=is_synthetic(self._source_url))
+        sys.setswitchinterval(_TURN_S)
         # Of days that are asked for, the source sets the pace, and the register may change from one to the next.
         builders = 1 if fetch else _BUILT_AT_ONCE
         ahead: deque[tuple[dt.date, Future[_Fetched], Future[DayReport]]] = deque()
@@ -444,13 +449,21 @@ class Worker:
         found = self._accepting(fetched.found)
         uncounted = self._finding_uncounted(found)
         wind_units = self._register.wind_units(day)
+        volumes = cache(partial(wind_volumes, found.reading, wind_units))
+        remembers = len(self._volumes) < _MOST_REMEMBERED_DAYS
 
         def build(found: FetchedDay, accepted_by: str | None = None) -> tuple[StoredDay, list[Result]]:
             return replace_day(
                 self._engine,
                 found,
                 DayInputs(
-                    wind_units, self._difficulty(day), self._table.name, MODEL_NAMES, uncounted, self._fuel_of(day)
+                    wind_units,
+                    self._difficulty(day),
+                    self._table.name,
+                    MODEL_NAMES,
+                    uncounted,
+                    self._fuel_of(day),
+                    volumes if remembers else lambda: None,
                 ),
                 rebuild=rebuild,
                 now=self._now(),
@@ -486,8 +499,8 @@ class Worker:
                 return build(taken, accept_restatement)
 
         figures, results = self._recording(day, build_or_refuse)
-        if len(self._volumes) < _MOST_REMEMBERED_DAYS:
-            self._volumes[day] = wind_volumes(found.reading, wind_units)
+        if remembers:
+            self._volumes[day] = volumes()
         built = BuiltDay(found.reading, found.archived.answers, wind_units, figures, results, uncounted())
         return DayReport(
             day=day,
@@ -597,9 +610,9 @@ class Worker:
             if connection.execute(statement("checks/stored_coverage"), {"day": day}).one_or_none() is None:
                 raise DayFailedError(f"{day}: nothing is stored of this day; fetch it: minerecon reingest {day}")
             uncounted = cache(partial(find_uncounted, found.reading, self._register))
-            of_answers = beside.submit(check_answers, found, bids, wind_units, uncounted)
-            walked = turn_up_of(found.reading, bids, wind_units, self._fuel_of(day))
-            results, rates = check_day(connection, found, bids, wind_units, of_answers, walked)
+            walked = partial(turn_up_of, found.reading, bids, wind_units, self._fuel_of(day))
+            of_answers = beside.submit(check_answers, found, bids, wind_units, uncounted, walked)
+            results, rates = check_day(connection, found, bids, wind_units, of_answers)
             results.append(turn_up_reckoned_again(connection, found.reading, bids))
             try:
                 results += evaluators.difficulty(connection, day, self._difficulty(day), self._table.name)

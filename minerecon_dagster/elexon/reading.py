@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
+from threading import Lock
 from typing import Any
 
 from minerecon_dagster.core import calendar
@@ -35,6 +36,39 @@ from minerecon_dagster.elexon.datasets import (
 from minerecon_dagster.elexon.datasets.base import Came, DayDataset, Said, SaidT
 from minerecon_dagster.elexon.datasets.control_total import ControlTotal
 from minerecon_dagster.elexon.datasets.stack import STACK, StackRow
+
+
+class SaidWhenAsked(Mapping[str, Said]):
+    """What each dataset says of a day, by its name: read when it is first asked for, in whatever thread.
+
+    Of a day whose periods all have rows, nobody asks for what the day does not need until its rows are being stored.
+
+    Args:
+        came: what came of the day.
+    """
+
+    def __init__(self, came: Came) -> None:
+        self._came = came
+        self._datasets = {dataset.name: dataset for dataset in of_the_day()}
+        self._known: dict[str, Said] = {}
+        self._reading = Lock()
+
+    def __getitem__(self, name: str) -> Said:
+        with self._reading:
+            if name not in self._known:
+                self._known[name] = self._datasets[name].read(self._came)
+            return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._datasets)
+
+    def __len__(self) -> int:
+        return len(self._datasets)
+
+    def put(self, dataset: DayDataset[SaidT], says: SaidT) -> None:
+        """Let a dataset say something else, which is known by what others say."""
+        with self._reading:
+            self._known[dataset.name] = says
 
 
 @dataclass(frozen=True)
@@ -174,7 +208,7 @@ def read_day(
         controls_waived: whether a person has accepted that the day is without its control totals.
     """
     came = Came(day, sides, answers, failures, silent or {})
-    said: dict[str, Said] = {dataset.name: dataset.read(came) for dataset in of_the_day()}
+    said = SaidWhenAsked(came)
     stack = STACK.of(said)
     evidence: dict[Slot, SlotEvidence] = {}
     for key in STACK.keys(sides, range(1, calendar.period_count(day) + 1)):
@@ -188,7 +222,7 @@ def read_day(
             evidence[slot] = SlotEvidence(None, calendar.is_due(day, key.period, now))
     for total in required_control_totals():
         for side, why in _silent_sides(total, evidence, said).items():
-            said[total.name] = total.of(said).without(side, str(SilentSourceError(why)))
+            said.put(total, total.of(said).without(side, str(SilentSourceError(why))))
     # Of a windy day, whose periods all have acceptances, nobody asks what the control totals have.
     quiet = any(not known.acceptance_count for known in evidence.values())
     periods = _control_periods(said, controls_waived=controls_waived) if quiet else {}

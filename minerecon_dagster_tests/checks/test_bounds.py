@@ -20,7 +20,7 @@ from minerecon_dagster.core.exact import EXACT
 from minerecon_dagster.core.mining import FORMULA_VERSION, MINER_MODELS
 from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.core.settlement_run import RERUN_NOT_BEFORE
-from minerecon_dagster.day.build import DERIVED_BY
+from minerecon_dagster.day.build import CALCULATED_BY, SUMMED_BY
 from minerecon_dagster.decisions.reviewed_units import reviewed_units
 from minerecon_dagster.elexon.datasets import meters, pn
 from minerecon_dagster.elexon.datasets.agws import AGWS
@@ -130,7 +130,7 @@ def store(
             )
         count = period_count(day)
         connection.execute(
-            script(*DERIVED_BY),
+            script(*CALCULATED_BY, *SUMMED_BY),
             {
                 "day": day, "difficulty": difficulty, "source_table": "table", "models": MODELS,
                 "formula_version": FORMULA_VERSION, "archive_uri": "archive", "is_synthetic": True,

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
 from minerecon_dagster.core.answers import AnswerKey
 from minerecon_dagster.core.calendar import STACK_SIDES, StackSide, rerun_done_at
 from minerecon_dagster.core.errors import MinereconError
+from minerecon_dagster.elexon.datasets import of_the_day
 from minerecon_dagster.elexon.datasets.agws import AGWS
+from minerecon_dagster.elexon.datasets.base import Came
 from minerecon_dagster.elexon.datasets.boav import BOAV
+from minerecon_dagster.elexon.datasets.cashflows import CASHFLOWS
+from minerecon_dagster.elexon.datasets.control_total import SaidBySide
 from minerecon_dagster.elexon.reading import read_day, silent_answers
 from minerecon_dagster_tests.elexon.small import (
     AT,
@@ -52,6 +57,22 @@ def test_of_a_day_that_is_all_there_each_period_has_rows_and_the_time_of_its_ans
     assert len(reading.rows["bid", 7]) == 3
     assert reading.answers["offer", 7].url == "http://stack/offer/07"
     assert (reading.problem(), reading.kept_text(), reading.waits_for_source) == ("", "", False)
+
+
+def test_what_a_day_does_not_need_is_read_once_somebody_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    had: list[dt.date] = []
+    read_cashflows = CASHFLOWS.read
+
+    def reading_them(came: Came) -> SaidBySide[Any]:
+        had.append(came.day)
+        return read_cashflows(came)
+
+    monkeypatch.setattr(CASHFLOWS, "read", reading_them)
+    reading = read(whole_day())
+    assert had == []
+    assert reading.of(CASHFLOWS) is reading.of(CASHFLOWS)
+    assert had == [DAY]
+    assert (set(reading.said), len(reading.said)) == ({dataset.name for dataset in of_the_day()}, len(of_the_day()))
 
 
 # What keeps a day from being final.
