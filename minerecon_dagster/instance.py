@@ -33,7 +33,7 @@ from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
 from sqlalchemy.dialects import postgresql
 
 from minerecon_dagster import places
-from minerecon_dagster.core.addresses import with_time_outs
+from minerecon_dagster.core.addresses import with_client_parameters
 from minerecon_dagster.settings import Settings
 
 _HELD = {"statement_timeout": 60_000, "pool_recycle": 3600, "max_overflow": 20}
@@ -304,7 +304,7 @@ class Storage(DagsterStorage, ConfigurableClass):
         url = Settings.from_environ().dagster_postgres_url
         if url is not None:
             # Or a failed-over server leaves a run waiting for an answer until it has run for too long.
-            return PostgresStorage(with_time_outs(url), inst_data=inst_data)
+            return PostgresStorage(with_client_parameters(url), inst_data=inst_data)
         if os.environ.get("DAGSTER_HOME"):
             raise places.MisplacedError(
                 "DAGSTER_POSTGRES_URL is not set: set it, or run this under `minerecon local -- …`"

@@ -1,8 +1,12 @@
-"""Addresses: which are this machine's own, never asked through a proxy; and how a database's death is noticed."""
+"""Addresses: which are this machine's own, never asked through a proxy; and how PostgreSQL is spoken to.
+
+Its death is noticed, on either side, and its texts are UTF-8.
+"""
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlsplit
 
 
@@ -34,12 +38,14 @@ By default Linux takes two hours and eleven minutes, in which the session keeps 
 """
 LONGEST_UNSAID_MS = 60_000
 """How long what was sent may be without an answer of the other machine, whichever of the two sent it."""
-_CLIENT_NOTICES = {
+_CLIENT: Mapping[str, int | str] = {
     "connect_timeout": 10,
     "keepalives_idle": SESSION_ENDS_WITHIN["tcp_keepalives_idle"],
     "keepalives_interval": SESSION_ENDS_WITHIN["tcp_keepalives_interval"],
     "keepalives_count": SESSION_ENDS_WITHIN["tcp_keepalives_count"],
     "tcp_user_timeout": LONGEST_UNSAID_MS,
+    # Whatever PGCLIENTENCODING says: names and statements have signs that other encodings lack.
+    "client_encoding": "utf8",
 }
 
 
@@ -48,16 +54,19 @@ def session_ends() -> list[tuple[str, int]]:
     return [*SESSION_ENDS_WITHIN.items(), ("tcp_user_timeout", LONGEST_UNSAID_MS)]
 
 
-def time_outs(url: str) -> dict[str, int]:
-    """The parameters by which a client of PostgreSQL notices a dead server, but for those that ``url`` sets itself."""
+def client_parameters(url: str) -> dict[str, int | str]:
+    """The parameters by which a client of PostgreSQL notices a dead server and speaks UTF-8.
+
+    But for those that ``url`` sets itself.
+    """
     try:
         given = {name for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
     except ValueError:
         given = set()  # no URL: whoever connects says so
-    return {name: value for name, value in _CLIENT_NOTICES.items() if name not in given}
+    return {name: value for name, value in _CLIENT.items() if name not in given}
 
 
-def with_time_outs(url: str) -> str:
-    """A PostgreSQL URL that has the parameters of `time_outs`."""
-    lacking = "&".join(f"{name}={value}" for name, value in time_outs(url).items())
+def with_client_parameters(url: str) -> str:
+    """A PostgreSQL URL that has the parameters of `client_parameters`."""
+    lacking = "&".join(f"{name}={value}" for name, value in client_parameters(url).items())
     return f"{url}{'&' if '?' in url else '?'}{lacking}" if lacking else url

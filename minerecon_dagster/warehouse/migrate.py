@@ -223,6 +223,12 @@ def _try_to_migrate(
         number = connection.execute(text("SELECT current_setting('server_version_num')::int")).scalar_one()
         if number < LEAST_SERVER_VERSION:
             raise ConfigurationError(f"DATABASE_URL: PostgreSQL {number // 10000} is too old; 15 or later is needed")
+        encoding = connection.execute(text("SELECT current_setting('server_encoding')")).scalar_one()
+        if encoding != "UTF8":
+            raise ConfigurationError(
+                f"DATABASE_URL: the database has the encoding {encoding}, which lacks signs that names and comments "
+                "have; make one with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+            )
         # The role's own limits are for its ordinary work.
         wait_for_locks(connection, lock_timeout_s)
         connection.execute(text("SELECT set_config('statement_timeout', :s, true)"), {"s": f"{statement_timeout_s}s"})

@@ -24,7 +24,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from minerecon_dagster.core.addresses import session_ends, time_outs
+from minerecon_dagster.core.addresses import client_parameters, session_ends
 from minerecon_dagster.core.errors import ConfigurationError, MinereconError, one_line
 from minerecon_dagster.warehouse.roles import PIPELINE
 from minerecon_dagster.warehouse.sums import Grain, names
@@ -137,7 +137,7 @@ def open_warehouse(url: str, *, as_owner: bool = False) -> Engine:
         url: of a login that may be the pipeline, or of the owner of the database.
         as_owner: work as the owner in any case, to make what no migration makes.
     """
-    arguments = {**time_outs(url), "application_name": _APPLICATION}
+    arguments = {**client_parameters(url), "application_name": _APPLICATION}
     engine = create_engine(url, pool_size=_KEPT_CONNECTIONS, pool_pre_ping=True, connect_args=arguments)
 
     @event.listens_for(engine, "connect")

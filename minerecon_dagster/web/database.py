@@ -21,7 +21,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import errorcodes, extensions
 
-from minerecon_dagster.core.addresses import time_outs
+from minerecon_dagster.core.addresses import client_parameters
 from minerecon_dagster.core.units import unit_of
 from minerecon_dagster.warehouse.version import are_our_views
 
@@ -245,7 +245,7 @@ class Database:
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-        notices: dict[str, Any] = {**time_outs(self._url), "connect_timeout": _CONNECT_TIMEOUT_S}
+        notices: dict[str, Any] = {**client_parameters(self._url), "connect_timeout": _CONNECT_TIMEOUT_S}
         connection = psycopg2.connect(self._url, **notices)
         connection.autocommit = True
         with self._waiting(connection), connection.cursor() as cursor:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from minerecon_dagster.core.addresses import aws_proxies, is_this_machine, session_ends, time_outs, with_time_outs
+from minerecon_dagster.core.addresses import (
+    aws_proxies,
+    client_parameters,
+    is_this_machine,
+    session_ends,
+    with_client_parameters,
+)
 
 NOTICES = {
     "connect_timeout": 10,
@@ -12,6 +18,7 @@ NOTICES = {
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
+    "client_encoding": "utf8",
 }
 """A minute, whichever of the two has died."""
 
@@ -43,13 +50,14 @@ def test_a_session_ends_a_minute_after_the_host_of_its_client() -> None:
     ]
 
 
-def test_a_client_notices_a_dead_server_as_soon_but_for_what_its_address_says_itself() -> None:
-    assert time_outs("postgresql://h/d") == NOTICES
-    assert time_outs("postgresql://[/d") == NOTICES, "no URL: whoever connects says so"
+def test_a_client_notices_a_dead_server_as_soon_and_speaks_utf8_but_for_what_its_address_says_itself() -> None:
+    assert client_parameters("postgresql://h/d") == NOTICES
+    assert client_parameters("postgresql://[/d") == NOTICES, "no URL: whoever connects says so"
     given = "postgresql://u:p@h:5432/d?keepalives_idle=5&connect_timeout="
     lacking = {n: v for n, v in NOTICES.items() if n not in ("keepalives_idle", "connect_timeout")}
-    assert time_outs(given) == lacking
-    assert with_time_outs(given) == f"{given}&keepalives_interval=10&keepalives_count=3&tcp_user_timeout=60000"
-    whole = "connect_timeout=10&keepalives_idle=30&keepalives_interval=10&keepalives_count=3&tcp_user_timeout=60000"
-    assert with_time_outs("postgresql://h/d") == f"postgresql://h/d?{whole}"
-    assert with_time_outs(f"postgresql://h/d?{whole}") == f"postgresql://h/d?{whole}"
+    assert client_parameters(given) == lacking
+    rest = "keepalives_interval=10&keepalives_count=3&tcp_user_timeout=60000&client_encoding=utf8"
+    assert with_client_parameters(given) == f"{given}&{rest}"
+    whole = f"connect_timeout=10&keepalives_idle=30&{rest}"
+    assert with_client_parameters("postgresql://h/d") == f"postgresql://h/d?{whole}"
+    assert with_client_parameters(f"postgresql://h/d?{whole}") == f"postgresql://h/d?{whole}"

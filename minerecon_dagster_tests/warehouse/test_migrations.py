@@ -56,6 +56,39 @@ def test_a_password_with_every_sign_that_a_url_or_a_configuration_would_take_for
             cursor.execute(f"DROP ROLE {name}")
 
 
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_cannot_hold_every_name_is_refused_before_anything_is_made(
+    embedded_environ: dict[str, str], encoding: str
+) -> None:
+    url, name = embedded_environ["DATABASE_URL"], f"test_{secrets.token_hex(4)}"
+    with contextlib.closing(databases.connect(url)) as owner:
+        cursor = owner.cursor()
+        cursor.execute(
+            f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0"
+        )
+        engine = open_warehouse(f"{url.rpartition('/')[0]}/{name}")
+        try:
+            with pytest.raises(ConfigurationError, match=rf"the encoding {encoding}, .* ENCODING 'UTF8' TEMPLATE"):
+                migrate.upgrade(engine)
+            with engine.connect() as connection:
+                made = connection.execute(text("SELECT to_regnamespace('minerecon')")).scalar()
+            assert made is None
+        finally:
+            engine.dispose()
+            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_whatever_the_environment_says_a_client_speaks_utf8(
+    fresh_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    engine = open_warehouse(fresh_database)
+    assert migrate.upgrade(engine).after is not None
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT 'Tŵr Gŵyr …' = U&'T\\0175r G\\0175yr \\2026'")).scalar()
+    engine.dispose()
+
+
 def test_a_second_upgrade_changes_nothing(fresh_database: str) -> None:
     warehouse = open_warehouse(fresh_database)
     migrate.upgrade(warehouse)
