@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +79,7 @@ EVALUATORS = (
     Evaluator("sums.rollups.look_at_sums", ("rollup/compare", "rollup/bitcoin")),
 )
 MOST_SIGHTINGS = 3
-"""In how many tests a mutant is noticed before it is put into no more of them."""
+"""In how many tests of a kind, faults or `OWN`, a mutant is noticed before it is put into no more of them."""
 MOST_TRIES = 4
 """How many mutants of a property are put in, until a test is red."""
 MOST_LOOKS = 4
@@ -189,7 +189,7 @@ def _to_try(
     pairs: dict[str, list[tuple[bool, int, str, str]]] = {}
     for mutant, by_test in seen.items():
         for test, props in by_test.items():
-            if not test.startswith(FAULTS):
+            if not _is_fault(test):
                 continue
             for p in props if NO_ANSWER not in props else ():
                 is_alarm = p not in missed.get(mutant, {}).get(test, ())
@@ -337,7 +337,7 @@ def function_of(evaluator: Evaluator) -> Callable[..., Any]:
 
 def _replace(evaluator: Evaluator, made: Sequence[tuple[str, Mutant]]) -> None:
     original = function_of(evaluator)
-    todo = {called(m): (name, m) for name, m in made}
+    todo = {is_fault: {called(m): (name, m) for name, m in made} for is_fault in (True, False)}
 
     @functools.wraps(original)
     def evaluated(connection: Connection, *args: Any, **kwargs: Any) -> Any:
@@ -352,7 +352,7 @@ def _replace(evaluator: Evaluator, made: Sequence[tuple[str, Mutant]]) -> None:
         if _looks[looked] > MOST_LOOKS:
             return found
         verdicts = _verdicts(found)
-        for mutant, (name, m) in list(todo.items()):
+        for mutant, (name, m) in list(todo[_is_fault(_current[0])].items()):
             with put_in(name, m.source):
                 other = _of_mutant(mutant, lambda: original(asked, *args, **kwargs), connection, limit_s)
             if other is not None and other != verdicts:
@@ -363,8 +363,11 @@ def _replace(evaluator: Evaluator, made: Sequence[tuple[str, Mutant]]) -> None:
                 if missed := {p for p, verdict in verdicts - other if verdict.startswith(str(False))} & differing:
                     of_mutant = _missed.setdefault(mutant, {})
                     of_mutant[_current[0]] = sorted({*of_mutant.get(_current[0], ()), *missed})
-                if len(by_test) >= MOST_SIGHTINGS or (NO_ANSWER, "too late") in other:
-                    del todo[mutant]
+                if _is_noticed_enough(by_test, _current[0]):
+                    del todo[_is_fault(_current[0])][mutant]
+                if (NO_ANSWER, "too late") in other:
+                    for of_kind in todo.values():
+                        of_kind.pop(mutant, None)
         return found
 
     for other in list(sys.modules.values()):
@@ -372,6 +375,19 @@ def _replace(evaluator: Evaluator, made: Sequence[tuple[str, Mutant]]) -> None:
             for attribute, value in list(vars(other).items()):
                 if value is original:
                     setattr(other, attribute, evaluated)
+
+
+def _is_fault(test: str) -> bool:
+    return test.startswith(FAULTS)
+
+
+def _is_noticed_enough(by_test: Collection[str], test: str) -> bool:
+    """Whether a mutant need not be looked at in more tests of the kind of ``test``, of all that have noticed it.
+
+    Those of the other kind do not count: what holds a property is a fault, however many of the evaluators' own tests
+    have noticed the mutant before one runs.
+    """
+    return sum(_is_fault(other) == _is_fault(test) for other in by_test) >= MOST_SIGHTINGS
 
 
 def _data_of_its_own(test: str) -> str:
