@@ -23,7 +23,7 @@ from minerecon_dagster.storage import is_folder
 from minerecon_dagster.warehouse import migrate, objects
 from minerecon_dagster.warehouse.roles import PIPELINE
 from minerecon_dagster.warehouse.store import act_as_owner, check_reachable, statement
-from minerecon_dagster.warehouse.version import is_newer
+from minerecon_dagster.warehouse.version import is_newer, may_work_on
 from minerecon_dagster.warehouse.warehouse import Warehouse
 
 FURTHEST_CLOCK_S = 5.0
@@ -89,6 +89,8 @@ def _schema(warehouse: Warehouse) -> Line:
     with _looking(warehouse) as connection:
         current, head = migrate.revisions(connection)
         has_our_views = objects.are_current(connection)
+        if is_newer(current) and may_work_on(current, migrate.least_code_revision(connection)):
+            return ok("schema", f"at revision {current}, newer than the code's, {head}, which may work on it")
     if current != head:
         says = f"at revision {current}" if current else "empty"
         remedy = "update this program: a newer one has migrated the warehouse" if is_newer(current) else _UPGRADE

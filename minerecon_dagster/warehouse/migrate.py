@@ -372,12 +372,18 @@ def require_current(connection: Connection) -> None:
         raise ConfigurationError(
             f"the warehouse is at revision {current or 'none'} and the code needs {head}: run `minerecon db upgrade`"
         )
-    least = connection.execute(select(schema_compatibility.c.min_code_revision)).scalar_one_or_none()
-    if least not in known:
+    least = least_code_revision(connection)
+    if not version.may_work_on(current, least):
         raise ConfigurationError(
             f"the warehouse is at revision {current}, which is newer than the code's, {head}, and takes code of "
             f"{least} or later only: update this program (`minerecon db upgrade` of the newer one has migrated it)"
         )
+
+
+def least_code_revision(connection: Connection) -> str | None:
+    """The revision of the oldest code that a warehouse takes; None where it does not say so."""
+    found: str | None = connection.execute(select(schema_compatibility.c.min_code_revision)).scalar_one_or_none()
+    return found
 
 
 def min_code_revision() -> str:

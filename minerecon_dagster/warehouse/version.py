@@ -27,6 +27,16 @@ def is_newer(revision: str | None) -> bool:
     return revision is not None and revision not in _revisions()
 
 
+def may_work_on(revision: str | None, least: str | None) -> bool:
+    """Whether this code may work on a warehouse that a newer version of it has migrated, by steps that only add.
+
+    Args:
+        revision: the warehouse's.
+        least: the revision of the oldest code that it takes, as ``minerecon.schema_compatibility`` has it.
+    """
+    return is_newer(revision) and least in _revisions()
+
+
 def _revisions() -> set[str]:
     files = (_HERE / "migrations" / "versions").glob("[0-9]*_*.py")
     return {file.name.partition("_")[0] for file in files}

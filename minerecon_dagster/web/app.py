@@ -219,7 +219,8 @@ async def answered(
         detail = f"the answer took longer than {STATEMENT_TIMEOUT_S} s: ask for a shorter range"
         return problem(504, "Gateway Timeout", detail)
     except OtherSchemaError:
-        detail = f"the warehouse is not as this version needs it: {_UPGRADE}"
+        remedy = _UPDATE if service.news and is_newer(service.news.revision) else _UPGRADE
+        detail = f"the warehouse is not as this version needs it: {remedy}"
         return _later(problem(503, "Service Unavailable", detail), _DOWN_S)
     except Exception:  # noqa: BLE001 - the reader gets an id to ask by, and the log has the rest
         _log.exception("request %s", scope["minerecon"]["id"])
@@ -266,16 +267,17 @@ async def _ready(service: Service, request: Request) -> Response:
     request.scope["minerecon"]["route"] = "/readyz"
 
     def found() -> dict[str, str]:
-        revision, has_our_views = service.database.version()
+        revision, has_our_views, takes_us = service.database.version()
         if revision is None:
             return {"database": "ok", "schema": f"none, and {newest_revision()} is needed: {_UPGRADE}"}
         remedy = _UPDATE if is_newer(revision) else _UPGRADE
         return {
             "database": "ok",
+            # While a new version is brought in, or taken back, the pages of the one before go on being answered.
             "schema": "ok"
-            if revision == newest_revision()
+            if takes_us or revision == newest_revision()
             else f"at {revision}, and {newest_revision()} is needed: {remedy}",
-            "views": "ok" if has_our_views else f"of another version: {remedy}",
+            "views": "ok" if takes_us or has_our_views else f"of another version: {remedy}",
             "login": "ok"
             if not service.database.may_write()
             else "it may change the warehouse: give it one that may not",

@@ -16,14 +16,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg2
 from psycopg2 import errorcodes, extensions
 
 from minerecon_dagster.core.addresses import client_parameters
 from minerecon_dagster.core.units import unit_of
-from minerecon_dagster.warehouse.version import are_our_views
+from minerecon_dagster.warehouse.version import are_our_views, is_newer, may_work_on
 
 SECRET_COLUMNS = ("run_id", "error")
 """What says more of the machine than of the figures; so does every column that ends as `SECRET_ENDING`."""
@@ -46,6 +46,7 @@ _COLUMNS = (Path(__file__).parent / "sql" / "columns.sql").read_text("utf-8")
 _VERSION = """
 SELECT version_num, obj_description(to_regnamespace('analytics'), 'pg_namespace') FROM minerecon.alembic_version
 """
+_LEAST_CODE = "SELECT min_code_revision FROM minerecon.schema_compatibility"
 _GONE = (
     errorcodes.ADMIN_SHUTDOWN,
     errorcodes.CRASH_SHUTDOWN,
@@ -103,6 +104,20 @@ class News:
     has_our_views: bool
     built_at: float | None = field(default=None, compare=False)
     newest_final_day: dt.date | None = field(default=None, compare=False)
+
+
+class Version(NamedTuple):
+    """Which version of this program a warehouse is of.
+
+    Args:
+        revision: of the schema; None where it has none.
+        has_our_views: whether the views are those of this version.
+        is_newer_and_takes_us: whether a newer version made it, by steps that only add, so that this one may work on it.
+    """
+
+    revision: str | None
+    has_our_views: bool
+    is_newer_and_takes_us: bool
 
 
 def _as_text(kinds: Sequence[int], name: str, make: Any) -> Any:
@@ -289,18 +304,19 @@ class Database:
             None if final_day is None else dt.date.fromisoformat(final_day),
         )
 
-    def version(self) -> tuple[str | None, bool]:
-        """The schema's revision, None where it has none, and whether the views are this version's.
+    def version(self) -> Version:
+        """Which version's the warehouse is.
 
         It is asked of a warehouse of any age, for which `news` may ask too much.
         """
         try:
             with self.asking() as asking:
                 for revision, made_from in asking.rows(_VERSION):
-                    return str(revision), are_our_views(made_from)
+                    least = [row[0] for row in asking.rows(_LEAST_CODE)] if is_newer(revision) else []
+                    return Version(revision, are_our_views(made_from), any(may_work_on(revision, x) for x in least))
         except OtherSchemaError:
             pass
-        return None, False
+        return Version(None, False, False)
 
     def columns(self) -> dict[str, list[Column]]:
         """The columns of every table, view and function of rows, by its full name, but for those of the machine."""

@@ -122,6 +122,9 @@ def test_views_of_another_version_are_another_schema_although_the_revision_is_th
 def test_a_warehouse_of_a_newer_version_is_mended_by_no_upgrade_of_this_one(warehouse: Engine, tmp_path: Path) -> None:
     as_owner(warehouse, "UPDATE minerecon.alembic_version SET version_num = '9999'")
     line = of_warehouse(warehouse, tmp_path)["schema"]
+    assert (line.state, line.says.partition(", ")[0]) == (State.OK, "at revision 9999"), "it takes this code"
+    as_owner(warehouse, "UPDATE minerecon.schema_compatibility SET min_code_revision = '9998'")
+    line = of_warehouse(warehouse, tmp_path)["schema"]
     assert line.state is State.WRONG
     assert line.says.startswith("at revision 9999")
     assert line.remedy == "update this program: a newer one has migrated the warehouse"

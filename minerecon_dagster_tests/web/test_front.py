@@ -224,11 +224,37 @@ def test_views_of_another_version_are_not_ready_and_a_field_that_they_lack_is_no
 
 
 def test_of_a_warehouse_of_a_newer_version_it_is_said_that_this_one_is_to_be_updated(copy: str, serve: Serve) -> None:
-    change(copy, "UPDATE minerecon.alembic_version SET version_num = '9999'")
+    change(
+        copy,
+        "UPDATE minerecon.alembic_version SET version_num = '9999';"
+        " UPDATE minerecon.schema_compatibility SET min_code_revision = '9998'",
+    )
     ready = serve(copy).get("/readyz")
     assert (ready.status, ready.json["views"]) == (503, "ok")
     assert ready.json["schema"].startswith("at 9999, and ")
     assert ready.json["schema"].endswith("a newer version of this program has migrated it: update this one")
+
+
+def test_a_warehouse_of_a_newer_version_that_only_adds_is_answered_from_by_the_one_before(
+    copy: str, serve: Serve
+) -> None:
+    """While a new version is brought in, or taken back: the schema stays, and so may its views."""
+    later = (
+        "UPDATE minerecon.alembic_version SET version_num = '9999';"
+        " COMMENT ON SCHEMA analytics IS 'Views for analysts; made from 0123, and are 4567'"
+    )
+    change(copy, f"{later}; CREATE ROLE web_reader LOGIN PASSWORD 'x' IN ROLE minerecon_analyst")
+    try:
+        api = serve("postgresql://web_reader:x@" + copy.rpartition("@")[2])
+        assert (api.get("/readyz").status, api.get("/readyz").json) == (200, READY)
+        assert len(api(MARCH).data) == 31
+        change(copy, "ALTER VIEW analytics.curtailment_by_farm_year RENAME COLUMN days_incomplete TO days_unheard_of")
+        got = api("farms/years?from=2025&to=2025&fields=farm_name,days_incomplete")
+        assert (got.status, "update this one" in got.json["detail"]) == (503, True)
+        change(copy, "UPDATE minerecon.schema_compatibility SET min_code_revision = '9998'")
+        assert api.get("/readyz").status == 503
+    finally:
+        change(copy, "DROP ROLE web_reader")
 
 
 def test_an_analyst_s_login_is_enough_and_ready(copy: str, serve: Serve) -> None:
