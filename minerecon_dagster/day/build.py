@@ -39,7 +39,7 @@ from minerecon_dagster.core.restatement import (
 )
 from minerecon_dagster.core.states import Slot, slots_text
 from minerecon_dagster.day.closing import delete_day, is_closed
-from minerecon_dagster.day.stored import StoredDay, read_stored_day, read_stored_days
+from minerecon_dagster.day.stored import StoredDay, is_same_object, read_stored_day, read_stored_days
 from minerecon_dagster.day.turn_up import write_turn_up
 from minerecon_dagster.elexon.datasets import control_totals, of_the_day
 from minerecon_dagster.elexon.datasets.base import DayDataset
@@ -229,7 +229,8 @@ def replace_day(
             if (
                 before is not None
                 and before.periods_due == before.periods_expected
-                and before.archive_uri != archived.uri  # built again from the same answers: the fault was ours
+                # Built again from the same answers, the fault was ours.
+                and not is_same_object(before.archive_uri, archived.uri)
                 and source_changed(before.archive_uri)
             ):
                 taker = accepted_by if losses else None
@@ -286,7 +287,7 @@ def _losses(
     then: DayReading | None = fetched.reading
     if fetched.asked:
         then = fetched.before
-    elif stored is not None and stored.archive_uri != fetched.archived.uri:
+    elif stored is not None and not is_same_object(stored.archive_uri, fetched.archived.uri):
         then = load(stored.archive_uri)
     if then is fetched.reading and units == wind_units.keys():
         return []  # the same answers and the same farms

@@ -88,6 +88,11 @@ def read_stored_days(connection: Connection, first: dt.date, last: dt.date) -> d
     }
 
 
+def is_same_object(uri: str, other: str) -> bool:
+    """Whether two addresses are of one archive object of a day: by its name, as the archive may have been moved."""
+    return uri.rpartition("/")[2] == other.rpartition("/")[2]
+
+
 def _plain(value: Any, number: Callable[[Decimal], str]) -> Any:
     if isinstance(value, Decimal):
         return number(value)

@@ -56,7 +56,7 @@ from minerecon_dagster.day.build import (
 from minerecon_dagster.day.closing import DayClosedError, close_day, follow
 from minerecon_dagster.day.decisions import NO_DECISIONS, read_day_decisions
 from minerecon_dagster.day.later import Later, LaterReport, volumes_of_day
-from minerecon_dagster.day.stored import StoredDay
+from minerecon_dagster.day.stored import StoredDay, is_same_object
 from minerecon_dagster.decisions.unavailable import Unavailable
 from minerecon_dagster.elexon.datasets import of_the_day
 from minerecon_dagster.elexon.datasets.stack import STACK, wind_bids, wind_volumes
@@ -479,8 +479,7 @@ class Worker:
                 return build(found)
             except RestatementRefusedError as refusal:
                 # Where the answers are those that the stored day was built from, they are not what is wrong.
-                # By their names: an archive may have been moved since.
-                of_answers = _name(found.archived.uri) != _name(refusal.built_from or "")
+                of_answers = not is_same_object(found.archived.uri, refusal.built_from or "")
                 if accept_restatement is None:
                     if of_answers:
                         self._archive.refuse(found.archived, refusal.why, now=self._now(), run_id=self._run_id)
@@ -724,8 +723,3 @@ class Worker:
         """Whether a day's answers say another thing than those that it was built from before; unknown counts as so."""
         before = self._reading_at(uri)
         return before is None or says_otherwise(before, found.reading)
-
-
-def _name(uri: str) -> str:
-    """The name of an archive object, wherever the archive is."""
-    return uri.rpartition("/")[2]

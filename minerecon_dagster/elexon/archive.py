@@ -39,6 +39,8 @@ _REGISTER_KEY = "bmunits"
 _OBJECT = re.compile(
     r"(?P<folder>(?:days|datasets/[a-z0-9_]+)/\d{4}/(?P<day>\d{4}-\d\d-\d\d)|register|refused-registers)/(?P<stamp>\d{8}T\d{6}\.\d{6}Z)\.zip"
 )
+_ADDRESS = re.compile(rf"(?:.*/)?(?P<name>{_OBJECT.pattern})")
+"""Of an object: whatever stands before its name is where the archive was when the address was written down."""
 _LOCAL_HEADER = struct.Struct("<26xHH")
 """Of a member of a ZIP file: the lengths of its name and of its extra field, which follow."""
 _STAMP_FORMAT = "%Y%m%dT%H%M%S.%fZ"
@@ -255,13 +257,12 @@ class Archive:
         self._store.replace(_refusal_name(name), msgspec.json.format(msgspec.json.encode(refusal), indent=1))
 
     def load(self, uri: str) -> ArchivedDay:
-        """The object of a settlement day at ``uri``, as `versions` gives it."""
-        name = uri.removeprefix(f"{self._store.root}/")
-        match = _OBJECT.fullmatch(name)
+        """The object of a settlement day at ``uri``, as `versions` gives it; or gave it, before the archive moved."""
+        match = _ADDRESS.fullmatch(uri)
         if match is None or match["day"] is None:
             raise ArchiveError(f"{uri}: not an object of a settlement day in the archive {self._store.root}")
         try:
-            return self._archived_day(self._read(name))
+            return self._archived_day(self._read(match["name"]))
         except AbsentError:
             day = match["day"]
             raise ArchiveError(

@@ -434,6 +434,16 @@ def test_an_object_that_is_not_there_is_refused_with_what_to_do(archive, place):
         archive.load(place.url + "/register/20250402T090000.123456Z.zip")
 
 
+def test_an_object_is_found_by_its_name_wherever_the_archive_was_when_it_was_told_of(archive):
+    recorded, _ = archive.record(DAY, {BID_1: answer()}, now=NOW)
+    _, _, name = recorded.uri.rpartition("/days/")
+    for before in ("s3://another-bucket/archive/", "/another/folder/", ""):
+        assert archive.load(f"{before}days/{name}").uri == recorded.uri
+    for other in (f"s3://another-bucket/olddays/{name}", f"/another/folder/days/{name}.bak"):
+        with pytest.raises(ArchiveError, match="not an object of a settlement day in the archive"):
+            archive.load(other)
+
+
 def test_files_of_other_names_are_left_alone(archive, place):
     recorded, _ = archive.record(DAY, {BID_1: answer()}, now=NOW)
     place.write(f"{place.url}/days/2025/2025-03-28/zzz.zip", b"not ours")

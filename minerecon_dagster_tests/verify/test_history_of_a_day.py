@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -139,8 +140,14 @@ def test_a_repair_of_a_fault_of_our_own_is_no_change_at_the_source(
 
 
 @pytest.mark.slow
-def test_a_unit_that_the_register_has_lost_or_got_is_no_change_at_the_source(project: Project) -> None:
+@pytest.mark.parametrize("is_moved", [False, True], ids=["archive as it was", "archive moved"])
+def test_a_unit_that_the_register_has_lost_or_got_is_no_change_at_the_source(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_moved: bool
+) -> None:
     project.ingest()
+    if is_moved:
+        moved = (tmp_path / "archive").rename(tmp_path / "elsewhere")
+        monkeypatch.setenv("MINERECON_ARCHIVE_URL", str(moved))
     ((unit,),) = project.sql(
         "SELECT bmu_id FROM minerecon.curtailment_records WHERE so_flag GROUP BY 1 ORDER BY sum(curtailed_mwh) LIMIT 1"
     )
