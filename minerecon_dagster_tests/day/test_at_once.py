@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
+from minerecon_dagster.checks import evaluators
 from minerecon_dagster.core.errors import DayFailedError
+from minerecon_dagster.day import build as building
 from minerecon_dagster.day import worker as working
 from minerecon_dagster.day.worker import DayReport, Worker
 from minerecon_dagster.difficulty.source import DifficultyTable
@@ -134,6 +136,28 @@ def test_a_day_that_fails_is_told_in_its_place_and_the_one_beside_it_is_built(
         (DAYS[2], DayReport),
         (DAYS[3], DayReport),
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["wind_bids", "turn_up_of", "bids_by_unit"])
+def test_what_goes_wrong_beside_the_tables_fails_its_day_in_its_own_words_and_leaves_all_as_it_was(
+    worker: Worker, warehouse: Engine, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    def goes_wrong(*_: Any) -> Any:
+        raise DayFailedError(f"it has no {part}")
+
+    def built_at() -> list[Any]:
+        with warehouse.connect() as connection:
+            return list(connection.execute(text("SELECT summary_date, built_at FROM minerecon.daily_summaries")))
+
+    monkeypatch.setattr(evaluators if part == "bids_by_unit" else building, part, goes_wrong)
+    before = built_at()
+    told = [(day, str(outcome)) for day, outcome in worker.ingest(DAYS, fetch=False)]
+    assert told == [(day, f"it has no {part}") for day in DAYS]
+    assert built_at() == before
+    for day in DAYS:
+        with day_lock(warehouse, day, wait_s=1):
+            pass
 
 
 def test_of_days_that_are_asked_for_each_is_built_after_the_one_before(
