@@ -80,6 +80,8 @@ EVALUATORS = (
 )
 MOST_SIGHTINGS = 3
 """In how many tests of a kind, faults or `OWN`, a mutant is noticed before it is put into no more of them."""
+MOST_ALARMS = 12
+"""In how many faults one is noticed that only fails what is all right: a later fault may be missed by it."""
 MOST_TRIES = 4
 """How many mutants of a property are put in, until a test is red."""
 MOST_LOOKS = 4
@@ -363,7 +365,7 @@ def _replace(evaluator: Evaluator, made: Sequence[tuple[str, Mutant]]) -> None:
                 if missed := {p for p, verdict in verdicts - other if verdict.startswith(str(False))} & differing:
                     of_mutant = _missed.setdefault(mutant, {})
                     of_mutant[_current[0]] = sorted({*of_mutant.get(_current[0], ()), *missed})
-                if _is_noticed_enough(by_test, _current[0]):
+                if _is_noticed_enough(by_test, _missed.get(mutant, ()), _current[0]):
                     del todo[_is_fault(_current[0])][mutant]
                 if (NO_ANSWER, "too late") in other:
                     for of_kind in todo.values():
@@ -381,13 +383,21 @@ def _is_fault(test: str) -> bool:
     return test.startswith(FAULTS)
 
 
-def _is_noticed_enough(by_test: Collection[str], test: str) -> bool:
-    """Whether a mutant need not be looked at in more tests of the kind of ``test``, of all that have noticed it.
+def _is_noticed_enough(by_test: Collection[str], missed: Collection[str], test: str) -> bool:
+    """Whether a mutant need not be looked at in more tests of the kind of ``test``.
 
     Those of the other kind do not count: what holds a property is a fault, however many of the evaluators' own tests
-    have noticed the mutant before one runs.
+    have noticed the mutant before one runs. And of the faults those count that are missed with it: they are the ones
+    whose tests are red with it (`_to_try`).
+
+    Args:
+        by_test: the tests that have noticed it.
+        missed: those of them in which a property passes with it that ought not to.
+        test: one of them.
     """
-    return sum(_is_fault(other) == _is_fault(test) for other in by_test) >= MOST_SIGHTINGS
+    if not _is_fault(test):
+        return sum(not _is_fault(other) for other in by_test) >= MOST_SIGHTINGS
+    return sum(map(_is_fault, missed)) >= MOST_SIGHTINGS or sum(map(_is_fault, by_test)) >= MOST_ALARMS
 
 
 def _data_of_its_own(test: str) -> str:

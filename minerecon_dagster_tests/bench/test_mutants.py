@@ -299,11 +299,17 @@ def test_a_mutant_of_which_the_database_was_not_asked_has_not_been_taken(
 def test_what_a_mutant_is_noticed_by_in_the_evaluators_own_tests_keeps_it_from_no_fault() -> None:
     fault, own = f"{faults.FAULTS}/test_some.py::test_", f"{faults.BOUNDS}::test_"
     of_own = [f"{own}{n}" for n in range(faults.MOST_SIGHTINGS)]
-    assert faults._is_noticed_enough(of_own, of_own[-1])
-    assert not faults._is_noticed_enough([*of_own, f"{fault}a"], f"{fault}a")
+    assert faults._is_noticed_enough(of_own, (), of_own[-1])
+    assert not faults._is_noticed_enough([*of_own, f"{fault}a"], of_own, f"{fault}a")
     of_faults = [f"{fault}{n}" for n in range(faults.MOST_SIGHTINGS)]
-    assert faults._is_noticed_enough([*of_own, *of_faults], of_faults[-1])
-    assert not faults._is_noticed_enough(of_faults[1:], of_faults[-1])
+    assert faults._is_noticed_enough([*of_own, *of_faults], of_faults, of_faults[-1])
+    assert not faults._is_noticed_enough(of_faults, of_faults[1:], of_faults[-1])
+
+
+def test_a_mutant_that_only_fails_what_is_right_is_looked_at_in_more_faults_for_one_that_is_missed() -> None:
+    alarms = [f"{faults.FAULTS}/test_some.py::test_{n}" for n in range(faults.MOST_ALARMS)]
+    assert not faults._is_noticed_enough(alarms[1:], (), alarms[-1])
+    assert faults._is_noticed_enough(alarms, (), alarms[-1])
 
 
 def test_in_each_test_of_bounds_a_mutant_is_looked_at_anew() -> None:
