@@ -89,7 +89,8 @@ def _schema(warehouse: Warehouse) -> Line:
     with _looking(warehouse) as connection:
         current, head = migrate.revisions(connection)
         has_our_views = objects.are_current(connection)
-        if is_newer(current) and may_work_on(current, migrate.least_code_revision(connection)):
+        takes_us = is_newer(current) and may_work_on(current, migrate.least_code_revision(connection))
+        if takes_us and objects.are_there(connection):
             return ok("schema", f"at revision {current}, newer than the code's, {head}, which may work on it")
     if current != head:
         says = f"at revision {current}" if current else "empty"

@@ -195,6 +195,11 @@ def are_current(connection: Connection) -> bool:
     return version.are_our_views(_stamp_in_force(connection), _FILES)
 
 
+def are_there(connection: Connection) -> bool:
+    """Whether the views are there, of whatever version."""
+    return version.has_views(_stamp_in_force(connection))
+
+
 def _stamp(connection: Connection, texts: Sequence[str]) -> str:
     """The texts, and all that the server has by now, in short."""
     digest = hashlib.sha256()

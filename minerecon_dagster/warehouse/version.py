@@ -37,6 +37,11 @@ def may_work_on(revision: str | None, least: str | None) -> bool:
     return is_newer(revision) and least in _revisions()
 
 
+def has_views(comment: str | None) -> bool:
+    """Whether the comment of the views' schema says that some version's views are there."""
+    return _made_from(comment) is not None
+
+
 def _revisions() -> set[str]:
     files = (_HERE / "migrations" / "versions").glob("[0-9]*_*.py")
     return {file.name.partition("_")[0] for file in files}
@@ -62,8 +67,12 @@ def are_our_views(comment: str | None, files: Path = OBJECTS) -> bool:
 
     Somebody may have changed a view by hand since: an upgrade looks at each.
     """
+    return _made_from(comment) == _short(object_texts(files))
+
+
+def _made_from(comment: str | None) -> str | None:
     found = re.match(rf"{re.escape(_STAMP)}([0-9a-f]+), ", comment or "")
-    return found is not None and found[1] == _short(object_texts(files))
+    return None if found is None else found[1]
 
 
 def _short(texts: Sequence[str]) -> str:

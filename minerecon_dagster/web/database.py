@@ -23,7 +23,7 @@ from psycopg2 import errorcodes, extensions
 
 from minerecon_dagster.core.addresses import client_parameters
 from minerecon_dagster.core.units import unit_of
-from minerecon_dagster.warehouse.version import are_our_views, is_newer, may_work_on
+from minerecon_dagster.warehouse.version import are_our_views, has_views, is_newer, may_work_on
 
 SECRET_COLUMNS = ("run_id", "error")
 """What says more of the machine than of the figures; so does every column that ends as `SECRET_ENDING`."""
@@ -112,7 +112,8 @@ class Version(NamedTuple):
     Args:
         revision: of the schema; None where it has none.
         has_our_views: whether the views are those of this version.
-        is_newer_and_takes_us: whether a newer version made it, by steps that only add, so that this one may work on it.
+        is_newer_and_takes_us: whether a newer version made it, by steps that only add, with views of its own: this one
+            may work on it.
     """
 
     revision: str | None
@@ -260,8 +261,8 @@ class Database:
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-        notices: dict[str, Any] = {**client_parameters(self._url), "connect_timeout": _CONNECT_TIMEOUT_S}
-        connection = psycopg2.connect(self._url, **notices)
+        parameters: dict[str, Any] = {**client_parameters(self._url), "connect_timeout": _CONNECT_TIMEOUT_S}
+        connection = psycopg2.connect(self._url, **parameters)
         connection.autocommit = True
         with self._waiting(connection), connection.cursor() as cursor:
             cursor.execute(_SESSION)
@@ -313,7 +314,8 @@ class Database:
             with self.asking() as asking:
                 for revision, made_from in asking.rows(_VERSION):
                     least = [row[0] for row in asking.rows(_LEAST_CODE)] if is_newer(revision) else []
-                    return Version(revision, are_our_views(made_from), any(may_work_on(revision, x) for x in least))
+                    takes_us = has_views(made_from) and any(may_work_on(revision, code) for code in least)
+                    return Version(revision, are_our_views(made_from), takes_us)
         except OtherSchemaError:
             pass
         return Version(None, False, False)

@@ -123,6 +123,8 @@ def test_a_warehouse_of_a_newer_version_is_mended_by_no_upgrade_of_this_one(ware
     as_owner(warehouse, "UPDATE minerecon.alembic_version SET version_num = '9999'")
     line = of_warehouse(warehouse, tmp_path)["schema"]
     assert (line.state, line.says.partition(", ")[0]) == (State.OK, "at revision 9999"), "it takes this code"
+    as_owner(warehouse, "COMMENT ON SCHEMA analytics IS NULL")
+    assert of_warehouse(warehouse, tmp_path)["schema"].state is State.WRONG, "it has no views"
     as_owner(warehouse, "UPDATE minerecon.schema_compatibility SET min_code_revision = '9998'")
     line = of_warehouse(warehouse, tmp_path)["schema"]
     assert line.state is State.WRONG

@@ -251,7 +251,9 @@ def test_a_warehouse_of_a_newer_version_that_only_adds_is_answered_from_by_the_o
         change(copy, "ALTER VIEW analytics.curtailment_by_farm_year RENAME COLUMN days_incomplete TO days_unheard_of")
         got = api("farms/years?from=2025&to=2025&fields=farm_name,days_incomplete")
         assert (got.status, "update this one" in got.json["detail"]) == (503, True)
-        change(copy, "UPDATE minerecon.schema_compatibility SET min_code_revision = '9998'")
+        change(copy, "COMMENT ON SCHEMA analytics IS NULL")
+        assert (api.get("/readyz").status, api.get("/readyz").json["views"] == "ok") == (503, False), "of no version"
+        change(copy, f"{later}; UPDATE minerecon.schema_compatibility SET min_code_revision = '9998'")
         assert api.get("/readyz").status == 503
     finally:
         change(copy, "DROP ROLE web_reader")
