@@ -10,7 +10,6 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
 import yaml
 
@@ -19,6 +18,22 @@ from minerecon_dagster.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.slow
 NO_FOLDER = "/dev/null"
+EVERY_HELP = """
+import click
+from minerecon_dagster.cli.main import cli
+
+def commands(group, *above):
+    for name, command in group.commands.items():
+        yield (*above, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, *above, name)
+
+for words in commands(cli):
+    try:
+        cli([*words, "--help"], prog_name="minerecon")
+    except SystemExit as ends:
+        assert ends.code == 0, words
+"""
 
 
 class Installed:
@@ -38,13 +53,17 @@ class Installed:
         (wheel,) = wheels.glob("*.whl")
         subprocess.run([*pip, "--python", str(python), "install", "-q", "--no-deps", str(wheel)], check=True)
         self.package = packages / "minerecon_dagster"
+        self.python = python
         self.program = folder / "venv" / "bin" / "minerecon"
         self.elsewhere = folder / "elsewhere"
         self.elsewhere.mkdir()
 
     def run(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        return self.start(self.program, *arguments, **environ)
+
+    def start(self, program: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [self.program, *arguments],
+            [program, *arguments],
             cwd=self.elsewhere,
             env={"PATH": "/usr/bin:/bin", "HOME": NO_FOLDER, "LANG": "C.UTF-8", **environ},
             capture_output=True,
@@ -64,22 +83,20 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     yield Installed(tmp_path_factory.mktemp("installed"))
 
 
-def _commands(group: click.Group, *above: str) -> Iterator[tuple[str, ...]]:
-    for name, command in group.commands.items():
-        yield (*above, name)
-        if isinstance(command, click.Group):
-            yield from _commands(command, *above, name)
-
-
 def _files(folder: Path) -> dict[Path, int]:
     return {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file() and p.suffix != ".pyc"}
 
 
 def test_every_command_starts(installed: Installed) -> None:
-    for command in _commands(cli):
-        ran = installed.run(*command, "--help")
-        assert (ran.returncode, ran.stderr) == (0, ""), command
-    assert str(PROJECT_ROOT) not in installed.run("local", "--help").stdout
+    ran = installed.start(installed.python, "-c", EVERY_HELP)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    usages = [line.split()[2:-1] for line in ran.stdout.splitlines() if line.startswith("Usage: minerecon ")]
+    assert {words[0] for words in usages} == set(cli.commands)
+    assert ["db", "upgrade"] in usages
+    assert str(PROJECT_ROOT) not in ran.stdout
+    alone = installed.run("local", "--help")
+    assert (alone.returncode, alone.stderr) == (0, "")
+    assert alone.stdout in ran.stdout
 
 
 def test_the_instance_files_are_the_projects_own(installed: Installed) -> None:
