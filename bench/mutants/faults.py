@@ -79,11 +79,10 @@ EVALUATORS = (
     Evaluator("sums.rollups.look_at_sums", ("rollup/compare", "rollup/bitcoin")),
 )
 MOST_SIGHTINGS = 3
-"""In how many tests of a kind, faults or `OWN`, a mutant is noticed before it is put into no more of them."""
-MOST_ALARMS = 12
-"""In how many faults one is noticed that only fails what is all right: a later fault may be missed by it."""
-MOST_TRIES = 4
-"""How many mutants of a property are put in, until a test is red."""
+"""In how many tests of a module of faults, or of all `OWN`, a mutant is noticed before it is put into no more of them.
+Of each module anew: other faults notice it, and none of them may look at the property that it breaks."""
+MOST_TRIES = 12
+"""In how many tests a mutant of a property is put in, until one is red."""
 MOST_LOOKS = 4
 """On how much data of which the original says the same a mutant is evaluated: most faults end on the same good day. In
 each test of `BOUNDS` it is looked at anew: the verdict may be the same there, and the data never is."""
@@ -182,7 +181,7 @@ def _to_try(
 
     First those with which the property passes where the fault had failed it, as the test is there to see: what fails a
     property that is all right may be nothing that a test looks at. Then those with which least else changes, so that a
-    test that is red is so of this property.
+    test that is red is so of this property; of different tests, and of different modules, before the same one again.
 
     Args:
         seen: by mutant and test, the properties whose verdicts differ.
@@ -196,11 +195,25 @@ def _to_try(
             for p in props if NO_ANSWER not in props else ():
                 is_alarm = p not in missed.get(mutant, {}).get(test, ())
                 pairs.setdefault(p, []).append((is_alarm, len(props), mutant, test))
-    chosen = {(mutant, test) for of in pairs.values() for _, _, mutant, test in sorted(of)[:MOST_TRIES]}
+    chosen = {(mutant, test) for of in pairs.values() for _, _, mutant, test in _in_turns(of)[:MOST_TRIES]}
     assigned: dict[str, list[tuple[str, list[str]]]] = {}
     for mutant, test in sorted(chosen):
         assigned.setdefault(test, []).append((mutant, seen[mutant][test]))
     return assigned
+
+
+def _in_turns(pairs: Sequence[tuple[bool, int, str, str]]) -> list[tuple[bool, int, str, str]]:
+    """The misses first; each test with one mutant before any has a second, and of each module one test at a time."""
+    of_test: Counter[tuple[bool, str]] = Counter()
+    of_module: Counter[tuple[bool, int, str]] = Counter()
+    turns = {}
+    for pair in sorted(pairs):
+        is_alarm, _, _, test = pair
+        turn = is_alarm, of_test[is_alarm, test], _kind(test)
+        turns[pair] = (is_alarm, of_test[is_alarm, test], of_module[turn], pair)
+        of_test[is_alarm, test] += 1
+        of_module[turn] += 1
+    return sorted(pairs, key=turns.__getitem__)
 
 
 def _pytest(mode: str, folder: Path, tests: Sequence[str]) -> None:
@@ -339,7 +352,8 @@ def function_of(evaluator: Evaluator) -> Callable[..., Any]:
 
 def _replace(evaluator: Evaluator, made: Sequence[tuple[str, Mutant]]) -> None:
     original = function_of(evaluator)
-    todo = {is_fault: {called(m): (name, m) for name, m in made} for is_fault in (True, False)}
+    todo: dict[str, dict[str, tuple[str, Mutant]]] = {}
+    too_late: set[str] = set()
 
     @functools.wraps(original)
     def evaluated(connection: Connection, *args: Any, **kwargs: Any) -> Any:
@@ -354,7 +368,8 @@ def _replace(evaluator: Evaluator, made: Sequence[tuple[str, Mutant]]) -> None:
         if _looks[looked] > MOST_LOOKS:
             return found
         verdicts = _verdicts(found)
-        for mutant, (name, m) in list(todo[_is_fault(_current[0])].items()):
+        of_kind = todo.setdefault(_kind(_current[0]), {called(m): (name, m) for name, m in made})
+        for mutant, (name, m) in [(mutant, m) for mutant, m in of_kind.items() if mutant not in too_late]:
             with put_in(name, m.source):
                 other = _of_mutant(mutant, lambda: original(asked, *args, **kwargs), connection, limit_s)
             if other is not None and other != verdicts:
@@ -366,10 +381,9 @@ def _replace(evaluator: Evaluator, made: Sequence[tuple[str, Mutant]]) -> None:
                     of_mutant = _missed.setdefault(mutant, {})
                     of_mutant[_current[0]] = sorted({*of_mutant.get(_current[0], ()), *missed})
                 if _is_noticed_enough(by_test, _missed.get(mutant, ()), _current[0]):
-                    del todo[_is_fault(_current[0])][mutant]
+                    del of_kind[mutant]
                 if (NO_ANSWER, "too late") in other:
-                    for of_kind in todo.values():
-                        of_kind.pop(mutant, None)
+                    too_late.add(mutant)
         return found
 
     for other in list(sys.modules.values()):
@@ -383,21 +397,25 @@ def _is_fault(test: str) -> bool:
     return test.startswith(FAULTS)
 
 
+def _kind(test: str) -> str:
+    """The module of a fault; all others are of one kind."""
+    return test.partition("::")[0] if _is_fault(test) else ""
+
+
 def _is_noticed_enough(by_test: Collection[str], missed: Collection[str], test: str) -> bool:
     """Whether a mutant need not be looked at in more tests of the kind of ``test``.
 
-    Those of the other kind do not count: what holds a property is a fault, however many of the evaluators' own tests
-    have noticed the mutant before one runs. And of the faults those count that are missed with it: they are the ones
-    whose tests are red with it (`_to_try`).
+    Those of other kinds do not count: what holds a property is a fault, however many of the evaluators' own tests have
+    noticed the mutant before one runs. And of the faults those count that are missed with it, if any is: they are the
+    ones whose tests are red with it (`_to_try`).
 
     Args:
         by_test: the tests that have noticed it.
         missed: those of them in which a property passes with it that ought not to.
         test: one of them.
     """
-    if not _is_fault(test):
-        return sum(not _is_fault(other) for other in by_test) >= MOST_SIGHTINGS
-    return sum(map(_is_fault, missed)) >= MOST_SIGHTINGS or sum(map(_is_fault, by_test)) >= MOST_ALARMS
+    noticed, without = (sum(_kind(other) == _kind(test) for other in of) for of in (by_test, missed))
+    return without >= MOST_SIGHTINGS or noticed >= MOST_SIGHTINGS * (MOST_SIGHTINGS if _is_fault(test) else 1)
 
 
 def _data_of_its_own(test: str) -> str:

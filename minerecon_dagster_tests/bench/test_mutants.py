@@ -234,7 +234,18 @@ def test_each_property_is_tried_with_a_few_mutants_first_those_that_miss_the_fau
     assert assigned[fault("b")] == [("with others", ["p", "q"])]
     assert assigned[fault("d")] == [("a miss", ["p", "q", "r", "s"])]
     assert own not in assigned, "it is no fault"
-    assert len(assigned[fault("c")]) == faults.MOST_TRIES - 2, "a miss, one that is alone, and two more"
+    assert len(assigned[fault("c")]) == faults.MOST_TRIES - 4, "of p: a miss, two of a, one of b, and these"
+
+
+def test_what_a_property_is_tried_in_are_other_tests_and_other_modules_before_the_same_again() -> None:
+    def fault(module: str, name: str) -> str:
+        return f"{faults.FAULTS}/test_{module}.py::test_{name}"
+
+    one, two, other = fault("one", "a"), fault("one", "b"), fault("other", "a")
+    pairs = [(True, 1, "m1", two), *((False, n, f"m{n}", test) for test in (one, two, other) for n in (1, 2))]
+    turns = [(mutant, test) for _, _, mutant, test in faults._in_turns(pairs)]
+    first = [("m1", one), ("m1", other), ("m1", two)]
+    assert turns == [*first, *(("m2", test) for _, test in first), ("m1", two)], "an alarm comes last"
 
 
 @pytest.mark.slow
@@ -307,9 +318,15 @@ def test_what_a_mutant_is_noticed_by_in_the_evaluators_own_tests_keeps_it_from_n
 
 
 def test_a_mutant_that_only_fails_what_is_right_is_looked_at_in_more_faults_for_one_that_is_missed() -> None:
-    alarms = [f"{faults.FAULTS}/test_some.py::test_{n}" for n in range(faults.MOST_ALARMS)]
+    alarms = [f"{faults.FAULTS}/test_some.py::test_{n}" for n in range(faults.MOST_SIGHTINGS**2)]
     assert not faults._is_noticed_enough(alarms[1:], (), alarms[-1])
     assert faults._is_noticed_enough(alarms, (), alarms[-1])
+
+
+def test_what_one_module_of_faults_has_noticed_is_looked_at_in_the_next_one_again() -> None:
+    noticed = [f"{faults.FAULTS}/test_some.py::test_{n}" for n in range(faults.MOST_SIGHTINGS)]
+    later = f"{faults.FAULTS}/test_source_other.py::test_a"
+    assert not faults._is_noticed_enough([*noticed, later], [*noticed, later], later)
 
 
 def test_in_each_test_of_bounds_a_mutant_is_looked_at_anew() -> None:
