@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from sqlalchemy import Connection, delete
@@ -23,6 +23,8 @@ from minerecon_dagster.warehouse.store import cursor
 
 if TYPE_CHECKING:  # only named here
     from minerecon_dagster.core.register import BmUnit
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,14 @@ class Look:
     answer: Answer
     rows: Sequence[Any]
     volumes: DayVolumes | None = None
+    _worked_out: dict[Callable[[Look], Any], Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, work_out: Callable[[Look], T]) -> T:
+        """What a function makes of it: worked out once for checks, tables and metadata."""
+        if work_out not in self._worked_out:
+            self._worked_out[work_out] = work_out(self)
+        found: T = self._worked_out[work_out]
+        return found
 
 
 class LaterDataset(Dataset):

@@ -203,8 +203,8 @@ class MeteredOutput(LaterDataset):
 
     def rows(self, look: Look) -> Iterable[_Stored]:
         periods = period_count(look.day)
-        for (unit, run_type), quantities in sorted(_quantities(look).items()):
-            known = [next(iter(of_period)) for of_period in quantities.values() if len(of_period) == 1]
+        for (unit, run_type), quantities in sorted(look.once(_quantities).items()):
+            known = [mwh for period, mwh in quantities.of_period.items() if period not in quantities.doubled]
             mwh = sum(known, Decimal()) if len(known) == periods else None
             negative = sum(quantity < 0 for quantity in known)
             yield _Stored(look.day, unit, run_type, rank_of(run_type), mwh, len(known), negative)
@@ -232,7 +232,7 @@ class MeteredOutput(LaterDataset):
         answered = _units_metered(look, {row.bm_unit or "" for row in look.rows})
         if answered.blocks:
             return [answered]  # what is not used has nothing else to be looked at
-        return [answered, _periods_metered(look, _quantities(look)), _runs_known(look)]
+        return [answered, _periods_metered(look, look.once(_quantities)), _runs_known(look)]
 
     def unreadable(self, day: dt.date, units: Sequence[str], why: str) -> list[Result]:
         expected = f"metered output of {len(units)} units, as Elexon describes them"
@@ -279,14 +279,25 @@ def _run_of(row: MeteredRow) -> str:
     return row.settlement_run_type or UNKNOWN_RUN
 
 
-def _quantities(look: Look) -> dict[tuple[str, str], dict[int, set[Decimal]]]:
-    """The quantities of the units that were asked for: by unit and run, and by period; as a rule one each."""
+class _Quantities(NamedTuple):
+    """What a unit was metered at in a run."""
+
+    of_period: dict[int, Decimal]
+    doubled: set[int]
+    """The periods that have another quantity, too."""
+
+
+def _quantities(look: Look) -> dict[tuple[str, str], _Quantities]:
+    """The quantities of the units that were asked for, by unit and run."""
     asked = set(look.units)
-    found: defaultdict[tuple[str, str], defaultdict[int, set[Decimal]]] = defaultdict(lambda: defaultdict(set))
+    found: defaultdict[tuple[str, str], _Quantities] = defaultdict(lambda: _Quantities({}, set()))
     for row in look.rows:
         if row.bm_unit in asked:
-            found[row.bm_unit, _run_of(row)][row.settlement_period].add(decimal_of(row.quantity_digits))
-    return {key: dict(of_periods) for key, of_periods in found.items()}
+            of_period, doubled = found[row.bm_unit, _run_of(row)]
+            quantity = decimal_of(row.quantity_digits)
+            if of_period.setdefault(row.settlement_period, quantity) != quantity:
+                doubled.add(row.settlement_period)
+    return dict(found)
 
 
 def _units_metered(look: Look, found: set[str]) -> Result:
@@ -306,17 +317,17 @@ def _units_metered(look: Look, found: set[str]) -> Result:
     )
 
 
-def _periods_metered(look: Look, found: dict[tuple[str, str], dict[int, set[Decimal]]]) -> Result:
+def _periods_metered(look: Look, found: dict[tuple[str, str], _Quantities]) -> Result:
     periods = period_count(look.day)
     wrong = [
         {
             "bmu_id": unit,
             "run_type": run,
-            "periods_missing": periods - len(quantities),
-            "periods_with_two_quantities": sum(len(of_period) > 1 for of_period in quantities.values()),
+            "periods_missing": periods - len(of_period),
+            "periods_with_two_quantities": len(doubled),
         }
-        for (unit, run), quantities in sorted(found.items())
-        if len(quantities) != periods or any(len(of_period) > 1 for of_period in quantities.values())
+        for (unit, run), (of_period, doubled) in sorted(found.items())
+        if len(of_period) != periods or doubled
     ]
     return result(
         PERIODS_METERED,

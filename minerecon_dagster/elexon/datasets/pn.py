@@ -8,9 +8,8 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import urlencode
 
@@ -277,15 +276,16 @@ class Potential:
     """What a day's notifications come to.
 
     Args:
-        pairs: the notification of each unit and period that has any row.
+        notified: the notification of each unit and period that has any row; of a unit the first period first.
         strangers: units that were answered and not asked for.
         answered: units that were asked for and answered.
+        of_unit: what is known of it, in MWh.
     """
 
-    pairs: Mapping[tuple[str, int], Notified]
+    notified: Mapping[str, Mapping[int, Notified]]
     strangers: Sequence[str]
     answered: Sequence[str]
-    of_unit: Mapping[str, dict[int, Decimal]] = field(default_factory=dict)
+    of_unit: Mapping[str, Mapping[int, Decimal]]
 
 
 def potential_of(day: dt.date, units: Iterable[str], rows: Iterable[PnRow]) -> Potential:
@@ -297,20 +297,27 @@ def potential_of(day: dt.date, units: Iterable[str], rows: Iterable[PnRow]) -> P
         rows: the answer, in any order.
     """
     asked = set(units)
-    pieces: defaultdict[int, defaultdict[str, list[PnRow]]] = defaultdict(lambda: defaultdict(list))
+    # A unit and period has one row, as a rule. Nothing that holds rows is made for each of ten thousand of them: such
+    # things have Python look for garbage among all that a run has loaded, which took longer than the rest.
+    first: defaultdict[str, dict[int, PnRow]] = defaultdict(dict)
+    more: defaultdict[tuple[str, int], list[PnRow]] = defaultdict(list)
     for row in rows:
-        pieces[row.settlement_period][row.bm_unit or ""].append(row)
-    found = set[str]().union(*pieces.values())
-    pairs: dict[tuple[str, int], Notified] = {}
-    of_unit: defaultdict[str, dict[int, Decimal]] = defaultdict(dict)
-    for period, start in enumerate(period_starts(day), 1):
-        end = start + PERIOD
-        for unit, of_pair in pieces.get(period, {}).items():
-            if unit in asked:
-                pairs[unit, period] = says = notified(of_pair, start, end)
-                if says.mwh is not None:
-                    of_unit[unit][period] = says.mwh
-    return Potential(pairs, sorted(found - asked), sorted(found & asked), dict(of_unit))
+        unit, period = row.bm_unit or "", row.settlement_period
+        if first[unit].setdefault(period, row) is not row:
+            more[unit, period].append(row)
+    spans = [(start, start + PERIOD) for start in period_starts(day)]
+    answered = sorted(first.keys() & asked)
+    says = {
+        unit: {
+            period: notified([first[unit][period], *more.get((unit, period), ())], start, end)
+            for period, (start, end) in enumerate(spans, 1)
+            if period in first[unit]
+        }
+        for unit in answered
+    }
+    known = {unit: {p: n.mwh for p, n in says[unit].items() if n.mwh is not None} for unit in answered}
+    of_unit = {unit: of_periods for unit, of_periods in known.items() if of_periods}
+    return Potential(says, sorted(first.keys() - asked), answered, of_unit)
 
 
 class Pn(LaterDataset):
@@ -435,27 +442,13 @@ def of_tables(connection: Connection, look: Look) -> list[Result]:
     ]
 
 
-@lru_cache(maxsize=1)
-def _remembered(day: dt.date, units: tuple[str, ...], rows: _ByIdentity) -> Potential:
-    return potential_of(day, units, rows.rows)
-
-
-class _ByIdentity:
-    """The rows of an answer, as what a cache keeps them by."""
-
-    def __init__(self, rows: Sequence[PnRow]) -> None:
-        self.rows = rows
-
-    def __hash__(self) -> int:
-        return id(self.rows)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ByIdentity) and self.rows is other.rows
-
-
 def _said(look: Look) -> Potential:
-    """What the notifications of an answer come to: worked out once for checks, tables and metadata."""
-    return _remembered(look.day, tuple(look.units), _ByIdentity(look.rows))
+    """What the notifications of an answer come to."""
+    return look.once(_potential)
+
+
+def _potential(look: Look) -> Potential:
+    return potential_of(look.day, look.units, look.rows)
 
 
 def _volumes(look: Look) -> DayVolumes:
@@ -469,10 +462,9 @@ def _with_bid(look: Look) -> dict[tuple[str, int], Volumes]:
 
 
 def _of_pairs(look: Look) -> Iterable[tuple[object, ...]]:
-    pairs, has_offers = _said(look).pairs, _volumes(look).has_offers
+    known, has_offers = _said(look).of_unit, _volumes(look).has_offers
     for (unit, period), v in sorted(_with_bid(look).items()):
-        says = pairs.get((unit, period))
-        mwh = says.mwh if says is not None else None
+        mwh = known.get(unit, {}).get(period)
         offers = v.offers if has_offers else None
         instructed = mwh + v.bids + v.offers if mwh is not None and has_offers else None
         yield look.day, period, unit, mwh, v.bids, v.so_bids, offers, instructed
@@ -549,16 +541,19 @@ def _units_answered(look: Look, says: Potential) -> Result:
 
 def _pieces_fit(look: Look, says: Potential) -> list[Result]:
     wrong: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
-    for (unit, period), fault in sorted((pair, of_pair.fault) for pair, of_pair in says.pairs.items() if of_pair.fault):
-        violation = {"bmu_id": unit, "settlement_period": period, "problem": fault}
-        wrong[fault == "levels"].append(violation)
     # A unit that is answered has every period of the day.
     periods = range(1, period_count(look.day) + 1)
+    lacking = [unit for unit in says.answered if len(says.of_unit.get(unit, ())) < len(periods)]
+    for unit in lacking:
+        for period, of_period in says.notified[unit].items():
+            if (fault := of_period.fault) is not None:
+                violation = {"bmu_id": unit, "settlement_period": period, "problem": fault}
+                wrong[fault == "levels"].append(violation)
     wrong[False] += [
         {"bmu_id": unit, "settlement_period": period, "problem": "no notification"}
-        for unit in says.answered
+        for unit in lacking
         for period in periods
-        if (unit, period) not in says.pairs
+        if period not in says.notified[unit]
     ]
     looked_at = len(says.answered) * len(periods)
     return [
@@ -579,7 +574,7 @@ def _pieces_fit(look: Look, says: Potential) -> list[Result]:
 
 def _bids_are_notified(look: Look, says: Potential, volumes: DayVolumes) -> Result:
     with_bid = {pair for pair, v in volumes.by_unit.items() if v.bids < 0}
-    lacking = sorted(pair for pair in with_bid if (of_pair := says.pairs.get(pair)) is None or of_pair.mwh is None)
+    lacking = sorted((unit, period) for unit, period in with_bid if period not in says.of_unit.get(unit, ()))
     return result(
         BIDS_ARE_NOTIFIED,
         # Of a day without bids, that it has none is what was looked at.
@@ -637,18 +632,23 @@ def _within_capacity(look: Look, says: Potential) -> list[Result]:
         capacity = known.generation_capacity_mw if known is not None else None
         judged += len(of_unit) if capacity else 0
         most = capacity * MOST_OF_CAPACITY / 2 if capacity else None
-        for period, mwh in sorted(of_unit.items()):
-            if most is not None and mwh > most:
-                over.append(
-                    {
-                        "bmu_id": unit,
-                        "settlement_period": period,
-                        "potential_mwh": str(mwh),
-                        "capacity_mw": str(capacity),
-                    }
-                )
-            if mwh < 0:
-                below.append({"bmu_id": unit, "settlement_period": period, "potential_mwh": str(mwh)})
+        if most is not None and max(of_unit.values()) > most:
+            over += (
+                {
+                    "bmu_id": unit,
+                    "settlement_period": period,
+                    "potential_mwh": str(mwh),
+                    "capacity_mw": str(capacity),
+                }
+                for period, mwh in of_unit.items()
+                if mwh > most
+            )
+        if min(of_unit.values()) < 0:
+            below += (
+                {"bmu_id": unit, "settlement_period": period, "potential_mwh": str(mwh)}
+                for period, mwh in of_unit.items()
+                if mwh < 0
+            )
     known_count = sum(map(len, says.of_unit.values()))
     return [
         result(

@@ -177,26 +177,27 @@ def test_what_notifications_come_to_is_of_the_units_that_were_asked_for_and_know
         row("Z", 1), row(None, 1),
     ]  # fmt: skip
     says = pn.potential_of(DAY, [A, B, C], rows)
-    assert says.pairs == {
-        (A, 1): Notified(Decimal(5)),
-        (A, 2): Notified(Decimal(3)),
-        (A, 3): Notified(None, "gap"),
-        (B, 1): Notified(None, "levels"),
+    assert says.notified == {
+        A: {1: Notified(Decimal(5)), 2: Notified(Decimal(3)), 3: Notified(None, "gap")},
+        B: {1: Notified(None, "levels")},
     }
     assert says.of_unit == {A: {1: Decimal(5), 2: Decimal(3)}}
     assert (says.strangers, says.answered) == (["", "Z"], [A, B])
 
 
-def test_what_an_answer_comes_to_is_worked_out_once_for_its_rows_and_again_for_others() -> None:
-    rows = whole(A)
-    says = pn._said(look(rows))
-    assert pn._said(look(rows)) is says
-    equal = pn._said(look(list(rows)))
-    assert (equal is says, equal) == (False, says)
-    assert pn._said(look(rows, [A, B, C])) is not says
-    assert pn._ByIdentity(rows) != rows
-    assert pn._ByIdentity(rows) != pn._ByIdentity(list(rows))
-    assert pn._remembered.cache_info().maxsize == 1, "the answers of one day are much"
+def test_what_an_answer_comes_to_is_worked_out_once_for_a_look_and_again_for_another() -> None:
+    one, other = look(whole(A)), look(whole(A))
+    says = pn._said(one)
+    assert pn._said(one) is says
+    assert (pn._said(other) is says, pn._said(other)) == (False, says)
+
+
+def test_whatever_the_order_of_rows_periods_are_known_in_theirs() -> None:
+    rows = [*whole(B), *whole(A, but=[(A, 3)])]
+    says = pn.potential_of(DAY, [A, B], [*reversed(rows), row(A, 3, time_to=STARTS[2])])
+    assert list(says.notified) == [A, B]
+    assert [list(of_unit) for of_unit in says.notified.values()] == [list(PERIODS)] * 2
+    assert list(says.of_unit[A]) == [period for period in PERIODS if period != 3]
 
 
 def test_a_unit_has_a_potential_if_every_period_has_a_notification() -> None:
@@ -518,4 +519,3 @@ def test_what_its_properties_and_columns_are_made_by() -> None:
     assert (pn._period().name, pn._period().nullable) == ("settlement_period", False)
     comment = unit_period_potential.c.bids_mwh.comment
     assert comment == "All accepted bids in MWh: negative, as Elexon has them."
-    assert pn.Potential({}, [], []).of_unit == {}
