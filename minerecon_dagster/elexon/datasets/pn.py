@@ -543,7 +543,7 @@ def _pieces_fit(look: Look, says: Potential) -> list[Result]:
     wrong: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
     # A unit that is answered has every period of the day.
     periods = range(1, period_count(look.day) + 1)
-    lacking = [unit for unit in says.answered if len(says.of_unit.get(unit, ())) < len(periods)]
+    lacking = [unit for unit in says.answered if len(says.of_unit.get(unit, ())) != len(periods)]
     for unit in lacking:
         for period, of_period in says.notified[unit].items():
             if (fault := of_period.fault) is not None:
@@ -632,23 +632,16 @@ def _within_capacity(look: Look, says: Potential) -> list[Result]:
         capacity = known.generation_capacity_mw if known is not None else None
         judged += len(of_unit) if capacity else 0
         most = capacity * MOST_OF_CAPACITY / 2 if capacity else None
-        if most is not None and max(of_unit.values()) > most:
-            over += (
-                {
-                    "bmu_id": unit,
-                    "settlement_period": period,
-                    "potential_mwh": str(mwh),
-                    "capacity_mw": str(capacity),
-                }
-                for period, mwh in of_unit.items()
-                if mwh > most
-            )
-        if min(of_unit.values()) < 0:
-            below += (
-                {"bmu_id": unit, "settlement_period": period, "potential_mwh": str(mwh)}
-                for period, mwh in of_unit.items()
-                if mwh < 0
-            )
+        over += (
+            {"bmu_id": unit, "settlement_period": period, "potential_mwh": str(mwh), "capacity_mw": str(capacity)}
+            for period, mwh in of_unit.items()
+            if most is not None and mwh > most
+        )
+        below += (
+            {"bmu_id": unit, "settlement_period": period, "potential_mwh": str(mwh)}
+            for period, mwh in of_unit.items()
+            if mwh < 0
+        )
     known_count = sum(map(len, says.of_unit.values()))
     return [
         result(

@@ -71,6 +71,20 @@ def test_unless_it_says_otherwise_it_is_asked_for_whole_and_stands_for_itself() 
     assert next(f for f in fields(Look) if f.name == "volumes").default is None
 
 
+def test_what_is_made_of_an_answer_is_worked_out_once_and_is_no_part_of_it() -> None:
+    times: list[Look] = []
+
+    def count(of: Look) -> int:
+        times.append(of)
+        return len(of.rows)
+
+    look, other = (Look(DAY, ONE, [], {}, came(), ["a row"]) for _ in range(2))
+    assert (look.once(count), look.once(count), look.once(type), times) == (1, 1, Look, [look])
+    assert (look, repr(look)) == (other, repr(other))
+    assert other.once(count) == 1
+    assert times == [look, other]
+
+
 @pytest.mark.parametrize(
     ("count", "pieces"), [(0, [0]), (1, [1]), (3, [3]), (4, [2, 2]), (6, [3, 3]), (7, [3, 3, 1]), (9, [3, 3, 3])]
 )
