@@ -12,14 +12,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic
 from minerecon_dagster.core.calendar import STACK_SIDES, StackSide, settlement_date
 from minerecon_dagster.core.checks import Result
 from minerecon_dagster.core.errors import (
-    ArchiveError,
     DayFailedError,
     MinereconError,
     SchemaDriftError,
@@ -38,6 +37,7 @@ from minerecon_dagster.elexon.datasets.stack import wind_volumes
 from minerecon_dagster.elexon.fetch import read_archived
 from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.store import day_lock, statement
+from minerecon_dagster.warehouse.tables import daily_summaries
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
     from minerecon_dagster.elexon.archive import Archive
@@ -130,17 +130,28 @@ def _left_behind(connection: Connection, dataset: LaterDataset, first: dt.date, 
 
 
 def volumes_of_day(
-    archive: Archive, sides: tuple[StackSide, ...], day: dt.date, wind_units: Mapping[str, BmUnit]
+    engine: Engine, archive: Archive, sides: tuple[StackSide, ...], day: dt.date, wind_units: Mapping[str, BmUnit]
 ) -> DayVolumes:
-    """What was accepted of the wind units of a day, by the answers that the archive holds of it.
+    """What was accepted of the wind units of a day, by the answers that the stored day was built from.
+
+    Others may be newer in the archive, of a day that its checks have refused.
 
     Raises:
-        ArchiveError: the archive has nothing of the day, or it cannot be read.
+        DayFailedError: the day is not stored.
+        ArchiveError: its answers cannot be read.
     """
-    archived = archive.newest(day)
-    if archived is None:
-        raise ArchiveError(f"{day}: the archive has nothing of this day; fetch it: minerecon reingest {day}")
-    return wind_volumes(read_archived(archived, sides), wind_units)
+    uri = built_from(engine, day)
+    if uri is None:
+        raise DayFailedError(f"{day}: nothing is stored of this day; fetch it: minerecon reingest {day}")
+    return wind_volumes(read_archived(archive.load(uri), sides), wind_units)
+
+
+def built_from(engine: Engine, day: dt.date) -> str | None:
+    """The address of the archive object that a stored day was built from; None where it is not stored."""
+    with engine.connect() as connection:
+        of_day = select(daily_summaries.c.archive_uri).where(daily_summaries.c.summary_date == day)
+        uri: str | None = connection.execute(of_day).scalar_one_or_none()
+        return uri
 
 
 class Later:
@@ -152,7 +163,8 @@ class Later:
         open_client: makes the Elexon client, when something has to be asked.
         now: the clock.
         run_id: the Dagster run, for the record.
-        volumes: what was accepted of the wind units of a day; None to read it from the archive.
+        volumes: what was accepted of the wind units of a stored day, under whose lock it is asked for; None to read it
+            from the archive.
         accepted: the results of a day with what a person has accepted of them.
     """
 
@@ -172,7 +184,7 @@ class Later:
         self._open_client = open_client
         self._now = now
         self._run_id = run_id
-        self._volumes = volumes or partial(volumes_of_day, archive, STACK_SIDES)
+        self._volumes = volumes or partial(volumes_of_day, engine, archive, STACK_SIDES)
         self._accepted = accepted
         self._requests: Counter[str] = Counter()
         """How many requests were made of each dataset."""

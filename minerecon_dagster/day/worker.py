@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -55,7 +55,7 @@ from minerecon_dagster.day.build import (
 )
 from minerecon_dagster.day.closing import DayClosedError, close_day, follow
 from minerecon_dagster.day.decisions import NO_DECISIONS, read_day_decisions
-from minerecon_dagster.day.later import Later, LaterReport, volumes_of_day
+from minerecon_dagster.day.later import Later, LaterReport, built_from, volumes_of_day
 from minerecon_dagster.day.stored import StoredDay, is_same_object
 from minerecon_dagster.decisions.unavailable import Unavailable
 from minerecon_dagster.elexon.datasets import of_the_day
@@ -152,6 +152,14 @@ class _Fetched:
         self.unlock.close()
 
 
+class _Accepted(NamedTuple):
+    """What was accepted of a day's wind units, as long as these are they and the day is that of this archive object."""
+
+    archive_uri: str
+    wind_units: Mapping[str, BmUnit]
+    volumes: DayVolumes
+
+
 class Worker:
     """Everything that the work on days needs, opened once for a run.
 
@@ -207,7 +215,7 @@ class Worker:
             volumes=self._volumes_of,
             accepted=self.accepted,
         )
-        self._volumes: dict[dt.date, DayVolumes] = {}
+        self._volumes: dict[dt.date, _Accepted] = {}
         self.newly_closed: list[tuple[dt.date, Unavailable]] = []
         """The days that this run has closed, each with the entry that closes it."""
 
@@ -389,18 +397,24 @@ class Worker:
 
         With ``force`` all whose time has come is asked for, though it is there.
         """
-        if self.closed(day) is not None or not self._is_stored(day):
-            return
-        yield from self._later.of(day, self._register.wind_units(day), ask=fetch, force=force)
+        try:
+            if self.closed(day) is None and built_from(self._engine, day) is not None:
+                yield from self._later.of(day, self._register.wind_units(day), ask=fetch, force=force)
+        finally:
+            self._volumes.pop(day, None)
 
     def _volumes_of(self, day: dt.date, wind_units: Mapping[str, BmUnit]) -> DayVolumes:
-        """What was accepted of the wind units of a day: as it was just built, or else as the archive has it."""
-        known = self._volumes.pop(day, None)
-        return known if known is not None else volumes_of_day(self._archive, self._sides, day, wind_units)
-
-    def _is_stored(self, day: dt.date) -> bool:
-        with self._engine.connect() as connection:
-            return connection.execute(statement("checks/stored_coverage"), {"day": day}).one_or_none() is not None
+        """What was accepted of the wind units of a stored day, under its lock: as this run has built it, or else as the
+        archive has it; another run may have built it since, or the register may have changed.
+        """
+        known = self._volumes.get(day)
+        if (
+            known is not None
+            and known.wind_units.keys() == wind_units.keys()
+            and is_same_object(known.archive_uri, built_from(self._engine, day) or "")
+        ):
+            return known.volumes
+        return volumes_of_day(self._engine, self._archive, self._sides, day, wind_units)
 
     def closed(self, day: dt.date) -> Unavailable | None:
         """The entry by which a person has closed a day; None where it is open."""
@@ -499,7 +513,7 @@ class Worker:
 
         figures, results = self._recording(day, build_or_refuse)
         if remembers:
-            self._volumes[day] = volumes()
+            self._volumes[day] = _Accepted(figures.archive_uri, wind_units, volumes())
         built = BuiltDay(found.reading, found.archived.answers, wind_units, figures, results, uncounted())
         return DayReport(
             day=day,

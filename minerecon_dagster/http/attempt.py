@@ -198,26 +198,25 @@ def attempt(
 
 
 def _read_body(response: requests.Response, line: Line, longest_s: float, most_bytes: int, purse: Purse | None) -> None:
-    chunks, size = [], 0
+    chunks, size, taken = [], 0, 0
     try:
         # By read1: it hands over what has come, and so does not wait for a chunk to be full.
         while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
             size += len(chunk)
             if size > most_bytes:
                 raise NoAnswerError(Failure(Kind.TOO_LARGE, f"its answer has more than {most_bytes / 1024**2:g} MB"))
+            taken = size
             if purse is not None and not purse.take(len(chunk)):
                 raise NoAnswerError(Failure(Kind.TOO_LARGE, "the answers that were asked for together are too large"))
             if line.is_over:
                 raise _too_slow(longest_s)
             chunks.append(chunk)
-    except NoAnswerError:
+        if response.raw.length_remaining not in (None, 0) or line.was_cut:
+            raise _too_slow(longest_s) if line.was_cut else requests.exceptions.ChunkedEncodingError("it was cut")
+    except BaseException:
         if purse is not None:
-            purse.give_back(size)
+            purse.give_back(taken)
         raise
-    if response.raw.length_remaining not in (None, 0) or line.was_cut:
-        if purse is not None:
-            purse.give_back(size)
-        raise _too_slow(longest_s) if line.was_cut else requests.exceptions.ChunkedEncodingError("it was cut")
     # As requests keeps it itself, once it has read all at once.
     response._content, response._content_consumed = b"".join(chunks), True  # type: ignore[attr-defined]
 

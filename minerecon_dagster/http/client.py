@@ -311,7 +311,15 @@ class HttpClient(Generic[T]):
                 request_s=request_s,
                 body_bytes=size,
             )
-        wait_s = retry_after_s(response)
+        try:
+            return self._read(call, watch, response, fetched_at)
+        except BaseException:
+            call.purse.give_back(size)  # it is not kept
+            raise
+
+    def _read(self, call: _Call, watch: Watch, response: requests.Response, fetched_at: dt.datetime) -> T:
+        """What a whole answer says, if it is one."""
+        status, wait_s = response.status_code, retry_after_s(response)
         if is_limit := status == 429 or (status == 403 and wait_s > 0):
             self._penalise(min(wait_s, LONGEST_RETRY_AFTER_S) or self._least_penalty_s)
         if is_limit and wait_s > LONGEST_RETRY_AFTER_S:

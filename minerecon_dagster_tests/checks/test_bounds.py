@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -459,8 +460,29 @@ class Notified:
     day: dt.date = DAY
 
 
-def notified(engine: Engine, *rows: Notified, agws_mwh: object = 0, are_of_periods: bool = True) -> dict[str, bool]:
-    """Of each property that is looked at, whether it passes."""
+NAUGHT = (
+    "paid_gbp", "refunded_gbp", "unpriced_mwh", "record_count", "so_record_count", "all_bids_paid_gbp",
+    "all_bids_refunded_gbp", "all_bids_unpriced_mwh", "period_count", "so_period_count",
+)  # fmt: skip
+"""What no property here looks at of a unit's sums."""
+
+
+def notified(
+    engine: Engine,
+    *rows: Notified,
+    agws_mwh: object = 0,
+    are_of_periods: bool = True,
+    records: Mapping[str, tuple[str, str]] = MappingProxyType({}),
+) -> dict[str, bool]:
+    """Of each property that is looked at, whether it passes.
+
+    Args:
+        engine: the warehouse.
+        rows: what units notified.
+        agws_mwh: the day's wind output.
+        are_of_periods: whether periods and zones have it, too.
+        records: by unit what the day's records have of it, all bids and SO-flagged ones; else that of ``rows``.
+    """
     for r in rows:
         put(
             engine,
@@ -478,6 +500,16 @@ def notified(engine: Engine, *rows: Notified, agws_mwh: object = 0, are_of_perio
         agws=agws_mwh,
     )
     of_day = [r for r in rows if r.day == DAY]
+    for unit, (all_bids, so_bids) in ({r.unit: (r.bids, r.bids) for r in of_day} | dict(records)).items():
+        put(
+            engine,
+            "INSERT INTO minerecon.unit_daily_summaries (settlement_date, bmu_id, curtailed_mwh, all_bids_mwh,"
+            f" {', '.join(NAUGHT)}) SELECT :day, :unit, -CAST(:so AS numeric), -CAST(:all AS numeric),"
+            f" {', '.join('0' for _ in NAUGHT)} WHERE CAST(:all AS numeric) <> 0 ON CONFLICT DO NOTHING",
+            unit=unit,
+            all=all_bids,
+            so=so_bids,
+        )
     for zone in {r.zone for r in of_day} if are_of_periods else ():
         of_zone = [r for r in of_day if r.zone == zone]
         put(
@@ -507,8 +539,12 @@ def store_once(engine: Engine, *days: dt.date) -> None:
 
 OF_DAY, OF_MONTH = "net_share_within_bounds", "net_share_of_month_within_bounds"
 BESIDE = "instructed_beside_output"
-NO_POTENTIAL = "DELETE FROM minerecon.unit_daily_potential", "DELETE FROM minerecon.period_potential"
-RIGHT = {"sums_agree": True, OF_DAY: True, OF_MONTH: True}
+NO_POTENTIAL = (
+    "DELETE FROM minerecon.unit_daily_potential",
+    "DELETE FROM minerecon.period_potential",
+    "DELETE FROM minerecon.unit_daily_summaries",
+)
+RIGHT = {"sums_agree": True, "bids_agree": True, OF_DAY: True, OF_MONTH: True}
 
 
 @pytest.mark.parametrize(
@@ -562,6 +598,26 @@ def test_units_without_the_sums_of_zones_do_not_agree_with_them(warehouse: Engin
     assert notified(warehouse, Notified(), are_of_periods=False) == RIGHT | {"sums_agree": False}
 
 
+@pytest.mark.parametrize(
+    ("bids", "records", "is_right"),
+    [
+        ("-10", ("-10", "-10"), True),
+        ("-10.0", ("-10.00", "-10"), True),
+        ("-10", ("-10.000001", "-10"), False),
+        ("-10", ("-11", "-9"), False),
+        ("-10", ("-10", "-9.999999"), False),
+        ("-10", ("0", "0"), False),
+        ("0", ("0", "0"), True),
+        ("0", ("-1", "0"), False),
+    ],
+)
+def test_the_bids_beside_notifications_are_those_of_the_days_records(
+    warehouse: Engine, bids: str, records: tuple[str, str], is_right: bool
+) -> None:
+    beside = Notified(unit=B), Notified(bids=bids)
+    assert notified(warehouse, *beside, records={A: records}) == RIGHT | {"bids_agree": is_right}
+
+
 def test_instructions_are_beside_any_wind_output_that_is_not_nothing(warehouse: Engine) -> None:
     for agws_mwh, found in ((0, {}), ("0.5", {BESIDE: False}), (150, {BESIDE: True})):
         put(warehouse, *NO_POTENTIAL)
@@ -613,6 +669,13 @@ def test_metered_output_may_be_all_wind_and_a_tenth_from_what_was_instructed(
 
 def test_of_a_farm_that_was_to_give_nothing_there_is_no_share(warehouse: Engine) -> None:
     assert metered(warehouse, (Notified(instructed="0"), {"II": "5"})) == {WITHIN: True}
+
+
+def test_of_runs_that_nobody_knows_the_first_by_name_counts_whatever_their_order(warehouse: Engine) -> None:
+    for names in (("XA", "XB"), ("XB", "XA")):
+        put(warehouse, *NO_POTENTIAL, "DELETE FROM minerecon.unit_daily_metered")
+        runs = {name: {"XA": "100", "XB": "2000"}[name] for name in names}
+        assert metered(warehouse, (Notified(instructed="100"), runs)) == {WITHIN: True, DELIVERED: True}
 
 
 def test_of_runs_the_highest_that_is_whole_counts(warehouse: Engine) -> None:

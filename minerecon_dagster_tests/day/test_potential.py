@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -18,15 +20,20 @@ import pytest
 from minerecon_dagster.core.answers import Answer
 from minerecon_dagster.core.calendar import STACK_SIDES, period_count, period_starts
 from minerecon_dagster.day.later import SCAN_DAY_OF_MONTH, days_due_later
+from minerecon_dagster.day.worker import DayReport, Worker
+from minerecon_dagster.difficulty.source import DifficultyTable
+from minerecon_dagster.elexon.client import ElexonClient
 from minerecon_dagster.elexon.datasets import parse_key
 from minerecon_dagster.elexon.datasets.meters import B1610, RUN_TYPES, rank_of
 from minerecon_dagster.elexon.datasets.pn import PN as NOTIFICATIONS
 from minerecon_dagster.elexon.datasets.pn import UNITS_ANSWERED, potential_of
+from minerecon_dagster.http.rate_limit import RateLimiter
+from minerecon_dagster.settings import Settings
 from minerecon_dagster.standing.inventory import look_beside
 from minerecon_dagster.sums.rollups import months_to_update, roll_up_months
 from minerecon_dagster_tests.fake_elexon import Fault
 from minerecon_dagster_tests.notified import METERED, PN, Rows, asked, rows_of, spoil
-from minerecon_dagster_tests.project import DAY, Project, definitions
+from minerecon_dagster_tests.project import DAY, Project, definitions, not_done
 
 SHORT, LONG = dt.date(2025, 3, 30), dt.date(2025, 10, 26)
 MORNING = "2025-03-29T07:00:00+00:00"
@@ -164,6 +171,75 @@ def test_what_is_held_follows_the_day_when_that_is_restated_without_a_request(pr
         assert days_due_later(connection, first_day=DAY, today=DAY + dt.timedelta(days=4)) == {DAY}, (
             "a day that another hand built is due until it has followed"
         )
+
+
+BIDS = (
+    "SELECT count(*),"
+    " bool_and(p.bids_mwh = -coalesce(s.all_bids_mwh, 0) AND p.so_bids_mwh = -coalesce(s.curtailed_mwh, 0))"
+    " FROM minerecon.unit_daily_potential AS p"
+    " LEFT JOIN minerecon.unit_daily_summaries AS s USING (settlement_date, bmu_id)"
+)
+"""Of how many units, and whether the bids beside each are those of the day's records."""
+
+
+@contextmanager
+def worker(project: Project, difficulty_table: str, at: dt.datetime) -> Iterator[Worker]:
+    """A run's work on the day, apart from any run."""
+    settings = Settings.from_environ()
+    made = Worker(
+        engine=project.engine,
+        archive=project.archive,
+        difficulty=DifficultyTable(difficulty_table, region=os.environ["AWS_REGION"]),
+        open_client=lambda: ElexonClient(project.elexon.base_url, RateLimiter(0)),
+        source_url=project.elexon.base_url,
+        sides=STACK_SIDES,
+        waivers_file=settings.waivers_file,
+        now=lambda: at,
+        run_id=None,
+    )
+    with closing(made):
+        made.prepare([DAY], from_archive=False)
+        yield made
+
+
+@pytest.mark.slow
+def test_what_is_beside_a_day_that_another_run_has_built_since_is_of_that_run(
+    project: Project, difficulty_table: str
+) -> None:
+    ingest_at(project, "2025-03-29T05:00:00+00:00")
+    project.sql_write("DELETE FROM minerecon.unit_daily_potential")
+    project.sql_write("DELETE FROM minerecon.later_answers")
+    with worker(project, difficulty_table, dt.datetime(2025, 3, 30, 7, tzinfo=dt.UTC)) as first:
+        ((_, built),) = first.ingest([DAY])
+        assert isinstance(built, DayReport)
+        project.elexon.world.revise[DAY] = 0.98
+        ingest_at(project, "2025-03-31T07:00:00+00:00", periods="1-48")
+        project.sql_write("DELETE FROM minerecon.later_answers")
+        assert [report.problem for report in first.later(DAY, fetch=True)] == ["", ""]
+    assert project.sql(BIDS) == [(12, True)]
+
+
+@pytest.mark.slow
+def test_what_is_beside_a_day_whose_newer_answers_fail_its_checks_is_of_those_that_it_was_built_from(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil(project.elexon, PN, lambda _: [])
+    ingest_at(project, "2025-03-30T07:00:00+00:00")
+    built_from = project.sql("SELECT archive_uri FROM minerecon.daily_summaries")
+    project.elexon.faults = lambda _: None
+    stack = project.elexon.world.stack
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            project.elexon.world,
+            "stack",
+            lambda *of: [row | {"volume": round(row["volume"] * 0.97, 6)} for row in stack(*of)],
+        )
+        project.now = "2025-03-31T07:00:00+00:00"
+        result = project.run(DAY, force=True)
+    assert "a check failed and the day was not published" in not_done(result)
+    assert len(project.archive_objects()) == 2
+    assert project.sql("SELECT archive_uri FROM minerecon.daily_summaries") == built_from
+    assert project.sql(BIDS) == [(12, True)]
 
 
 @pytest.mark.slow

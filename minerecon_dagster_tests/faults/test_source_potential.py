@@ -125,17 +125,20 @@ def test_a_fault_of_what_comes_beside_the_day_turns_its_check_red_and_the_days_f
 
 
 @pytest.mark.slow
-def test_what_other_hands_did_to_sums_on_their_way_is_not_shown(world: World) -> None:
+@pytest.mark.parametrize(
+    ("column", "guard"), [("known_mwh", pn.SUMS_AGREE), ("so_bids_mwh", pn.BIDS_AGREE)], ids=["sums", "bids"]
+)
+def test_what_other_hands_did_to_sums_on_their_way_is_not_shown(world: World, column: str, guard: Property) -> None:
     world.put(
         "CREATE FUNCTION minerecon.add_one() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN NEW.known_mwh := NEW.known_mwh + 1; RETURN NEW; END $$",
+        f" $$ BEGIN NEW.{column} := NEW.{column} + 1; RETURN NEW; END $$",
         "CREATE TRIGGER add_one BEFORE INSERT ON minerecon.unit_daily_potential FOR EACH ROW"
         " EXECUTE FUNCTION minerecon.add_one()",
     )
     ask_again(world, 1)
-    assert world.red(DAY) == {pn.SUMS_AGREE.full_name}
+    assert world.red(DAY) == {guard.full_name}
     assert world.sql("SELECT count(*) FROM minerecon.period_potential WHERE settlement_date = :day", day=DAY) == [(0,)]
-    REACHED.add(pn.SUMS_AGREE.full_name)
+    REACHED.add(guard.full_name)
     world.put("DROP TRIGGER add_one ON minerecon.unit_daily_potential", "DROP FUNCTION minerecon.add_one()")
     ask_again(world, 2)
     all_green(world)

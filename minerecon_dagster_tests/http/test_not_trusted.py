@@ -142,6 +142,41 @@ def test_many_large_answers_have_an_end_together(stranger: Stranger, monkeypatch
         assert not isinstance(client.ask({"/1": "/1"})["/1"], SourceError), "and the next question has its own"  # type: ignore[dict-item, index]
 
 
+def cut(after: int) -> Says:
+    """An answer that says to be twice as long as it is."""
+
+    def says(request: http.server.BaseHTTPRequestHandler) -> None:
+        request.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (2 * after) + b"x" * after)
+        request.close_connection = True
+
+    return says
+
+
+@pytest.mark.parametrize(
+    "in_vain", [cut(3_000), answer(b"x" * 3_000), answer(b"x" * 3_000, 500)], ids=["cut", "no JSON", "HTTP 500"]
+)
+def test_what_came_in_vain_takes_nothing_from_the_answers_that_come(
+    stranger: Stranger, monkeypatch: pytest.MonkeyPatch, in_vain: Says
+) -> None:
+    monkeypatch.setattr(clients, "MOST_BYTES_AT_ONCE", 5_000)
+    tries = iter([in_vain] * 5 + [answer(b'{"data":"%b"}' % (b"x" * 4_000))])
+    stranger.says["/x"] = lambda request: next(tries)(request)
+    assert len(ask(stranger, max_attempts=6).body) == 4_011
+    assert len(stranger.asked) == 6
+
+
+def test_of_an_answer_that_is_too_large_no_more_is_given_back_than_was_taken(
+    stranger: Stranger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts.attempt, "__kwdefaults__", attempts.attempt.__kwdefaults__ | {"most_bytes": 40_000})
+    stranger.says["/x"] = answer(b"x" * 100_000)
+    purse = attempts.Purse(50_000)
+    with attempts.Session() as session, pytest.raises(attempts.NoAnswerError):
+        attempts.attempt(session, "GET", f"{stranger.url}/x", (5, 5), purse=purse)
+    assert purse.take(50_000)
+    assert not purse.take(1)
+
+
 def test_a_body_at_its_limit_is_taken_and_a_byte_more_is_not(
     stranger: Stranger, monkeypatch: pytest.MonkeyPatch
 ) -> None:

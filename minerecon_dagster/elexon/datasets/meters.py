@@ -244,7 +244,12 @@ class MeteredOutput(LaterDataset):
 
     def metadata(self, look: Look) -> dict[str, Any]:
         with localcontext(EXACT):
-            mwh = sum((decimal_of(row.quantity_digits) for row in look.rows), Decimal())
+            # Of several runs of a unit the highest counts that has the whole day, as in the views.
+            shown: dict[str, Decimal] = {}
+            for row in sorted(self.rows(look), key=lambda row: row.run_rank, reverse=True):
+                if row.metered_mwh is not None:
+                    shown.setdefault(row.bmu_id, row.metered_mwh)
+            mwh = sum(shown.values(), Decimal())
         runs = _lowest_first({_run_of(row) for row in look.rows})
         return {
             "rows": len(look.rows),

@@ -103,6 +103,12 @@ SUMS_AGREE = _property(
     "Notified potential adds up to the same over zones and periods as over units, to the last digit, and so do the "
     "unit-periods with a notification.",
 )
+BIDS_AGREE = _property(
+    "bids_agree",
+    "ERROR",
+    "The bids beside the notifications (PN) of each unit are those of the day's records, on both bases, to the last "
+    "digit.",
+)
 NOTIFIED_WITHIN_CAPACITY = _property(
     "notified_within_capacity",
     "WARN",
@@ -344,7 +350,7 @@ class Pn(LaterDataset):
     properties = (
         UNITS_ANSWERED, PERIODS_COVERED_ONCE, LEVELS_AGREE, BIDS_ARE_NOTIFIED, INSTRUCTED_ABOVE_ZERO,
         BIDS_WITHIN_NOTIFIED, NET_SHARE_WITHIN_BOUNDS, NET_SHARE_OF_MONTH_WITHIN_BOUNDS, SUMS_AGREE,
-        NOTIFIED_WITHIN_CAPACITY, NOTIFIED_ABOVE_ZERO, INSTRUCTED_BESIDE_OUTPUT,
+        BIDS_AGREE, NOTIFIED_WITHIN_CAPACITY, NOTIFIED_ABOVE_ZERO, INSTRUCTED_BESIDE_OUTPUT,
     )  # fmt: skip
 
     def is_asked_for(self) -> bool:
@@ -375,10 +381,13 @@ class Pn(LaterDataset):
                 copy_rows(many, table.fullname, [column.name for column in table.columns], rows)
 
     def units_lost(self, connection: Connection, look: Look) -> set[str]:
-        # What was notified before a day does not change after it: silence is no news, not even of a period.
-        of, said = self.table.c, _said(look).of_unit
+        # What was notified before a day does not change after it: silence is no news, not even of a period. A unit that
+        # was not asked for is not silent: it is no wind farm of the day any more.
+        of, said, asked = self.table.c, _said(look).of_unit, set(look.units)
         stored = select(of.bmu_id, of.periods_with_pn).where(of.settlement_date == look.day)
-        return {unit for unit, periods in connection.execute(stored) if len(said.get(unit, {})) < periods}
+        return {
+            unit for unit, periods in connection.execute(stored) if unit in asked and len(said.get(unit, {})) < periods
+        }
 
     def check(self, look: Look) -> list[Result]:
         says, volumes = _said(look), _volumes(look)

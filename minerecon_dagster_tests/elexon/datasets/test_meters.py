@@ -164,17 +164,27 @@ def test_what_it_says_of_a_materialization() -> None:
         row(A, 1, "0.1234"),
         row(A, 2, "1", "DF"),
         row(B, 1, "1", None),
-        row(B, 2, "-0.5", "DF"),
         row(B, 3, "0", "X2"),
         row(B, 4, "0", "X1"),
     ]
     assert B1610.metadata(look(rows, [A, B, "C"])) == {
-        "rows": 6,
+        "rows": 5,
         "units_asked": 3,
         "settlement_runs": "X1, X2, unknown, II, DF",
-        "metered_mwh": 1.623,
-    }
-    assert B1610.metadata(look([]))["metered_mwh"] == 0.0
+        "metered_mwh": 0.0,
+    }, "of no run a whole day is known"
+
+
+def test_what_was_metered_is_of_each_unit_once_by_the_highest_run_that_has_the_whole_day() -> None:
+    lower = whole(A, mwh="2.0001234")
+    rows = [*whole(A, mwh="3", run="SF"), *lower, *whole(A, mwh="9", run="R1", but=[1]), *whole(B, mwh="1")]
+    for answer in (rows, rows * 2, [*rows[48:], *rows[:48]], [*rows, *whole("Z")]):
+        assert B1610.metadata(look(answer))["metered_mwh"] == 192.0
+    assert B1610.metadata(look(lower))["metered_mwh"] == 96.006
+    doubled = [*rows, row(A, 5, "4", "SF")]
+    assert B1610.metadata(look(doubled))["metered_mwh"] == 144.006, "of SF two quantities of a period are there"
+    unknown = [*whole(A, mwh="1", run="XB"), *whole(A, mwh="2", run="XA")]
+    assert B1610.metadata(look(unknown))["metered_mwh"] == 96.0, "of two that nobody knows the first by name, as in SQL"
 
 
 def test_a_day_that_is_as_it_should_be() -> None:

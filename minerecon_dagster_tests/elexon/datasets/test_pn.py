@@ -85,7 +85,7 @@ def test_what_it_is() -> None:
         "properties": [
             "units_answered", "periods_covered_once", "levels_agree", "bids_are_notified", "instructed_above_zero",
             "bids_within_notified", "net_share_within_bounds", "net_share_of_month_within_bounds", "sums_agree",
-            "notified_within_capacity", "notified_above_zero", "instructed_beside_output",
+            "bids_agree", "notified_within_capacity", "notified_above_zero", "instructed_beside_output",
         ],
         "unseen_as": None,
     }  # fmt: skip
@@ -112,7 +112,7 @@ def test_its_other_tables() -> None:
 
 def test_what_must_hold_is_of_figures_beside_the_day_and_mended_by_a_person() -> None:
     severe = {p.name for p in PN.properties if p.severity == "ERROR"}
-    assert severe == {"units_answered", "net_share_of_month_within_bounds", "sums_agree"}
+    assert severe == {"units_answered", "net_share_of_month_within_bounds", "sums_agree", "bids_agree"}
     for p in PN.properties:
         assert (p.family, p.evaluated, p.is_beside, p.scope) == ("potential", "fetch, rebuild", True, "day")
         assert str(p.repair_of(DAY)) == REPAIR
@@ -469,10 +469,11 @@ def test_a_unit_of_which_an_answer_has_fewer_periods_than_are_stored_is_lost() -
 
     def stored(statement: Any) -> list[tuple[str, int]]:
         asked.append(said_in_sql(statement))
-        return [(A, 48), (B, 48), (C, 1), ("D", 0)]
+        return [(A, 48), (B, 48), (C, 1), ("D", 0), ("gone", 48)]
 
     connection: Any = SimpleNamespace(execute=stored)
-    assert PN.units_lost(connection, look([*whole(A), *whole(B, but=[(B, 2)])], [A, B])) == {B, C}
+    rows = [*whole(A), *whole(B, but=[(B, 2)])]
+    assert PN.units_lost(connection, look(rows, [A, B, C, "D"])) == {B, C}, "one that was not asked for is not silent"
     of = "minerecon.unit_daily_potential"
     assert asked == [f"SELECT {of}.bmu_id, {of}.periods_with_pn FROM {of} WHERE {of}.settlement_date = '{DAY}'"]
 

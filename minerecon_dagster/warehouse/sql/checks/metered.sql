@@ -6,7 +6,7 @@ WITH counted AS (
     WHERE m.settlement_date >= CAST(date_trunc('month', CAST(:day AS timestamp)) AS date)
       AND m.settlement_date < CAST(date_trunc('month', CAST(:day AS timestamp)) + interval '1 month' AS date)
       AND m.metered_mwh IS NOT NULL
-    ORDER BY m.settlement_date, m.bmu_id, m.run_rank DESC
+    ORDER BY m.settlement_date, m.bmu_id, m.run_rank DESC, m.run_type
 ), of_day AS (
     SELECT sum(c.metered_mwh) AS metered_mwh, count(*) AS unit_count FROM counted AS c WHERE c.settlement_date = :day
 ), farms AS (

@@ -48,6 +48,18 @@ SELECT 'sums_agree' AS check_name, z.row_count + u.unit_count AS looked_at,
             ELSE '[]' END AS violations
 FROM zones AS z CROSS JOIN of_units AS u
 UNION ALL
+SELECT 'bids_agree', count(*), count(*) || ' units with the bids of the day''s records',
+       count(*) FILTER (WHERE NOT w.is_wrong) || ' of them',
+       coalesce(jsonb_agg(jsonb_build_object('bmu_id', u.bmu_id, 'bids_mwh', CAST(u.bids_mwh AS text), 'of_records_mwh', CAST(r.bids_mwh AS text),
+                                             'so_bids_mwh', CAST(u.so_bids_mwh AS text), 'so_of_records_mwh', CAST(r.so_bids_mwh AS text)))
+                    FILTER (WHERE w.is_wrong), '[]')
+FROM units AS u
+LEFT JOIN minerecon.unit_daily_summaries AS s ON s.settlement_date = :day AND s.bmu_id = u.bmu_id
+CROSS JOIN LATERAL (
+    SELECT -coalesce(s.all_bids_mwh, 0) AS bids_mwh, -coalesce(s.curtailed_mwh, 0) AS so_bids_mwh
+) AS r
+CROSS JOIN LATERAL (SELECT u.bids_mwh <> r.bids_mwh OR u.so_bids_mwh <> r.so_bids_mwh AS is_wrong) AS w
+UNION ALL
 SELECT 'net_share_within_bounds', count(*), count(*) || ' shares of units, farms and zones from 0 to 1',
        count(*) FILTER (WHERE NOT w.is_wrong) || ' of them',
        coalesce(jsonb_agg(jsonb_build_object('of', grain, 'name', name, 'net_mwh', CAST(net_mwh AS text),

@@ -337,7 +337,7 @@ LEFT JOIN LATERAL (
     -- Of several runs the highest counts that has the whole day.
     SELECT q.metered_mwh, q.run_type FROM minerecon.unit_daily_metered AS q
     WHERE q.settlement_date = d.settlement_date AND q.bmu_id = x.bmu_id AND q.metered_mwh IS NOT NULL
-    ORDER BY q.run_rank DESC LIMIT 1
+    ORDER BY q.run_rank DESC, q.run_type LIMIT 1
 ) AS m ON true;
 
 COMMENT ON VIEW analytics.curtailment_by_unit_day IS
@@ -390,7 +390,7 @@ WITH versions AS MATERIALIZED (
             SELECT DISTINCT ON (a.settlement_date, a.bmu_id) a.settlement_date, a.bmu_id, a.metered_mwh, a.run_type
             FROM minerecon.unit_daily_metered AS a
             WHERE {span} AND {units} AND a.metered_mwh IS NOT NULL
-            ORDER BY a.settlement_date, a.bmu_id, a.run_rank DESC
+            ORDER BY a.settlement_date, a.bmu_id, a.run_rank DESC, a.run_type
         ) AS q
             ON q.settlement_date = coalesce(s.settlement_date, p.settlement_date) AND q.bmu_id = coalesce(s.bmu_id, p.bmu_id)
         UNION ALL

@@ -50,7 +50,7 @@ LEFT JOIN LATERAL (
     -- Of several runs the highest counts that has the whole day.
     SELECT q.metered_mwh, q.run_type FROM minerecon.unit_daily_metered AS q
     WHERE d.is_stored AND q.settlement_date = d.settlement_date AND q.bmu_id = x.bmu_id AND q.metered_mwh IS NOT NULL
-    ORDER BY q.run_rank DESC LIMIT 1
+    ORDER BY q.run_rank DESC, q.run_type LIMIT 1
 ) AS m ON true
 LEFT JOIN farms AS f ON f.bmu_id = x.bmu_id;
 
