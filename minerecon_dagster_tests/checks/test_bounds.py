@@ -618,6 +618,14 @@ def test_the_bids_beside_notifications_are_those_of_the_days_records(
     assert notified(warehouse, *beside, records={A: records}) == RIGHT | {"bids_agree": is_right}
 
 
+def test_the_records_of_another_day_are_not_those_beside_notifications(warehouse: Engine) -> None:
+    store_once(warehouse, AFTER)
+    assert notified(warehouse, Notified(), records={A: ("-10", "-9")})["bids_agree"] is False
+    put(warehouse, "UPDATE minerecon.unit_daily_summaries SET settlement_date = :after", after=AFTER)
+    put(warehouse, *NO_POTENTIAL[:2])
+    assert notified(warehouse, Notified())["bids_agree"]
+
+
 def test_instructions_are_beside_any_wind_output_that_is_not_nothing(warehouse: Engine) -> None:
     for agws_mwh, found in ((0, {}), ("0.5", {BESIDE: False}), (150, {BESIDE: True})):
         put(warehouse, *NO_POTENTIAL)
