@@ -179,7 +179,7 @@ def replace_day(
         before = read_stored_day(connection, day)
         bids = finding.result()
         losses += _losses(connection, fetched, before, bids, inputs.wind_units, load, now=now)
-        losses += _displaced(connection, fetched)
+        losses += _displaced(connection, fetched, before)
         if losses and accepted_by is None:
             # What is gone may be a farm that the register has lost, and no change at the source.
             of_register = [r for r in compare_with_register(reading, bids, inputs.uncounted()) if not r.passed]
@@ -267,52 +267,66 @@ def _losses(
     *,
     now: dt.datetime,
 ) -> list[dict[str, Any]]:
-    """What the final day that is stored, or that the archive held, would lose; empty where neither is final.
+    """What the final day that is stored would lose; of one that is not stored final, what the archive held final.
 
     What was is read from the answers of then, and not from the tables: what other hands have put into these is no
     figure that a day could lose. It is of the farms of then and of now: a register that has lost some takes them too.
+    The answers of then are those that the stored day was built from. What the archive holds beside may have come in a
+    run that ended before it was judged: it is no measure, but of answers that say another thing than what is stored.
     Where this answer alone takes little, it is held against what the day was when it was first final, or when a person
     last took a change of it, and against how many other days have lost of theirs.
     """
-    is_final = stored is not None and stored.is_final
-    if not is_final and (fetched.before is None or fetched.before.judgement.state != "final"):
+    held = fetched.before if fetched.before is not None and fetched.before.judgement.state == "final" else None
+    final = stored if stored is not None and stored.is_final else None
+    if final is None and held is None:
         return []
+    day = fetched.archived.day
     units = (
         wind_units.keys()
         | connection.execute(
-            text("SELECT bmu_id FROM minerecon.unit_daily_summaries WHERE settlement_date = :day"),
-            {"day": fetched.archived.day},
+            text("SELECT bmu_id FROM minerecon.unit_daily_summaries WHERE settlement_date = :day"), {"day": day}
         ).scalars()
     )
-    then: DayReading | None = fetched.reading
-    if fetched.asked:
-        then = fetched.before
-    elif stored is not None and not is_same_object(stored.archive_uri, fetched.archived.uri):
-        then = load(stored.archive_uri)
+
+    def extent(reading: DayReading) -> Extent:
+        return extent_of(row for _, _, row in wind_bids(reading, units))
+
+    then = held if final is None else _built_from(final, fetched, load)
     if then is fetched.reading and units == wind_units.keys():
         return []  # the same answers and the same farms
     if then is not None:
-        was = extent_of(row for _, _, row in wind_bids(then, units))
+        was = extent(then)
     else:
-        figures = connection.execute(statement("day/stored_extent"), {"day": fetched.archived.day}).one()
-        was = Extent(**figures._mapping)
+        was = Extent(**connection.execute(statement("day/stored_extent"), {"day": day}).one()._mapping)
     after = extent_of(row for _, _, row in bids)
     losses = unbelievable_losses(was, after)
     if losses or then is fetched.reading:
         return losses
+    if held is not None and held is not then and after != was:
+        losses = unbelievable_losses(extent(held), after)
+        if losses:
+            return [loss | {"counted_with": "counted from an unpublished answer"} for loss in losses]
 
     def as_it_was(change: Row[Any]) -> Extent:
         """By the answer that a change has replaced; where that is no more, by what is on record of it: its energy."""
         replaced = load(change.old_archive_uri)
         if replaced is not None:
-            return extent_of(row for _, _, row in wind_bids(replaced, units))
+            return extent(replaced)
         return Extent(change.old_all_bids_mwh, change.old_curtailed_mwh, *[Decimal()] * 4)
 
-    day = fetched.archived.day
     if first := connection.execute(statement("day/first_final"), {"day": day}).one_or_none():
         losses = unbelievable_losses(as_it_was(first), after)
         losses = [loss | {"counted_with": "by all answers since it was final"} for loss in losses]
     return losses or _losses_beside_others(connection, day, was, after, as_it_was, now=now)
+
+
+def _built_from(stored: StoredDay, fetched: FetchedDay, load: Callable[[str], DayReading | None]) -> DayReading | None:
+    """What the answers say that a stored day was built from; None where they cannot be read."""
+    if not fetched.asked and is_same_object(stored.archive_uri, fetched.archived.uri):
+        return fetched.reading
+    if fetched.before is not None and is_same_object(stored.archive_uri, fetched.before_uri):
+        return fetched.before
+    return load(stored.archive_uri)
 
 
 def _losses_beside_others(
@@ -356,13 +370,18 @@ def _changes(connection: Connection, now: dt.datetime) -> dict[dt.date, Row[Any]
     return {row.settlement_date: row for row in found}
 
 
-def _displaced(connection: Connection, fetched: FetchedDay) -> list[dict[str, Any]]:
-    """The stored periods that the answers are silent on, where the archive, which would have kept them, has nothing."""
+def _displaced(connection: Connection, fetched: FetchedDay, stored: StoredDay | None) -> list[dict[str, Any]]:
+    """The stored periods that the answers are silent on, where the archive did not keep what the day was built from.
+
+    It keeps what it holds as newest when a silent answer comes. Where that was another object, or there was none, the
+    stored rows may have nothing left that says them.
+    """
+    held_uri = fetched.before_uri if fetched.asked else fetched.archived.uri
     quiet = {slot for slot, look in fetched.reading.looks.items() if not look.acceptance_count}
-    if not fetched.asked or fetched.before is not None or not quiet:
+    if stored is None or is_same_object(stored.archive_uri, held_uri) or not quiet:
         return []
-    stored = connection.execute(statement("day/stored_slots"), {"day": fetched.archived.day})
-    gone = quiet & {(row.stack_side, row.settlement_period) for row in stored}
+    rows = connection.execute(statement("day/stored_slots"), {"day": fetched.archived.day})
+    gone = quiet & {(row.stack_side, row.settlement_period) for row in rows}
     if not gone:
         return []
     return [{"figure": f"the rows of {slots_text(gone)}", "before": "rows", "after": "none", "lost": "all"}]

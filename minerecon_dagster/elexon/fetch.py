@@ -37,6 +37,7 @@ class FetchedDay:
         brought_something_new: whether it needed a new object in the archive.
         fresh: the answers that came just now, and have what is held of them.
         before: what the archive held before; None where nothing was asked, or nothing was held.
+        before_uri: the object that held it; "" where `before` is None.
         asked: whether Elexon was asked.
         sides: the sides of the stack that are asked for; what is held of another is read where it still holds.
     """
@@ -48,6 +49,7 @@ class FetchedDay:
     brought_something_new: bool
     fresh: frozenset[AnswerKey] = frozenset()
     before: DayReading | None = None
+    before_uri: str = ""
     asked: bool = False
     sides: tuple[StackSide, ...] = STACK_SIDES
 
@@ -274,7 +276,15 @@ def fetch_day(
         if holds_others(held, sides):
             reading = read_archived(held, sides, controls_waived=controls_waived, failures=failures)
         return FetchedDay(
-            held, reading, used.requests, used.retries, False, before=held_reading, asked=True, sides=sides
+            held,
+            reading,
+            used.requests,
+            used.retries,
+            False,
+            before=held_reading,
+            before_uri=held.uri,
+            asked=True,
+            sides=sides,
         )
     spoken = {key: answer for key, answer in fetched.items() if key not in kept}
     archived, is_new = archive.record(day, spoken, now=now(), silent=silent)
@@ -290,6 +300,7 @@ def fetch_day(
         is_new,
         frozenset(spoken),
         before=held_reading,
+        before_uri=held.uri if held is not None else "",
         asked=True,
         sides=sides,
     )
