@@ -271,8 +271,9 @@ def _losses(
 
     What was is read from the answers of then, and not from the tables: what other hands have put into these is no
     figure that a day could lose. It is of the farms of then and of now: a register that has lost some takes them too.
-    The answers of then are those that the stored day was built from. What the archive holds beside may have come in a
-    run that ended before it was judged: it is no measure, but of answers that say another thing than what is stored.
+    The answers of then are those that the stored day was built from. The newest that the archive holds may never have
+    been judged, as the run that fetched them ended: these are held against the answer too, unless it says again what is
+    stored.
     Where this answer alone takes little, it is held against what the day was when it was first final, or when a person
     last took a change of it, and against how many other days have lost of theirs.
     """
