@@ -24,7 +24,7 @@ from minerecon_dagster.day.worker import DayReport, Worker
 from minerecon_dagster.difficulty.source import DifficultyTable
 from minerecon_dagster.elexon.client import ElexonClient
 from minerecon_dagster.elexon.datasets import parse_key
-from minerecon_dagster.elexon.datasets.meters import B1610, RUN_TYPES, rank_of
+from minerecon_dagster.elexon.datasets.meters import B1610, PERIODS_METERED, RUN_TYPES, MeteredOutput, rank_of
 from minerecon_dagster.elexon.datasets.pn import PN as NOTIFICATIONS
 from minerecon_dagster.elexon.datasets.pn import UNITS_ANSWERED, potential_of
 from minerecon_dagster.http.rate_limit import RateLimiter
@@ -557,6 +557,40 @@ def test_notifications_that_lack_a_unit_or_a_period_that_was_notified_are_not_ta
     assert project.sql(UNITS, day=DAY) == before
     assert project.archive.newest_of("pn", DAY) == held
     assert f"lacks what is stored of units, 1 in number ({UNIT})" in caplog.text
+
+
+@pytest.mark.slow
+def test_meters_that_were_asked_for_in_fewer_parts_than_before_are_those_of_the_newest_request_alone(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(most_units: int, quantity: float) -> Callable[[str], Fault | None]:
+        def of(path: str) -> Fault | None:
+            if not path.startswith(METERED):
+                return None
+            if path.count("bmUnit") > most_units:
+                return Fault(414)
+            rows = [row | {"settlementRunType": "II", "quantity": quantity} for row in rows_of(project.elexon, path)]
+            return Fault(200, json.dumps(rows).encode())
+
+        return of
+
+    ingest_at(project, MORNING)
+    monkeypatch.setattr(MeteredOutput, "most_units", 6)
+    project.elexon.faults = fault(3, 1.0)
+    ingest_at(project, "2025-04-05T07:00:00+00:00")
+    monkeypatch.setattr(MeteredOutput, "most_units", 240)
+    project.elexon.faults = fault(6, 2.0)
+    ingest_at(project, "2025-04-06T07:00:00+00:00", force=True)
+    held = project.archive.newest_of("b1610", DAY)
+    assert held is not None
+    assert [str(key) for key in held.answers] == [f"b1610/d8/{n}" for n in (1, 2, 3, 4)], "two of each request"
+    for again in (False, True):
+        if again:
+            project.sql_write("DELETE FROM minerecon.unit_daily_metered")
+            ingest_at(project, "2025-04-07T07:00:00+00:00", from_archive=True)
+        found = project.sql("SELECT metered_mwh, periods, count(*) FROM minerecon.unit_daily_metered GROUP BY 1, 2")
+        assert found == [(Decimal(96), 48, 12)], "of each unit what was said last, once"
+        assert (PERIODS_METERED.full_name,) not in project.sql(RED)
 
 
 def test_ranks_are_in_the_order_in_which_runs_come() -> None:

@@ -149,17 +149,27 @@ class LaterDataset(Dataset):
         return {self.key(run, number): self.path(day, run, piece) for number, piece in enumerate(pieces, 1)}
 
     def held(self, run: Run, answers: Mapping[AnswerKey, Answer]) -> dict[AnswerKey, Answer]:
-        """The answers of a run among those that the archive holds, of the newest request where it changed its parts."""
-        of_run = {key: answer for key, answer in answers.items() if key.run == run.name}
-        whole = of_run.pop(self.key(run), None)
-        if whole is None or (of_run and max(answer.fetched_at for answer in of_run.values()) > whole.fetched_at):
-            return of_run
-        return {self.key(run): whole}
+        """The answers of a run among those that the archive holds: of the newest request, where its parts changed.
+
+        A part replaces older ones that were asked for one of its units; the whole replaces all that are older.
+        """
+        of_run = [(key, answer) for key, answer in answers.items() if key.run == run.name]
+        taken: dict[AnswerKey, Answer] = {}
+        asked: set[str] = set()
+        # Of several at the same time the whole first.
+        for key, answer in sorted(of_run, key=lambda found: (found[1].fetched_at, -found[0].part), reverse=True):
+            if not key.part:
+                taken = taken or {key: answer}
+                break
+            if not asked & (units := _units_named(answer)):
+                taken[key] = answer
+                asked |= units
+        return dict(sorted(taken.items()))
 
     def units_asked(self, answers: Iterable[Answer], wind_units: Mapping[str, BmUnit]) -> list[str]:
         """The units that answers were asked for, as their URLs say; a register of today may have others."""
-        asked = [unit for answer in answers for unit in parse_qs(urlsplit(answer.url).query).get("bmUnit", ())]
-        return sorted(set(asked)) or self.units(wind_units)
+        asked = {unit for answer in answers for unit in _units_named(answer)}
+        return sorted(asked) or self.units(wind_units)
 
     @abstractmethod
     def path(self, day: dt.date, run: Run, units: Sequence[str]) -> str:
@@ -217,3 +227,8 @@ class LaterDataset(Dataset):
     def metadata(self, look: Look) -> dict[str, Any]:
         """What its materialization says."""
         return {"rows": len(look.rows), "units_asked": len(look.units)}
+
+
+def _units_named(answer: Answer) -> set[str]:
+    """The units that an answer was asked for, as its URL names them."""
+    return set(parse_qs(urlsplit(answer.url).query).get("bmUnit", ()))

@@ -121,16 +121,33 @@ def test_an_answer_is_named_by_its_run_and_its_part(parts: list[str], named: Ans
 
 
 def test_of_a_run_that_was_asked_for_in_parts_and_whole_what_was_asked_last_counts() -> None:
-    parts = {key("SF", 1): came(AT), key("SF", 2): came(AT + SOON)}
+    parts = {key("SF", 1): came(AT, "?bmUnit=A"), key("SF", 2): came(AT + SOON, "?bmUnit=B")}
     others = {key(): came(AT + 9 * SOON), key(part=1): came(AT + 9 * SOON)}
     held = LATE.held(TWO, {**parts, **others})
     assert held == parts
-    assert LATE.held(TWO, {**parts, key("SF"): came(AT), **others}) == parts, "one part is newer"
+    assert LATE.held(TWO, {**parts, key("SF"): came(AT - SOON), **others}) == parts, "they are newer"
     whole = {key("SF"): came(AT + 2 * SOON)}
     assert LATE.held(TWO, {**parts, **whole, **others}) == whole
     assert LATE.held(TWO, {**parts, key("SF"): came(AT + SOON)}) == {key("SF"): came(AT + SOON)}, "at once"
     assert LATE.held(TWO, whole | others) == whole
     assert LATE.held(TWO, others) == {}
+
+
+def test_of_a_run_whose_parts_became_fewer_those_of_the_newest_request_count() -> None:
+    def part(number: int, at: dt.datetime, *units: str) -> dict[AnswerKey, Answer]:
+        return {key("SF", number): came(at, f"?{'&'.join(f'bmUnit={unit}' for unit in units)}")}
+
+    four = part(1, AT, "A") | part(2, AT, "B") | part(3, AT, "C") | part(4, AT, "D")
+    assert LATE.held(TWO, four) == four
+    two = part(1, AT + SOON, "A", "B") | part(2, AT + 2 * SOON, "C", "D")
+    assert LATE.held(TWO, four | two) == two, "however far apart its own parts came"
+    assert list(LATE.held(TWO, {k: (four | two)[k] for k in sorted(four, reverse=True)})) == list(two), "in order"
+    three = part(1, AT + SOON, "A", "B") | part(2, AT + SOON, "C", "E") | part(3, AT + SOON, "F")
+    assert LATE.held(TWO, four | three) == four | three, "a unit that was not asked for again keeps what it has"
+    whole = {key("SF"): came(AT + 2 * SOON, "?bmUnit=A")}
+    assert LATE.held(TWO, four | three | whole) == whole
+    newest = part(1, AT + 3 * SOON, "C") | part(2, AT + 3 * SOON, "B")
+    assert LATE.held(TWO, four | three | whole | newest) == newest, "parts of before the whole do not come back"
 
 
 def test_the_units_that_were_asked_for_are_those_of_the_addresses_or_all_where_these_name_none() -> None:
