@@ -31,6 +31,7 @@ from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.core.repairs import REFETCH
 from minerecon_dagster.day.build import record_results
 from minerecon_dagster.day.closing import is_closed
+from minerecon_dagster.day.stored import is_same_object
 from minerecon_dagster.elexon.datasets import later
 from minerecon_dagster.elexon.datasets.later import LaterDataset, Look, Run
 from minerecon_dagster.elexon.datasets.stack import wind_volumes
@@ -40,7 +41,7 @@ from minerecon_dagster.warehouse.store import day_lock, statement
 from minerecon_dagster.warehouse.tables import daily_summaries
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
-    from minerecon_dagster.elexon.archive import Archive
+    from minerecon_dagster.elexon.archive import Archive, ArchivedDay
     from minerecon_dagster.elexon.client import ElexonClient
 
 
@@ -48,6 +49,8 @@ SCAN_DAY_OF_MONTH: Final = 3
 """On which `monthly_restatement_scan` runs."""
 _URI_TOO_LONG = 414
 MOST_UNITS_NAMED: Final = 5
+_ITS_CHECKS: Final = "its checks, which it passes now"
+"""Who took an answer that was refused, where no person has to."""
 
 
 class UnitsLostError(MinereconError):
@@ -225,11 +228,14 @@ class Later:
             try:
                 found, of_run = self._taken(dataset, day, run, units, wind_units, self._ask(dataset, day, run, units))
             except SchemaDriftError as error:
-                found, of_run = self._unreadable(dataset, day, run, units, one_line(error))
+                problems.append(one_line(error))
+                found, of_run = self._unreadable(dataset, day, run, units, problems[-1])
             except (MinereconError, SQLAlchemyError) as error:
                 problems.append(one_line(error))
                 self._record(dataset, day, run, reason=problems[-1], answered=_is_answer(error))
                 found, of_run = {"missing": problems[-1]}, []
+            if _is_refused(of_run):
+                problems.append(found["missing"])
             results += of_run
             said |= {_name(name, run): value for name, value in found.items()}
             if "missing" not in found or dataset.runs_are_looks:
@@ -237,7 +243,8 @@ class Later:
         problem = _problem(dataset, day, "; ".join(dict.fromkeys(problems))) if problems else ""
         report = LaterReport(dataset, day, said or {"missing": why or "nothing of it is due"}, results, problem)
         if is_behind and not report.has_news:
-            return replace(self._held(dataset, day, wind_units), problem=problem)
+            held = self._held(dataset, day, wind_units)
+            return replace(held, problem="; ".join(filter(None, (problem, held.problem))))
         return report
 
     def _not_asked(self, dataset: LaterDataset, units: Sequence[str]) -> str:
@@ -280,24 +287,65 @@ class Later:
         wind_units: Mapping[str, BmUnit],
         answers: Mapping[AnswerKey, Answer],
     ) -> tuple[dict[str, Any], list[Result]]:
-        """Archive answers, and write them if they say something: what its materialization says, and the results."""
-        rows = _rows(dataset, day, answers)
+        """Archive answers, and write them if they say something: what its materialization says, and the results.
+
+        Raises:
+            SchemaDriftError: they are not what they should be. They are kept, refused.
+            UnitsLostError: they lack what is stored. They are kept, refused.
+        """
+        try:
+            rows = _rows(dataset, day, answers)
+        except SchemaDriftError as error:
+            self._refuse(dataset, run, self._kept(dataset, day, answers), one_line(error))
+            raise
         if not rows:
             status = ", ".join(sorted({str(answer.status) for answer in answers.values()}))
             reason = f"HTTP {status} without rows: not published yet"
             self._record(dataset, day, run, reason=reason)
             return {"missing": reason}, []
         look = self._look(dataset, day, run, units, wind_units, answers, rows)
+        lost = self._lost(dataset, look)
+        archived = self._kept(dataset, day, answers)
+        if lost:
+            self._refuse(dataset, run, archived, lost)
+            raise UnitsLostError(lost)
+        found, results = self._written(dataset, look, archived.uri, asked=True)
+        if _is_refused(results):
+            self._refuse(dataset, run, archived, found["missing"])
+        else:
+            self._take(archived)
+        return found, results
+
+    def _lost(self, dataset: LaterDataset, look: Look) -> str:
+        """What an answer lacks that is stored; empty where nothing, and where its own checks refuse it and say why."""
         with self._engine.connect() as connection:
             lost = dataset.units_lost(connection, look)
-        # An answer that its own checks refuse is kept, and they say why; one that would pass must not displace.
-        if lost and not any(r.blocks for r in self._accepted(day, dataset.check(look))):
-            some = ", ".join(sorted(lost)[:MOST_UNITS_NAMED])
-            raise UnitsLostError(
-                f"the answer lacks what is stored of units, {len(lost)} in number ({some}), and is not taken"
-            )
-        archived = self._archive.record_of(dataset.name, day, answers, now=self._now())
-        return self._written(dataset, look, archived.uri, asked=True)
+        if not lost or _is_refused(self._accepted(look.day, dataset.check(look))):
+            return ""
+        some = ", ".join(sorted(lost)[:MOST_UNITS_NAMED])
+        return f"the answer lacks what is stored of units, {len(lost)} in number ({some}), and is not taken"
+
+    def _kept(self, dataset: LaterDataset, day: dt.date, answers: Mapping[AnswerKey, Answer]) -> ArchivedDay:
+        return self._archive.record_of(dataset.name, day, answers, now=self._now())
+
+    def _refuse(self, dataset: LaterDataset, run: Run, archived: ArchivedDay, why: str) -> None:
+        """Let nothing be built again from an answer that has just come: what was held before it stays current.
+
+        Where what is stored of the run was made of the very same, the answer is not what is wrong.
+        """
+        if archived.refusal is not None and archived.refusal.stands:
+            return
+        parameters = {"dataset": dataset.name, "day": archived.day}
+        with self._engine.connect() as connection:
+            stored = connection.execute(statement("later/made_from"), parameters).all()
+        if not any(r.run == run.name and is_same_object(r.archive_uri, archived.uri) for r in stored):
+            self._archive.refuse(archived, why, now=self._now(), run_id=self._run_id)
+
+    def _take(self, archived: ArchivedDay) -> None:
+        """Let an answer that is written now be built from again, where it was refused before."""
+        if archived.refusal is not None and archived.refusal.stands:
+            why, now = archived.refusal.why, self._now()
+            self._archive.accept(archived, why, accepted_by=_ITS_CHECKS, now=now, run_id=self._run_id)
 
     def _unreadable(
         self, dataset: LaterDataset, day: dt.date, run: Run, units: Sequence[str], why: str
@@ -346,12 +394,17 @@ class Later:
                 record_results(connection, day, results, now=self._now(), run_id=self._run_id)
         reason = "; ".join(map(str, blocking)) or None
         self._record(dataset, day, look.run, reason=reason, archive_uri=archive_uri, asked=asked)
-        return ({"missing": reason} if reason else dataset.metadata(look)), results
+        if reason:
+            return {"missing": f"the answer is refused, and what is stored stays: {reason}"}, results
+        return dataset.metadata(look), results
 
     def _held(self, dataset: LaterDataset, day: dt.date, wind_units: Mapping[str, BmUnit]) -> LaterReport:
-        archived = self._archive.newest_of(dataset.name, day)
+        # What was refused is looked at again where there is nothing else: a person may have waived what was against it.
+        current = self._archive.newest_of(dataset.name, day)
+        archived = current or self._archive.newest_refused_of(dataset.name, day)
         said: dict[str, Any] = {}
         results: list[Result] = []
+        problems: list[str] = []
         # Lower ranks first: where a newer answer replaces any before, the highest is what stays.
         for run in sorted(dataset.runs, key=lambda run: run.rank) if archived is not None else ():
             assert archived is not None
@@ -360,11 +413,19 @@ class Later:
                 rows = _rows(dataset, day, answers)
                 units = dataset.units_asked(answers.values(), wind_units)
                 look = self._look(dataset, day, run, units, wind_units, answers, rows)
+                if current is None and (why := self._lost(dataset, look)):
+                    raise UnitsLostError(why)
                 found, of_run = self._written(dataset, look, archived.uri, asked=False)
+                if _is_refused(of_run):
+                    problems.append(found["missing"])
                 said |= {_name(name, run): value for name, value in found.items()}
                 results += of_run
         if said:
-            return LaterReport(dataset, day, said, results)
+            assert archived is not None
+            if not problems:
+                self._take(archived)
+            problem = _problem(dataset, day, "; ".join(problems)) if problems else ""
+            return LaterReport(dataset, day, said, results, problem)
         nothing = "the archive holds nothing of it"
         with self._engine.connect() as connection:
             lost = connection.execute(statement("later/made_from"), {"dataset": dataset.name, "day": day}).scalar()
@@ -397,6 +458,10 @@ class Later:
                     "answered": asked and answered,
                 },
             )
+
+
+def _is_refused(results: Sequence[Result]) -> bool:
+    return any(r.blocks for r in results)
 
 
 def _is_answer(error: Exception) -> bool:

@@ -66,7 +66,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         why: what it would have taken from a final day.
         refused_at, run_id: when, and by which Dagster run.
-        accepted_at, accepted_by, accepted_run_id: when a person took it, who, and by which run; None where nobody did.
+        accepted_at, accepted_by, accepted_run_id: when it was taken, by whom, and by which run; None where nobody did.
     """
 
     why: str
@@ -306,8 +306,13 @@ class Archive:
         return None if found is None else self._archived_day(found)
 
     def newest_of(self, dataset: str, day: dt.date) -> ArchivedDay | None:
-        """What is held of ``day`` of a dataset that comes later, None where there is nothing."""
+        """The current object of ``day`` of a dataset that comes later: the newest that was not refused; or None."""
         found = self._newest(_dataset_folder(dataset, day))
+        return None if found is None else self._archived_day(found)
+
+    def newest_refused_of(self, dataset: str, day: dt.date) -> ArchivedDay | None:
+        """The refused object of ``day`` of such a dataset that is newer than the current one, or None."""
+        found = self._standing(_dataset_folder(dataset, day)).refused
         return None if found is None else self._archived_day(found)
 
     def record_of(

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 import re
+import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -19,18 +20,29 @@ import pytest
 
 from minerecon_dagster.core.answers import Answer
 from minerecon_dagster.core.calendar import STACK_SIDES, period_count, period_starts
+from minerecon_dagster.core.checks import Property
 from minerecon_dagster.day.later import SCAN_DAY_OF_MONTH, days_due_later
 from minerecon_dagster.day.worker import DayReport, Worker
 from minerecon_dagster.difficulty.source import DifficultyTable
+from minerecon_dagster.elexon.archive import Archive
 from minerecon_dagster.elexon.client import ElexonClient
 from minerecon_dagster.elexon.datasets import parse_key
-from minerecon_dagster.elexon.datasets.meters import B1610, PERIODS_METERED, RUN_TYPES, MeteredOutput, rank_of
+from minerecon_dagster.elexon.datasets.meters import (
+    B1610,
+    PERIODS_METERED,
+    RUN_TYPES,
+    UNITS_METERED,
+    MeteredOutput,
+    rank_of,
+)
+from minerecon_dagster.elexon.datasets.pn import NET_SHARE_OF_MONTH_WITHIN_BOUNDS, UNITS_ANSWERED, potential_of
 from minerecon_dagster.elexon.datasets.pn import PN as NOTIFICATIONS
-from minerecon_dagster.elexon.datasets.pn import UNITS_ANSWERED, potential_of
 from minerecon_dagster.http.rate_limit import RateLimiter
 from minerecon_dagster.settings import Settings
 from minerecon_dagster.standing.inventory import look_beside
 from minerecon_dagster.sums.rollups import months_to_update, roll_up_months
+from minerecon_dagster.warehouse.store import open_warehouse
+from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.fake_elexon import Fault
 from minerecon_dagster_tests.notified import METERED, PN, Rows, asked, rows_of, spoil
 from minerecon_dagster_tests.project import DAY, Project, definitions, not_done
@@ -556,7 +568,206 @@ def test_notifications_that_lack_a_unit_or_a_period_that_was_notified_are_not_ta
     ingest_at(project, "2025-04-01T07:00:00+00:00", force=True)
     assert project.sql(UNITS, day=DAY) == before
     assert project.archive.newest_of("pn", DAY) == held
-    assert f"lacks what is stored of units, 1 in number ({UNIT})" in caplog.text
+    assert project.archive.newest_refused_of("pn", DAY) is not None, "but what was said is kept"
+    lacks = f"lacks what is stored of units, 1 in number ({UNIT})"
+    assert lacks in caplog.text
+    assert held is not None
+    Path(held.uri.removeprefix("file://")).unlink()
+    caplog.clear()
+    ingest_at(project, "2025-04-02T07:00:00+00:00", from_archive=True)
+    assert lacks in caplog.text, "nor where the archive has nothing else"
+    assert project.sql(UNITS, day=DAY) == before
+
+
+@contextmanager
+def moved_and_rebuilt(
+    project: Project, migrated: str, environ: dict[str, str], patch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[None]:
+    """Give a project an empty warehouse, and its archive at another place; then build the day again from that."""
+    moved = tmp_path / "moved"
+    shutil.copytree(project.archive._store.root, moved)
+    with databases.database(environ["DATABASE_URL"], migrated) as url:
+        patch.setenv("DATABASE_URL", url)
+        patch.setenv("MINERECON_ARCHIVE_URL", str(moved))
+        project.engine, project.archive = open_warehouse(url), Archive.from_url(str(moved))
+        ingest_at(project, "2026-11-20T07:00:00+00:00", from_archive=True)
+        yield
+        project.engine.dispose()
+
+
+def versions(project: Project) -> list[Path]:
+    return sorted(Path(project.archive._store.root.removeprefix("file://")).glob("datasets/pn/**/*.zip"))
+
+
+def only_the_first_unit(rows: Rows) -> Rows:
+    return [row for row in rows if row["bmUnit"] == rows[0]["bmUnit"]]
+
+
+def little_is_notified(rows: Rows) -> Rows:
+    return [row | {"levelFrom": 1, "levelTo": 1} for row in rows]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [(only_the_first_unit, UNITS_ANSWERED), (little_is_notified, NET_SHARE_OF_MONTH_WITHIN_BOUNDS)],
+    ids=["by its own checks", "by those of the tables"],
+)
+def test_an_answer_that_is_refused_is_kept_and_told_and_displaces_nothing_that_is_built_again(
+    project: Project,
+    change: Callable[[Rows], Rows],
+    check: Property,
+    caplog: pytest.LogCaptureFixture,
+    migrated: str,
+    embedded_environ: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    ingest_at(project, "2025-03-30T07:00:00+00:00")
+    units, before = project.sql(UNITS, day=DAY), {pair[:2]: pair for pair in project.sql(PAIRS, day=DAY)}
+    held = project.archive.newest_of("pn", DAY)
+    spoil(project.elexon, PN, change)
+    for at in ("2025-03-31", "2025-04-01"):
+        caplog.clear()
+        ingest_at(project, f"{at}T07:00:00+00:00", force=True)
+        told = [line for line in caplog.messages if "nothing new of" in line]
+        assert len(told) == 1
+        assert re.search(rf"^{DAY}: .*\(PN\).* is refused.*{check.full_name}.*reingest {DAY} --force$", told[0])
+    assert (check.full_name,) in project.sql(RED)
+    assert project.sql(UNITS, day=DAY) == units
+    assert project.archive.newest_of("pn", DAY) == held
+    refused = project.archive.newest_refused_of("pn", DAY)
+    assert refused is not None
+    assert refused.refusal is not None
+    assert check.full_name in refused.refusal.why
+    assert len(versions(project)) == 2, "the same answer again is no other"
+    assert held is not None
+    made_from = "SELECT archive_uri FROM minerecon.later_answers WHERE dataset = 'pn'"
+    assert project.sql(made_from) == [(held.uri,)], "what is stored was not made from it"
+
+    project.elexon.faults = lambda _: None
+    project.elexon.world.revise[DAY] = 0.98
+    caplog.clear()
+    ingest_at(project, "2025-04-02T07:00:00+00:00", periods="1-48")
+    assert len(asked(project.elexon, PN)) == 3, "what was held is enough"
+    assert "nothing new of" not in caplog.text
+    after = {pair[:2]: pair for pair in project.sql(PAIRS, day=DAY)}
+    assert after.keys() == before.keys()
+    for pair, (_, _, potential, bids, offers, instructed) in after.items():
+        assert potential == before[pair][2]
+        assert abs(bids - before[pair][3] * Decimal("0.98")) < Decimal("1e-6")
+        assert instructed == potential + bids + offers
+    assert project.sql(RED) == []
+    with project.engine.connect() as connection:
+        assert days_due_later(connection, first_day=DAY, today=dt.date(2025, 4, 3)) == set(), "it has followed"
+    with moved_and_rebuilt(project, migrated, embedded_environ, monkeypatch, tmp_path):
+        assert {pair[:2]: pair for pair in project.sql(PAIRS, day=DAY)} == after
+        assert project.sql(UNITS, day=DAY) == units
+        assert project.sql(RED) == []
+
+
+@pytest.mark.slow
+def test_after_a_refused_answer_a_good_one_is_the_newest_again(project: Project) -> None:
+    ingest_at(project, "2025-03-30T07:00:00+00:00")
+    before = dict(row[:2] for row in project.sql(UNITS, day=DAY))
+    spoil(project.elexon, PN, only_the_first_unit)
+    ingest_at(project, "2025-03-31T07:00:00+00:00", force=True)
+
+    def more(rows: Rows) -> Rows:
+        return [row | {name: row[name] + 2 for name in ("levelFrom", "levelTo")} for row in rows]
+
+    spoil(project.elexon, PN, more)
+    ingest_at(project, "2025-04-01T07:00:00+00:00", force=True)
+    for again in (False, True):
+        if again:
+            project.sql_write("DELETE FROM minerecon.unit_daily_potential")
+            ingest_at(project, "2025-04-02T07:00:00+00:00", from_archive=True)
+        assert dict(row[:2] for row in project.sql(UNITS, day=DAY)) == {
+            unit: mwh + 48 for unit, mwh in before.items()
+        }, "2 MW more in each of 48 half hours"
+    assert project.archive.newest_refused_of("pn", DAY) is None, "it is not of a later look"
+    assert (UNITS_ANSWERED.full_name,) not in project.sql(RED)
+
+
+@pytest.mark.slow
+def test_an_answer_that_nobody_can_read_is_kept_and_told_and_displaces_nothing(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    ingest_at(project, "2025-03-30T07:00:00+00:00")
+    units, held = project.sql(UNITS, day=DAY), project.archive.newest_of("pn", DAY)
+    spoil(project.elexon, PN, lambda rows: [row | {"levelFrom": "many"} for row in rows])
+    ingest_at(project, "2025-03-31T07:00:00+00:00", force=True)
+    assert re.search(rf"{DAY}: nothing new of .*\(PN\).*levelFrom.*reingest {DAY} --force", caplog.text)
+    refused = project.archive.newest_refused_of("pn", DAY)
+    assert refused is not None
+    assert b'"many"' in next(iter(refused.answers.values())).body
+    assert (project.sql(UNITS, day=DAY), project.archive.newest_of("pn", DAY)) == (units, held)
+    assert (UNITS_ANSWERED.full_name,) in project.sql(RED)
+
+
+WAIVER = f"""
+[[waiver]]
+check = "{UNITS_ANSWERED.full_name}"
+first_day = {DAY}
+last_day = {DAY}
+reason = "only one unit was notified"
+accepted_by = "A. Person"
+expires = 2026-12-31
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ask", [True, False], ids=["asked for again", "from the archive"])
+def test_a_refused_answer_that_a_person_lets_pass_is_taken_and_is_current(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ask: bool
+) -> None:
+    spoil(project.elexon, PN, only_the_first_unit)
+    ingest_at(project, "2025-03-30T07:00:00+00:00")
+    assert project.archive.newest_of("pn", DAY) is None
+    ingest_at(project, "2025-03-30T08:00:00+00:00", from_archive=True)
+    assert project.sql(UNITS, day=DAY) == []
+    assert (UNITS_ANSWERED.full_name,) in project.sql(RED)
+    waivers = tmp_path / "waivers.toml"
+    waivers.write_text(WAIVER, encoding="utf-8")
+    monkeypatch.setenv("MINERECON_WAIVERS", str(waivers))
+    ingest_at(project, "2025-03-31T07:00:00+00:00", force=ask, from_archive=not ask)
+    assert project.sql("SELECT count(potential_mwh) FROM minerecon.unit_daily_potential") == [(1,)]
+    held = project.archive.newest_of("pn", DAY)
+    assert held is not None
+    assert held.refusal is not None
+    assert not held.refusal.stands
+    assert len(versions(project)) == 1
+    waivers.unlink()
+    monkeypatch.delenv("MINERECON_WAIVERS")
+    ingest_at(project, "2025-04-01T07:00:00+00:00", force=True)
+    assert (UNITS_ANSWERED.full_name,) in project.sql(RED)
+    assert project.archive.newest_refused_of("pn", DAY) is None, "what is stored was made from the very same"
+
+
+@pytest.mark.slow
+def test_a_refused_look_at_meters_is_not_carried_on_and_takes_nothing_from_the_others(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    def of_run(run: str, quantity: float) -> Callable[[Rows], Rows]:
+        return lambda rows: [row | {"settlementRunType": run, "quantity": quantity} for row in rows]
+
+    ingest_at(project, MORNING)
+    spoil(project.elexon, METERED, of_run("II", 1.0))
+    ingest_at(project, "2025-04-05T07:00:00+00:00")
+    spoil(project.elexon, METERED, only_the_first_unit)
+    caplog.clear()
+    ingest_at(project, "2025-04-27T07:00:00+00:00")
+    assert re.search(rf"{DAY}: nothing new of .*\(B1610\).* is refused.*{UNITS_METERED.full_name}", caplog.text)
+    spoil(project.elexon, METERED, of_run("R1", 3.0))
+    ingest_at(project, "2025-08-03T07:00:00+00:00")
+    held = project.archive.newest_of("b1610", DAY)
+    assert held is not None
+    assert list(map(str, held.answers)) == ["b1610/d8", "b1610/scan1"]
+    project.sql_write("DELETE FROM minerecon.unit_daily_metered")
+    caplog.clear()
+    ingest_at(project, "2025-08-04T07:00:00+00:00", from_archive=True)
+    assert project.sql(METERS, unit=UNIT) == [("II", Decimal(48), 48, 0), ("R1", Decimal(144), 48, 0)]
+    assert "nothing new of" not in caplog.text
 
 
 @pytest.mark.slow

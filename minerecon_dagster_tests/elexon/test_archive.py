@@ -697,6 +697,25 @@ def test_what_a_damaged_refusal_or_damaged_looks_cost_is_said(archive, place):
     assert "delete it to have the object looked at again" in found["refused.json"]
 
 
+def test_a_refused_object_of_what_comes_later_is_none_to_build_from_until_a_newer_one_or_its_taking(archive):
+    key = AnswerKey("pn")
+    kept = [
+        archive.record_of("pn", DAY, {key: answer(body, NOW + n * HOUR)}, now=NOW + n * HOUR)
+        for n, body in enumerate((b"[1]", b"[2]"))
+    ]
+    assert archive.newest_refused_of("pn", DAY) is None
+    archive.refuse(kept[1], "too little", now=NOW, run_id="a run")
+    assert archive.newest_of("pn", DAY).uri == kept[0].uri
+    refused = archive.newest_refused_of("pn", DAY)
+    assert (refused.uri, refused.refusal.why, refused.refusal.run_id) == (kept[1].uri, "too little", "a run")
+    again = archive.record_of("pn", DAY, {key: answer(b"[2]", NOW + 3 * HOUR)}, now=NOW + 3 * HOUR)
+    assert (again.uri, again.refusal.stands) == (kept[1].uri, True)
+    other = archive.record_of("pn", DAY, {AnswerKey("pn", part=1): answer(b"[3]", NOW + 4 * HOUR)}, now=NOW + 4 * HOUR)
+    assert other.answers[key].body == b"[1]", "what was refused is not carried on"
+    assert archive.newest_of("pn", DAY) == other
+    assert archive.newest_refused_of("pn", DAY) is None
+
+
 def test_an_object_that_is_gone_while_its_notes_stay_is_missed(archive, place):
     uri = archive.record(DAY, day_of_answers(), now=NOW)[0].uri
     archive.record(DAY, day_of_answers(NOW + HOUR), now=NOW + HOUR)

@@ -8,7 +8,9 @@ ON CONFLICT (dataset, settlement_date, run) DO UPDATE SET
     -- What was there stays there: an answer that did not come takes nothing away.
     is_there = l.is_there OR excluded.is_there,
     reason = CASE WHEN l.is_there THEN NULL ELSE excluded.reason END,
-    archive_uri = coalesce(excluded.archive_uri, l.archive_uri),
+    -- What is stored was not made from an answer that was refused.
+    archive_uri = CASE WHEN l.is_there AND NOT excluded.is_there THEN l.archive_uri
+                       ELSE coalesce(excluded.archive_uri, l.archive_uri) END,
     built_at = coalesce(excluded.built_at, l.built_at),
     last_asked_at = CASE WHEN :asked THEN greatest(l.last_asked_at, excluded.last_asked_at) ELSE l.last_asked_at END,
     asked_count = l.asked_count + CAST(
