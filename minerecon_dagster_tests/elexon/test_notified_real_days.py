@@ -64,8 +64,9 @@ def test_two_real_days_come_to_the_notified_gross_and_net_energy_that_they_are_k
         ]
         says = potential_of(day, units, reversed(rows))
         assert says.strangers == []
-        assert [pair for pair, of_pair in says.pairs.items() if of_pair.fault] == []
-        assert len(says.pairs) == 156 * len(period_starts(day))
+        found = [of_period for of_unit in says.notified.values() for of_period in of_unit.values()]
+        assert [of_period for of_period in found if of_period.fault] == []
+        assert len(found) == 156 * len(period_starts(day))
         total += sum((mwh for of_unit in says.of_unit.values() for mwh in of_unit.values()), Decimal())
         pieces.update(Counter((row.bm_unit, row.settlement_period) for row in rows).values())
     assert pieces == {1: 11_734, 2: 3_240, 3: 2}
