@@ -272,8 +272,7 @@ def _losses(
     What was is read from the answers of then, and not from the tables: what other hands have put into these is no
     figure that a day could lose. It is of the farms of then and of now: a register that has lost some takes them too.
     The answers of then are those that the stored day was built from. The newest that the archive holds may never have
-    been judged, as the run that fetched them ended: these are held against the answer too, unless it says again what is
-    stored.
+    been published: the run that fetched them ended, or another check failed.
     Where this answer alone takes little, it is held against what the day was when it was first final, or when a person
     last took a change of it, and against how many other days have lost of theirs.
     """
@@ -303,10 +302,6 @@ def _losses(
     losses = unbelievable_losses(was, after)
     if losses or then is fetched.reading:
         return losses
-    if held is not None and held is not then and after != was:
-        losses = unbelievable_losses(extent(held), after)
-        if losses:
-            return [loss | {"counted_with": "counted from an unpublished answer"} for loss in losses]
 
     def as_it_was(change: Row[Any]) -> Extent:
         """By the answer that a change has replaced; where that is no more, by what is on record of it: its energy."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -310,9 +310,9 @@ class Later:
             self._refuse(dataset, run, archived, lost)
             raise UnitsLostError(lost)
         found, results = self._written(dataset, look, archived.uri, asked=True)
-        if _is_refused(results):
+        if _is_refused(r for r in results if r.checked not in dataset.against_the_day):
             self._refuse(dataset, run, archived, found["missing"])
-        else:
+        elif not _is_refused(results):
             self._take(archived)
         return found, results
 
@@ -320,7 +320,7 @@ class Later:
         """What an answer lacks that is stored; empty where nothing, and where its own checks refuse it and say why."""
         with self._engine.connect() as connection:
             lost = dataset.units_lost(connection, look)
-        if not lost or _is_refused(self._accepted(look.day, dataset.check(look))):
+        if not lost or _is_refused(self._checked(dataset, look)):
             return ""
         some = ", ".join(sorted(lost)[:MOST_UNITS_NAMED])
         return f"the answer lacks what is stored of units, {len(lost)} in number ({some}), and is not taken"
@@ -333,17 +333,20 @@ class Later:
 
         Where what is stored of the run was made of the very same, the answer is not what is wrong.
         """
-        if archived.refusal is not None and archived.refusal.stands:
+        if archived.is_refused:
             return
-        parameters = {"dataset": dataset.name, "day": archived.day}
-        with self._engine.connect() as connection:
-            stored = connection.execute(statement("later/made_from"), parameters).all()
-        if not any(r.run == run.name and is_same_object(r.archive_uri, archived.uri) for r in stored):
+        if not is_same_object(self._made_from(dataset, archived.day).get(run.name, ""), archived.uri):
             self._archive.refuse(archived, why, now=self._now(), run_id=self._run_id)
+
+    def _made_from(self, dataset: LaterDataset, day: dt.date) -> dict[str, str]:
+        """The objects that what is stored was made from, by the name of the run."""
+        with self._engine.connect() as connection:
+            found = connection.execute(statement("later/made_from"), {"dataset": dataset.name, "day": day})
+            return {r.run: r.archive_uri for r in found}
 
     def _take(self, archived: ArchivedDay) -> None:
         """Let an answer that is written now be built from again, where it was refused before."""
-        if archived.refusal is not None and archived.refusal.stands:
+        if archived.refusal is not None and archived.is_refused:
             why, now = archived.refusal.why, self._now()
             self._archive.accept(archived, why, accepted_by=_ITS_CHECKS, now=now, run_id=self._run_id)
 
@@ -371,11 +374,15 @@ class Later:
         volumes = self._volumes(day, wind_units) if dataset.reads_volumes else None
         return Look(day, run, units, wind_units, next(iter(answers.values())), rows, volumes)
 
+    def _checked(self, dataset: LaterDataset, look: Look) -> list[Result]:
+        """How the answer's own checks go, with what a person has accepted."""
+        return self._accepted(look.day, look.once(dataset.check))
+
     def _written(
         self, dataset: LaterDataset, look: Look, archive_uri: str, *, asked: bool
     ) -> tuple[dict[str, Any], list[Result]]:
         day = look.day
-        results = self._accepted(day, dataset.check(look))
+        results = self._checked(dataset, look)
         blocking = [r for r in results if r.blocks]
         with self._engine.begin() as connection:
             if is_closed(connection, day):
@@ -399,38 +406,84 @@ class Later:
         return dataset.metadata(look), results
 
     def _held(self, dataset: LaterDataset, day: dt.date, wind_units: Mapping[str, BmUnit]) -> LaterReport:
-        # What was refused is looked at again where there is nothing else: a person may have waived what was against it.
-        current = self._archive.newest_of(dataset.name, day)
-        archived = current or self._archive.newest_refused_of(dataset.name, day)
+        stored = self._made_from(dataset, day)
+        archived, looks, problems = self._to_build_from(dataset, day, stored, wind_units)
         said: dict[str, Any] = {}
         results: list[Result] = []
-        problems: list[str] = []
-        # Lower ranks first: where a newer answer replaces any before, the highest is what stays.
-        for run in sorted(dataset.runs, key=lambda run: run.rank) if archived is not None else ():
-            assert archived is not None
-            answers = dataset.held(run, archived.answers)
-            if answers:
-                rows = _rows(dataset, day, answers)
-                units = dataset.units_asked(answers.values(), wind_units)
-                look = self._look(dataset, day, run, units, wind_units, answers, rows)
-                if current is None and (why := self._lost(dataset, look)):
+        if archived is not None:
+            for look in looks:
+                if archived.is_refused and (why := self._lost_by(archived, dataset, look, stored)):
                     raise UnitsLostError(why)
                 found, of_run = self._written(dataset, look, archived.uri, asked=False)
+                said |= {_name(name, look.run): value for name, value in found.items()}
+                results += of_run
                 if _is_refused(of_run):
                     problems.append(found["missing"])
-                said |= {_name(name, run): value for name, value in found.items()}
-                results += of_run
-        if said:
-            assert archived is not None
-            if not problems:
+            if looks and not _is_refused(results):
                 self._take(archived)
-            problem = _problem(dataset, day, "; ".join(problems)) if problems else ""
-            return LaterReport(dataset, day, said, results, problem)
         nothing = "the archive holds nothing of it"
-        with self._engine.connect() as connection:
-            lost = connection.execute(statement("later/made_from"), {"dataset": dataset.name, "day": day}).scalar()
-        problem = _problem(dataset, day, f"{nothing}, and its rows were made from {lost}") if lost else ""
-        return LaterReport(dataset, day, {"missing": nothing}, problem=problem)
+        if not said and (lost := next(iter(stored.values()), "")):
+            problems.append(f"{nothing}, and its rows were made from {lost}")
+        problem = _problem(dataset, day, "; ".join(problems)) if problems else ""
+        return LaterReport(dataset, day, said or {"missing": nothing}, results, problem)
+
+    def _to_build_from(
+        self, dataset: LaterDataset, day: dt.date, stored: Mapping[str, str], wind_units: Mapping[str, BmUnit]
+    ) -> tuple[ArchivedDay | None, list[Look], list[str]]:
+        """The object to build again from, what its runs say, and what is to be told of newer ones.
+
+        It is the newest that was not refused, and that is none of those that ought to have been: a run may have ended
+        between the archive and its mark, and an older version of this program marked none. Where there is nothing else,
+        what was refused is looked at again, as a person may have waived what was against it.
+        """
+        refused = self._archive.newest_refused_of(dataset.name, day)
+        if refused is not None and any(is_same_object(uri, refused.uri) for uri in stored.values()):
+            # It was written since, and the run ended before it said so in the archive.
+            return refused, self._looks(dataset, refused, wind_units), []
+        told: list[str] = []
+        while (archived := self._archive.newest_of(dataset.name, day)) is not None:
+            try:
+                looks = self._looks(dataset, archived, wind_units)
+                why = self._unfit(dataset, archived, looks, stored)
+            except SchemaDriftError as error:
+                looks, why = [], one_line(error)
+            if not why:
+                return archived, looks, told
+            self._archive.refuse(archived, why, now=self._now(), run_id=self._run_id)
+            told.append(f"the answer is refused, and what is stored stays: {why}")
+        refused = self._archive.newest_refused_of(dataset.name, day)
+        return refused, [] if refused is None else self._looks(dataset, refused, wind_units), told
+
+    def _looks(self, dataset: LaterDataset, archived: ArchivedDay, wind_units: Mapping[str, BmUnit]) -> list[Look]:
+        """What an object says of each run, lower ranks first: where one replaces another, the highest is what stays.
+
+        Raises:
+            SchemaDriftError: it cannot be read.
+        """
+        looks = []
+        for run in sorted(dataset.runs, key=lambda run: run.rank):
+            if answers := dataset.held(run, archived.answers):
+                rows = _rows(dataset, archived.day, answers)
+                units = dataset.units_asked(answers.values(), wind_units)
+                looks.append(self._look(dataset, archived.day, run, units, wind_units, answers, rows))
+        return looks
+
+    def _unfit(
+        self, dataset: LaterDataset, archived: ArchivedDay, looks: Sequence[Look], stored: Mapping[str, str]
+    ) -> str:
+        """Why an object should have been refused; empty where it should not."""
+        for look in looks:
+            if blocking := [r for r in self._checked(dataset, look) if r.blocks]:
+                return "; ".join(map(str, blocking))
+            if lost := self._lost_by(archived, dataset, look, stored):
+                return lost
+        return ""
+
+    def _lost_by(self, archived: ArchivedDay, dataset: LaterDataset, look: Look, stored: Mapping[str, str]) -> str:
+        """As `_lost`; empty where what is stored was made from the very object."""
+        if is_same_object(stored.get(look.run.name, ""), archived.uri):
+            return ""
+        return self._lost(dataset, look)
 
     def _record(
         self,
@@ -460,7 +513,7 @@ class Later:
             )
 
 
-def _is_refused(results: Sequence[Result]) -> bool:
+def _is_refused(results: Iterable[Result]) -> bool:
     return any(r.blocks for r in results)
 
 

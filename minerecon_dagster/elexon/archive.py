@@ -64,7 +64,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """Why what an object holds was not built from, and who took it all the same.
 
     Args:
-        why: what it would have taken from a final day.
+        why: what it would have taken from a final day; of what comes later, what is against it.
         refused_at, run_id: when, and by which Dagster run.
         accepted_at, accepted_by, accepted_run_id: when it was taken, by whom, and by which run; None where nobody did.
     """
@@ -119,6 +119,11 @@ class ArchivedDay:
             KeyError: the day has no such answer.
         """
         return min(self.answers[key].fetched_at for key in keys)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it was refused, and nobody has taken it since."""
+        return self.refusal is not None and self.refusal.stands
 
     @cached_property
     def is_synthetic(self) -> bool:

@@ -21,6 +21,7 @@ import pytest
 from minerecon_dagster.core.answers import Answer
 from minerecon_dagster.core.calendar import STACK_SIDES, period_count, period_starts
 from minerecon_dagster.core.checks import Property
+from minerecon_dagster.core.errors import ArchiveError
 from minerecon_dagster.day.later import SCAN_DAY_OF_MONTH, days_due_later
 from minerecon_dagster.day.worker import DayReport, Worker
 from minerecon_dagster.difficulty.source import DifficultyTable
@@ -35,7 +36,12 @@ from minerecon_dagster.elexon.datasets.meters import (
     MeteredOutput,
     rank_of,
 )
-from minerecon_dagster.elexon.datasets.pn import NET_SHARE_OF_MONTH_WITHIN_BOUNDS, UNITS_ANSWERED, potential_of
+from minerecon_dagster.elexon.datasets.pn import (
+    BIDS_AGREE,
+    NET_SHARE_OF_MONTH_WITHIN_BOUNDS,
+    UNITS_ANSWERED,
+    potential_of,
+)
 from minerecon_dagster.elexon.datasets.pn import PN as NOTIFICATIONS
 from minerecon_dagster.http.rate_limit import RateLimiter
 from minerecon_dagster.settings import Settings
@@ -703,6 +709,104 @@ def test_an_answer_that_nobody_can_read_is_kept_and_told_and_displaces_nothing(
     assert b'"many"' in next(iter(refused.answers.values())).body
     assert (project.sql(UNITS, day=DAY), project.archive.newest_of("pn", DAY)) == (units, held)
     assert (UNITS_ANSWERED.full_name,) in project.sql(RED)
+
+
+@contextmanager
+def it_ends_at(name: str) -> Iterator[None]:
+    """Whatever would be noted of an answer in the archive by this method is not: the run ends there."""
+
+    def ended(*_: object, **__: object) -> None:
+        raise ArchiveError("it ended here")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Archive, name, ended)
+        yield
+
+
+def without_a_unit(rows: Rows) -> Rows:
+    return [row for row in rows if row["bmUnit"] != UNIT]
+
+
+def unreadable(rows: Rows) -> Rows:
+    return [row | {"levelFrom": "many"} for row in rows]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "is_of_an_older_version"),
+    [(without_a_unit, False), (unreadable, False), (only_the_first_unit, False), (only_the_first_unit, True)],
+    ids=["a unit is lost", "unreadable", "by its checks", "by its checks, and what is stored is said to be of it"],
+)
+def test_an_answer_that_was_archived_and_not_marked_displaces_nothing(
+    project: Project, caplog: pytest.LogCaptureFixture, change: Callable[[Rows], Rows], is_of_an_older_version: bool
+) -> None:
+    ingest_at(project, "2025-03-30T07:00:00+00:00")
+    units, held = project.sql(UNITS, day=DAY), project.archive.newest_of("pn", DAY)
+    spoil(project.elexon, PN, change)
+    with it_ends_at("refuse"):
+        ingest_at(project, "2025-03-31T07:00:00+00:00", force=True)
+    newest = project.archive.newest_of("pn", DAY)
+    assert newest is not None
+    assert newest != held
+    if is_of_an_older_version:
+        project.sql_write("UPDATE minerecon.later_answers SET archive_uri = :uri WHERE dataset = 'pn'", uri=newest.uri)
+    project.elexon.faults = lambda _: None
+    project.elexon.world.revise[DAY] = 0.98
+    caplog.clear()
+    ingest_at(project, "2025-04-02T07:00:00+00:00", periods="1-48")
+    assert project.sql(UNITS, day=DAY) == units
+    assert project.sql(BIDS) == [(12, True)], "what is held follows the day"
+    assert f"{DAY}: nothing new of " in caplog.text
+    assert project.archive.newest_of("pn", DAY) == held
+    caplog.clear()
+    ingest_at(project, "2025-04-03T07:00:00+00:00", from_archive=True)
+    assert "nothing new of" not in caplog.text
+    assert project.sql(UNITS, day=DAY) == units
+
+
+@pytest.mark.slow
+def test_a_refused_answer_that_was_written_since_is_built_from_though_the_archive_was_not_told(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ingest_at(project, "2025-03-30T07:00:00+00:00")
+    spoil(project.elexon, PN, little_is_notified)
+    ingest_at(project, "2025-03-31T07:00:00+00:00", force=True)
+    waivers = tmp_path / "waivers.toml"
+    waivers.write_text(WAIVER.replace(UNITS_ANSWERED.full_name, NET_SHARE_OF_MONTH_WITHIN_BOUNDS.full_name), "utf-8")
+    monkeypatch.setenv("MINERECON_WAIVERS", str(waivers))
+    with it_ends_at("accept"):
+        ingest_at(project, "2025-04-01T07:00:00+00:00", force=True)
+    taken = project.sql(UNITS, day=DAY)
+    assert {mwh for _, mwh, _ in taken} == {Decimal(24)}
+    refused = project.archive.newest_refused_of("pn", DAY)
+    ingest_at(project, "2025-04-02T07:00:00+00:00", from_archive=True)
+    assert project.sql(UNITS, day=DAY) == taken
+    newest = project.archive.newest_of("pn", DAY)
+    assert newest is not None
+    assert refused is not None
+    assert newest.uri == refused.uri
+
+
+@pytest.mark.slow
+def test_notifications_that_do_not_agree_with_the_days_records_are_not_shown_and_not_refused(project: Project) -> None:
+    owner = open_warehouse(project.engine.url.render_as_string(hide_password=False), as_owner=True)
+    with owner.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE FUNCTION minerecon.add_one() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN NEW.so_bids_mwh := NEW.so_bids_mwh + 1; RETURN NEW; END $$;"
+            " CREATE TRIGGER add_one BEFORE INSERT ON minerecon.unit_daily_potential FOR EACH ROW"
+            " EXECUTE FUNCTION minerecon.add_one()"
+        )
+    ingest_at(project, "2025-03-30T07:00:00+00:00")
+    assert project.sql(RED) == [(BIDS_AGREE.full_name,)]
+    assert project.sql(BIDS) == [(0, None)]
+    assert project.archive.newest_of("pn", DAY) is not None
+    with owner.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER add_one ON minerecon.unit_daily_potential")
+    owner.dispose()
+    ingest_at(project, "2025-03-31T07:00:00+00:00", from_archive=True)
+    assert project.sql(RED) == []
+    assert project.sql(BIDS) == [(12, True)]
 
 
 WAIVER = f"""

@@ -101,15 +101,16 @@ def test_a_final_day_loses_no_more_by_answers_that_were_not_published_than_by_on
     assert project.status() == "complete"
 
 
-def test_what_is_stored_is_taken_again_whatever_was_archived_since(project: Project) -> None:
+@pytest.mark.parametrize("factor", [1.0, 1.1], ids=["it is as stored", "there is more of it"])
+def test_a_day_that_loses_nothing_of_what_is_stored_is_taken_whatever_was_archived_since(
+    project: Project, factor: float
+) -> None:
     before = figures(project)
     project.elexon.world.revise[DAY] = 1.3
     archived_only(project, no_difficulty)
-    project.elexon.world.revise[DAY] = 1.1
-    refused(project, "counted from an unpublished answer", force=True)
-    project.elexon.world.revise.clear()
+    project.elexon.world.revise[DAY] = factor
     project.ingest(force=True)
-    assert figures(project) == before
+    assert (figures(project) == before) == (factor == 1.0)
     assert project.status() == "complete"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 from sqlalchemy import Connection, delete
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
-from minerecon_dagster.core.checks import Result
+from minerecon_dagster.core.checks import Property, Result
 from minerecon_dagster.core.potential import DayVolumes
 from minerecon_dagster.elexon.datasets.base import Dataset
 from minerecon_dagster.warehouse.store import cursor
@@ -91,6 +91,8 @@ class LaterDataset(Dataset):
         follows_day: whether its rows or checks go by what the day says: they are made again from the archive, without a
             request, when the day was built again.
         reads_volumes: whether it needs what was accepted of the day's wind units.
+        against_the_day: the properties that hold it against what is stored of the day. Where one fails, it is not
+            shown, and the answer is not refused: the day may be what is behind.
     """
 
     runs: ClassVar[Sequence[Run]]
@@ -102,6 +104,7 @@ class LaterDataset(Dataset):
     most_units: ClassVar[int | None] = None
     follows_day: ClassVar[bool] = False
     reads_volumes: ClassVar[bool] = False
+    against_the_day: ClassVar[Collection[Property]] = ()
 
     def is_asked_for(self) -> bool:
         """Whether a person wants it; where not, it is not asked for, and what is held of it stays."""
