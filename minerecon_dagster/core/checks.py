@@ -321,7 +321,8 @@ SOURCE_UNCHANGED = Property(
     "drift",
     "source_unchanged",
     "ERROR",
-    "What is stored of the day is what Elexon answers now.",
+    "The day's accepted wind bids, and Elexon's own totals of them, are what Elexon answers now. Offers and wind "
+    "output (turn-up, curtailed share) are not compared.",
     FIX,
     _DRIFT,
 )
