@@ -66,6 +66,7 @@ def test_unless_it_says_otherwise_it_is_asked_for_whole_and_stands_for_itself() 
     assert LaterDataset.most_units is None
     assert (LaterDataset.run_column, LaterDataset.runs_are_looks) == (None, False)
     assert (LaterDataset.follows_day, LaterDataset.reads_volumes) == (False, False)
+    assert LaterDataset.against_the_day == ()
     assert Run("", 1, 3).with_scan is False
     assert Look(DAY, ONE, [], {}, came(), []).volumes is None
     assert next(f for f in fields(Look) if f.name == "volumes").default is None

@@ -93,6 +93,7 @@ def test_what_it_is() -> None:
     assert (PN.reaches_back_days, PN.days_a_run, PN.most_attempts, PN.most_units) == (36_525, 62, 6, 240)
     assert (PN.follows_day, PN.reads_volumes, PN.runs_are_looks, PN.run_column) == (True, True, False, None)
     assert PN.more_tables == (unit_period_potential, period_potential)
+    assert PN.against_the_day == (pn.BIDS_AGREE,)
 
 
 def test_its_other_tables() -> None:
