@@ -33,6 +33,8 @@ Scope = Literal["day", "month", "year", "all"]
 """What a result is of, as ``reconciliation_results`` has it."""
 SAMPLE_SIZE = 10
 """How many violators a result shows; the count is always of all."""
+MOST_KEPT = 1_000
+"""How many are kept of a look at all days, which the alerts compare with the look before; the newest come first."""
 
 _BUILD = "fetch, rebuild, verify"
 _CALCULATED = "fetch, rebuild, recalculate, verify"
@@ -511,7 +513,8 @@ class Result:
         expected, actual: what should be there and what is, as a reader writes it.
         repair: what mends it.
         violation_count: how many violate it.
-        violations: those that do; more than a sample of them only where a waiver may name some.
+        violations: those that do; more than a sample of them only where a waiver may name some, or all days were
+            looked at.
         waiver: why they are accepted, and by whom; None where they are not.
         waived_until: the last day on which the waiver holds.
 
@@ -567,6 +570,10 @@ class Result:
     def sample(self) -> list[dict[str, Any]]:
         """The violators that are shown."""
         return list(self.violations[:SAMPLE_SIZE])
+
+    def kept(self, scope: Scope) -> list[dict[str, Any]]:
+        """The violators that are recorded: a sample, or of a look at all days nearly always all."""
+        return list(self.violations[:MOST_KEPT]) if scope == "all" else self.sample
 
     def waived(self, waiver: str, until: dt.date) -> Result:
         """The same result, accepted through ``until``."""

@@ -723,7 +723,7 @@ def record_results(
                 "actual": r.actual,
                 "looked_at": r.looked_at,
                 "violation_count": r.violation_count,
-                "violations": r.sample,
+                "violations": r.kept(scope),
                 "repair": str(r.repair),
                 "waiver": r.waiver,
                 "waived_until": r.waived_until,

@@ -672,10 +672,8 @@ def _finding(
             actual=actual or ((f"{days:,} that are not" if days else "all are") if looked_at else "nothing is stored"),
             repair=all_of(repairs[:MOST_REPAIRS]).then(and_more) or otherwise,
             violation_count=days,
-            # The newest: what is new is among them, however long other days have been wrong.
-            violations=tuple(
-                group.as_dict() for group in sorted(groups, key=lambda g: g.last, reverse=True)[: c.SAMPLE_SIZE]
-            ),
+            # The newest first: of what is shown, what is new is among them, however long other days have been wrong.
+            violations=tuple(group.as_dict() for group in sorted(groups, key=lambda g: g.last, reverse=True)),
         ),
         groups,
     )

@@ -714,6 +714,26 @@ def test_a_failed_check_begins_with_the_problem_and_the_repair_and_shows_the_gro
     assert [group["what"] for group in metadata["sample"].value] == ["failing", "missing"], "the newest first"
 
 
+def test_a_look_at_all_days_keeps_every_group_and_shows_the_newest(
+    filled: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("control_totals.boav_wind_volume", "conservation.records_match_archive")
+    wrong = [FIRST + dt.timedelta(days=n) for n in range((LAST - FIRST).days + 1)]
+    for n, day in enumerate(wrong):
+        evaluate(filled, day, names[n % 2])
+    ran = run_job(filled, monkeypatch)
+    with filled.connect() as connection:
+        kept = connection.execute(
+            text(
+                "SELECT violations FROM minerecon.reconciliation_results"
+                " WHERE scope = 'all' AND check_name = 'every_day_is_complete'"
+            )
+        ).scalar_one()
+    assert [D(group["first"]) for group in kept] == wrong[::-1]
+    shown = evaluations(ran)["inventory"].metadata["sample"].value
+    assert shown == kept[: c.SAMPLE_SIZE]
+
+
 def test_a_warehouse_that_cannot_be_reached_fails_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
     job = build_defs().resolve_job_def(STANDING_INVENTORY)
