@@ -23,7 +23,6 @@ from minerecon_dagster.alerts.state import (
     State,
     keys_of,
     label,
-    parts_of,
 )
 from minerecon_dagster.core.spans import spans
 
@@ -69,7 +68,8 @@ def of_checks(state: State, look: Look, teller: Teller) -> Iterator[Message]:
     for check in sorted(told):
         gone = {place: since for place, since in told[check].items() if place not in look.failing.get(check, ())}
         yield from _over(check, gone, look, teller)
-    state.named = {name: days for name, days in state.named.items() if name in {str(c) for c in look.failing}}
+    still_red = {str(check) for check in look.failing if check.scope == "all"}
+    state.named = {name: days for name, days in state.named.items() if name in still_red}
     for check in sorted(look.failing):
         new = [place for place in look.failing[check] if place not in told.get(check, ())]
         for places in _apart(new, together=state.failing is None):
@@ -83,17 +83,19 @@ def of_checks(state: State, look: Look, teller: Teller) -> Iterator[Message]:
 
 
 def _of_more_days(state: State, check: Check, look: Look, teller: Teller, *, is_told: bool) -> Iterator[Message]:
-    """Days that a look at all of them names and did not name before: one that is wrong for long hides no other."""
+    """Days that a look at all of them names and did not name before: one that is wrong for long hides no other.
+
+    Neither does one that was mended meanwhile, nor a newer one. What it named before and is not remembered is told.
+    """
     detail = look.details.get((check, 0))
     if detail is None:
         return
-    before, now = state.named.get(str(check), []), sorted(day.toordinal() for day in detail.named)
-    # It names the newest: an old one that comes among them, because a newer one was mended, is not new.
-    more = [day for day in now if day not in before and (len(now) > len(before) or day > max(before, default=0))]
-    if is_told and more and str(check) in state.named:
+    now = {day.toordinal() for day in detail.named}
+    more = sorted(now.difference(state.named.get(str(check), ())))
+    if is_told and more:
         words = partial(text.failing_more, check, more, detail, teller.ui_url)
         yield teller.say("FAILING", words, f"{check} (ERROR), over all days, more of them")
-    state.named[str(check)] = now
+    state.named[str(check)] = sorted(now)
 
 
 def _failing(check: Check, places: Collection[Place], look: Look, ui_url: str) -> str:
@@ -192,14 +194,19 @@ def of_failed_runs(
 
 
 def _counted(state: State, run: FailedRun, parts: Sequence[Part]) -> bool:
-    """Whether all of it was told already of runs that failed alike; if so, it is counted there."""
-    for number, known in enumerate(state.failed_runs):
-        alike = (known.job, known.title, known.error, known.assets) == (run.job, run.title, run.fingerprint, run.assets)
-        if alike and set(parts) <= set(parts_of(known.keys)):
-            left = known.left | dict.fromkeys(parts, run.failed_at.isoformat())
-            state.failed_runs[number] = replace(known, left=left, run_count=known.run_count + 1)
-            return True
-    return False
+    """Whether all of it was told of runs that failed alike, and is not made good; if so, it is counted there."""
+    alike = {
+        number: {part: run.failed_at.isoformat() for part in parts if part in known.left}
+        for number, known in enumerate(state.failed_runs)
+        if (known.job, known.title, known.error, known.assets) == (run.job, run.title, run.fingerprint, run.assets)
+    }
+    if not set(parts) <= {part for again in alike.values() for part in again}:
+        return False
+    for number, again in alike.items():
+        if again:
+            known = state.failed_runs[number]
+            state.failed_runs[number] = replace(known, left=known.left | again, run_count=known.run_count + 1)
+    return True
 
 
 def of_runs_made_good(

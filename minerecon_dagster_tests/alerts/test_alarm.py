@@ -460,6 +460,45 @@ def test_days_clear_one_by_one_and_the_run_with_the_last_of_them(alarm: Alarm) -
     assert cleared.startswith("CLEARED: refresh_prices of 2025-03-14 to 2025-03-15: the prices came since;")
 
 
+OF_THREE_DAYS = {ASSET_PARTITION_RANGE_START_TAG: "2025-03-14", ASSET_PARTITION_RANGE_END_TAG: "2025-03-16"}
+
+
+def fails_for_three_days_of_which_two_are_made_good(alarm: Alarm) -> None:
+    alarm.failed_run(failing_job("refresh_prices", "no network"), **OF_THREE_DAYS)
+    assert len(alarm.tick()) == 1
+    for day in ("2025-03-14", "2025-03-15"):
+        made(PRICE, day)(alarm)
+    assert alarm.tick() == []
+
+
+def test_a_day_that_was_made_good_and_fails_again_is_told_though_another_of_its_run_is_still_open(alarm: Alarm) -> None:
+    fails_for_three_days_of_which_two_are_made_good(alarm)
+    alarm.failed_run(failing_job("refresh_prices", "no network"), **DAY_OF_IT)
+    (told,) = alarm.tick()
+    assert told.startswith("RUN FAILED: refresh_prices of 2025-03-14: RuntimeError: no network")
+    alarm.failed_run(failing_job("refresh_prices", "no network"), **{PARTITION_NAME_TAG: "2025-03-16"})
+    assert alarm.tick() == [], "of that day nothing has changed"
+    made(PRICE, "2025-03-14")(alarm)
+    (cleared,) = alarm.tick()
+    assert cleared.startswith("CLEARED: refresh_prices of 2025-03-14: the prices came since; a run of it had failed")
+    made(PRICE, "2025-03-16")(alarm)
+    (cleared,) = alarm.tick()
+    assert cleared.startswith("CLEARED: refresh_prices of 2025-03-14 to 2025-03-16: the prices came since; 2 runs of")
+
+
+def test_a_run_that_fails_again_for_days_that_two_messages_told_of_is_counted_with_both(alarm: Alarm) -> None:
+    fails_for_three_days_of_which_two_are_made_good(alarm)
+    alarm.failed_run(failing_job("refresh_prices", "no network"), **{PARTITION_NAME_TAG: "2025-03-15"})
+    assert len(alarm.tick()) == 1
+    again = OF_THREE_DAYS | {ASSET_PARTITION_RANGE_START_TAG: "2025-03-15"}
+    alarm.failed_run(failing_job("refresh_prices", "no network"), **again)
+    assert alarm.tick() == []
+    assert [(len(run.left), run.run_count) for run in alarm.state.failed_runs] == [(1, 2), (1, 2)]
+    alarm.failed_run(failing_job("refresh_prices", "no network"), **OF_THREE_DAYS)
+    (told,) = alarm.tick()
+    assert told.startswith("RUN FAILED: refresh_prices of 2025-03-14 to 2025-03-16: "), "a day of it was good"
+
+
 def test_a_recalculation_of_all_models_is_not_made_good_by_one_of_a_single_model(alarm: Alarm) -> None:
     keys = [asset_keys.DIFFICULTY, *asset_keys.CALCULATIONS, asset_keys.BITCOIN_DAILY]
     days = dg.DailyPartitionsDefinition("2025-03-01")
@@ -619,6 +658,47 @@ def test_a_day_that_is_wrong_for_years_hides_no_other(alarm: Alarm) -> None:
     (cleared,) = alarm.tick()
     assert cleared.startswith("CLEARED: freshness.days_become_final")
     assert len(names("2025-03-27", "2022-02-01")) == 1
+
+
+def look_names(alarm: Alarm, on: str, *days: str) -> list[str]:
+    """A look at all days that names ``days``, the newest first, and what is told of it."""
+    groups = [{"first": day, "last": day, "days": 1} for day in sorted(days, reverse=True)]
+    alarm.result(
+        on, check=c.EVERY_DAY_MATCHES_ITS_ROWS.full_name, scope="all", violations=json.dumps(groups), repair="mend it"
+    )
+    return alarm.tick()
+
+
+@pytest.mark.parametrize(
+    ("looks", "told"),
+    [
+        ([["2026-06-10"], ["2025-03-01"], ["2024-01-01"]], ["2025-03-01", "2024-01-01"]),
+        ([["2026-06-10", "2026-06-20"], ["2025-03-01"]], ["2025-03-01"]),
+        ([["2026-06-10", "2026-06-20"], ["2025-03-01", "2026-06-20"]], ["2025-03-01"]),
+        (
+            [["2026-06-10"], ["2024-01-01", "2025-03-01", "2026-06-10"], ["2024-01-01"]],
+            ["2 days: 2024-01-01, 2025-03-01"],
+        ),
+    ],
+    ids=["another and another", "one for two", "one of two", "two more, and two mended"],
+)
+def test_days_named_for_the_first_time_are_told_however_old_and_whatever_was_mended(
+    alarm: Alarm, looks: list[list[str]], told: list[str]
+) -> None:
+    first, *others = looks
+    assert len(look_names(alarm, "2026-07-01", *first)) == 1
+    found = [message for n, days in enumerate(others, 2) for message in look_names(alarm, f"2026-07-{n:02d}", *days)]
+    begins = "FAILING: inventory.every_day_matches_its_rows (ERROR), over all days: it was failing, and more days do: "
+    assert [message.split(";")[0] for message in found] == [begins + days for days in told]
+
+
+def test_days_that_cannot_be_remembered_are_told_anew(alarm: Alarm) -> None:
+    assert len(look_names(alarm, "2026-07-01", "2025-03-01")) == 1
+    found = json.loads(alarm.cursor or "")
+    alarm.cursor = json.dumps(found | {"named": {c.EVERY_DAY_MATCHES_ITS_ROWS.full_name: [["no", "day"]]}})
+    lost, told = look_names(alarm, "2026-07-02", "2024-01-01")
+    assert lost.startswith("UNREADABLE: what the alerts remembered cannot be read: named (ValueError")
+    assert "more days do: 2024-01-01;" in told
 
 
 @pytest.mark.parametrize("groups", ['["2025-03-20"]', '[{"first": "x"}]', "[[]]", "[7]"])
