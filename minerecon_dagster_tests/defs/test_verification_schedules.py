@@ -85,14 +85,21 @@ class Records:
         )
 
     def verified(
-        self, day: dt.date, outcome: str, action: str = "fix", *, at: str = "now", share: int | str | None = None
+        self,
+        day: dt.date,
+        outcome: str,
+        action: str = "fix",
+        *,
+        at: str = "now",
+        share: int | str | None = None,
+        is_tried: bool = False,
     ) -> None:
         self._execute(
-            "INSERT INTO minerecon.verifications (settlement_date, requested_by, action, problems, period_differences,"
-            " unit_differences, outcome, started_at, finished_at, detection_share)"
-            " VALUES (:day, 'a test', :action, '[]', '[]', '[]', :outcome, CAST(:at AS timestamptz),"
-            " CAST(:at AS timestamptz), :share)",
-            day=day, action=action, outcome=outcome, at=at, share=share,
+            "INSERT INTO minerecon.verifications (settlement_date, requested_by, action, problems, problems_left,"
+            " period_differences, unit_differences, outcome, started_at, finished_at, detection_share)"
+            " VALUES (:day, 'a test', :action, '[]', CAST(:left AS jsonb), '[]', '[]', :outcome,"
+            " CAST(:at AS timestamptz), CAST(:at AS timestamptz), :share)",
+            day=day, action=action, outcome=outcome, at=at, share=share, left="[]" if is_tried else None,
         )  # fmt: skip
 
     def fetched(self, day: dt.date, at: str) -> None:
@@ -212,11 +219,14 @@ def test_a_day_is_left_to_a_person_after_three_attempts_in_vain_and_begins_anew_
 ) -> None:
     day = D("2025-03-03")
     records.fails(day)
-    for outcome in ("not repaired", "failed"):
-        records.verified(day, outcome)
+    records.verified(day, "not repaired")
+    records.verified(day, "failed", is_tried=True)
     records.verified(day, "wrong", action="verify")
     assert scheduler.asked("daily_reconciliation", NOW)[0] == (str(day), str(day)), "a look is no attempt"
-    records.verified(day, "failed", action="refetch")
+    for _ in range(3):
+        records.verified(day, "failed")
+    assert scheduler.asked("daily_reconciliation", NOW)[0] == (str(day), str(day)), "nor is one that was not possible"
+    records.verified(day, "failed", action="refetch", is_tried=True)
     assert scheduler.asked("daily_reconciliation", NOW) == [("2025-06-14", "2025-06-15")]
     records.verified(day, "repaired", action="force-fix")
     assert scheduler.asked("daily_reconciliation", NOW)[0] == (str(day), str(day))
@@ -228,7 +238,7 @@ def test_who_is_left_to_a_person_is_said_in_the_log(
     for day in (D("2025-03-03"), D("2025-03-04"), D("2025-03-09")):
         records.fails(day)
         for _ in range(3):
-            records.verified(day, "failed")
+            records.verified(day, "failed", is_tried=True)
     scheduler.asked("daily_reconciliation", NOW)
     said = capfd.readouterr().err
     assert "left to a person, after 3 repairs in vain: 2025-03-03 to 2025-03-04, 2025-03-09" in said
@@ -360,6 +370,32 @@ def test_the_bundled_sample_is_never_asked_on_a_schedule(
 
 
 # Through Dagster.
+
+
+@pytest.mark.slow
+def test_final_days_that_nobody_could_look_at_are_asked_for_until_somebody_could(
+    project: Project, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduler = scheduler_from(scheduler.instance, DAY)
+    looks, saturday = Looks(project), DAY + ONE_DAY
+    monkeypatch.setenv("ELEXON_BASE_URL", project.elexon.base_url)
+    project.ingest()
+    project.ingest(saturday)
+    project.elexon.faults = lambda path: Fault(400)
+    for _ in range(4):
+        looks.run(DAY, saturday, action="fix", max_attempts=3)
+    assert [looks.kept(day)["outcome"] for day in (DAY, saturday)] == ["failed", "failed"]
+    assert "not asked, since" in looks.kept(saturday)["error"]
+    assert {project.status(day) for day in (DAY, saturday)} == {"failing"}
+    project.elexon.faults = lambda path: None
+    monkeypatch.setenv("ELEXON_BASE_URL", REAL_LOOKING_URL)
+    assert scheduler.asked("daily_reconciliation", NOW)[0] == (str(DAY), str(saturday))
+    monkeypatch.setenv("ELEXON_BASE_URL", project.elexon.base_url)
+    # One of the two has changed meanwhile: its first repair is not refused either.
+    project.elexon.world.revise[saturday] = 1.5
+    looks.run(DAY, saturday, action="fix", max_attempts=3)
+    assert [looks.kept(day)["outcome"] for day in (DAY, saturday)] == ["right", "repaired"]
+    assert {project.status(day) for day in (DAY, saturday)} == {"complete"}
 
 
 @pytest.mark.slow

@@ -1,11 +1,13 @@
 -- The days from :first_day until before :today that are wrong in something which a repair may mend (:mendable), or of
--- which the latest attempt to fetch failed; newest first; and how often that was tried in vain since they were right. What
--- waits for Elexon alone (unanswered_days) is asked for by the ingestion, with growing distance.
+-- which the latest attempt to fetch failed; newest first; and how often that was tried in vain since they were right, as
+-- verify/failed_repairs counts it. What waits for Elexon alone (unanswered_days) is asked for by the ingestion, with growing
+-- distance.
 SELECT settlement_date, (
     SELECT count(*)
     FROM minerecon.verifications AS v
     WHERE v.settlement_date = f.settlement_date
-      AND v.action IN ('fix', 'refetch') AND v.outcome IN ('not repaired', 'failed')
+      AND v.action IN ('fix', 'refetch')
+      AND (v.outcome = 'not repaired' OR (v.outcome = 'failed' AND v.problems_left IS NOT NULL))
       AND v.verification_id > coalesce((
           SELECT max(r.verification_id) FROM minerecon.verifications AS r
           WHERE r.settlement_date = f.settlement_date AND r.outcome IN ('right', 'right in part', 'repaired')
