@@ -24,8 +24,8 @@ from minerecon_dagster.warehouse.warehouse import Warehouse
 
 TIME_TO_FOLLOW = dt.timedelta(hours=1)
 """How long sums may lag behind a day before they count as stale: the update chain and its queue need a while. It is
-counted from the first day that they lack, and excuses nothing but the lag: sums that are other than what was summed, or
-not the sum of the very days that were summed, are wrong at once."""
+counted from the first day that they lack, or have though it was closed, and excuses nothing but the lag: sums that are
+other than what was summed, or not the sum of the very days that were summed, are wrong at once."""
 
 LAGGING = ("missing", "older than a day in it", "of other days than are stored")
 """The problems of sums that another roll-up is due for, as the update chain makes it."""
@@ -70,7 +70,7 @@ class SumsComparison:
 
     @property
     def is_lagging(self) -> bool:
-        """Whether its sums are what they were made from, and a day was built since."""
+        """Whether its sums are what they were made from, and a day was built or closed since."""
         return self.problem in LAGGING
 
     def may_follow_until(self, now: dt.datetime) -> dt.datetime | None:
@@ -237,7 +237,7 @@ def _sums_follow(x: SumsComparison, grain: Grain, now: dt.datetime) -> Result:
         expected="the sums of its days",
         actual="the sums of its days"
         if until is None
-        else f"what was summed; a day came since, to follow by {until:%H:%M} UTC",
+        else f"what was summed; a day came or went since, to follow by {until:%H:%M} UTC",
         problem=x.problem,
         repair=REINGEST.over(x.waits_for[0]) if x.waits_for else SWEEP,
         violations=wrong if x.problem and until is None else [],

@@ -1034,6 +1034,116 @@ def test_a_month_may_lag_an_hour_behind_the_first_later_answer_that_it_lacks(
     assert stale(warehouse) == wrong
 
 
+def closed(engine: Engine, day: dt.date, after: int, *, was_stored: bool = True, stays: bool = False) -> None:
+    """Close a day so many minutes after the days were built; ``stays``: its figures are left, as of a day of later."""
+    put(
+        engine,
+        *([] if stays else ["DELETE FROM minerecon.daily_summaries WHERE summary_date = :of"]),
+        "INSERT INTO minerecon.unavailable_days (settlement_date, reason, accepted_by, archive_uri, closed_at)"
+        " VALUES (:of, 'lost', 'A. Person', :archive, :at)",
+        of=day,
+        archive="archive" if was_stored else None,
+        at=BUILT + dt.timedelta(minutes=after),
+    )
+
+
+@pytest.mark.parametrize(
+    ("closings", "built", "wrong"),
+    [
+        ([(DAY, 120)], {}, set()),
+        ([(DAY, 80)], {}, {"2025-03"}),
+        ([(FIRST, 120)], {}, set()),
+        ([(LAST, 120)], {}, set()),
+        ([(DAY, 120), (FIRST, 10)], {}, {"2025-03"}),
+        ([(DAY, 120), (LAST, 10)], {}, {"2025-03"}),
+        ([(DAY, 120), (LAST, 5)], {}, set()),
+        ([(DAY, 10)], {"LAST": 120}, {"2025-03"}),
+        ([(DAY, 120)], {"LAST": 10}, {"2025-03"}),
+        ([(DAY, 120)], {"LAST": 120}, set()),
+        ([(MONTH_AFTER, 120)], {}, set()),
+        ([(MONTH_AFTER, 80)], {}, {"2025-04"}),
+    ],
+)
+def test_a_month_may_lag_an_hour_behind_the_first_of_its_days_that_was_closed(
+    warehouse: Engine, closings: list[tuple[dt.date, int]], built: dict[str, int], wrong: set[str]
+) -> None:
+    summed(warehouse)
+    for day, after in closings:
+        closed(warehouse, day, after)
+    rebuilt(warehouse, **built)
+    assert stale(warehouse) == wrong
+
+
+@pytest.mark.parametrize(
+    ("others", "wrong"),
+    [
+        ([(MONTH_BEFORE, 10, True)], set()),
+        ([(MONTH_AFTER, 10, True)], set()),
+        ([(AFTER, 10, False)], set()),
+        ([(AFTER, 10, True)], {"2025-03"}),
+    ],
+)
+def test_a_month_lags_behind_no_closing_of_another_month_nor_of_a_day_that_was_not_stored(
+    warehouse: Engine, others: list[tuple[dt.date, int, bool]], wrong: set[str]
+) -> None:
+    summed(warehouse)
+    closed(warehouse, DAY, 120)
+    for day, after, was_stored in others:
+        closed(warehouse, day, after, was_stored=was_stored, stays=True)
+    assert stale(warehouse) == wrong
+
+
+@pytest.mark.parametrize("others", [[], [(AFTER, False)], [(MONTH_BEFORE, True)], [(MONTH_AFTER, True)]])
+@pytest.mark.parametrize("gone", [DAY, MONTH_AFTER])
+def test_a_day_that_went_by_other_hands_is_given_no_time_by_the_closing_of_another(
+    warehouse: Engine, others: list[tuple[dt.date, bool]], gone: dt.date
+) -> None:
+    summed(warehouse)
+    put(warehouse, "DELETE FROM minerecon.daily_summaries WHERE summary_date = :of", of=gone)
+    for day, was_stored in others:
+        if day != gone:
+            closed(warehouse, day, 120, was_stored=was_stored, stays=True)
+    assert stale(warehouse) == {f"{gone:%Y-%m}"}
+
+
+@pytest.mark.parametrize(
+    ("closings", "built", "wrong"),
+    [
+        ([(DAY, 120)], 0, set()),
+        ([(DAY, 80)], 0, {"2025-03"}),
+        ([(DAY, 80), (FIRST, 120)], 0, set()),
+        ([(DAY, 80)], 120, set()),
+    ],
+)
+def test_a_day_that_was_closed_before_the_sums_and_left_the_tables_after_them_is_given_its_time(
+    warehouse: Engine, closings: list[tuple[dt.date, int]], built: int, wrong: set[str]
+) -> None:
+    summed(warehouse, at=BUILT + dt.timedelta(minutes=125))
+    for day, after in closings:
+        closed(warehouse, day, after)
+    rebuilt(warehouse, LAST=built)
+    assert stale(warehouse) == wrong
+
+
+@pytest.mark.parametrize("day", [DAY, MONTH_AFTER])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "UPDATE minerecon.monthly_summaries SET curtailed_mwh = curtailed_mwh + 0.000001",
+        "UPDATE minerecon.bitcoin_monthly_summaries SET mined_btc = mined_btc * 2",
+        "DELETE FROM minerecon.monthly_summaries",
+    ],
+)
+def test_sums_that_are_typed_over_while_a_day_is_closed_are_red_at_once(
+    warehouse: Engine, typed: str, day: dt.date
+) -> None:
+    summed(warehouse)
+    closed(warehouse, day, 120)
+    assert stale(warehouse) == set()
+    put(warehouse, f"{typed} WHERE year_month = '{day:%Y-%m}'")
+    assert stale(warehouse, BUILT + dt.timedelta(minutes=121)) == {f"{day:%Y-%m}"}
+
+
 @pytest.mark.parametrize("table", ["monthly_summaries", "bitcoin_monthly_summaries"])
 def test_sums_of_which_a_half_is_gone_were_changed_and_are_given_no_time(warehouse: Engine, table: str) -> None:
     summed(warehouse)

@@ -6,10 +6,10 @@ import datetime as dt
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from minerecon_dagster import charts
 from minerecon_dagster.alerts import news
@@ -27,8 +27,9 @@ from minerecon_dagster.reports.page import month_page
 from minerecon_dagster.settings import PROJECT_ROOT
 from minerecon_dagster.standing.inventory import read_standings, take_inventory
 from minerecon_dagster.storage import open_store
-from minerecon_dagster.sums.rollups import compare, look_at_sums, roll_up_months, roll_up_years
+from minerecon_dagster.sums.rollups import TIME_TO_FOLLOW, compare, look_at_sums, roll_up_months, roll_up_years
 from minerecon_dagster.warehouse.store import day_lock, sql
+from minerecon_dagster.warehouse.sums import Grain
 from minerecon_dagster_tests.conftest import FORTNIGHT
 
 D = dt.date.fromisoformat
@@ -51,6 +52,16 @@ def sums(engine: Engine) -> list[tuple[Any, ...]]:
     )
 
 
+def stale(connection: Connection, now: dt.datetime) -> list[str]:
+    """The months, and then the years, whose sums are red."""
+    return [
+        key
+        for grain in get_args(Grain)
+        for key, (follow_days, *_) in look_at_sums(connection, grain, now).items()
+        if not follow_days.passed
+    ]
+
+
 @pytest.fixture
 def closed(filled: Engine) -> Iterator[Engine]:
     assert [day for day, _ in follow(filled, CLOSED, now=NOW).closed] == list(LOST.days())
@@ -68,9 +79,11 @@ def test_the_sums_are_stale_once_a_day_is_closed_and_are_made_without_it(filled:
     with filled.connect() as connection:
         assert [x.problem for x in compare(connection, "month")] == [
             "of other days than are stored",
-            "its days are gone",
+            "of other days than are stored",
         ]
         assert not any(x.waits_for for x in compare(connection, "month"))
+        assert stale(connection, NOW) == [], "what was closed just now has its time"
+        assert stale(connection, NOW + TIME_TO_FOLLOW) == ["2025-03", "2025-04", "2025"]
     made = roll_up_months(filled, ["2025-03", "2025-04"], NOW)
     assert [(m.key, m.days_present, m.days_expected, m.days_unavailable, m.is_complete) for m in made] == [
         ("2025-03", 11, 31, 1, False)
