@@ -401,8 +401,12 @@ class Later:
                 record_results(connection, day, results, now=self._now(), run_id=self._run_id)
         reason = "; ".join(map(str, blocking)) or None
         self._record(dataset, day, look.run, reason=reason, archive_uri=archive_uri, asked=asked)
+        if any(r.checked not in dataset.against_the_day for r in blocking):
+            return {"missing": _refused(reason or "")}, results
         if reason:
-            return {"missing": f"the answer is refused, and what is stored stays: {reason}"}, results
+            return {
+                "missing": f"the answer is kept and not shown, for the stored day says otherwise: {reason}"
+            }, results
         return dataset.metadata(look), results
 
     def _held(self, dataset: LaterDataset, day: dt.date, wind_units: Mapping[str, BmUnit]) -> LaterReport:
@@ -424,7 +428,8 @@ class Later:
         nothing = "the archive holds nothing of it"
         if not said and (lost := next(iter(stored.values()), "")):
             problems.append(f"{nothing}, and its rows were made from {lost}")
-        problem = _problem(dataset, day, "; ".join(problems)) if problems else ""
+        # What was just refused is looked at again where there is nothing else, and says the same.
+        problem = _problem(dataset, day, "; ".join(dict.fromkeys(problems))) if problems else ""
         return LaterReport(dataset, day, said or {"missing": nothing}, results, problem)
 
     def _to_build_from(
@@ -450,7 +455,7 @@ class Later:
             if not why:
                 return archived, looks, told
             self._archive.refuse(archived, why, now=self._now(), run_id=self._run_id)
-            told.append(f"the answer is refused, and what is stored stays: {why}")
+            told.append(_refused(why))
         refused = self._archive.newest_refused_of(dataset.name, day)
         return refused, [] if refused is None else self._looks(dataset, refused, wind_units), told
 
@@ -511,6 +516,10 @@ class Later:
                     "answered": asked and answered,
                 },
             )
+
+
+def _refused(why: str) -> str:
+    return f"the answer is refused, and what is stored stays: {why}"
 
 
 def _is_refused(results: Iterable[Result]) -> bool:

@@ -788,7 +788,9 @@ def test_a_refused_answer_that_was_written_since_is_built_from_though_the_archiv
 
 
 @pytest.mark.slow
-def test_notifications_that_do_not_agree_with_the_days_records_are_not_shown_and_not_refused(project: Project) -> None:
+def test_notifications_that_do_not_agree_with_the_days_records_are_not_shown_and_not_refused(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
     owner = open_warehouse(project.engine.url.render_as_string(hide_password=False), as_owner=True)
     with owner.begin() as connection:
         connection.exec_driver_sql(
@@ -799,6 +801,8 @@ def test_notifications_that_do_not_agree_with_the_days_records_are_not_shown_and
         )
     ingest_at(project, "2025-03-30T07:00:00+00:00")
     assert project.sql(RED) == [(BIDS_AGREE.full_name,)]
+    assert "the answer is kept and not shown, for the stored day says otherwise" in caplog.text
+    assert "is refused" not in caplog.text
     assert project.sql(BIDS) == [(0, None)]
     assert project.archive.newest_of("pn", DAY) is not None
     with owner.begin() as connection:
