@@ -73,7 +73,7 @@ class PriceSource(Protocol):
         Raises:
             SourceError: the source could not be used.
             SchemaDriftError: what it answered is not what it should be. A day whose price alone is impossible is left
-            out, and named in the log.
+                out, and named in the log; where those of several days came, and all are, nothing is believed.
         """
 
 
@@ -128,9 +128,10 @@ class CoinbaseCandles:
                 prices.append(DailyPrice(*_read(url, row), url, fetched_at))
             except ImpossibleCandleError as error:
                 refused.append(error)
-        if refused and not prices:
+        # Histories have impossible candles for ever: the day has no price, is named, and holds up no other. The hole
+        # that it is may be all that is asked for; several days with nothing else are no holes.
+        if not prices and len(refused) > 1:
             raise refused[0]
-        # Histories have impossible candles for ever: the day has no price, is named, and holds up no other.
         for left_out in refused:
             _log.warning("%s", left_out)
         # The documentation says so: some of the candles may precede the declared start.

@@ -21,7 +21,7 @@ from minerecon_dagster.core.repairs import PRICES
 from minerecon_dagster.core.spans import spans
 from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.store import statement
-from minerecon_dagster.warehouse.tables import bitcoin_price_gbp
+from minerecon_dagster.warehouse.tables import bitcoin_price_gbp, daily_summaries
 from minerecon_dagster.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
@@ -34,7 +34,8 @@ PRICES_KNOWN = Property(
     "price",
     "prices_known",
     "WARN",
-    "Every day that was asked for, and is over, has a price. Without one the day's values in GBP are NULL.",
+    "Every day that is stored or was asked for, and is over, has a price. Without one the day's values in GBP are "
+    "NULL.",
     PRICES.from_to,
     "refresh of the prices",
     "all",
@@ -119,15 +120,19 @@ def days_to_price(engine: Engine, *, first_day: dt.date, now: dt.datetime) -> li
 
 
 def prices_known(connection: Connection, days: Iterable[dt.date], now: dt.datetime) -> Result:
-    """Which of ``days`` are over and have no price in the warehouse."""
-    over = sorted({day for day in days if is_over(day, now)})
+    """Which of ``days``, and of all stored ones, are over and have no price in the warehouse.
+
+    All stored ones: a look at a few days would else be the last word of days that an earlier one has found without.
+    """
+    wanted = {*days, *connection.execute(select(daily_summaries.c.summary_date)).scalars()}
+    over = sorted(day for day in wanted if is_over(day, now))
     stored = _stored(connection, over)
     without = [day for day in over if day not in stored]
     return result(
         PRICES_KNOWN,
         looked_at=len(over),
         expected=f"a price of each of {len(over)} days" if over else "a day that is over",
-        actual=f"{len(without)} days without one" if over else "no day that was asked for is over",
+        actual=f"{len(without)} days without one" if over else "no day that is stored or was asked for is over",
         repair=PRICES_KNOWN.repair.over(without[0], without[-1]) if without else PRICES_KNOWN.repair,
         violations=[{"price_date": day.isoformat()} for day in without],
     )

@@ -176,6 +176,8 @@ def test_an_impossible_candle_leaves_its_own_day_without_a_price_and_is_named(
     assert "is impossible" in said
     assert "2025-03-28 has no price" in said
     server.says(f"[{row}]")
+    assert source(server).fetch(FIRST, FIRST) == [], "a hole that is asked for every night"
+    server.says(f"[{json.dumps([*candle(LAST)[:-1], -1])}, {row}]")
     with pytest.raises(SchemaDriftError, match="is impossible"):
         source(server).fetch(FIRST, LAST)
 
