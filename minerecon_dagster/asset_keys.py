@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from minerecon_dagster.core.mining import MINER_MODELS
-from minerecon_dagster.elexon.datasets import of_the_day
+from minerecon_dagster.elexon.datasets import later, of_the_day
 from minerecon_dagster.elexon.datasets.agws import AGWS
 from minerecon_dagster.elexon.datasets.base import Dataset
 from minerecon_dagster.elexon.datasets.stack import STACK
@@ -48,7 +48,8 @@ def key_of(dataset: Dataset) -> dg.AssetKey:
 CALCULATIONS: Mapping[dg.AssetKey, str] = {calculations(m.name): m.name for m in MINER_MODELS}
 OF_DATASETS: Mapping[str, dg.AssetKey] = {d.name: key_of(d) for d in of_the_day()}
 """The assets that the datasets of a day are, by their names."""
-
+SUMMED_LATER = tuple(key_of(d) for d in later() if d.is_summed)
+"""What comes after its day, and is in the sums of its month and year."""
 
 SETTLEMENT_DAY = (PROGRESS, *OF_DATASETS.values(), DIFFICULTY, *CALCULATIONS, DAILY, BITCOIN_DAILY)
 """What is made of a settlement day, in the order in which it is."""

@@ -1,15 +1,15 @@
 """The update chain: when anything about a day changes, its month follows, and then its year.
 
 The conditions are Dagster's own parts under names that say what is meant, but for one that asks the warehouse
-which days fail: the sensor is therefore evaluated where the code is loaded. Automation can lose an update
-that lands in the tick in which its month is recorded as handled, so a nightly sweep compares all sums with
-their days; what is lost is late by a night, never wrong for good.
+which days fail, and one that asks which runs are at work: the sensor is therefore evaluated where the code is
+loaded. Automation can lose an update that lands in the tick in which its month is recorded as handled, so a nightly
+sweep compares all sums with their days; what is lost is late by a night, never wrong for good.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -19,10 +19,11 @@ from dagster import AutomationCondition as Condition
 
 from minerecon_dagster import asset_keys
 from minerecon_dagster.defs import catalog
-from minerecon_dagster.defs.resources import WarehouseResource
+from minerecon_dagster.defs.in_progress import days_in_progress
+from minerecon_dagster.defs.resources import ClockResource, WarehouseResource
 from minerecon_dagster.standing.due import failing_days
 
-_DAYS = dg.AssetSelection.assets(asset_keys.DAILY, asset_keys.BITCOIN_DAILY)
+_DAYS = dg.AssetSelection.assets(asset_keys.DAILY, asset_keys.BITCOIN_DAILY, *asset_keys.SUMMED_LATER)
 _MONTHS = dg.AssetSelection.assets(asset_keys.MONTHLY, asset_keys.BITCOIN_MONTHLY)
 SUMS = _MONTHS | dg.AssetSelection.assets(asset_keys.YEARLY, asset_keys.BITCOIN_YEARLY)
 
@@ -44,10 +45,34 @@ class DayFails(dg.AutomationCondition[dg.AssetKey]):
     def evaluate(self, context: dg.AutomationContext[dg.AssetKey]) -> dg.AutomationResult[dg.AssetKey]:
         """The candidates, keyed as in 2025-03 or 2025, that a failing day is in."""
         keys = context.candidate_subset.expensively_compute_partition_keys()
-        days = _failing_days() if keys else []
-        held = {key for key in keys if any(day.isoformat().startswith(f"{key}-") for day in days)}
-        found = context.candidate_subset.compute_intersection_with_partition_keys(held)
-        return dg.AutomationResult(context, true_subset=found)
+        return _with_a_day_among(context, keys, _failing_days() if keys else ())
+
+
+class DaysInProgress(dg.AutomationCondition[dg.AssetKey]):
+    """True of a month or year while a run that asks Elexon for a day of it is queued or at work.
+
+    Dagster knows of what a run is to make that it is in progress until it is made. Notifications are not among that,
+    for they are not always due: they are asked for once all days of the run are there.
+    """
+
+    @property
+    def description(self) -> str:
+        """What the UI shows beside it."""
+        return "a run that asks for days of it has not ended"
+
+    def evaluate(self, context: dg.AutomationContext[dg.AssetKey]) -> dg.AutomationResult[dg.AssetKey]:
+        """The candidates, keyed as in 2025-03 or 2025, that a run is at a day of."""
+        keys = context.candidate_subset.expensively_compute_partition_keys()
+        days = days_in_progress(context.asset_graph_view.instance, ClockResource().now()) if keys else ()
+        return _with_a_day_among(context, keys, days)
+
+
+def _with_a_day_among(
+    context: dg.AutomationContext[dg.AssetKey], keys: Collection[str], days: Collection[dt.date]
+) -> dg.AutomationResult[dg.AssetKey]:
+    of_days = {day.isoformat()[: len(key)] for key in keys for day in days}
+    found = context.candidate_subset.compute_intersection_with_partition_keys({*keys} & of_days)
+    return dg.AutomationResult(context, true_subset=found)
 
 
 def _failing_days() -> list[dt.date]:
@@ -79,7 +104,11 @@ def changed_since_summed(parts: dg.AssetSelection) -> Condition[Any]:
 def follows(parts: dg.AssetSelection) -> Condition[dg.AssetKey]:
     """Request a month or year when its parts changed, none is being worked on, and no day of it fails."""
     return (
-        changed_since_summed(parts) & ~Condition.any_deps_in_progress() & ~Condition.in_progress() & ~a_day_fails()
+        changed_since_summed(parts)
+        & ~Condition.any_deps_in_progress()
+        & ~Condition.in_progress()
+        & ~DaysInProgress()
+        & ~a_day_fails()
     ).with_label("follows its parts")
 
 

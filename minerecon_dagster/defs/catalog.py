@@ -23,6 +23,7 @@ from minerecon_dagster.asset_keys import (
     PROGRESS,
     RECALCULATED,
     RECORDS,
+    SUMMED_LATER,
     WIND,
     YEARLY,
     calculations,
@@ -155,9 +156,9 @@ def year_specs(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetSpec]:
 
 
 PARTS: Mapping[dg.AssetKey, Sequence[dg.AssetKey]] = {
-    MONTHLY: (DAILY,),
+    MONTHLY: (DAILY, *SUMMED_LATER),
     BITCOIN_MONTHLY: (BITCOIN_DAILY,),
-    YEARLY: (DAILY, MONTHLY),
+    YEARLY: (DAILY, *SUMMED_LATER, MONTHLY),
     BITCOIN_YEARLY: (BITCOIN_DAILY, BITCOIN_MONTHLY),
 }
 """What sums are made of, and follow."""

@@ -7,7 +7,7 @@ has neither today nor yesterday.
 """
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
@@ -16,15 +16,14 @@ import dagster as dg
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
-    PARTITION_NAME_TAG,
 )
 
-from minerecon_dagster import asset_keys
 from minerecon_dagster.core.answers import is_synthetic
 from minerecon_dagster.core.calendar import LONDON, due_periods, settlement_date
 from minerecon_dagster.core.repairs import FIX
 from minerecon_dagster.core.spans import days_text, spans
 from minerecon_dagster.day.decisions import read_day_decisions
+from minerecon_dagster.defs.in_progress import days_in_progress
 from minerecon_dagster.defs.resources import (
     ClockResource,
     ElexonResource,
@@ -49,19 +48,9 @@ from minerecon_dagster.settings import Settings
 from minerecon_dagster.standing.due import days_to_ingest, days_to_retry, days_to_scan, stored_days
 
 RUNNING = "Running unless it is switched off."
-PRESUMED_DEAD_AFTER = dt.timedelta(hours=1)
-"""A run that began longer ago keeps no day from being asked for: it may have died unnoticed, with its machine.
-If it lives, nothing is lost but some requests: two runs never work on one day at once."""
-
 MOST_PRICE_RUNS = 10
 """So many runs a night ask for prices at most, of the newest days: a run costs seconds, and holes may stay for good."""
 
-_WORKING = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-]
 SAMPLE = "ELEXON_BASE_URL is the bundled sample, whose few days are all past: nothing to ask on a schedule"
 """Why a tick leaves the sample alone."""
 _WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
@@ -448,39 +437,6 @@ def _verify(
 def _stored(warehouse: WarehouseResource, first: dt.date, last: dt.date) -> list[dt.date]:
     with warehouse.open() as opened:
         return stored_days(opened.engine, first_day=first, last_day=last)
-
-
-def days_in_progress(
-    instance: dg.DagsterInstance, now: dt.datetime, jobs: Collection[str] = (INGEST,)
-) -> dict[dt.date, str]:
-    """The days that a queued or running run asks Elexon for, each with the id of such a run.
-
-    Args:
-        instance: Dagster's instance.
-        now: a run that began more than `PRESUMED_DEAD_AFTER` before it does not count.
-        jobs: the jobs that count. A verification keeps no day from being ingested: it may not fetch it at all.
-    """
-    found: dict[dt.date, str] = {}
-    for record in instance.get_run_records(dg.RunsFilter(statuses=_WORKING)):
-        run = record.dagster_run
-        asks = bool(asset_keys.INGESTED & run.asset_selection) if run.asset_selection else run.job_name in jobs
-        # The queue outlives a restart of the machine; what had left it may not have.
-        waits = run.status == dg.DagsterRunStatus.QUEUED
-        began = record.start_time or record.create_timestamp.timestamp()
-        if asks and (waits or now.timestamp() - began < PRESUMED_DEAD_AFTER.total_seconds()):
-            found.update(dict.fromkeys(_days_of(run), run.run_id))
-    return found
-
-
-def _days_of(run: dg.DagsterRun) -> Iterator[dt.date]:
-    only = run.tags.get(PARTITION_NAME_TAG)
-    first = run.tags.get(ASSET_PARTITION_RANGE_START_TAG, only)
-    last = run.tags.get(ASSET_PARTITION_RANGE_END_TAG, only)
-    if first is not None and last is not None:
-        day = dt.date.fromisoformat(first)
-        while day <= dt.date.fromisoformat(last):
-            yield day
-            day += dt.timedelta(days=1)
 
 
 def _ask_for(first: dt.date, last: dt.date, run_config: dict[str, Any] | None = None) -> dg.RunRequest:

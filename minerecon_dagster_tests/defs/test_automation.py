@@ -18,6 +18,7 @@ from minerecon_dagster.difficulty.source import DifficultyTable
 from minerecon_dagster.jobs import ROLL_UP_MONTHS, ROLL_UP_YEARS, ROLLUP_SWEEP
 from minerecon_dagster_tests.checks.test_evaluators import Stored
 from minerecon_dagster_tests.fake_elexon import NO_ROWS, FakeElexon, Fault, boav_path, fake_elexon, stack_path
+from minerecon_dagster_tests.notified import PN
 from minerecon_dagster_tests.project import DAY, Project
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
@@ -99,6 +100,21 @@ def test_days_of_one_month_in_one_tick_are_one_update_of_it(project: Project, ch
     for day in (DAY, NEXT):
         project.ingest(day)
     assert [chain.tick(), chain.tick(), chain.tick()] == [MARCH, YEAR, NOTHING]
+
+
+def test_a_month_waits_while_notifications_of_its_days_are_still_asked_for(project: Project, chain: Chain) -> None:
+    ticks = []
+
+    def meanwhile(path: str) -> None:
+        if path.startswith(PN):
+            ticks.append((day_sums(project)[0][0], chain.tick(run=False)))
+
+    project.elexon.faults = meanwhile
+    project.run(DAY, NEXT)
+    assert ticks == [(2, NOTHING)] * 2, "both days are stored, and the run has not ended"
+    mend_day(project)
+    assert chain.tick() == MARCH
+    assert project.sql("SELECT days_present, potential_days FROM minerecon.monthly_summaries") == [(2, 2)]
 
 
 @pytest.mark.slow

@@ -28,12 +28,13 @@ from minerecon_dagster.core.calendar import LONDON, day_start, due_periods, peri
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.core.spans import spans
 from minerecon_dagster.definitions import build_defs
+from minerecon_dagster.defs.in_progress import PRESUMED_DEAD_AFTER
 from minerecon_dagster.defs.resources import (
     ElexonResource,
     PriceResource,
     WarehouseResource,
 )
-from minerecon_dagster.defs.schedules import PRESUMED_DEAD_AFTER, build_schedules
+from minerecon_dagster.defs.schedules import build_schedules
 from minerecon_dagster.settings import PROJECT_ROOT
 from minerecon_dagster.standing.due import CATCH_UP_DAYS
 from minerecon_dagster.warehouse.sums import ADDITIVE, names

@@ -13,7 +13,8 @@ from sqlalchemy import Engine, text
 from minerecon_dagster.core.calendar import LONDON
 from minerecon_dagster.core.spans import spans
 from minerecon_dagster.definitions import build_defs
-from minerecon_dagster.defs.schedules import build_schedules, days_in_progress
+from minerecon_dagster.defs.in_progress import days_in_progress
+from minerecon_dagster.defs.schedules import build_schedules
 from minerecon_dagster.jobs import VERIFY, VERIFY_OP
 from minerecon_dagster.standing.due import FLAGS_SETTLED_AFTER_DAYS
 from minerecon_dagster_tests.defs.test_schedules import (

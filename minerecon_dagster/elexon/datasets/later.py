@@ -91,6 +91,7 @@ class LaterDataset(Dataset):
         follows_day: whether its rows or checks go by what the day says: they are made again from the archive, without a
             request, when the day was built again.
         reads_volumes: whether it needs what was accepted of the day's wind units.
+        is_summed: whether sums of months and years are made of it too, and follow it.
         against_the_day: the properties that hold it against what is stored of the day. Where one fails, it is not
             shown, and the answer is not refused: the day may be what is behind.
     """
@@ -104,6 +105,7 @@ class LaterDataset(Dataset):
     most_units: ClassVar[int | None] = None
     follows_day: ClassVar[bool] = False
     reads_volumes: ClassVar[bool] = False
+    is_summed: ClassVar[bool] = False
     against_the_day: ClassVar[Collection[Property]] = ()
 
     def is_asked_for(self) -> bool:

@@ -340,6 +340,7 @@ class Pn(LaterDataset):
     most_units = 240
     follows_day = True
     reads_volumes = True
+    is_summed = True
     against_the_day = (BIDS_AGREE,)
     table = unit_daily_potential
     more_tables = (unit_period_potential, period_potential)
