@@ -36,6 +36,11 @@ def figures_of(period: PeriodTurnUp) -> Figures:
         return tuple(getattr(period, name) for name in OF_PERIOD)
 
 
+def stored_periods(connection: Connection, day: dt.date) -> dict[int, Figures]:
+    """What is stored of a day's turn-up, by period."""
+    return _stored(connection, "turn_up_periods", day)
+
+
 def turn_up(connection: Connection, reading: DayReading, walked: DayTurnUp, prices: Prices) -> list[Result]:
     """Compare what is stored of a day's turn-up with the walk over its answers, exactly, and with their prices.
 
@@ -45,7 +50,7 @@ def turn_up(connection: Connection, reading: DayReading, walked: DayTurnUp, pric
         walked: the walk.
         prices: `offer_prices` of the day.
     """
-    stored = _stored(connection, "turn_up_periods", reading.day)
+    stored = stored_periods(connection, reading.day)
     fuels = _stored(connection, "turn_up_fuels", reading.day)
     wrong = _differing("settlement_period", OF_PERIOD, {p: figures_of(x) for p, x in walked.periods.items()}, stored)
     wrong += _differing("fuel", OF_FUEL, {f: tuple(x) for f, x in walked.fuels.items()}, fuels)
@@ -87,10 +92,7 @@ def turn_up_reckoned_again(connection: Connection, reading: DayReading, bids: Se
         for period, mwh in targets(bids).items()
         if period in there
     }
-    stored = {
-        period: (figures[1], figures[3])
-        for period, figures in _stored(connection, "turn_up_periods", reading.day).items()
-    }
+    stored = {period: (figures[1], figures[3]) for period, figures in stored_periods(connection, reading.day).items()}
     return result(
         c.TURN_UP_RECKONED_AGAIN,
         looked_at=len(reading.rows),

@@ -323,8 +323,16 @@ SOURCE_UNCHANGED = Property(
     "drift",
     "source_unchanged",
     "ERROR",
-    "The day's accepted wind bids, and Elexon's own totals of them, are what Elexon answers now. Offers and wind "
-    "output (turn-up, curtailed share) are not compared.",
+    "The day's accepted wind bids, and Elexon's own totals of them, are what Elexon answers now.",
+    FIX,
+    _DRIFT,
+)
+OFFERS_AND_OUTPUT_UNCHANGED = Property(
+    "drift",
+    "offers_and_output_unchanged",
+    "WARN",
+    "The turn-up estimate of the periods that are compared and, where Elexon's totals are, the wind output are what "
+    "Elexon's offers and AGWS give now.",
     FIX,
     _DRIFT,
 )

@@ -42,6 +42,7 @@ from minerecon_dagster.day.closing import delete_day, is_closed
 from minerecon_dagster.day.stored import StoredDay, is_same_object, read_stored_day, read_stored_days
 from minerecon_dagster.day.turn_up import write_turn_up
 from minerecon_dagster.elexon.datasets import control_totals, of_the_day
+from minerecon_dagster.elexon.datasets.agws import AGWS
 from minerecon_dagster.elexon.datasets.base import DayDataset
 from minerecon_dagster.elexon.datasets.stack import Bid, wind_bids
 from minerecon_dagster.elexon.fetch import FetchedDay, FetchFailedError
@@ -534,11 +535,11 @@ def check_day(
         *in_sql,
         *of_turn_up,
         *checked.after,
-        *_source_unchanged(fetched, records),
+        *_source_unchanged(fetched, records, of_turn_up[0]),
     ], rates
 
 
-def _source_unchanged(fetched: FetchedDay, records: Result) -> list[Result]:
+def _source_unchanged(fetched: FetchedDay, records: Result, turn_up: Result) -> list[Result]:
     """What is stored against answers that came just now; nothing where some of them are older."""
     looks = fetched.reading.looks
     needed = {
@@ -551,7 +552,7 @@ def _source_unchanged(fetched: FetchedDay, records: Result) -> list[Result]:
     if not looks or not fetched.fresh >= needed:
         return []
     day = fetched.reading.day
-    return [
+    found = [
         result(
             c.SOURCE_UNCHANGED,
             looked_at=len(fetched.fresh),
@@ -568,6 +569,18 @@ def _source_unchanged(fetched: FetchedDay, records: Result) -> list[Result]:
             repair=c.ELEXON_NOT_SILENT.repair_of(day),
         ),
     ]
+    if AGWS.key in fetched.fresh:
+        found.append(
+            result(
+                c.OFFERS_AND_OUTPUT_UNCHANGED,
+                looked_at=len(fetched.fresh),
+                expected=f"what Elexon has just answered: {turn_up.expected}",
+                actual=f"{turn_up.actual}; wind output as answered",
+                repair=c.OFFERS_AND_OUTPUT_UNCHANGED.repair_of(day),
+                violations=turn_up.violations,
+            )
+        )
+    return found
 
 
 def recalculate_day(

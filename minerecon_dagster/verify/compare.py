@@ -8,13 +8,14 @@ was not possible, the check fails.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from sqlalchemy import Engine
 
+from minerecon_dagster.checks.turn_up import OF_PERIOD, Figures, figures_of, stored_periods
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import StackSide
@@ -26,11 +27,14 @@ from minerecon_dagster.core.repairs import FIX, REFRESH_REGISTER, VERIFY
 from minerecon_dagster.core.sampling import Sampling, detection_share, dice, draws, first_step, further_step
 from minerecon_dagster.core.spans import periods_text
 from minerecon_dagster.core.states import PeriodLook
+from minerecon_dagster.core.turn_up import walk
 from minerecon_dagster.day.stored import StoredDay, read_stored_day
 from minerecon_dagster.elexon.datasets import control_totals
+from minerecon_dagster.elexon.datasets.agws import AGWS, WindOutput, believed_wind_output
 from minerecon_dagster.elexon.datasets.control_total import ControlTotal, Totals
 from minerecon_dagster.elexon.datasets.stack import STACK, wind_bids
 from minerecon_dagster.elexon.reading import DayReading, read_day, silent_answers
+from minerecon_dagster.elexon.turn_up import periods_with_offers, targets
 from minerecon_dagster.register.store import wind_changes
 from minerecon_dagster.warehouse.store import statement
 from minerecon_dagster.warehouse.warehouse import Warehouse
@@ -139,10 +143,14 @@ class Contents:
     Args:
         bids: the accepted wind bids.
         totals: the control totals by name, side and unit.
+        turn_up: the turn-up estimate by period.
+        wind_output: the wind output by period, onshore and offshore.
     """
 
     bids: Bids
     totals: Mapping[str, Totals]
+    turn_up: Mapping[int, Figures]
+    wind_output: Mapping[int, WindOutput]
 
 
 @dataclass(frozen=True)
@@ -170,7 +178,9 @@ def read_stored(engine: Engine, day: dt.date) -> StoredContents | None:
         totals = {total.name: total.stored_totals(connection, day) for total in control_totals()}
         rows = connection.execute(statement("verify/stored_bids"), {"day": day})
         bids = {BidKey(*row[:6]): BidValues(*row[6:]) for row in rows}
-        return StoredContents(bids, totals, figures, bitcoin)
+        return StoredContents(
+            bids, totals, stored_periods(connection, day), AGWS.stored(connection, day), figures, bitcoin
+        )
 
 
 @dataclass(frozen=True)
@@ -189,6 +199,8 @@ class Comparison:
         unseen: the answers that did not come, and why.
         looked_at: how many answers were compared.
         silent: the answers that came without rows which are held, and what they lack: no change, and not compared.
+        more_differences: turn-up, of periods whose bids are the same, and wind output that are not what is stored.
+        more_looked_at: of how many periods the turn-up was compared, and one more for the wind output of the day.
     """
 
     day: dt.date
@@ -203,6 +215,8 @@ class Comparison:
     unseen: Sequence[dict[str, str]]
     looked_at: int
     silent: Sequence[dict[str, str]] = ()
+    more_differences: Sequence[dict[str, Any]] = ()
+    more_looked_at: int = 0
 
     @property
     def differing(self) -> frozenset[BidKey]:
@@ -212,7 +226,7 @@ class Comparison:
     @property
     def differs(self) -> bool:
         """Whether anything that was seen is not what is stored."""
-        return bool(self.control_differences or self.differing)
+        return bool(self.control_differences or self.differing or self.more_differences)
 
     @property
     def share(self) -> Decimal | None:
@@ -232,8 +246,8 @@ class Comparison:
             return "which is silent" if self.silent and not self.unseen else "of which nothing could be looked at"
         if self.share is None:
             return (
-                "by whole-day control totals alone, which find what changes a wind farm's energy or money of the day, "
-                "and no change of flags"
+                "by whole-day control totals and wind output alone, which find what changes a wind farm's energy or "
+                "money of the day, and no change of flags or offers"
             )
         found = f"in {len(self.periods)} of {len(self.comparable)} periods"
         if self.share < 1:
@@ -286,9 +300,9 @@ class Source:
         self._comparable = comparable
         self._sampling = sampling
         self._seed = seed
-        self._controls = (
-            [key for total in control_totals() for key in total.asked] if sampling in ("full", "controls") else []
-        )
+        of_whole_day = sampling in ("full", "controls")
+        self._controls = [key for total in control_totals() for key in total.asked] if of_whole_day else []
+        self._beside = [AGWS.key] if of_whole_day else []
         self._answers: dict[AnswerKey, Answer] = {}
         self._failures: dict[AnswerKey, SourceError] = {}
         self._periods: list[int] = []
@@ -302,9 +316,12 @@ class Source:
             stored: reads what is stored. It is called after Elexon was asked, so that a day which another run
                 replaces meanwhile is compared as it is then.
         """
-        self._ask(self._controls)
+        self._ask([*self._controls, *self._beside])
         if self._controls and not self._answers:
-            return self.compare(stored())  # nobody is there: a hundred more questions would not change that
+            # Nobody is there, or nothing is of this one day's totals: one period tells.
+            self._ask_periods(self._comparable[:1])
+            if not self._answers:
+                return self.compare(stored())  # a hundred more questions would not change that
         rng = dice(self._seed, self._day)
         first = first_step(self._sampling, self._comparable, rng)
         # No control total speaks for a period that was not there when the day was stored.
@@ -325,7 +342,7 @@ class Source:
         periods, self._periods = self._periods, []
         self._held = held
         self._answers, self._failures, self._reading = {}, {}, None
-        self._ask(self._controls)
+        self._ask([*self._controls, *self._beside])
         self._ask_periods(periods)
         return self.compare(stored())
 
@@ -336,28 +353,38 @@ class Source:
     def compare(self, stored: Contents) -> Comparison:
         """Compare the answers that came with what is stored."""
         reading = self._read()
-        unseen = list(self._unseen(reading))
+        unseen = list(self._unseen(reading, stored))
         silent = dict(self._silent) | self._silent_beside(stored, reading)
         blind = {key.period for key in (*dict(unseen), *silent) if key.period}
         periods = [period for period in self._periods if period not in blind]
         slots = len(periods) * len(self._sides)
         # What a control total does say is compared where it lacks some periods only.
-        mute = {key for key in silent if not self._says_anything(key)}
+        mute = {key for key in silent if key.side and not self._says_anything(key)}
         there = [k for k in self._controls if k in self._answers and k not in dict(unseen) and k not in mute]
         controls = [key for key in there if key.side in reading.of(_total(key)).rows]
+        # What is held of a side that is not asked for is compared with nothing.
+        here = {k: bid for k, bid in of_periods(stored.bids, periods).items() if k.stack_side in self._sides}
+        source = of_periods(bids_of(reading, self._wind_units), periods)
+        moved = {key.settlement_period for key in differing(here, source)}
+        with_offers = [p for p in periods if p not in moved and p in stored.turn_up] if "offer" in self._sides else []
+        sees_output = AGWS.key in self._answers and AGWS.key not in dict(unseen)
         return Comparison(
             day=self._day,
             sampling=self._sampling,
             seed=self._seed if draws(self._sampling) else None,
             comparable=self._comparable,
             periods=periods,
-            # What is held of a side that is not asked for is compared with nothing.
-            stored={k: bid for k, bid in of_periods(stored.bids, periods).items() if k.stack_side in self._sides},
-            source=of_periods(bids_of(reading, self._wind_units), periods),
+            stored=here,
+            source=source,
             control_differences=list(self._control_differences(stored, reading, controls)),
             compares_controls=bool(controls),
             unseen=[{"answer": str(key), "error": error} for key, error in unseen],
             looked_at=slots + len(controls),
+            more_differences=[
+                *self._turn_up_differences(stored, reading, with_offers),
+                *(_output_differences(stored, reading) if sees_output else ()),
+            ],
+            more_looked_at=len(with_offers) + sees_output,
             silent=[
                 {
                     "answer": str(key),
@@ -422,7 +449,7 @@ class Source:
             return []
         return [p for p in self._comparable if not all(self._held.is_present(side, p) for side in self._sides)]
 
-    def _unseen(self, reading: DayReading) -> Iterable[tuple[AnswerKey, str]]:
+    def _unseen(self, reading: DayReading, stored: Contents) -> Iterable[tuple[AnswerKey, str]]:
         for key in self._controls:
             assert key.side is not None
             if key in self._silent:
@@ -433,6 +460,9 @@ class Source:
             accepted = self._controls_waived and total.is_required and not self._was_there(key)
             if key.side in errors and not accepted:
                 yield key, errors[key.side]
+        error = reading.of(AGWS).error
+        if self._beside and error and AGWS.key not in self._silent and any(map(_known, stored.wind_output.values())):
+            yield AGWS.key, error
         for side, period in sorted(reading.looks):
             # An answer without rows where none are held is what is stored, whatever its status.
             if (side, period) not in reading.rows:
@@ -440,6 +470,18 @@ class Source:
 
     def _was_there(self, key: AnswerKey) -> bool:
         return self._held is not None and key.side in self._held.of(_total(key)).rows
+
+    def _turn_up_differences(
+        self, stored: Contents, reading: DayReading, periods: Collection[int]
+    ) -> Iterable[dict[str, Any]]:
+        now = _turn_up(reading, self._wind_units, periods)
+        for period in periods:
+            if stored.turn_up[period] != now.get(period):
+                yield {
+                    "turn_up_of_period": period,
+                    "stored": _named(OF_PERIOD, stored.turn_up[period]),
+                    "elexon": _named(OF_PERIOD, now.get(period, ())),
+                }
 
     def _control_differences(
         self, stored: Contents, reading: DayReading, controls: Sequence[AnswerKey]
@@ -484,7 +526,37 @@ def _total(key: AnswerKey) -> ControlTotal[Any]:
 def _contents(reading: DayReading, wind_units: Mapping[str, BmUnit]) -> Contents:
     """What a day's answers hold, as ingestion stores it."""
     totals = {total.name: total.totals(reading, wind_units) for total in control_totals()}
-    return Contents(bids_of(reading, wind_units), totals)
+    periods = {period for _, period in reading.rows}
+    return Contents(
+        bids_of(reading, wind_units), totals, _turn_up(reading, wind_units, periods), reading.of(AGWS).by_period
+    )
+
+
+def _turn_up(reading: DayReading, wind_units: Mapping[str, BmUnit], periods: Collection[int]) -> dict[int, Figures]:
+    """The walk over the offers of periods with SO-flagged wind bids."""
+    wanted = targets(wind_bids(reading, wind_units))
+    return {
+        period: figures_of(walk(wanted[period], reading.rows.get(("offer", period), ()), wind_units))
+        for period in sorted(wanted.keys() & set(periods) & periods_with_offers(reading))
+    }
+
+
+def _known(output: WindOutput) -> bool:
+    return output.onshore_mw is not None or output.offshore_mw is not None
+
+
+def _output_differences(stored: Contents, reading: DayReading) -> Iterable[dict[str, Any]]:
+    """Of what is known here and there: what only one of both knows is the business of `completeness`."""
+    now = believed_wind_output(reading.of(AGWS).by_period, {key.settlement_period for key in stored.bids})
+    for period in sorted(stored.wind_output.keys() & now.keys()):
+        for name in ("onshore_mw", "offshore_mw"):
+            one, other = getattr(stored.wind_output[period], name), getattr(now[period], name)
+            if None not in (one, other) and one != other:
+                yield {"wind_output_of_period": period, "kind": name, "stored": f"{one:f}", "elexon": f"{other:f}"}
+
+
+def _named(names: Sequence[str], figures: Figures) -> dict[str, str]:
+    return {name: str(figure) for name, figure in zip(names, figures, strict=bool(figures))}
 
 
 def _written(amounts: Iterable[Decimal] | None) -> str:
@@ -503,6 +575,22 @@ def elexon_not_silent(comparison: Comparison) -> Result:
         else "none",
         repair=c.ELEXON_NOT_SILENT.repair_of(comparison.day),
         violations=list(comparison.silent),
+    )
+
+
+def offers_and_output_unchanged(comparison: Comparison) -> Result:
+    """Whether turn-up and wind output are what Elexon answers now, as far as they were looked at."""
+    wrong = comparison.more_differences
+    periods = {x["turn_up_of_period"] for x in wrong if "turn_up_of_period" in x}
+    output = {x["wind_output_of_period"] for x in wrong if "wind_output_of_period" in x}
+    found = [f"{what} in {len(of)} periods" for what, of in (("turn-up", periods), ("wind output", output)) if of]
+    return result(
+        c.OFFERS_AND_OUTPUT_UNCHANGED,
+        looked_at=comparison.more_looked_at,
+        expected="the turn-up and the wind output that Elexon's answers give now",
+        actual=f"other than stored: {' and '.join(found)}" if found else "no difference",
+        repair=c.OFFERS_AND_OUTPUT_UNCHANGED.repair_of(comparison.day),
+        violations=wrong,
     )
 
 

@@ -39,6 +39,7 @@ from minerecon_dagster.verify.compare import (
     Source,
     StoredContents,
     elexon_not_silent,
+    offers_and_output_unchanged,
     read_stored,
     register_unchanged,
     source_unchanged,
@@ -312,6 +313,12 @@ class Verifier:
             missing = Problem(MISSING, "ERROR", "a stored day", "nothing is stored", 1, REINGEST.over(day))
             return _Look(None, [], [missing])
         results = self._check(day)
+        # What a look has found is not outdone by one that sees less: such a day is looked at whole.
+        sampling = "full" if self._found_different(day) else order.sampling
+        if sampling != order.sampling:
+            _log.info(
+                "%s: looked at whole, since it was found to differ from Elexon's answers when last looked at", day
+            )
         source = Source(
             day,
             client=self._client(),
@@ -319,7 +326,7 @@ class Verifier:
             wind_units=self._register.wind_units(day),
             held=self._held(day),
             comparable=self._comparable(day, stored),
-            sampling=order.sampling,
+            sampling=sampling,
             seed=order.seed or 0,
             controls_waived=self._worker.is_control_total_waived(day),
         )
@@ -361,16 +368,23 @@ class Verifier:
         if comparison.looked_at or comparison.unseen or not comparison.silent:
             # Where Elexon is silent on all that was asked, nothing is known to have changed, or not to have.
             drift.append(source_unchanged(comparison))
+        if comparison.more_looked_at:
+            drift.append(offers_and_output_unchanged(comparison))
         if (register := self._register_result) is not None:
             # A new register alone turns no day green: the day has to be looked at again.
             drift.append(replace(register, repair=register.checked.repair_of(day)))
+        # Where part of it could not be seen, being the same in the rest is no news of what was found to differ.
+        still = [] if comparison.is_whole else self._found_different(day)
+        drift = [r for r in drift if not r.passed or r.checked.full_name not in {problem.name for problem in still}]
         drift = self._worker.accepted(day, drift)
         self._record(day, drift)
         unseen = None
         if comparison.unseen:
             first = comparison.unseen[0]
             unseen = f"{len(comparison.unseen)} answers could not be looked at; {first['answer']}: {first['error']}"
-        problems = [*problems_of([*results, *drift]), *self._latest_attempt(day)]
+        found = problems_of([*results, *drift])
+        still = [problem for problem in still if problem.name not in {p.name for p in found}]
+        problems = [*found, *still, *self._latest_attempt(day)]
         return _Look(stored, [*results, *drift], problems, source, comparison, unseen)
 
     def _check(self, day: dt.date) -> list[Result]:
@@ -404,6 +418,17 @@ class Verifier:
             raise DayFailedError(f"{day}: it was deleted while it was looked at; try again: {VERIFY.over(day)}")
         return stored
 
+    def _found_different(self, day: dt.date) -> list[Problem]:
+        """What the latest look at the day has found to differ from Elexon's answers, and stands on record."""
+        known = {p.full_name: p for p in (c.SOURCE_UNCHANGED, c.ELEXON_NOT_SILENT, c.OFFERS_AND_OUTPUT_UNCHANGED)}
+        with self._engine.connect() as connection:
+            rows = connection.execute(statement("verify/found_different"), {"day": day}).all()
+        return [
+            Problem(r.property, r.severity, r.expected, r.actual, r.violation_count, known[r.property].repair_of(day))
+            for r in rows
+            if r.property in known
+        ]
+
     def _latest_attempt(self, day: dt.date) -> list[Problem]:
         with self._engine.connect() as connection:
             failed = connection.execute(statement("verify/latest_attempt"), {"day": day}).one()
@@ -423,7 +448,8 @@ class Verifier:
         assert look.comparison is not None
         assert look.source is not None
         silent = {c.SOURCE_NOT_SILENT.full_name, c.ELEXON_NOT_SILENT.full_name}
-        fetch = bool(names & {*REFETCHED, LATEST_ATTEMPT} - {c.SOURCE_UNCHANGED.full_name} - silent)
+        compared = {c.SOURCE_UNCHANGED.full_name, c.OFFERS_AND_OUTPUT_UNCHANGED.full_name}
+        fetch = bool(names & {*REFETCHED, LATEST_ATTEMPT} - compared - silent)
         # What was silent is asked for again once it is not: a silence brings nothing.
         fetch = fetch or (c.SOURCE_NOT_SILENT.full_name in names and not look.comparison.silent)
         rebuild = bool(names & REBUILT)

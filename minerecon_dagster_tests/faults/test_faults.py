@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import DatabaseError
@@ -33,6 +34,7 @@ from minerecon_dagster_tests.docs.made import compare, filled
 from minerecon_dagster_tests.fake_elexon import NO_ROWS, NOT_FOUND, Fault, boav_path, stack_path
 from minerecon_dagster_tests.faults.conftest import DAY, LONG, NEXT, SHORT, WINDLESS, World
 from minerecon_dagster_tests.faults.ledger import FAULTS
+from minerecon_dagster_tests.notified import spoil
 
 ONE_RECORD = "ctid = (SELECT min(ctid) FROM minerecon.curtailment_records WHERE settlement_date = :day AND so_flag)"
 ONE_CALCULATION = (
@@ -698,6 +700,20 @@ def test_0_a_day_restated_at_the_source(world: World, request: pytest.FixtureReq
     assert len(world.sql("SELECT * FROM minerecon.restatements")) == 1
     all_green(world)
     say("red, then green, and a restatement")
+
+
+@pytest.mark.slow
+def test_0_wind_output_restated_at_the_source(world: World, request: pytest.FixtureRequest) -> None:
+    say = note(request, 0, "wind output that Elexon has revised", c.OFFERS_AND_OUTPUT_UNCHANGED.full_name)
+
+    def revised(answer: Any) -> Any:
+        return answer | {"data": [row | {"quantity": row["quantity"] + 1} for row in answer["data"]]}
+
+    spoil(world.elexon, "/generation/actual/per-type/wind-and-solar", revised)
+    assert world.verify() == {c.OFFERS_AND_OUTPUT_UNCHANGED.full_name}
+    assert world.job("verify", DAY, action="fix"), world.said
+    all_green(world)
+    say("red, then green")
 
 
 @pytest.mark.slow

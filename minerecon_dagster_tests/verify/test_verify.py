@@ -24,6 +24,7 @@ from minerecon_dagster.verify.record import FOR_A_PERSON, MENDABLE, REBUILT, REF
 from minerecon_dagster.warehouse.store import sql
 from minerecon_dagster_tests.day.test_one_day import fake_clock
 from minerecon_dagster_tests.fake_elexon import Fault, boav_path, stack_path
+from minerecon_dagster_tests.notified import spoil
 from minerecon_dagster_tests.project import DAY, QUIET, Project, definitions, not_done
 
 D = dt.date.fromisoformat
@@ -31,9 +32,12 @@ SATURDAY, SHORT, LONG, WINDLESS = D("2025-03-29"), D("2025-03-30"), D("2025-10-2
 REGISTER = "/reference/bmunits/all"
 CONTROL_CALLS = 4
 STACK_CALLS = 96
-WHOLE_LOOK = 1 + CONTROL_CALLS + STACK_CALLS
-"""The register, the control totals, and every period on both sides."""
-DRIFT = "drift.source_unchanged"
+CALLS_OF_THE_DAY = CONTROL_CALLS + 1
+"""The control totals, and the wind output."""
+WHOLE_LOOK = 1 + CALLS_OF_THE_DAY + STACK_CALLS
+"""The register, what is of the whole day, and every period on both sides."""
+DRIFT, BESIDE = "drift.source_unchanged", "drift.offers_and_output_unchanged"
+WIND_OUTPUT = "/generation/actual/per-type/wind-and-solar"
 
 
 class Looks:
@@ -284,9 +288,11 @@ def test_a_change_of_a_flag_alone_is_found_by_a_full_look_and_not_by_control_tot
 
 
 @pytest.mark.slow
-def test_control_totals_alone_cost_four_calls_where_they_hold(project: Project, looks: Looks, day_stored: None) -> None:
+def test_control_totals_and_wind_output_alone_cost_five_calls_where_they_hold(
+    project: Project, looks: Looks, day_stored: None
+) -> None:
     row = looks.right(sampling="controls")
-    assert sum(project.elexon.requests.values()) == 1 + CONTROL_CALLS
+    assert sum(project.elexon.requests.values()) == 1 + CALLS_OF_THE_DAY
     assert (row["periods_looked_at"], row["detection_share"]) == (None, None)
     project.elexon.world.revise[DAY] = 1.5
     looks.wrong(sampling="controls")
@@ -338,7 +344,8 @@ def test_a_progressive_sample_goes_on_once_something_differs(project: Project, l
     assert len(row["periods_looked_at"]) == 15
     assert row["detection_share"] == Decimal(15) / 48
     assert looks.project.elexon.requests[stack_path("bid", DAY, 12)] == 1, "nothing is asked twice"
-    assert looks.wrong(sampling="progressive", seed=7)["periods_looked_at"] == row["periods_looked_at"]
+    whole = looks.wrong(sampling="progressive", seed=7)["periods_looked_at"]
+    assert whole == list(range(1, 49)), "what was found is not looked for in a sample again"
 
 
 @pytest.mark.slow
@@ -379,9 +386,9 @@ def test_elexon_out_of_reach_is_no_pass_and_changes_nothing(
     assert "HTTP 400" in row["error"]
     passed, looked_at, actual = looks.result(DRIFT)
     assert (passed, looked_at) == (False, 0)
-    assert "4 answers could not be had" in actual
+    assert "7 answers could not be had" in actual
     assert not looks.result("drift.register_unchanged")[0]
-    assert sum(project.elexon.requests.values()) == 1 + CONTROL_CALLS, "of the second day nobody is asked"
+    assert sum(project.elexon.requests.values()) == 1 + CALLS_OF_THE_DAY + 2, "of the second day nobody is asked"
     assert "not asked" in looks.kept(SATURDAY)["error"]
     assert project.content() == before
 
@@ -437,6 +444,181 @@ def test_rows_that_vanish_replace_nothing_and_are_told_as_silence(
     assert row["period_differences"] == []
     assert project.content() == stored
     assert project.status() == "warned"
+
+
+# What a look has found, and another that sees less.
+
+
+def unflag_period(project: Project, period: int) -> None:
+    """Let Elexon change flags of a period's rows, which no control total tells."""
+    stack = project.elexon.world.stack
+    project.elexon.world.stack = lambda day, side, p: [  # type: ignore[method-assign]
+        row | {"soFlag": not row["soFlag"]} if p == period and row["soFlag"] is not None else row
+        for row in stack(day, side, p)
+    ]
+
+
+@pytest.mark.parametrize("sampling", [slow("controls"), "fixed"])
+def test_a_look_that_sees_less_does_not_outdo_what_another_has_found(
+    project: Project, looks: Looks, stored: Content, sampling: str
+) -> None:
+    unflag_period(project, 20)
+    assert looks.look_at(sampling=sampling)["outcome"] == "right in part"
+    looks.wrong()
+    row = looks.wrong(sampling=sampling)
+    assert (row["outcome"], row["sampling"], row["detection_share"]) == ("wrong", "full", 1)
+    assert (looks.result(DRIFT)[0], project.status()) == (False, "failing")
+    del project.elexon.world.stack
+    row = looks.right(sampling=sampling)
+    assert (row["outcome"], project.status()) == ("right", "complete"), "it is as it was, which is seen"
+    assert looks.right(sampling=sampling)["outcome"] == "right in part", "a sample is enough again"
+
+
+@pytest.mark.slow
+def test_what_was_found_stands_until_it_is_seen_though_elexon_is_silent_on_it(
+    project: Project, looks: Looks, stored: Content
+) -> None:
+    unflag_period(project, 20)
+    looks.wrong()
+    del project.elexon.world.stack
+    project.elexon.world.hide[DAY, "bid"] = {20}
+    row = looks.wrong(sampling="fixed")
+    assert row["outcome"] == "wrong"
+    assert names(row["problems"]) == {DRIFT, "drift.source_not_silent"}
+    assert project.status() == "failing"
+    project.elexon.world.hide.clear()
+    looks.right()
+    assert project.status() == "complete"
+
+
+@pytest.mark.slow
+def test_what_could_not_be_looked_at_once_is_right_with_the_first_look_that_can(
+    project: Project, looks: Looks, stored: Content
+) -> None:
+    project.elexon.faults = lambda path: Fault(400)
+    looks.wrong()
+    assert project.status() == "failing"
+    project.elexon.faults = lambda path: None
+    assert looks.right(sampling="fixed")["outcome"] == "right in part"
+    assert project.status() == "complete"
+
+
+@pytest.mark.slow
+def test_a_day_whose_totals_do_not_answer_keeps_no_other_from_being_looked_at(
+    project: Project, looks: Looks, stored: Content
+) -> None:
+    project.ingest(SATURDAY)
+    project.elexon.faults = lambda path: Fault(400) if str(DAY) in path and "settlement/stack" not in path else None
+    assert not looks.run(DAY, SATURDAY).success
+    row = looks.kept(DAY)
+    assert (row["outcome"], row["detection_share"]) == ("failed", 1)
+    assert "5 answers could not be looked at" in row["error"]
+    assert looks.kept(SATURDAY)["outcome"] == "right"
+    assert project.status(SATURDAY) == "complete"
+
+
+# What is beside the bids: offers, and wind output.
+
+
+def dearer(rows: Any) -> Any:
+    """The rows of an answer with other figures of what is no bid: prices of offers, wind output."""
+    for row in rows["data"]:
+        for name in {"originalPrice", "quantity"} & row.keys():
+            row[name] = (row[name] or 0) + 1
+    return rows
+
+
+def offers_that_count(project: Project) -> str:
+    """The path of a period's offers, some of which are in the turn-up estimate."""
+    ((period,),) = project.sql(
+        "SELECT settlement_period FROM minerecon.turn_up_by_period WHERE turn_up_mwh > 0 ORDER BY 1 LIMIT 1"
+    )
+    return stack_path("offer", DAY, period)
+
+
+def of_the_day_beside(project: Project) -> tuple[Any, ...]:
+    (found,) = project.sql(
+        "SELECT curtailed_mwh, payment_gbp, wind_generation_mwh, turn_up_estimate_gbp FROM minerecon.daily_summaries"
+    )
+    return found
+
+
+@pytest.mark.parametrize("what", ["offers", slow("wind output")])
+def test_what_changed_beside_the_bids_is_told_and_taken(
+    project: Project, looks: Looks, stored: Content, what: str
+) -> None:
+    before = of_the_day_beside(project)
+    spoil(project.elexon, offers_that_count(project) if what == "offers" else WIND_OUTPUT, dearer)
+    row = looks.look_at()
+    assert (row["outcome"], names(row["problems"])) == ("wrong", {BESIDE})
+    assert looks.result(DRIFT)[0], "the bids are what they were"
+    assert looks.result(BESIDE)[0] is False
+    assert project.status() == "warned"
+    row = looks.right(action="fix")
+    assert (row["outcome"], row["repair"]) == ("repaired", "fetched again")
+    assert looks.result(BESIDE)[0]
+    assert project.status() == "complete"
+    after = of_the_day_beside(project)
+    assert after[:2] == before[:2]
+    assert (after[2] != before[2], after[3] != before[3]) == (what == "wind output", what == "offers")
+
+
+@pytest.mark.slow
+def test_wind_output_is_compared_beside_control_totals_alone_and_offers_are_not(
+    project: Project, looks: Looks, stored: Content
+) -> None:
+    spoil(project.elexon, offers_that_count(project), dearer)
+    assert looks.right(sampling="controls")["outcome"] == "right in part"
+    assert looks.result(BESIDE) == (True, 1, "no difference")
+    spoil(project.elexon, WIND_OUTPUT, dearer)
+    row = looks.look_at(sampling="controls")
+    assert names(row["problems"]) == {BESIDE}
+    assert "wind output in 48 periods" in looks.result(BESIDE)[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE minerecon.turn_up_by_period SET turn_up_estimate_gbp = turn_up_estimate_gbp + 1",
+        "UPDATE minerecon.wind_generation_data SET wind_onshore_mw = wind_onshore_mw + 1",
+    ],
+    ids=["offers", "wind output"],
+)
+def test_what_the_tables_alone_have_otherwise_is_rebuilt_without_a_fetch(
+    project: Project, looks: Looks, stored: Content, change: str
+) -> None:
+    project.sql_write(change)
+    row = looks.right(action="fix")
+    assert BESIDE in names(row["problems"])
+    assert (row["outcome"], row["repair"]) == ("repaired", "rebuilt from the archive")
+    assert project.content() == stored
+
+
+@pytest.mark.slow
+def test_wind_output_that_does_not_come_is_no_pass_where_some_is_stored(
+    project: Project, looks: Looks, stored: Content
+) -> None:
+    project.elexon.faults = lambda path: Fault(400) if path.startswith(WIND_OUTPUT) else None
+    row = looks.wrong(sampling="controls")
+    assert row["outcome"] == "failed"
+    assert "agws" in row["error"]
+    project.ingest(SATURDAY)
+    assert looks.result("completeness.wind_output_known", SATURDAY)[0] is False
+    row = looks.look_at(SATURDAY, sampling="controls")
+    assert names(row["problems"]) == {"completeness.wind_output_known"}, "none is stored, and none is there"
+
+
+@pytest.mark.slow
+def test_wind_output_that_vanishes_is_silence(project: Project, looks: Looks, stored: Content) -> None:
+    def lacking(rows: Any) -> Any:
+        rows["data"] = [row for row in dearer(rows)["data"] if row["settlementPeriod"] > 10]
+        return rows
+
+    spoil(project.elexon, WIND_OUTPUT, lacking)
+    row = looks.look_at()
+    assert names(row["problems"]) == {BESIDE, "drift.source_not_silent"}
+    assert "wind output in 38 periods" in looks.result(BESIDE)[2], "what it does say is compared"
 
 
 # What is missing, incomplete, or in progress.

@@ -244,11 +244,7 @@ class Agws(DayDataset[WindSaid]):
     def stored_otherwise(
         self, connection: Connection, reading: DayReading, bids: Sequence[Bid]
     ) -> list[dict[str, Any]]:
-        archive = {period: (wind.onshore_mw, wind.offshore_mw) for period, wind in self.believed(reading, bids).items()}
-        stored = {
-            r.settlement_period: (r.wind_onshore_mw, r.wind_offshore_mw)
-            for r in connection.execute(statement("checks/stored_wind_output"), {"day": reading.day})
-        }
+        archive, stored = self.believed(reading, bids), self.stored(connection, reading.day)
         return [
             {
                 "settlement_period": period,
@@ -258,6 +254,11 @@ class Agws(DayDataset[WindSaid]):
             for period in sorted(archive.keys() | stored.keys())
             if archive.get(period) != stored.get(period)
         ]
+
+    def stored(self, connection: Connection, day: dt.date) -> dict[int, WindOutput]:
+        """What is stored of a day, by period."""
+        rows = connection.execute(statement("checks/stored_wind_output"), {"day": day})
+        return {r.settlement_period: WindOutput(r.wind_onshore_mw, r.wind_offshore_mw) for r in rows}
 
     def believed(self, reading: DayReading, bids: Sequence[Bid]) -> dict[int, WindOutput]:
         """What is stored of it, given the day's accepted wind bids."""
@@ -335,8 +336,10 @@ def wind_output_above_zero(reading: DayReading, bids: Iterable[Bid]) -> Result:
     )
 
 
-def _texts(mw: tuple[Decimal | None, Decimal | None] | None) -> dict[str, str | None] | None:
-    return None if mw is None else {"onshore_mw": _text(mw[0]), "offshore_mw": _text(mw[1])}
+def _texts(output: WindOutput | None) -> dict[str, str | None] | None:
+    return (
+        None if output is None else {"onshore_mw": _text(output.onshore_mw), "offshore_mw": _text(output.offshore_mw)}
+    )
 
 
 def _text(mw: Decimal | None) -> str | None:
