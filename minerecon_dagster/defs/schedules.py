@@ -255,7 +255,9 @@ def daily_reconciliation(first_day: dt.date) -> Tick:
                 f"left to a person, after {settings.reconcile_attempts} repairs in vain: {days_text(tried)}; {FIX}"
             )
         if len(retried) > settings.reconcile_most_days:
-            context.log.warning(f"{len(retried)} days fail; the newest {settings.reconcile_most_days} are tried now")
+            context.log.warning(
+                f"{len(retried)} days fail; {settings.reconcile_most_days} are tried now, the others in turn"
+            )
         days = [day for day in {*latest, *retried[: settings.reconcile_most_days]} if day >= first_day]
         return _verify(context, days, now, "daily_reconciliation", settings) or dg.SkipReason(
             f"every day to look at is already being worked on: {days_text(days)}"

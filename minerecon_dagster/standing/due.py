@@ -61,7 +61,10 @@ def days_to_ingest(engine: Engine, *, first_day: dt.date, today: dt.date) -> lis
 
 
 def days_to_retry(engine: Engine, *, first_day: dt.date, today: dt.date) -> list[tuple[dt.date, int]]:
-    """The days before ``today`` that are wrong in what a repair may mend, newest first.
+    """The days before ``today`` that are wrong in what a repair may mend.
+
+    First come those of which nothing was tried, then those whose last try is the longest ago; of the same morning the
+    newest.
 
     Args:
         engine: the warehouse.

@@ -254,6 +254,21 @@ def test_no_more_than_so_many_failing_days_are_tried_at_once_the_newest_first(
     assert scheduler.asked("daily_reconciliation", NOW) == [("2025-03-08", "2025-03-10"), ("2025-06-14", "2025-06-15")]
 
 
+def test_failing_days_that_cannot_be_looked_at_keep_no_other_from_its_turn(
+    scheduler: Scheduler, store: Store, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINERECON_RECONCILE_MOST_DAYS", "3")
+    tried = []
+    for n in range(10):
+        records.fails(D("2025-03-01") + n * ONE_DAY)
+    for morning in range(4):
+        days = [day for day in days_of(scheduler.asked("daily_reconciliation", NOW)) if day.month == 3]
+        tried.append([day.day for day in days])
+        for day in days:
+            records.verified(day, "failed", at=str(NOW + morning * ONE_DAY))
+    assert tried == [[8, 9, 10], [5, 6, 7], [2, 3, 4], [1, 9, 10]], "and then the newest of those that wait the longest"
+
+
 def test_the_audit_draws_stored_days_that_are_over_and_the_same_all_week(scheduler: Scheduler, store: Store) -> None:
     store(D("2025-01-01"), D("2025-06-16"))
     sunday = dt.datetime.fromisoformat("2025-06-15T08:00:05+01:00")

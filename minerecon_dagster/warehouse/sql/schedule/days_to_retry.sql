@@ -1,5 +1,6 @@
 -- The days from :first_day until before :today that are wrong in something which a repair may mend (:mendable), or of
--- which the latest attempt to fetch failed; newest first; and how often that was tried in vain since they were right, as
+-- which the latest attempt to fetch failed; first those that nothing was tried of, then those that wait the longest, the
+-- newest first, so that days which cannot be looked at keep no other from being tried; and how often that was tried in vain since they were right, as
 -- verify/failed_repairs counts it. What waits for Elexon alone (unanswered_days) is asked for by the ingestion, with growing
 -- distance.
 SELECT settlement_date, (
@@ -31,4 +32,7 @@ FROM (
       AND settlement_date NOT IN (SELECT settlement_date FROM minerecon.unanswered_days)
 ) AS f
 WHERE settlement_date >= :first_day AND settlement_date < :today
-ORDER BY settlement_date DESC;
+ORDER BY (
+    SELECT max((v.started_at AT TIME ZONE 'Europe/London')::date) FROM minerecon.verifications AS v
+    WHERE v.settlement_date = f.settlement_date AND v.action IN ('fix', 'refetch')
+) NULLS FIRST, settlement_date DESC;
