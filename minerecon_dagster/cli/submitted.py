@@ -30,6 +30,7 @@ from minerecon_dagster.settings import dagster_folder
 
 _QUEUE = "QUEUED_RUN_COORDINATOR"
 """The daemon that takes runs from the queue, by Dagster's name."""
+_NOT_TAKEN = {dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.QUEUED}
 _DAEMON_SILENT_S = 300.0
 _POLL_S = 1.0
 _RETRY_WITHIN_S = 300.0
@@ -111,9 +112,13 @@ def _submit(instance: dg.DagsterInstance, job: str, run_config: dict[str, Any], 
         return str(run.run_id)
 
 
-def _require_a_daemon(instance: dg.DagsterInstance) -> None:
+def _has_a_daemon(instance: dg.DagsterInstance) -> bool:
     beat = instance.get_daemon_heartbeats().get(_QUEUE)
-    if beat is None or time.time() - beat.timestamp > _DAEMON_SILENT_S:
+    return beat is not None and time.time() - beat.timestamp <= _DAEMON_SILENT_S
+
+
+def _require_a_daemon(instance: dg.DagsterInstance) -> None:
+    if not _has_a_daemon(instance):
         raise ConfigurationError(
             "no daemon takes runs from the queue: start dagster-daemon, or give the command with --no-submit"
         )
@@ -123,6 +128,10 @@ def _follow(instance: dg.DagsterInstance, run_id: str) -> Followed:
     entries: list[dg.EventLogEntry] = []
     while True:
         run = _to_its_end(instance, run_id, entries)
+        if not run.is_success:
+            # Dagster says that it will be started again only after it has said how it ended.
+            time.sleep(_POLL_S)
+            run = instance.get_run_by_id(run_id) or run
         if run.tags.get(WILL_RETRY_TAG) != "true" or (again := _retry_of(instance, run_id)) is None:
             return Followed(run, entries)
         click.echo(f"run {run_id} has died; run {again} goes on", err=True)
@@ -133,6 +142,7 @@ def _follow(instance: dg.DagsterInstance, run_id: str) -> Followed:
 
 def _to_its_end(instance: dg.DagsterInstance, run_id: str, entries: list[dg.EventLogEntry]) -> dg.DagsterRun:
     cursor = None
+    is_told = False
     while True:
         run = instance.get_run_by_id(run_id)
         if run is None:
@@ -147,6 +157,13 @@ def _to_its_end(instance: dg.DagsterInstance, run_id: str, entries: list[dg.Even
                 break
         if run.is_finished:
             return run
+        if run.status in _NOT_TAKEN and not is_told and not _has_a_daemon(instance):
+            is_told = True
+            click.echo(
+                f"run {run_id} waits: the daemon that takes runs from the queue is silent; start dagster-daemon and it "
+                "goes on. Ctrl-C leaves it in the queue",
+                err=True,
+            )
         time.sleep(_POLL_S)
 
 

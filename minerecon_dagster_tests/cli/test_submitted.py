@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
+from minerecon_dagster.cli import submitted
 from minerecon_dagster.settings import PROJECT_ROOT
 from minerecon_dagster_tests.cli.conftest import Ran
 from minerecon_dagster_tests.project import DAY
@@ -63,3 +65,24 @@ def test_without_a_daemon_nothing_is_put_into_the_queue(minerecon: Callable[...,
     ran = minerecon("reingest", str(DAY), "--submit", DAGSTER_POSTGRES_URL=fresh_database)
     assert ran.code == 2
     assert "no daemon takes runs from the queue: start dagster-daemon" in ran.err
+
+
+@dg.job
+def nothing() -> None:
+    """A job that only waits to be taken."""
+
+
+def test_a_run_that_nobody_takes_is_told_once_and_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submitted, "_POLL_S", 0.01)
+    told: list[str] = []
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = instance.create_run_for_job(nothing)
+
+        def say(line: str, *, err: bool) -> None:
+            told.append(line)
+            instance.report_run_canceled(run)
+
+        monkeypatch.setattr(submitted.click, "echo", say)
+        assert submitted._follow(instance, run.run_id).success is False
+    assert len(told) == 1
+    assert f"run {run.run_id} waits: the daemon that takes runs from the queue is silent" in told[0]
