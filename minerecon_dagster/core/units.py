@@ -13,6 +13,8 @@ COUNT = "number"
 RATIO = "0 to 1"
 IDENTIFIER = "identifier"
 ORDINAL = "ordinal"
+AMOUNTS = frozenset({"MWh", "GBP", "t", "BTC"})
+"""The units of what may be added up over days and farms: no ratio, price, power, count or state."""
 
 UNITS: Mapping[str, str] = {
     "mwh": "MWh",
@@ -49,6 +51,7 @@ UNITS: Mapping[str, str] = {
     "days_expected": COUNT,
     "days_final": COUNT,
     "days_present": COUNT,
+    "days_mined": COUNT,
     "days_priced": COUNT,
     "days_stored": COUNT,
     "days_unavailable": COUNT,

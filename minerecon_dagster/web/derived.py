@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from minerecon_dagster.core.units import COUNT, IDENTIFIER, RATIO
+from minerecon_dagster.core.units import AMOUNTS
 from minerecon_dagster.web.database import Column, OtherSchemaError
 
 OTHER, DIFFERENCE = "other_", "difference_"
@@ -40,14 +40,16 @@ Derive = Callable[[Sequence[Column]], Derived]
 
 
 def is_summable(column: Column) -> bool:
-    """Whether a column's figures may be added up: an amount, and no ratio, price per something, count or state."""
-    unit = column.unit
-    return (
-        column.sql_type == "numeric"
-        and unit is not None
-        and "/" not in unit
-        and unit not in (RATIO, COUNT, IDENTIFIER, "%")
-    )
+    """Whether a column's figures may be added up."""
+    return column.sql_type == "numeric" and column.unit in AMOUNTS
+
+
+def is_of_bids(column: Column) -> bool:
+    """Whether a farm that has no row of a stored day has 0 of a figure: an accepted bid, and what was paid for it.
+
+    What was notified or metered of it is not known then.
+    """
+    return not {"potential", "instructed", "metered"} & set(column.name.split("_"))
 
 
 def _named(name: str) -> str:
@@ -84,7 +86,11 @@ def _sums(columns: Sequence[Column]) -> str:
     return ", ".join(parts)
 
 
-_DAYS_COMPARED = Column("days_compared", "bigint", "Pairs of days that are stored on both sides; figures are of them.")
+_DAYS_COMPARED = Column(
+    "days_compared",
+    "bigint",
+    "Pairs of days that are stored on both sides; a figure is of those of them that have it on both.",
+)
 _DAYS_ASKED = Column("days_expected", "bigint", "Pairs of days that were asked for and have begun.")
 
 
@@ -125,20 +131,24 @@ def compare_months(columns: Sequence[Column]) -> Derived:
 
 def compare_farms(columns: Sequence[Column]) -> Derived:
     """The days of each farm beside their counterparts: of the pairs of days that are stored on both sides."""
-    names = [_named(c.name) for c in columns if is_summable(c)]
-    sums = ", ".join(f"sum(v.{n}) AS {n}" for n in names)
+    compared = [c for c in columns if is_summable(c)]
+    names = [_named(c.name) for c in compared]
 
     def side(date: str, ends: str) -> str:
         return (
-            f"(SELECT v.farm_name, {sums} FROM both_sides AS p JOIN analytics.curtailment_by_farm_day AS v"
-            f" ON v.settlement_date = p.{date} AND v.settlement_date BETWEEN {ends} GROUP BY 1)"
+            f"(SELECT p.settlement_date AS pair, v.farm_name, {', '.join(f'v.{n}' for n in names)} FROM both_sides AS p"
+            f" JOIN analytics.curtailment_by_farm_day AS v ON v.settlement_date = p.{date}"
+            f" AND v.settlement_date BETWEEN {ends})"
         )
 
-    figures = ", ".join(
-        f"coalesce(a.{n}, 0) AS {n}, coalesce(b.{n}, 0) AS {n.replace(chr(34), chr(34) + OTHER, 1)},"
-        f" coalesce(a.{n}, 0) - coalesce(b.{n}, 0) AS {n.replace(chr(34), chr(34) + DIFFERENCE, 1)}"
-        for n in names
-    )
+    # On a stored day a farm without a row had no bid: 0. What else a row has counts where both days have it.
+    zeros = {n: f"coalesce(sum({{}}.{n}), 0)" for c, n in zip(compared, names, strict=True) if is_of_bids(c)}
+    figures = []
+    for n in names:
+        both = f"FILTER (WHERE a.{n} IS NOT NULL AND b.{n} IS NOT NULL)"
+        here, there = (zeros.get(n, f"sum({{}}.{n}) {both}").format(of) for of in ("a", "b"))
+        other, difference = n.replace('"', f'"{OTHER}', 1), n.replace('"', f'"{DIFFERENCE}', 1)
+        figures.append(f"{here} AS {n}, {there} AS {other}, {here} - {there} AS {difference}")
     stored = (
         "EXISTS (SELECT FROM minerecon.daily_summaries AS s"
         " WHERE s.summary_date = p.{} AND s.curtailed_mwh IS NOT NULL)"
@@ -152,8 +162,8 @@ def compare_farms(columns: Sequence[Column]) -> Derived:
     return Derived(
         f"(WITH pairs AS ({_sql('pairs')}), both_sides AS MATERIALIZED (SELECT * FROM pairs AS p"
         f" WHERE {stored.format('settlement_date')} AND {stored.format('other_settlement_date')})"
-        f" SELECT farm_name, (SELECT count(*) FROM both_sides) AS days_compared, {figures}"
-        f" FROM {here} AS a FULL JOIN {there} AS b USING (farm_name))",
+        f" SELECT farm_name, (SELECT count(*) FROM both_sides) AS days_compared, {', '.join(figures)}"
+        f" FROM {here} AS a FULL JOIN {there} AS b USING (pair, farm_name) GROUP BY farm_name)",
         [_one(columns, "farm_name"), _DAYS_COMPARED, *_compared(columns)],
     )
 
@@ -247,7 +257,9 @@ def _summed(key: str, value: str, span: str, column: Column) -> Derived:
     last = f"date_trunc('{span}', CAST(%(last)s AS timestamp)) + interval '1 {span} -1 day'"
     days = days.replace("%(last)s", last)
     known = "bool_and(d.known_as <> 'not known')"
-    sums = ", ".join(f"CASE WHEN {known} THEN sum(d.{c.name}) END AS {c.name}" for c in _FIGURES)
+    # A figure that one of the days has not is of fewer days than the energy beside it, and no sum of them.
+    whole = f"{known} AND count(d.{{}}) = count(d.curtailed_mwh)"
+    sums = ", ".join(f"CASE WHEN {whole.format(c.name)} THEN sum(d.{c.name}) END AS {c.name}" for c in _FIGURES)
     return Derived(
         f"(SELECT {value} AS {key}, CASE WHEN bool_and(d.known_as = 'not begun') THEN 'not begun'"
         f" WHEN bool_and(d.known_as IN ('as now', 'not begun')) THEN 'as now'"
@@ -280,7 +292,11 @@ _FIGURES = (
     Column("curtailed_mwh", "numeric", "SO-flagged energy, in MWh."),
     Column("payment_gbp", "numeric", "Net payment for SO-flagged energy, in GBP."),
     Column("all_bids_mwh", "numeric", "Energy of all wind bids, in MWh."),
-    Column("all_bids_payment_gbp", "numeric", "Net payment for all wind bids, in GBP; not kept of what was restated."),
+    Column(
+        "all_bids_payment_gbp",
+        "numeric",
+        "Net payment for all wind bids, in GBP; NULL where a day was restated, of which it is not kept.",
+    ),
 )
 _SEEN = Column("seen_at", "timestamp with time zone", "With as_of: when the figures that are given were recorded.")
 OF_AS_OF = (*_AS_OF, *_OF_DAYS, _SEEN)

@@ -53,6 +53,8 @@ _ABSENT: Mapping[str, str] = {
     "days_incomplete": "coalesce(v.days_incomplete, 0)",
 }
 """What is known of a day, month or year that the view has no row of."""
+_BELOW_ALL = {"smallint": -(2**15), "integer": -(2**31), "bigint": -(2**63)}
+"""What stands for NULL in the order of a type: no id is as low, and -1 is that of a bid-offer pair."""
 
 
 class NotAnsweredError(Exception):
@@ -430,7 +432,8 @@ def statement(
     wheres += [sql for name, sql in resource.conditions.items() if name in question.equal]
     keys = [known.get(k) or f"v.{_quoted(k)}" for k in resource.keys]
     keys = [
-        f"coalesce({sql}, -1)" if k in resource.null_keys else sql for k, sql in zip(resource.keys, keys, strict=True)
+        f"coalesce({sql}, {_BELOW_ALL[types[k]]})" if k in resource.null_keys else sql
+        for k, sql in zip(resource.keys, keys, strict=True)
     ]
     keys = [f'{sql} COLLATE "C"' if types[k] == "text" else sql for k, sql in zip(resource.keys, keys, strict=True)]
     if question.after is not None:

@@ -219,7 +219,8 @@ RESOURCES = (
     ),
     Resource(
         "acceptances", "minerecon.curtailment_records",
-        ("settlement_date", "settlement_period", "bmu_id", "acceptance_id", "bid_offer_pair_id", "sequence_number"),
+        ("settlement_date", "settlement_period", "bmu_id", "acceptance_id", "bid_offer_pair_id", "sequence_number",
+         "stack_side"),
         "All accepted wind bids, row by row as Elexon has them; so_flag says which are SO-flagged.", span="day",
         filters=_UNIT, default_days=1, most_days=31, basis="all",
         conditions={"farm": _UNITS_OF_FARM, "period": "CAST(v.settlement_period AS text) = %(period)s"},

@@ -158,9 +158,12 @@ def test_a_quiet_farm_mines_nothing_and_of_days_that_are_not_stored_nothing_is_k
         connection.execute(text("DELETE FROM minerecon.curtailment_records WHERE bmu_id = :unit"), {"unit": UNIT})
         quiet = sizing(connection, day, day, machines=1, farm_name=None, bmu_ids=[UNIT])
         half = sizing(connection, day, missing)
+        connection.execute(text("UPDATE minerecon.curtailment_records SET original_price_gbp_per_mwh = NULL"))
+        unpriced = sizing(connection, day, day)
         unknown = sizing(connection, missing, missing)
     assert (quiet.mined_btc, quiet.hours_running, quiet.utilisation, quiet.coverage) == (0, 0, 0, 1)
     assert quiet.share_of_ceiling is None
+    assert (quiet.payment_gbp, unpriced.payment_gbp, unpriced.energy_used_mwh) == (0, None, 1), "no price is no 0"
     assert (half.coverage, half.periods_expected, half.energy_used_mwh) == (Decimal("0.5"), 96, 1)
     assert (unknown.mined_btc, unknown.energy_used_mwh, unknown.utilisation, unknown.coverage) == (None, None, None, 0)
 

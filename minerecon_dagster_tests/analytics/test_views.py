@@ -455,6 +455,36 @@ def test_on_the_day_of_the_halving_each_period_has_its_own_subsidy(warehouse: En
     assert abs(all_bids / (3 * before + 2 * after) - 1) < Decimal("1e-15")
 
 
+def test_bitcoin_of_a_month_is_set_against_the_energy_and_money_of_the_days_that_it_is_calculated_for(
+    warehouse: Engine,
+) -> None:
+    days = [dt.date(2025, 3, 28), dt.date(2025, 3, 29)]
+    asked = (
+        "SELECT mined_btc, btc_per_mwh, break_even_price_gbp FROM analytics.mining_potential_by_{}"
+        " WHERE miner_model = 'S9' AND {} = :key"
+    )
+    with warehouse.begin() as connection:
+        for n, day in enumerate(days, 1):
+            store_record(connection, day, 1, mwh=Decimal(10 * n), price=Decimal(-50 * n))
+            store_day(connection, day, difficulty=Decimal(10**14))
+        connection.execute(
+            text("DELETE FROM minerecon.bitcoin_daily_summaries WHERE miner_model = 'S9' AND summary_date = :day"),
+            {"day": days[1]},
+        )
+        of_day = connection.execute(text(asked.format("day", "settlement_date")), {"key": days[0]}).one()
+        for span, column, key in (("month", "year_month", "2025-03"), ("year", "year", 2025)):
+            found = connection.execute(text(asked.format(span, column)), {"key": key}).one()
+            assert tuple(found) == tuple(of_day), span
+            counts = connection.execute(
+                text(
+                    f"SELECT days_mined, days_present, curtailed_mwh FROM analytics.mining_potential_by_{span}"
+                    f" WHERE miner_model = 'S9' AND {column} = :key"
+                ),
+                {"key": key},
+            ).one()
+            assert tuple(counts) == (1, 2, 30), "which days its Bitcoin is of is said"
+
+
 def test_the_calendar_of_real_data_goes_to_yesterday(warehouse: Engine) -> None:
     with warehouse.begin() as connection:
         ((today,),) = connection.execute(text("SELECT CAST(now() AT TIME ZONE 'Europe/London' AS date)"))

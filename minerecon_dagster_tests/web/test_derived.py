@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
+from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.analytics.by_hand import store_day, store_record
 from minerecon_dagster_tests.forty_days import MISSING
@@ -81,6 +82,33 @@ def test_farms_are_compared_over_days_that_both_sides_have_and_add_up_to_the_tot
     assert api("days?with=2025-03-01").status == 422
 
 
+def test_of_farms_what_was_not_notified_or_metered_is_no_zero(copy: str, serve: Serve) -> None:
+    query = "from=2025-04-02&to=2025-04-03&with=2025-03-11"
+    rows = serve(copy)(f"compare/farms?{query}&basis=all").data
+    known = [row for row in rows if row["potential_mwh"] is not None]
+    assert known, "of some farms it is known on both sides"
+    engine = open_warehouse(copy)
+    for table in ("unit_daily_potential", "period_potential", "unit_daily_metered"):
+        change(engine, f"DELETE FROM minerecon.{table} WHERE settlement_date < '2025-04-01'")
+    engine.dispose()
+    again = serve(copy)(f"compare/farms?{query}&basis=all").data
+    names = [n for n in again[0] if any(word in n for word in ("potential", "instructed", "metered"))]
+    assert {name for name in names if not name.startswith(("other_", "difference_"))} >= {
+        "potential_mwh", "metered_mwh",
+    }  # fmt: skip
+    assert {row[name] for row in again for name in names} == {None}, "nothing is compared with what is not known"
+    of_bids = [n for n in again[0] if n not in names]
+    assert [[row[n] for n in of_bids] for row in again] == [[row[n] for n in of_bids] for row in rows]
+
+
+def test_no_ratio_is_added_up(api: Api) -> None:
+    for path in ("compare", "compare/months", "compare/farms"):
+        got = api(f"{path}?from=2025-03-09&to=2025-03-11&with=2025-04-02&basis=all")
+        named = {name for name in got.data[0] if name.startswith("difference_")}
+        assert named
+        assert not {n for n in named if not n.endswith(("_mwh", "_gbp", "_t", "_btc"))}, path
+
+
 @pytest.fixture
 def copy(forty_days: str, embedded_environ: dict[str, str]) -> Iterator[str]:
     with databases.database(embedded_environ["DATABASE_URL"], forty_days) as url:
@@ -102,6 +130,11 @@ def test_ours_stands_beside_what_others_published_and_no_difference_comes_from_a
         assert (row["ours_days_expected"], row["ours_days_present"], row["ours_is_synthetic"]) == (1, 1, False)
         assert Decimal(row["difference_value"]) == Decimal(row["ours_value"]) - Decimal(row["value"])
         assert abs(Decimal(row["difference_share"])) < Decimal("1e-5"), row
+    with warehouse.begin() as connection:
+        connection.execute(text("DELETE FROM minerecon.bitcoin_daily_summaries WHERE miner_model = 'S9'"))
+    uncalculated = serve(url_of(warehouse))(f"published?model=S9&limit={len(rows)}").data
+    (of_model,) = (row for row in uncalculated if row["period_label"] == str(day) and row["figure"] == "mined_btc")
+    assert (of_model["ours_value"], of_model["difference_value"]) == (None, None), "of fewer days than are stored"
     month = next(row for row in rows.values() if row["period_label"] == "2025-03")
     assert (month["ours_days_expected"], month["ours_days_present"]) == (31, 1)
     assert (month["difference_value"], month["difference_share"]) == (None, None)
@@ -203,6 +236,21 @@ def test_months_and_years_as_of_an_instant_are_sums_only_where_all_their_days_ar
 def test_an_instant_that_is_none_or_not_yet_is_refused(api: Api, text_: str) -> None:
     got = api(f"days?as_of={text_}")
     assert (got.status, "as_of" in got.json["detail"]) == (422, True)
+
+
+def test_money_as_of_an_instant_is_of_the_days_that_the_energy_is_of_or_not_there(
+    restated: Api, warehouse: Engine
+) -> None:
+    change(warehouse, "DELETE FROM minerecon.unavailable_days")
+    for path in ("months?from=2025-03&to=2025-03", "years?from=2025&to=2025"):
+        (row,) = restated(f"{path}&as_of=2025-03-16&basis=all").data
+        assert (row["known_as"], row["all_bids_mwh"], row["all_bids_payment_gbp"]) == (
+            "sum of what was known",
+            "98",
+            None,
+        )
+        (row,) = restated(f"{path}&as_of=2025-03-26&basis=all").data
+        assert (row["all_bids_mwh"], row["all_bids_payment_gbp"]) == ("100", "5000")
 
 
 def test_as_of_without_a_range_is_of_the_year_up_to_the_newest_day(restated: Api) -> None:

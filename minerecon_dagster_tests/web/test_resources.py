@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import quote
@@ -17,8 +19,9 @@ from sqlalchemy import Engine, text
 
 from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.web.resources import RESOURCES
+from minerecon_dagster_tests.analytics.by_hand import store_day, store_record
 from minerecon_dagster_tests.forty_days import FAILING, INCOMPLETE, MISSING, PROVISIONAL, QUIET, SHORT
-from minerecon_dagster_tests.web.conftest import Api, Got
+from minerecon_dagster_tests.web.conftest import Api, Got, url_of
 
 MARCH = "from=2025-03-01&to=2025-03-31"
 
@@ -199,6 +202,28 @@ def test_pages_follow_each_other_without_a_gap_or_a_row_twice(api: Api) -> None:
     acceptances = api("acceptances?from=2025-03-12&to=2025-03-12").data
     first = api("acceptances?from=2025-03-12&to=2025-03-12&limit=100")
     assert first.data + api.get(first.meta["next"]).data[:50] == acceptances[:150]
+
+
+def test_pages_lose_no_acceptance_that_is_told_from_another_by_what_one_of_them_lacks(
+    warehouse: Engine, serve: Callable[..., Api]
+) -> None:
+    day = dt.date(2025, 3, 28)
+    with warehouse.begin() as connection:
+        for _ in range(3):
+            store_record(connection, day, 1, mwh=Decimal(10))
+        connection.execute(text("UPDATE minerecon.curtailment_records SET acceptance_id = 7, sequence_number = 1,"
+                                " bid_offer_pair_id = nullif(-sequence_number, -3)"))  # fmt: skip
+        store_day(connection, day, difficulty=Decimal(10**14))
+    api = serve(url_of(warehouse))
+    whole = api(f"acceptances?from={day}&to={day}").data
+    assert [row["bid_offer_pair_id"] for row in whole] == [None, -2, -1]
+    page, found = api(f"acceptances?from={day}&to={day}&limit=1"), []
+    while page.data:
+        found += page.data
+        if page.meta["next"] is None:
+            break
+        page = api.get(page.meta["next"])
+    assert found == whole
 
 
 def test_one_farm_and_one_unit_are_parts_of_all(api: Api) -> None:

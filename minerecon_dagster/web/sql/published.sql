@@ -7,15 +7,18 @@ FROM minerecon.published_figures AS p
 CROSS JOIN LATERAL (
     SELECT f.*, f.ours_days_present = f.ours_days_expected AND NOT f.ours_is_synthetic AS may_compare
     FROM (
+        -- Of all of the stored days or not at all, where fewer of them may have it.
         SELECT CASE WHEN p.figure = 'mined_btc' AND p.basis = 'so_flagged' THEN (
-                   SELECT sum(b.mined_btc) FROM minerecon.bitcoin_daily_summaries AS b
-                   WHERE b.miner_model = p.miner_model AND b.summary_date BETWEEN p.first_day AND p.last_day
+                   SELECT CASE WHEN count(b.mined_btc) = count(*) THEN sum(b.mined_btc) END
+                   FROM minerecon.daily_summaries AS d
+                   LEFT JOIN minerecon.bitcoin_daily_summaries AS b
+                       ON b.summary_date = d.summary_date AND b.miner_model = p.miner_model
+                   WHERE d.summary_date BETWEEN p.first_day AND p.last_day
                )
                     WHEN p.figure = 'curtailed_mwh' AND p.basis = 'so_flagged' THEN sum(s.curtailed_mwh)
                     WHEN p.figure = 'curtailed_mwh' THEN sum(s.all_bids_mwh)
                     WHEN p.figure = 'payment_gbp' AND p.basis = 'so_flagged' THEN sum(s.payment_gbp)
                     WHEN p.figure = 'payment_gbp' THEN sum(s.all_bids_payment_gbp)
-                    -- Of all of the days or not at all: fewer of them have it than are stored.
                     WHEN p.figure = 'turn_up_estimate_gbp' AND count(s.turn_up_mwh) = count(*)
                          THEN sum(s.turn_up_estimate_gbp) END AS ours_value,
                p.last_day - p.first_day + 1 AS ours_days_expected,

@@ -782,10 +782,11 @@ SELECT pg_temp.make_for_each_grain($views$
 CREATE VIEW analytics.mining_potential_by_{grain} AS
 SELECT m.{key}, d.miner_model,
        sum(d.curtailed_mwh) AS curtailed_mwh, sum(d.mined_btc) AS mined_btc,
-       round(sum(d.mined_btc) / nullif(sum(d.curtailed_mwh), 0), 12) AS btc_per_mwh,
+       round(sum(d.mined_btc) / nullif(sum(d.curtailed_mwh) FILTER (WHERE d.mined_btc IS NOT NULL), 0), 12) AS btc_per_mwh,
        sum(d.paid_gbp) AS paid_gbp, sum(d.refunded_gbp) AS refunded_gbp, sum(d.payment_gbp) AS payment_gbp,
        sum(d.all_bids_mwh) AS all_bids_mwh, sum(d.all_bids_mined_btc) AS all_bids_mined_btc,
-       round(sum(d.all_bids_mined_btc) / nullif(sum(d.all_bids_mwh), 0), 12) AS all_bids_btc_per_mwh,
+       round(sum(d.all_bids_mined_btc) / nullif(sum(d.all_bids_mwh) FILTER (WHERE d.all_bids_mined_btc IS NOT NULL), 0), 12)
+           AS all_bids_btc_per_mwh,
        sum(d.all_bids_payment_gbp) AS all_bids_payment_gbp,
        min(d.difficulty) AS lowest_difficulty, max(d.difficulty) AS highest_difficulty,
        min(d.block_subsidy_btc) AS lowest_block_subsidy_btc, bool_or(d.has_halving) AS has_halving,
@@ -794,11 +795,13 @@ SELECT m.{key}, d.miner_model,
            AS value_gbp_per_mwh,
        sum(d.payment_gbp) FILTER (WHERE d.value_gbp IS NOT NULL) AS priced_days_payment_gbp,
        sum(d.value_less_payment_gbp) AS value_less_payment_gbp,
-       round(sum(d.payment_gbp) / nullif(sum(d.mined_btc), 0), 12) AS break_even_price_gbp,
+       round(sum(d.payment_gbp) FILTER (WHERE d.mined_btc IS NOT NULL) / nullif(sum(d.mined_btc), 0), 12)
+           AS break_even_price_gbp,
        sum(d.all_bids_value_gbp) AS all_bids_value_gbp,
        sum(d.all_bids_value_less_payment_gbp) AS all_bids_value_less_payment_gbp,
-       round(sum(d.all_bids_payment_gbp) / nullif(sum(d.all_bids_mined_btc), 0), 12) AS all_bids_break_even_price_gbp,
-       CAST(count(d.value_gbp) AS integer) AS days_priced,
+       round(sum(d.all_bids_payment_gbp) FILTER (WHERE d.all_bids_mined_btc IS NOT NULL)
+             / nullif(sum(d.all_bids_mined_btc), 0), 12) AS all_bids_break_even_price_gbp,
+       CAST(count(d.mined_btc) AS integer) AS days_mined, CAST(count(d.value_gbp) AS integer) AS days_priced,
        round(count(d.value_gbp) / CAST(m.days_expected AS numeric), 12) AS priced_coverage,
        m.days_expected, m.days_present, m.days_final, m.days_unavailable, m.days_incomplete, m.coverage, m.is_complete, m.status,
        m.is_synthetic
@@ -808,7 +811,7 @@ GROUP BY m.{key}, d.miner_model, m.days_expected, m.days_present, m.days_final, 
          m.is_complete, m.status, m.is_synthetic;
 
 COMMENT ON VIEW analytics.mining_potential_by_{grain} IS
-'Grain: {key}, miner_model. The sums of mining_potential_by_day over the days that are there; value_gbp and what is made of it are of the days that have a price, which days_priced counts.';
+'Grain: {key}, miner_model. The sums of mining_potential_by_day over the days that are there; mined_btc, and what is made of it, are of the days whose Bitcoin is calculated for the model, which days_mined counts; value_gbp and what is made of it are of the days that have a price, which days_priced counts.';
 $views$);
 
 

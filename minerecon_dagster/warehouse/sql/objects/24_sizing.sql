@@ -107,7 +107,7 @@ BEGIN
                coalesce(s.available_mwh, n.nothing) AS available_mwh, coalesce(s.used_mwh, n.nothing) AS used_mwh,
                coalesce(s.btc, n.nothing) AS btc, coalesce(s.most_btc, n.nothing) AS most_btc,
                CASE WHEN s.machine_count IS NULL THEN n.nothing ELSE s.value_gbp END AS value_gbp, s.priced_btc,
-               coalesce(s.gbp, n.nothing) AS gbp
+               CASE WHEN s.machine_count IS NULL THEN n.nothing ELSE s.gbp END AS gbp
         FROM sizes AS z
         CROSS JOIN known AS k
         CROSS JOIN LATERAL (SELECT CASE WHEN k.days_present > 0 THEN CAST(0 AS numeric) END AS nothing) AS n

@@ -139,6 +139,7 @@ BEGIN
             ('all_bids_value_gbp', 'all_bids_mined_btc at the day''s price, in GBP, of the days that have a price; NULL where none has.'),
             ('all_bids_value_less_payment_gbp', 'all_bids_value_gbp less all_bids_payment_gbp of the same days, in GBP.'),
             ('all_bids_break_even_price_gbp', 'all_bids_payment_gbp / all_bids_mined_btc, in GBP per BTC; NULL where there was no bid.'),
+            ('days_mined', 'Days of the month or year that are there and whose Bitcoin is calculated for the model: what mined_btc is of.'),
             ('days_priced', 'Days of the month or year that are there and have a price: what value_gbp is of.'),
             ('priced_coverage', 'days_priced over days_expected (0 to 1).'),
             -- State and completeness.
