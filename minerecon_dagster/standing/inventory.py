@@ -39,7 +39,7 @@ from minerecon_dagster.core.repairs import (
     words,
 )
 from minerecon_dagster.core.settlement_run import RERUN_NOT_BEFORE
-from minerecon_dagster.core.spans import periods_text, spans
+from minerecon_dagster.core.spans import days_text, periods_text, spans
 from minerecon_dagster.core.statuses import STATUSES, UNAVAILABLE
 from minerecon_dagster.decisions.unavailable import ClosedDays
 from minerecon_dagster.elexon.datasets import later
@@ -63,7 +63,7 @@ Two who reckon it by the same method have been seen 0.02 to 0.12 % apart: their 
 differ.
 """
 MOST_REPAIRS = 5
-"""How many commands a result names; all of them are in `minerecon status`."""
+"""How many commands, and what else it has found, a result names; all is in `minerecon status`."""
 
 _ONE_DAY = dt.timedelta(days=1)
 
@@ -450,20 +450,15 @@ def _every_sum_is_of_its_days(connection: Connection, now: dt.datetime) -> Findi
         if r.checked == c.SUMS_NOT_OLDER_THAN_PARTS
     ]
     wrong = [r for r in results if not r.passed]
-    repairs = list(dict.fromkeys(r.repair for r in wrong))
     return Finding(
         c.result(
             c.EVERY_SUM_IS_OF_ITS_DAYS,
             looked_at=len(results),
             expected=f"{len(results)} months and years, each the sum of its days",
             actual="all are" if results else "nothing is stored",
-            problem="; ".join(
-                f"{v.get('month', v.get('year'))} is {v['problem']}"
-                for r in wrong[: c.SAMPLE_SIZE]
-                for v in r.violations
-            )
+            problem=_first_of(f"{v.get('month', v.get('year'))} is {v['problem']}" for r in wrong for v in r.violations)
             or None,
-            repair=all_of(repairs[:MOST_REPAIRS]) or SWEEP,
+            repair=_repairs_of(wrong) or SWEEP,
             violations=[v for r in wrong for v in r.violations],
         ),
         (),
@@ -601,38 +596,74 @@ def look_beside(connection: Connection, first: dt.date, last: dt.date) -> list[G
 
 
 def _turn_up_near_published(connection: Connection) -> Finding:
+    """Whether ours are near the published turn-up estimates of whose days all are stored, and none is made up.
+
+    Where there is no such one it looks at which are published, and says that there is nothing to compare. One whose
+    days are all stored and some of them without an estimate is not left out in silence, unless none of them has one:
+    where offers are not fetched there is nothing to be near.
+    """
     found = connection.execute(statement("inventory/published_turn_up")).all()
-    day_count = connection.execute(text("SELECT count(*) FROM minerecon.daily_summaries")).scalar_one()
-    far = [r for r in found if abs(r.ours - r.published) > MOST_FROM_PUBLISHED * r.published]
-    said = [
-        f"{r.period_label}: {pounds(r.ours, 0)} here, {pounds(r.published, 0)} by {r.source}"
-        for r in far[:MOST_REPAIRS]
+    is_empty = not connection.execute(text("SELECT EXISTS (SELECT FROM minerecon.daily_summaries)")).scalar_one()
+    comparable = [r for r in found if r.is_comparable and r.ours is not None]
+    compared = [r for r in comparable if not r.lacking]
+    far = [r for r in compared if abs(r.ours - r.published) > MOST_FROM_PUBLISHED * r.published]
+    blocked = [r for r in comparable if r.lacking]
+    said = [f"{r.period_label}: {pounds(r.ours, 0)} here, {pounds(r.published, 0)} by {r.source}" for r in far]
+    said += [f"{r.period_label} is not compared: no estimate of {days_text(r.lacking)}" for r in blocked]
+    nothing = "nothing is stored" if is_empty else "nothing to compare: of none are all days stored, none made up"
+    groups = [
+        Group(
+            r.first_day,
+            r.last_day,
+            f"{pounds(r.ours, 0)} by their turn-up estimates, and {pounds(r.published, 0)} by {r.source}",
+            "WARN",
+            (c.TURN_UP_NEAR_PUBLISHED.full_name,),
+            c.TURN_UP_NEAR_PUBLISHED.repair,
+        )
+        for r in far
     ]
+    lacking = {day: day in r.without_offers for r in blocked for day in r.lacking}
+    groups += _groups(
+        (
+            day,
+            (
+                "without a turn-up estimate, so that those of their month or year are not compared with published ones",
+                "WARN",
+                (c.TURN_UP_NEAR_PUBLISHED.full_name,),
+                REFETCH if without_offers else REBUILD,
+            ),
+        )
+        for day, without_offers in sorted(lacking.items())
+    )
     return Finding(
         c.result(
             c.TURN_UP_NEAR_PUBLISHED,
-            looked_at=day_count,
-            expected=f"{len(found)} published turn-up estimates, each to {MOST_FROM_PUBLISHED:.1%}",
-            actual="; ".join(said) or (f"{len(found)} are" if day_count else "nothing is stored"),
-            repair=c.TURN_UP_NEAR_PUBLISHED.repair,
+            looked_at=0 if is_empty else len(comparable) or len(found),
+            expected=f"{len(found)} published turn-up estimates, each to {MOST_FROM_PUBLISHED:.1%} where all of its "
+            "days are stored",
+            actual=f"{len(compared)} compared, all are" if compared else nothing,
+            problem=_first_of(said) or None,
+            repair=_repairs_of(groups) or c.TURN_UP_NEAR_PUBLISHED.repair,
             violations=[
                 {"figure": r.figure_id, "published": str(r.published), "ours": str(r.ours), "source": r.source}
-                for r in far
+                | ({"days_without": [str(day) for day in r.lacking]} if r.lacking else {})
+                for r in far + blocked
             ],
         ),
-        (),
+        groups,
     )
 
 
 def _every_wind_unit_is_counted(connection: Connection, first: dt.date, today: dt.date) -> Finding:
     units = read_open_units(connection, first, dt.date.max, today)
-    day_count = connection.execute(text("SELECT count(*) FROM minerecon.daily_summaries")).scalar_one()
+    of_days = text("SELECT count(*) FROM minerecon.daily_summaries WHERE summary_date >= :first_day")
+    day_count = connection.execute(of_days, {"first_day": first}).scalar_one()
     return Finding(
         c.result(
             c.EVERY_WIND_UNIT_IS_COUNTED,
             looked_at=day_count,
             expected="no unit that may be a wind farm and is not counted",
-            actual="; ".join(map(str, units[:MOST_REPAIRS])) or ("none" if day_count else "nothing is stored"),
+            actual=_first_of(map(str, units)) or ("none" if day_count else "nothing is stored"),
             repair=c.EVERY_WIND_UNIT_IS_COUNTED.repair,
             violations=[unit.as_dict() for unit in units],
         ),
@@ -661,22 +692,33 @@ def _finding(
     checked: Property, *, looked_at: int, expected: str, actual: str | None, groups: Sequence[Group], otherwise: Repair
 ) -> Finding:
     days = sum(group.day_count for group in groups)
-    repairs = list(dict.fromkeys(group.repair for group in groups))
-    more = len(repairs) - MOST_REPAIRS
-    and_more = words(f"and {more} more: minerecon status") if more > 0 else Repair()
     return Finding(
         Result(
             checked,
             looked_at=looked_at,
             expected=expected,
             actual=actual or ((f"{days:,} that are not" if days else "all are") if looked_at else "nothing is stored"),
-            repair=all_of(repairs[:MOST_REPAIRS]).then(and_more) or otherwise,
+            repair=_repairs_of(groups) or otherwise,
             violation_count=days,
             # The newest first: of what is shown, what is new is among them, however long other days have been wrong.
             violations=tuple(group.as_dict() for group in sorted(groups, key=lambda g: g.last, reverse=True)),
         ),
         groups,
     )
+
+
+def _first_of(said: Iterable[str]) -> str:
+    """The first so many of what is said, and how many more there are; empty where nothing is."""
+    texts = list(said)
+    more = [f"and {len(texts) - MOST_REPAIRS} more: minerecon status"] if len(texts) > MOST_REPAIRS else []
+    return "; ".join(texts[:MOST_REPAIRS] + more)
+
+
+def _repairs_of(wrong: Iterable[Group | Result]) -> Repair:
+    """What mends all of them, each once: so many commands, and how many more there are."""
+    repairs = list(dict.fromkeys(each.repair for each in wrong))
+    more = len(repairs) - MOST_REPAIRS
+    return all_of(repairs[:MOST_REPAIRS]).then(words(f"and {more} more: minerecon status") if more > 0 else Repair())
 
 
 def _groups(days: Iterable[tuple[dt.date, Kind | None]]) -> list[Group]:

@@ -929,6 +929,7 @@ def test_a_unit_is_open_while_its_days_own_check_is_red_of_it_and_nobody_accepts
     warehouse: Engine, said: list[tuple[str, dict[str, Any]]], days_over: int | None, of: dict[str, Any], is_open: bool
 ) -> None:
     store(warehouse, Row())
+    store(warehouse, Row(), day=AFTER)
     put(
         warehouse,
         "INSERT INTO minerecon.uncounted_units (settlement_date, bmu_id, reason, is_wind_like, curtailed_mwh,"

@@ -147,7 +147,7 @@ def test_all_is_well_of_days_that_are_there_final_and_the_sums_of_their_rows(fil
         "every_input_is_believable": 14,
         "every_day_counts_its_units": 14,
         "every_day_has_its_turn_up": 14,
-        "turn_up_near_published": 14,
+        "turn_up_near_published": 8,
         "every_wind_unit_is_counted": 14,
         "register_is_believed": 150,
     }
@@ -617,6 +617,91 @@ def test_a_day_made_of_what_cannot_be_believed_is_found(filled: Engine, fault: s
     assert group.what.startswith(what)
     assert (group.first, group.last) == (day, day)
     assert str(finding.result.repair) == command.format(day=day)
+
+
+def publish(engine: Engine, first: str, last: str, gbp: object, label: str = "a span") -> None:
+    """Let others have published a turn-up estimate, beside those that are known, and the days be of real answers."""
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE minerecon.daily_summaries SET is_synthetic = false"))
+        connection.execute(
+            text(
+                "INSERT INTO minerecon.published_figures (figure_id, period_label, first_day, last_day, basis, figure,"
+                " unit, value, source, is_known_wrong, note) VALUES (:label, :label, :first, :last, 'so_flagged',"
+                " 'turn_up_estimate_gbp', 'GBP', :gbp, 'A. Person', false, '')"
+            ),
+            {"label": label, "first": first, "last": last, "gbp": gbp},
+        )
+
+
+def our_turn_up(engine: Engine) -> Decimal:
+    """Of the fortnight, in GBP."""
+    with engine.connect() as connection:
+        total = text("SELECT sum(turn_up_estimate_gbp) FROM minerecon.daily_summaries")
+        return Decimal(connection.execute(total).scalar_one())
+
+
+SPAN = (str(FIRST), str(LAST))
+WITHOUT_ESTIMATE = (
+    "UPDATE minerecon.daily_summaries SET turn_up_mwh = NULL, turn_up_estimate_gbp = NULL, co2_known_mwh = NULL,"
+    " co2_known_t = NULL WHERE summary_date = '{day}'"
+)
+NOTHING_TO_COMPARE = "nothing to compare: of none are all days stored, none made up"
+
+
+def test_a_turn_up_estimate_beside_which_none_is_published_passes_by_saying_so(filled: Engine) -> None:
+    result = look(filled)["turn_up_near_published"].result
+    assert (result.passed, result.actual) == (True, NOTHING_TO_COMPARE), "of no month all days are stored"
+    change(filled, "UPDATE minerecon.daily_summaries SET is_synthetic = false")
+    assert look(filled)["turn_up_near_published"].result.actual == NOTHING_TO_COMPARE
+    publish(filled, *SPAN, 1)
+    change(filled, "UPDATE minerecon.daily_summaries SET is_synthetic = summary_date = '2025-03-25'")
+    assert look(filled)["turn_up_near_published"].result.actual == NOTHING_TO_COMPARE, "a made-up day is among them"
+
+
+@pytest.mark.parametrize(
+    ("per_mille", "passed"), [("998.1", True), ("1001.9", True), ("997.9", False), ("1002.1", False)]
+)
+def test_a_turn_up_estimate_is_held_against_what_others_publish(filled: Engine, per_mille: str, passed: bool) -> None:
+    publish(filled, *SPAN, our_turn_up(filled) * 1000 / Decimal(per_mille))
+    finding = look(filled)["turn_up_near_published"]
+    assert (finding.result.passed, finding.result.looked_at) == (passed, 1), "of what was compared, and no more"
+    assert finding.result.actual.startswith("1 compared, all are" if passed else "a span: £")
+    assert [(str(g.first), str(g.last), g.severity) for g in finding.groups] == ([] if passed else [(*SPAN, "WARN")])
+
+
+def test_a_day_without_an_estimate_does_not_take_its_month_out_of_the_comparison_in_silence(filled: Engine) -> None:
+    publish(filled, *SPAN, our_turn_up(filled))
+    change(
+        filled,
+        WITHOUT_ESTIMATE.format(day="2025-03-25"),
+        WITHOUT_ESTIMATE.format(day="2025-03-28"),
+        "DELETE FROM minerecon.ingestion_progress WHERE settlement_date = '2025-03-28' AND stack_side = 'offer'",
+    )
+    finding = look(filled)["turn_up_near_published"]
+    assert (finding.result.passed, finding.result.looked_at) == (False, 1)
+    assert finding.result.actual == "a span is not compared: no estimate of 2025-03-25, 2025-03-28"
+    assert [(str(g.first), str(g.last), g.severity, str(g.repair)) for g in finding.groups] == [
+        ("2025-03-25", "2025-03-25", "WARN", "minerecon reingest 2025-03-25 --from-archive"),
+        ("2025-03-28", "2025-03-28", "WARN", "minerecon reingest 2025-03-28 --force"),
+    ], "the archive has no offers of the second"
+    publish(filled, "2025-03-20", "2025-03-24", 1, "another span")
+    assert look(filled)["turn_up_near_published"].result.looked_at == 2
+
+
+def test_where_no_day_has_an_estimate_none_is_missed(filled: Engine) -> None:
+    publish(filled, *SPAN, 1)
+    change(filled, WITHOUT_ESTIMATE.replace(" = '{day}'", " IS NOT NULL"))
+    result = look(filled)["turn_up_near_published"].result
+    assert (result.passed, result.actual) == (True, NOTHING_TO_COMPARE)
+
+
+def test_of_more_than_a_few_that_differ_the_first_are_named_and_the_rest_counted(filled: Engine) -> None:
+    for n in range(7):
+        publish(filled, *SPAN, 1, f"span {n}")
+    finding = look(filled)["turn_up_near_published"]
+    assert finding.result.actual.count("here") == 5
+    assert finding.result.actual.endswith("; and 2 more: minerecon status")
+    assert len(finding.groups) == 7
 
 
 def test_rows_of_a_day_without_sums_are_found(filled: Engine) -> None:
