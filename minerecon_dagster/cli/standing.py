@@ -20,13 +20,15 @@ from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.checks import Result
 from minerecon_dagster.core.exact import pounds
 from minerecon_dagster.core.printable import printable_lines
-from minerecon_dagster.core.repairs import REFRESH_REGISTER, THEN
+from minerecon_dagster.core.repairs import REFRESH_REGISTER, REINGEST, THEN
 from minerecon_dagster.core.spans import spans
+from minerecon_dagster.core.statuses import UNAVAILABLE
 from minerecon_dagster.day.closing import stored_closed_days
 from minerecon_dagster.decisions.unavailable import NOTHING_CLOSED, ClosedDays, Unavailable
 from minerecon_dagster.register.open_units import OpenUnit, read_open_units
 from minerecon_dagster.register.store import Refusal, waiting_refusals
 from minerecon_dagster.standing.inventory import (
+    Finding,
     Group,
     group_days,
     look_at_rows,
@@ -44,8 +46,6 @@ MOST_LINES = 20
 LATEST = 5
 """How many verifications and restatements are shown."""
 
-_BESIDE_THE_DAYS = (c.EVERY_MODEL_RATIO_HOLDS, c.EVERY_DAY_MATCHES_ITS_ROWS, c.EVERY_DAY_COUNTS_ITS_UNITS)
-"""Of the inventory: what the days' own results do not say."""
 _GRAINS: tuple[Grain, ...] = ("month", "year")
 
 
@@ -107,7 +107,8 @@ class StatusReport:
     """What is known of the days from ``first`` to ``last``.
 
     Args:
-        groups: the days that are wrong, each group with the command that mends it; errors first.
+        groups: the days that are wrong, each group with the command that mends it; errors first. Among them is all
+            that the inventory finds and that is in no other part of the report.
         advice: what to do about days before the first stored one; None where there are none.
         freshness: the results of freshness; empty where the days were narrowed down.
         sums: the failed results of months and years.
@@ -223,6 +224,18 @@ def read_report(
         span = {"first_day": first, "last_day": last}
         groups = group_days((row.standing for row in rows), now)
         findings = look_at_rows(connection, first, last) if narrowed else take_inventory(connection, first, now, closed)
+        sums = list(_failed_sums(connection, first, last, now))
+        uncounted = read_open_units(connection, first, last, settlement_date(now))
+        refused = waiting_refusals(connection)
+        beside = look_beside(connection, first, last)
+        told = {
+            c.EVERY_DAY_IS_COMPLETE: groups,
+            c.EVERY_SUM_IS_OF_ITS_DAYS: sums,
+            c.EVERY_WIND_UNIT_IS_COUNTED: uncounted,
+            c.REGISTER_IS_BELIEVED: refused,
+            c.EVERY_DAY_HAS_ITS_TURN_UP: beside,
+        }
+        untold = [f for f in findings if f.result.checked.family != "freshness" and not told.get(f.result.checked)]
         rates = {
             month: _rate(list(of_month))
             for month, of_month in groupby(
@@ -235,13 +248,10 @@ def read_report(
             first=first,
             last=last,
             rows=rows,
-            groups=[
-                *groups,
-                *(g for f in findings if f.result.checked in _BESIDE_THE_DAYS for g in f.groups),
-            ],
+            groups=sorted([*groups, *_of_findings(untold, rows, are_told=bool(groups))], key=lambda g: g.severity),
             advice=None if narrowed else never_started(groups, first),
             freshness=[f.result for f in findings if f.result.checked.family == "freshness"],
-            sums=list(_failed_sums(connection, first, last, now)),
+            sums=sums,
             rates=rates,
             rate=_total(rates.values()),
             verifications={
@@ -253,10 +263,34 @@ def read_report(
             restatement_count=restatements[0].all_count if restatements else 0,
             unmapped=unmapped_units(database_url),
             closed=_closed_days(rows, closed, stored_closed_days(connection).keys()),
-            uncounted=read_open_units(connection, first, last, settlement_date(now)),
-            refused=waiting_refusals(connection),
-            beside=look_beside(connection, first, last),
+            uncounted=uncounted,
+            refused=refused,
+            beside=beside,
         )
+
+
+def _of_findings(findings: Iterable[Finding], rows: Sequence[DayRow], *, are_told: bool) -> Iterator[Group]:
+    """What each finding that does not hold says of which days: of all of ``rows`` where it names none.
+
+    Where nothing is stored, those that looked at nothing are one; and none where the days ``are_told`` as wrong
+    already, or people have closed them all.
+    """
+    if not rows:
+        return  # no day is due yet: freshness says so
+    first, last = rows[0].day, rows[-1].day
+    is_empty = not any(row.standing.is_stored for row in rows)
+    unseen = []
+    for result, groups in ((f.result, f.groups) for f in findings if not f.result.passed):
+        name = result.checked.full_name
+        if is_empty and not result.looked_at:
+            unseen.append(name)
+        elif groups:
+            yield from groups
+        else:
+            what = f"not as they should be: expected {result.expected}; found {result.actual}"
+            yield Group(first, last, what, result.checked.severity, (name,), result.repair)
+    if unseen and not are_told and any(row.status != UNAVAILABLE for row in rows):
+        yield Group(first, last, "not stored, so that nothing was looked at", "ERROR", (), REINGEST.over(first, last))
 
 
 def print_report(report: StatusReport, console: Console) -> None:

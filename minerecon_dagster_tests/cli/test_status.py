@@ -12,10 +12,13 @@ import pytest
 from rich.console import Console
 from sqlalchemy import Engine, text
 
+from minerecon_dagster.checks.properties import PROPERTIES
 from minerecon_dagster.cli.standing import percent, print_report, read_report
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.mining import MINER_MODELS
+from minerecon_dagster.core.repairs import REFRESH_REGISTER
 from minerecon_dagster.settings import PROJECT_ROOT
+from minerecon_dagster.standing.inventory import take_inventory
 from minerecon_dagster.sums.rollups import TYPED_IN
 from minerecon_dagster_tests.cli.conftest import Ran
 from minerecon_dagster_tests.conftest import FORTNIGHT
@@ -224,6 +227,77 @@ def test_rows_that_other_hands_deleted_are_told_though_every_check_of_their_day_
     assert wanted in shown(filled)
     assert wanted in shown(filled, D("2025-03-31"), D("2025-03-31"), narrowed=True)
     assert wanted not in shown(filled, D("2025-03-30"), D("2025-03-30"), narrowed=True)
+
+
+WINDY = "(SELECT summary_date FROM minerecon.daily_summaries ORDER BY record_count DESC LIMIT 1)"
+RED = {
+    "every_day_is_complete": "UPDATE minerecon.daily_summaries SET state = 'provisional' WHERE summary_date = {windy}",
+    "every_model_ratio_holds": "UPDATE minerecon.bitcoin_daily_summaries SET mined_btc = mined_btc * 2"
+    " WHERE miner_model = 'S9' AND summary_date = {windy}",
+    "every_sum_is_of_its_days": "UPDATE minerecon.monthly_summaries SET curtailed_mwh = curtailed_mwh + 1",
+    "every_final_day_was_run_again": "DELETE FROM minerecon.reconciliation_latest"
+    " WHERE check_name = 'rows_of_the_rerun'; UPDATE minerecon.curtailment_records"
+    " SET elexon_created_at = start_time + interval '44 minutes'"
+    " WHERE settlement_date = {windy}",
+    "every_day_matches_its_rows": "DELETE FROM minerecon.period_summaries WHERE settlement_date = {windy}",
+    "every_input_is_believable": "UPDATE minerecon.wind_generation_data SET wind_offshore_mw = 0 WHERE settlement_date"
+    " = {windy} AND settlement_period IN (SELECT settlement_period FROM minerecon.period_summaries"
+    " WHERE settlement_date = {windy})",
+    "every_day_counts_its_units": "DELETE FROM minerecon.reconciliation_latest"
+    " WHERE check_name = 'uncounted_energy_is_small' AND settlement_date = {windy}",
+    "every_wind_unit_is_counted": "INSERT INTO minerecon.uncounted_units (settlement_date, bmu_id, reason,"
+    " is_wind_like, curtailed_mwh, payment_gbp, all_bids_mwh, all_bids_payment_gbp, seen_in) VALUES ({windy},"
+    " 'T_NEWWF-1', 'unknown', true, 1, 1, 1, 1, 'stack');"
+    " INSERT INTO minerecon.reconciliation_results (settlement_date, check_family,"
+    " check_name, passed, severity, looked_at, violation_count, violations, repair, evaluated_at) VALUES ({windy},"
+    " 'register', 'wind_like_units_mapped', false, 'WARN', 1, 1, '[]', '', now())",
+    "turn_up_near_published": "UPDATE minerecon.daily_summaries SET is_synthetic = false; INSERT INTO"
+    " minerecon.published_figures (figure_id, period_label, first_day, last_day, basis, figure, unit, value, source,"
+    " is_known_wrong, note) SELECT 'a/b', 'a fortnight', min(summary_date), max(summary_date), 'so_flagged',"
+    " 'turn_up_estimate_gbp', 'GBP', 1, 'A. Person', false, '' FROM minerecon.daily_summaries",
+    "register_is_believed": "UPDATE minerecon.bm_units SET valid_to = '2099-01-01'",
+}
+"""What turns each property of the inventory red that is part of whether all is well."""
+
+
+def test_every_property_of_the_inventory_but_of_what_stands_beside_a_day_can_be_turned_red() -> None:
+    inventory = {p.name for p in PROPERTIES if p.evaluated == c.INVENTORY and p.family != "freshness"}
+    assert inventory - set(RED) == {c.EVERY_DAY_HAS_ITS_TURN_UP.name}
+
+
+@pytest.mark.parametrize("name", RED)
+def test_nothing_that_the_inventory_finds_wrong_leaves_all_well(filled: Engine, name: str) -> None:
+    with filled.connect() as connection:
+        windy = connection.execute(text(f"SELECT {WINDY}")).scalar_one()
+    change(filled, *RED[name].replace("{windy}", f"DATE '{windy}'").split(";"))
+    with filled.connect() as connection:
+        findings = {f.result.checked.name: f for f in take_inventory(connection, FIRST, NOW)}
+    assert not findings[name].result.passed
+    found = report(filled)
+    assert not found["ok"]
+    assert found["problems"] or found["sums"] or found["uncounted_units"], "and what is wrong is told"
+    commands = [x["repair"] for x in [*found["problems"], *found["sums"]]] + [str(REFRESH_REGISTER)]
+    assert set(str(findings[name].result.repair).split("; ")) <= set("; ".join(commands).split("; "))
+
+
+def test_a_register_without_wind_units_is_told_of_all_days_and_errors_are_told_before_warnings(filled: Engine) -> None:
+    evaluate(filled, "2025-03-24", severity="WARN")
+    change(filled, RED["register_is_believed"])
+    lines = shown(filled)
+    told = one_with(lines, f"{FIRST} to {LAST}, 14 days, are not as they should be: expected wind units in force")
+    assert lines.index(told) < lines.index(one_with(lines, "2025-03-24 is warned"))
+
+
+def test_days_of_which_nothing_is_stored_and_none_is_due_are_not_well(warehouse: Engine) -> None:
+    found = read_report(url(warehouse), LAST, LAST, NOW - dt.timedelta(hours=6), narrowed=True).as_dict()
+    assert (found["ok"], [p["what"] for p in found["problems"]]) == (
+        False,
+        ["not stored, so that nothing was looked at"],
+    )
+    due = read_report(url(warehouse), LAST, LAST, NOW, narrowed=True).as_dict()
+    assert [p["what"] for p in due["problems"]] == ["missing"], "which says it"
+    none_due = read_report(url(warehouse), LAST, LAST - dt.timedelta(days=1), NOW, narrowed=False).as_dict()
+    assert not none_due["ok"]
 
 
 def test_years_before_the_first_stored_day_are_one_line_and_say_how_to_do_without(filled: Engine) -> None:
