@@ -105,13 +105,23 @@ def days_between(first: dt.date, last: dt.date) -> list[dt.date]:
     from minerecon_dagster.settings import start_date
 
     today, floor = settlement_date(dt.datetime.now(dt.UTC)), start_date()
-    if last < first:
-        raise click.UsageError(f"FROM {first} is after TO {last}")
-    if last > today:
-        raise click.UsageError(f"{last} has not begun; today is {today} in London")
+    require_days(first, last, today)
+    require_days(last, last, today)
     if first < floor:
         raise click.UsageError(f"{first} is before the first day, {floor}; set MINERECON_START_DATE to an earlier one")
     return [first + dt.timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def require_days(first: dt.date, last: dt.date, today: dt.date) -> None:
+    """Refuse a range without a day that has begun by ``today``: to have looked at nothing is no answer.
+
+    Raises:
+        click.UsageError: TO is before FROM, or FROM is in the future.
+    """
+    if last < first:
+        raise click.UsageError(f"FROM {first} is after TO {last}")
+    if first > today:
+        raise click.UsageError(f"{first} has not begun; today is {today} in London")
 
 
 def months_between(first: dt.date, last: dt.date) -> list[str]:

@@ -10,6 +10,7 @@ import click
 from minerecon_dagster.cli.environment import services
 from minerecon_dagster.cli.lines import say
 from minerecon_dagster.cli.options import DAY, DAYS_ARE, sample_option, say_it_is_the_sample
+from minerecon_dagster.cli.outcome import require_days
 
 
 @click.command(epilog=DAYS_ARE)
@@ -33,14 +34,18 @@ def status(first: dt.datetime | None, last: dt.datetime | None, sample: bool, as
     from minerecon_dagster.core.difficulty import WARN_AHEAD_DAYS
     from minerecon_dagster.day.decisions import read_day_decisions
     from minerecon_dagster.defs.resources import DifficultyResource
+    from minerecon_dagster.settings import start_date
 
     now = dt.datetime.now(dt.UTC)
     today = settlement_date(now)
+    yesterday = today - dt.timedelta(days=1)
+    begin = first.date() if first else start_date()
+    end = last.date() if last else max(yesterday, begin) if first else yesterday
+    if first or last:
+        require_days(begin, end, today)
     with services(sample=sample) as settings:
         assert settings.database_url is not None
         reach = DifficultyResource().table().last_day()
-        begin = first.date() if first else settings.start_date
-        end = last.date() if last else today - dt.timedelta(days=1)
         closed = read_day_decisions(settings.waivers_file, today=today).closed
         report = read_report(settings.database_url, begin, end, now, narrowed=bool(first or last), closed=closed)
     near = reach is None or reach < today + dt.timedelta(days=WARN_AHEAD_DAYS)
