@@ -431,7 +431,8 @@ EVERY_DAY_MATCHES_ITS_ROWS = Property(
     "inventory",
     "every_day_matches_its_rows",
     "ERROR",
-    "The sums of every stored day equal those of its rows now: none was deleted, added or changed since it was built.",
+    "The sums of every stored day equal those of its rows now, and its state and periods are those of its answers: "
+    "nothing was deleted, added or changed since it was built.",
     REBUILD.from_to,
     INVENTORY,
     "all",

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from minerecon_dagster.core import checks as c
-from minerecon_dagster.core.calendar import LONDON, period_count, settlement_date
+from minerecon_dagster.core.calendar import LONDON, PERIOD, RERUN_AFTER_LAST_START, period_count, settlement_date
 from minerecon_dagster.core.checks import Property, Result, Severity
 from minerecon_dagster.core.difficulty import why_unbelievable
 from minerecon_dagster.core.exact import pounds
@@ -278,9 +278,9 @@ def take_inventory(
 
 
 def look_at_rows(connection: Connection, first: dt.date, last: dt.date) -> list[Finding]:
-    """Whether the stored days from ``first`` to ``last`` are in the models' ratios, the sums of their rows, made of
-    what can be believed and of all units that the register has, and final only if their rows are of Elexon's second
-    run.
+    """Whether the stored days from ``first`` to ``last`` are in the models' ratios, the sums of their rows, as final
+    and whole as their answers, made of what can be believed and of all units that the register has, and final only if
+    their rows are of Elexon's second run.
 
     It reads all rows, exactly, and does not depend on what an earlier check of a day said: what other hands
     have changed since is found.
@@ -409,7 +409,12 @@ def _every_model_ratio_holds(connection: Connection, first: dt.date, last: dt.da
 
 def _days_and_their_rows(connection: Connection, first: dt.date, last: dt.date) -> list[Finding]:
     """Both properties that are read off all rows of all days, in one pass."""
-    span = {"first_day": first, "last_day": last, "rerun_not_before": RERUN_NOT_BEFORE}
+    span = {
+        "first_day": first,
+        "last_day": last,
+        "rerun_not_before": RERUN_NOT_BEFORE,
+        "final_after": RERUN_AFTER_LAST_START - PERIOD,
+    }
     found = connection.execute(statement("inventory/days_and_rows"), span).one()
     return [
         _every_final_day_was_run_again(connection, found.stored, found.early),
@@ -470,14 +475,18 @@ def _every_day_matches_its_rows(looked_at: int, differing: Sequence[Mapping[str,
         if not d["is_stored"]:
             return "without sums, and have rows", "ERROR", (), REINGEST
         parts = [name for name in ("records", "wind", "units", "periods") if d[name]]
-        repair = REBUILD if parts else RECALCULATE
+        repair = REBUILD if parts or d["coverage"] else RECALCULATE
         parts += [f"calculations of {', '.join(d['models'])}"] if d["models"] else []
-        return f"not the sums of the {', '.join(parts)}", "ERROR", (), repair
+        what = [f"not the sums of the {', '.join(parts)}"] if parts else []
+        if d["coverage"]:
+            stored = f"{d['state']} with {d['periods_present']} periods"
+            what.append(f"stored as {stored}, other than by its answers, which have {d['periods_answered'] or 0}")
+        return "; ".join(what), "ERROR", (), repair
 
     return _finding(
         c.EVERY_DAY_MATCHES_ITS_ROWS,
         looked_at=looked_at,
-        expected=f"{looked_at:,} days equal to the sums of their rows",
+        expected=f"{looked_at:,} days equal to the sums of their rows, and as final and whole as their answers",
         actual=None,
         groups=_groups((dt.date.fromisoformat(d["day"]), kind(d)) for d in differing),
         otherwise=REBUILD.from_to,

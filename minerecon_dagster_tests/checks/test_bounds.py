@@ -131,6 +131,14 @@ def store(
             )
         count = period_count(day)
         connection.execute(
+            text(
+                "INSERT INTO minerecon.ingestion_progress (settlement_date, settlement_period, stack_side, status,"
+                f" row_count, fetched_at, is_synthetic) SELECT :day, period, side, 'rows', 1, {starts} + interval"
+                " '54 hours', true FROM generate_series(1, :count) AS period, unnest(ARRAY['bid', 'offer']) AS side"
+            ),
+            {"day": day, "count": count},
+        )
+        connection.execute(
             script(*CALCULATED_BY, *SUMMED_BY),
             {
                 "day": day, "difficulty": difficulty, "source_table": "table", "models": MODELS,
@@ -811,6 +819,101 @@ def test_only_the_days_own_check_of_all_its_rows_says_that_it_was_run_again(
     until = None if days_over is None else today(warehouse) - dt.timedelta(days=days_over)
     told(warehouse, name, **said, waived_until=until)
     assert of_rows(warehouse) == ({FIRST_RUN} if wrong else set())
+
+
+PROGRESS = "minerecon.ingestion_progress"
+DAYS = "minerecon.daily_summaries"
+
+
+@pytest.mark.parametrize(
+    ("state", "changed", "wrong"),
+    [
+        ("final", [], False),
+        ("provisional", [], False),
+        ("final", [f"UPDATE {DAYS} SET periods_present = 47"], True),
+        ("provisional", [f"UPDATE {DAYS} SET periods_present = 47"], True),
+        ("final", [f"UPDATE {DAYS} SET periods_due = 47"], True),
+        ("provisional", [f"UPDATE {DAYS} SET periods_due = 47"], False),
+        ("final", [f"DELETE FROM {PROGRESS}"], True),
+        ("final", [f"DELETE FROM {PROGRESS} WHERE settlement_period = 7"], True),
+        ("final", [f"DELETE FROM {PROGRESS} WHERE settlement_period = 7 AND stack_side = 'offer'"], True),
+        ("final", [f"DELETE FROM {PROGRESS} WHERE stack_side = 'offer'"], False),
+        ("final", [f"UPDATE {PROGRESS} SET status = 'empty', row_count = 0 WHERE settlement_period = 7"], False),
+        ("final", [f"UPDATE {PROGRESS} SET status = 'unpublished', row_count = 0 WHERE settlement_period = 7"], True),
+        (
+            "final",
+            [
+                f"DELETE FROM {PROGRESS} WHERE stack_side = 'offer'",
+                f"UPDATE {PROGRESS} SET status = 'unpublished', row_count = 0 WHERE settlement_period = 7",
+            ],
+            True,
+        ),
+        (
+            "provisional",
+            [
+                f"UPDATE {PROGRESS} SET status = 'unpublished', row_count = 0 WHERE settlement_period = 7",
+                f"UPDATE {DAYS} SET periods_present = 47",
+            ],
+            False,
+        ),
+        (
+            "final",
+            [
+                f"UPDATE {PROGRESS} SET status = 'unpublished', row_count = 0 WHERE settlement_period = 7",
+                f"UPDATE {DAYS} SET periods_present = 47",
+            ],
+            True,
+        ),
+        *(
+            (
+                state,
+                [
+                    f"UPDATE {PROGRESS} SET status = 'unpublished', row_count = 0, error = 'no rows'"
+                    " WHERE settlement_period = 7 AND stack_side = 'bid'",
+                    f"UPDATE {DAYS} SET periods_present = 47",
+                ],
+                state != "incomplete",
+            )
+            for state in ("incomplete", "provisional", "final")
+        ),
+        ("incomplete", [], True),
+        # The re-run is over at 00:44 two days later, and counts as over half an hour after.
+        (
+            "final",
+            [f"UPDATE {PROGRESS} SET fetched_at = :rerun WHERE settlement_period = 7 AND stack_side = 'bid'"],
+            True,
+        ),
+        ("final", [f"UPDATE {PROGRESS} SET fetched_at = :rerun + interval '1 second'"], False),
+        ("provisional", [f"UPDATE {PROGRESS} SET fetched_at = :rerun"], False),
+        ("provisional", [f"DELETE FROM {PROGRESS}", f"UPDATE {DAYS} SET periods_present = 0"], False),
+        ("final", [f"UPDATE {PROGRESS} SET status = 'failed', row_count = 0 WHERE settlement_period = 7"], False),
+        # A later attempt that failed: the day is failing, and was built from what came before.
+        (
+            "final",
+            [f"UPDATE {PROGRESS} SET status = 'failed', row_count = 0, error = 'HTTP 500' WHERE settlement_period = 7"],
+            False,
+        ),
+        (
+            "final",
+            [
+                f"UPDATE {PROGRESS} SET status = 'unpublished', row_count = 0 WHERE settlement_period = 7",
+                f"UPDATE {PROGRESS} SET error = 'HTTP 500' WHERE settlement_period = 9 AND stack_side = 'bid'",
+            ],
+            False,
+        ),
+    ],
+)
+def test_a_day_is_as_final_and_as_whole_as_the_record_of_its_answers(
+    warehouse: Engine, state: str, changed: list[str], wrong: bool
+) -> None:
+    for day in (BEFORE, DAY, AFTER):
+        store(warehouse, Row(), day=day)
+    put(warehouse, f"UPDATE {DAYS} SET state = '{state}' WHERE summary_date = :day")
+    rerun = dt.datetime.combine(AFTER + dt.timedelta(days=1), dt.time(0, 44), dt.UTC)
+    for one in changed:
+        of_day = "summary_date" if DAYS in one else "settlement_date"
+        put(warehouse, f"{one} {'AND' if 'WHERE' in one else 'WHERE'} {of_day} = :day", rerun=rerun)
+    assert of_rows(warehouse) == ({"every_day_matches_its_rows"} if wrong else set())
 
 
 def is_believable(engine: Engine) -> bool:

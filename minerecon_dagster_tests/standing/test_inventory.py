@@ -619,6 +619,35 @@ def test_a_day_made_of_what_cannot_be_believed_is_found(filled: Engine, fault: s
     assert str(finding.result.repair) == command.format(day=day)
 
 
+@pytest.mark.parametrize(
+    ("fault", "what"),
+    [
+        (
+            "UPDATE minerecon.ingestion_progress SET status = 'unpublished', row_count = 0"
+            " WHERE settlement_date = '2025-03-26' AND settlement_period BETWEEN 10 AND 12",
+            "final with 48 periods, other than by its answers, which have 45",
+        ),
+        (
+            "DELETE FROM minerecon.ingestion_progress"
+            " WHERE settlement_date = '2025-03-26' AND settlement_period BETWEEN 10 AND 12",
+            "final with 48 periods, other than by its answers, which have 45",
+        ),
+        (
+            "UPDATE minerecon.daily_summaries SET periods_present = 40 WHERE summary_date = '2025-03-26'",
+            "final with 40 periods, other than by its answers, which have 48",
+        ),
+    ],
+    ids=["periods that were not published", "periods without a record", "fewer periods"],
+)
+def test_a_day_that_other_hands_made_more_or_less_than_its_answers_is_found(
+    filled: Engine, fault: str, what: str
+) -> None:
+    change(filled, fault)
+    assert red(look(filled)) == {"every_day_matches_its_rows": ARCHIVE.format(day="2025-03-26")}
+    (group,) = look(filled)["every_day_matches_its_rows"].groups
+    assert group.headline == f"2025-03-26 is stored as {what}"
+
+
 def publish(engine: Engine, first: str, last: str, gbp: object, label: str = "a span") -> None:
     """Let others have published a turn-up estimate, beside those that are known, and the days be of real answers."""
     with engine.begin() as connection:
@@ -717,6 +746,8 @@ def test_rows_of_a_day_without_sums_are_found(filled: Engine) -> None:
         "DELETE FROM minerecon.curtailment_records WHERE bmu_id = 'T_SYNTW-1'",
         "DELETE FROM minerecon.historical_bitcoin_calculations WHERE miner_model = 'S9' AND settlement_period < 20",
         "UPDATE minerecon.bitcoin_daily_summaries SET mined_btc = mined_btc * 2",
+        "DELETE FROM minerecon.ingestion_progress WHERE settlement_period BETWEEN 10 AND 12",
+        "UPDATE minerecon.daily_summaries SET periods_present = 40",
     ],
 )
 def test_the_command_that_the_inventory_names_mends_the_day(project: Project, fault: str) -> None:
