@@ -53,6 +53,7 @@ def _report(database_url: str, days: Sequence[dt.date], outcome: Outcome, *, as_
     """Print what is stored of the days now, and what is wrong; return the exit code."""
     from sqlalchemy import select
 
+    from minerecon_dagster.core.spans import days_text
     from minerecon_dagster.prices.store import is_over
     from minerecon_dagster.warehouse.tables import bitcoin_price_gbp as table
     from minerecon_dagster.warehouse.warehouse import Warehouse
@@ -78,7 +79,7 @@ def _report(database_url: str, days: Sequence[dt.date], outcome: Outcome, *, as_
             click.echo(f"{row.price_date}  £{row.price_gbp:,.2f}{'  SYNTHETIC' if row.is_synthetic else ''}")
     click.echo(f"{len(stored)} of {len(over)} days that are over have a price.")
     if without:
-        say(f"without a price: {', '.join(map(str, without[:MOST_DAYS_SHOWN]))}", err=True)
+        say(f"without a price: {days_text(without)}", err=True)
     if outcome.problem:
         say(f"not done: {outcome.problem}", err=True)
     return int(not ok)

@@ -15,7 +15,6 @@ from minerecon_dagster.day.stored import StoredDay, read_stored_days
 from minerecon_dagster.warehouse.store import statement
 
 MOST_FARMS = 15
-MOST_PROBLEMS = 30
 
 
 @dataclass(frozen=True)
@@ -167,5 +166,5 @@ def read_facts(connection: Connection, first: dt.date, last: dt.date) -> Facts:
         periods={(r.settlement_date, r.settlement_period): r.curtailed_mwh for r in rows("periods")},
         farms=[FarmFacts(**r._mapping) for r in rows("farms", most=MOST_FARMS)],
         restatements=[Restatement(**r._mapping) for r in rows("restatements")],
-        problems=[FailingCheck(**r._mapping) for r in rows("wrong", most=MOST_PROBLEMS)],
+        problems=[FailingCheck(**r._mapping) for r in rows("wrong")],
     )

@@ -21,6 +21,9 @@ from minerecon_dagster.reports.data import Facts, FailingCheck
 if TYPE_CHECKING:  # loaded when a page is made
     from jinja2 import Template
 
+MOST_PROBLEMS = 30
+"""How many rows the list of what is wrong shows, the newest; below it is how many more there are."""
+
 SOURCE = "Contains BMRS data © Elexon Limited copyright and database right."
 SYNTHETIC_SOURCE = "Synthetic data, made up by a generator; not Elexon's."
 
@@ -79,6 +82,7 @@ def _render(facts: Facts, title: str, blocks: Sequence[Block], wrong_of: Facts |
     )
     with Drawer() as drawer:
         drawn = charts.of_report(facts, drawer)
+    problems = None if wrong_of is None else recent_first(facts, wrong_of)
     return _template().render(
         title=title,
         synthetic=facts.is_synthetic,
@@ -86,7 +90,8 @@ def _render(facts: Facts, title: str, blocks: Sequence[Block], wrong_of: Facts |
         state_more=states(facts),
         states=f"State: {states(facts)}",
         blocks=blocks,
-        problems=None if wrong_of is None else recent_first(facts, wrong_of),
+        problems=problems and problems[:MOST_PROBLEMS],
+        problem_count=len(problems or ()),
         key=[
             {
                 "background": COLOURS[f"state-{word}"][0],

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, text
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Property, Result, passed, result
 from minerecon_dagster.core.mining import MINER_MODELS, broken_model_ratios
-from minerecon_dagster.core.repairs import RECALCULATE, REINGEST, SWEEP, all_of
+from minerecon_dagster.core.repairs import RECALCULATE, REINGEST, SWEEP, all_of, words
 from minerecon_dagster.day.build import record_results
 from minerecon_dagster.warehouse.store import execute_script, statement, waiting_for_locks
 from minerecon_dagster.warehouse.sums import Grain
@@ -175,7 +175,9 @@ def overall(grain: Grain, of_each: Mapping[str, Sequence[Result]]) -> list[Resul
 def _joined(grain: Grain, checked: Property, found: Sequence[Result], expected: str, wrong_word: str) -> Result:
     results = [r for r in found if r.checked == checked]
     wrong = [r for r in results if not r.passed]
-    repairs = list(dict.fromkeys(r.repair for r in wrong))[: c.SAMPLE_SIZE]
+    repairs = list(dict.fromkeys(r.repair for r in wrong))
+    if (more := len(repairs) - c.SAMPLE_SIZE) > 0:
+        repairs[c.SAMPLE_SIZE :] = [words(f"and {more} more: minerecon status")]
     return result(
         checked,
         looked_at=len(results),

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import dagster as dg
 import pytest
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+from sqlalchemy import Engine, text
 
 from minerecon_dagster.asset_keys import LATEST_REPORT, MONTHLY_REPORT
 from minerecon_dagster.cli.outcome import outcome_of
@@ -28,8 +29,11 @@ from minerecon_dagster.defs import exports as assets_exports
 from minerecon_dagster.defs import reports as assets_reports
 from minerecon_dagster.exports.files import ExportError
 from minerecon_dagster.reports import publish
+from minerecon_dagster.reports.data import read_facts
+from minerecon_dagster.reports.page import latest_page
 from minerecon_dagster.reports.publish import publish_latest, publish_month
 from minerecon_dagster.storage import open_store
+from minerecon_dagster_tests.conftest import FORTNIGHT
 from minerecon_dagster_tests.project import DAY, Project, definitions
 
 NOW = dt.datetime(2025, 4, 1, 12, tzinfo=dt.UTC)
@@ -208,6 +212,27 @@ def test_the_latest_report_names_what_is_wrong_and_its_repair(months: Project) -
         in page.words
     )
     assert "Not to be relied on yet: a check is red." in page.words
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("red", "more"), [(30, None), (31, "And 1 more, 31 in all: minerecon status")])
+def test_of_more_than_a_page_shows_the_rest_of_what_is_wrong_is_counted(
+    filled: Engine, red: int, more: str | None
+) -> None:
+    first, last = FORTNIGHT
+    with filled.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO minerecon.reconciliation_results (settlement_date, check_family, check_name, passed,"
+                " severity, looked_at, violation_count, violations, repair, evaluated_at) SELECT CAST(:first AS date),"
+                " 'conservation', 'c' || n, false, 'ERROR', 1, 1, '[]', '', now() FROM generate_series(1, :red) AS n"
+            ),
+            {"first": first, "red": red},
+        )
+        facts = read_facts(connection, first, last)
+    page = Page(latest_page(facts, facts, version="1"))
+    assert page.words.count(f"{first} conservation.c") == 30
+    assert re.findall(r"And \d+ more, \d+ in all: minerecon status", page.words) == ([more] if more else [])
 
 
 def test_a_month_without_days_has_no_report(project: Project) -> None:

@@ -9,5 +9,4 @@ WHERE l.settlement_date NOT IN (SELECT u.settlement_date FROM minerecon.unavaila
   -- Of a day that is not stored a comparison with Elexon says nothing: it looked at nothing.
   AND (l.check_family <> 'drift' OR l.settlement_date IN (SELECT summary_date FROM minerecon.daily_summaries))
   AND NOT coalesce(l.waived_until >= (now() AT TIME ZONE 'Europe/London')::date, false)
-ORDER BY l.severity, l.settlement_date DESC, 3
-LIMIT :most;
+ORDER BY l.severity, l.settlement_date DESC, 3;
