@@ -18,9 +18,10 @@ from minerecon_dagster.cli.tables import print_table
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.checks import Result
+from minerecon_dagster.core.difficulty import WARN_AHEAD_DAYS
 from minerecon_dagster.core.exact import pounds
 from minerecon_dagster.core.printable import printable_lines
-from minerecon_dagster.core.repairs import REFRESH_REGISTER, REINGEST, THEN
+from minerecon_dagster.core.repairs import LOAD_DIFFICULTY, REFRESH_REGISTER, REINGEST, THEN
 from minerecon_dagster.core.spans import spans
 from minerecon_dagster.core.statuses import UNAVAILABLE
 from minerecon_dagster.day.closing import stored_closed_days
@@ -103,6 +104,23 @@ class ClosedRange:
 
 
 @dataclass(frozen=True)
+class Horizon:
+    """How far the difficulty table reaches, seen on ``today``; None where it is empty."""
+
+    last_day: dt.date | None
+    today: dt.date
+
+    @property
+    def is_near(self) -> bool:
+        """Whether days will soon have no difficulty, unless a person loads more."""
+        return self.last_day is None or self.last_day < self.today + dt.timedelta(days=WARN_AHEAD_DAYS)
+
+    def __str__(self) -> str:
+        """One line."""
+        return f"The difficulty table reaches {self.last_day}." if self.last_day else "The difficulty table is empty."
+
+
+@dataclass(frozen=True)
 class StatusReport:
     """What is known of the days from ``first`` to ``last``.
 
@@ -121,6 +139,9 @@ class StatusReport:
         uncounted: units with accepted bids on these days that may be wind farms, are not counted, and nobody reviewed.
         refused: answers of the register that were refused and wait.
         beside: days that lack what stands beside a day and makes no figure of it wrong, with the command that gets it.
+        horizon: of the difficulty; None where it was not looked at.
+        narrowed: these days were chosen: what is about now, as freshness and the horizon are, is no part of all being
+            well.
     """
 
     first: dt.date
@@ -140,11 +161,18 @@ class StatusReport:
     uncounted: Sequence[OpenUnit]
     refused: Sequence[Refusal]
     beside: Sequence[Group]
+    horizon: Horizon | None
+    narrowed: bool
+
+    @property
+    def ends_soon(self) -> bool:
+        """Whether a person has to load difficulties, lest the days to come have none."""
+        return self.horizon is not None and self.horizon.is_near and not self.narrowed
 
     @property
     def is_wrong(self) -> bool:
         """Whether a person has something to do: an error or a warning stands, waived ones apart."""
-        wrong = self.groups or self.sums or self.uncounted or self.refused
+        wrong = self.groups or self.sums or self.uncounted or self.refused or self.ends_soon
         return bool(wrong or any(not r.passed for r in self.freshness))
 
     def as_dict(self) -> dict[str, Any]:
@@ -190,7 +218,13 @@ class StatusReport:
             "refused_registers": [refusal.as_dict() for refusal in self.refused],
             "beside": [group.as_dict() for group in self.beside],
             "days": [row.as_dict() for row in self.rows],
-        }
+        } | self._difficulty()
+
+    def _difficulty(self) -> dict[str, Any]:
+        if self.horizon is None:
+            return {}
+        last = self.horizon.last_day
+        return {"difficulty_reaches": last.isoformat() if last else None, "difficulty_warning": self.horizon.is_near}
 
     def _month(self, month: str, rows: Sequence[DayRow]) -> dict[str, Any]:
         counts: dict[str, int] = {}
@@ -208,6 +242,7 @@ def read_report(
     *,
     narrowed: bool,
     closed: ClosedDays = NOTHING_CLOSED,
+    horizon: Horizon | None = None,
 ) -> StatusReport:
     """Read how the days from ``first`` to ``last`` stand at ``now``.
 
@@ -218,6 +253,7 @@ def read_report(
         now: the time of the look.
         narrowed: these days were chosen: freshness, which is about now, is left out.
         closed: the days that people have closed, as the file has them now.
+        horizon: of the difficulty.
     """
     rows = read_days(database_url, [first + dt.timedelta(days=n) for n in range((last - first).days + 1)], closed)
     with Warehouse.open(database_url) as warehouse, warehouse.connection() as connection:
@@ -266,6 +302,8 @@ def read_report(
             uncounted=uncounted,
             refused=refused,
             beside=beside,
+            horizon=horizon,
+            narrowed=narrowed,
         )
 
 
@@ -310,6 +348,11 @@ def print_report(report: StatusReport, console: Console) -> None:
         say(line)
     for line in _history_lines(report, console.width):
         say(line)
+    if report.horizon is not None:
+        say(str(report.horizon))
+    if report.unmapped:
+        which = f"units that look like wind and are not mapped: {', '.join(report.unmapped)}"
+        say(textwrap.fill(f"In the register, and no part of the above: {which}", max(console.width, 40)))
 
 
 def percent(part: int, whole: int) -> str:
@@ -340,6 +383,8 @@ def _problem_lines(report: StatusReport, width: int) -> Iterator[str]:
             yield from _with_command(
                 f"Not fresh, {name}: expected {result.expected}, found {result.actual}", str(result.repair), width
             )
+    if report.ends_soon:
+        yield from _with_command(f"Soon without a difficulty: {report.horizon}", str(LOAD_DIFFICULTY), width)
     for group in report.groups[:MOST_LINES]:
         yield from _with_command(group.headline, str(group.repair), width)
     if len(report.groups) > MOST_LINES:
@@ -350,6 +395,8 @@ def _problem_lines(report: StatusReport, width: int) -> Iterator[str]:
         yield from _with_command(f"Refused: {refusal}", str(refusal.remedy), width)
     for unit in report.uncounted[:MOST_LINES]:
         yield from _with_command(f"Not counted: {unit}", str(REFRESH_REGISTER), width)
+    if len(report.uncounted) > MOST_LINES:
+        yield f"… and {len(report.uncounted) - MOST_LINES} more units that are not counted: --json has all"
     wrong_sums = sorted(report.sums, key=lambda s: (s[0], s[2].actual, str(s[2].repair), s[1]))
     for (grain, actual, repair), same in groupby(wrong_sums, key=lambda s: (s[0], s[2].actual, str(s[2].repair))):
         keys = list(dict.fromkeys(key for _, key, _ in same))

@@ -8,7 +8,6 @@ import sys
 import click
 
 from minerecon_dagster.cli.environment import services
-from minerecon_dagster.cli.lines import say
 from minerecon_dagster.cli.options import DAY, DAYS_ARE, sample_option, say_it_is_the_sample
 from minerecon_dagster.cli.outcome import require_days
 
@@ -28,10 +27,9 @@ def status(first: dt.datetime | None, last: dt.datetime | None, sample: bool, as
     closed are listed, and are not.
     """
     from minerecon_dagster.cli.render import print_json
-    from minerecon_dagster.cli.standing import print_report, read_report
+    from minerecon_dagster.cli.standing import Horizon, print_report, read_report
     from minerecon_dagster.cli.tables import console
     from minerecon_dagster.core.calendar import settlement_date
-    from minerecon_dagster.core.difficulty import WARN_AHEAD_DAYS
     from minerecon_dagster.day.decisions import read_day_decisions
     from minerecon_dagster.defs.resources import DifficultyResource
     from minerecon_dagster.settings import start_date
@@ -47,18 +45,13 @@ def status(first: dt.datetime | None, last: dt.datetime | None, sample: bool, as
         assert settings.database_url is not None
         reach = DifficultyResource().table().last_day()
         closed = read_day_decisions(settings.waivers_file, today=today).closed
-        report = read_report(settings.database_url, begin, end, now, narrowed=bool(first or last), closed=closed)
-    near = reach is None or reach < today + dt.timedelta(days=WARN_AHEAD_DAYS)
+        narrowed = bool(first or last)
+        report = read_report(
+            settings.database_url, begin, end, now, narrowed=narrowed, closed=closed, horizon=Horizon(reach, today)
+        )
     if as_json:
-        difficulty = {"difficulty_reaches": reach.isoformat() if reach else None, "difficulty_warning": near}
-        print_json(report.as_dict() | difficulty)
+        print_json(report.as_dict())
     else:
         print_report(report, console())
-        say(f"The difficulty table reaches {reach}." if reach else "The difficulty table is empty.")
-        if near:
-            say("WARNING: load newer retargets: minerecon difficulty load FILE.csv")
-        if report.unmapped:
-            units = ", ".join(report.unmapped)
-            say(f"WARNING: {len(report.unmapped)} units look like wind and are not mapped: {units}")
         say_it_is_the_sample(report.is_wrong, sample)
     sys.exit(1 if report.is_wrong else 0)

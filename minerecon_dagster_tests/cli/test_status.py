@@ -13,8 +13,9 @@ from rich.console import Console
 from sqlalchemy import Engine, text
 
 from minerecon_dagster.checks.properties import PROPERTIES
-from minerecon_dagster.cli.standing import percent, print_report, read_report
+from minerecon_dagster.cli.standing import Horizon, percent, print_report, read_report
 from minerecon_dagster.core import checks as c
+from minerecon_dagster.core.difficulty import WARN_AHEAD_DAYS
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.repairs import REFRESH_REGISTER
 from minerecon_dagster.settings import PROJECT_ROOT
@@ -369,6 +370,31 @@ def test_many_groups_are_cut_and_json_has_all(filled: Engine) -> None:
     assert any(line.startswith("… and ") and "--json" in line for line in lines)
     found = read_report(url(filled), D("2025-01-01"), LAST, NOW, narrowed=False).as_dict()
     assert len(found["problems"]) > 50
+
+
+@pytest.mark.parametrize(("days", "is_near"), [(WARN_AHEAD_DAYS, False), (WARN_AHEAD_DAYS - 1, True), (None, True)])
+def test_a_difficulty_table_that_ends_soon_is_something_to_do_where_now_is_looked_at(
+    filled: Engine, days: int | None, is_near: bool
+) -> None:
+    today = NOW.date()
+    horizon = Horizon(None if days is None else today + dt.timedelta(days=days), today)
+    found = report(filled, horizon=horizon)
+    assert (found["ok"], found["difficulty_warning"]) == (not is_near, is_near)
+    out = StringIO()
+    whole = read_report(url(filled), FIRST, LAST, NOW, narrowed=False, horizon=horizon)
+    print_report(whole, Console(file=out, width=160))
+    assert ("minerecon difficulty load FILE.csv" in out.getvalue()) == is_near
+    assert str(horizon) in out.getvalue()
+    narrowed = report(filled, horizon=horizon, narrowed=True)
+    assert (narrowed["ok"], narrowed["difficulty_warning"]) == (True, is_near), "it is about now, as freshness is"
+
+
+def test_more_units_that_are_not_counted_than_are_shown_are_counted(filled: Engine) -> None:
+    of_units = RED["every_wind_unit_is_counted"].replace("{windy}", f"DATE '{FIRST}'").split(";")
+    change(filled, *(of_units[0].replace("T_NEWWF-1", f"T_NEWWF-{n}") for n in range(23)), of_units[1])
+    lines = shown(filled)
+    assert len([line for line in lines if line.startswith("Not counted: ")]) == 20
+    assert "… and 3 more units that are not counted: --json has all" in lines
 
 
 def test_days_without_what_stands_beside_them_are_told_and_make_nothing_wrong(filled: Engine) -> None:
