@@ -42,6 +42,8 @@ _DAY_COLUMNS = ("settlement_date", "summary_date", "price_date")
 _MONTH_COLUMNS = ("year_month",)
 _CHUNK_ROWS = 20_000
 _LOCK = 0x6578706F
+_REMOVING = "removing"
+"""The key of a manifest with the files of views that there are no more, until they are gone."""
 
 _log = logging.getLogger(__name__)
 
@@ -175,12 +177,15 @@ def export_month(engine: Engine, store: Store, month: str, now: dt.datetime) -> 
                 store.replace(f"{folder}/{name}", (Path(scratch) / name).read_bytes())
                 written.append(name)
         changed = bool(written) or _without_time(before) != _without_time(manifest)
+        # Listed before they are removed: whoever is killed between the two leaves the rest to the next export.
+        listed = {*_files(before), *before.get(_REMOVING, ())}
+        removed = [name for name in names if name in listed and name not in files]
+        if removed:
+            _write_manifest(store, folder, manifest | {_REMOVING: removed})
+            for name in removed:
+                store.delete(f"{folder}/{name}")
         if changed:
-            body = json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
-            store.replace(f"{folder}/{MANIFEST}", body.encode())
-        removed = [name for name in names if name in _files(before) and name not in files]
-        for name in removed:
-            store.delete(f"{folder}/{name}")
+            _write_manifest(store, folder, manifest)
     return Export(
         month=month,
         manifest_uri=f"{store.root}/{folder}/{MANIFEST}",
@@ -265,6 +270,11 @@ def _alone(engine: Engine, first: dt.date) -> Iterator[None]:
             text("SELECT pg_advisory_xact_lock(:kind, :month)"), {"kind": _LOCK, "month": first.year * 12 + first.month}
         )
         yield
+
+
+def _write_manifest(store: Store, folder: str, manifest: Mapping[str, Any]) -> None:
+    body = json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
+    store.replace(f"{folder}/{MANIFEST}", body.encode())
 
 
 def _read_manifest(store: Store, name: str) -> dict[str, Any]:

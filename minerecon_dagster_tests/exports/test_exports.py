@@ -498,6 +498,39 @@ def test_files_of_a_view_that_is_gone_go_after_the_manifest_and_others_stay(
     assert {path.name for path in folder(place).iterdir()} == {*listed(place), "manifest.json", "my.csv"}
 
 
+class KilledError(BaseException):
+    """The end of a process; nothing catches it."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("left", [1, 2], ids=["after the first file", "before any"])
+def test_what_a_killed_export_did_not_remove_is_removed_by_the_next_and_nothing_of_others(
+    stored: Engine, store: Store, place: Path, monkeypatch: pytest.MonkeyPatch, left: int
+) -> None:
+    made(stored, store)
+    (folder(place) / "my.csv").write_text("mine")
+    run_sql(stored, "DROP VIEW analytics.odd")
+    delete, deleted = store.delete, []
+
+    def killed(name: str) -> None:
+        if len(deleted) == 2 - left:
+            raise KilledError
+        deleted.append(name)
+        delete(name)
+
+    monkeypatch.setattr(store, "delete", killed)
+    with pytest.raises(KilledError):
+        made(stored, store)
+    monkeypatch.setattr(store, "delete", delete)
+    assert len(list(folder(place).glob("odd.*"))) == left
+    assert is_whole(place), "whoever follows the manifest misses nothing"
+    after = made(stored, store)
+    assert len(after.removed) == left
+    assert {path.name for path in folder(place).iterdir()} == {*listed(place), "manifest.json", "my.csv"}
+    assert "removing" not in manifest(place)
+    assert not made(stored, store).manifest_written
+
+
 class Watched:
     """A store that notes what is done, and may fail at some write."""
 
@@ -541,8 +574,9 @@ def test_the_manifest_is_written_after_all_files_and_before_anything_is_removed(
     )
     watched = Watched(store)
     made(stored, watched)
-    assert [what for what, _ in watched.done] == ["write"] * 3 + ["delete"] * 2
-    assert watched.done[2] == ("write", "manifest.json")
+    assert [what for what, _ in watched.done] == ["write"] * 3 + ["delete"] * 2 + ["write"]
+    assert watched.done[2] == watched.done[-1] == ("write", "manifest.json")
+    assert "removing" not in manifest(place)
 
 
 @pytest.mark.slow
