@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -69,6 +70,12 @@ def open_store(url: str) -> Store:
     Nothing is read or written yet.
     """
     return _FolderStore(Path(url)) if is_folder(url) else _S3Store(url)
+
+
+def months_in(store: Store, folder: str, ending: str) -> list[str]:
+    """The months, as in ``2025-03``, of which something is kept as ``FOLDER/MONTH`` with ``ending`` behind it."""
+    name = re.compile(rf"{re.escape(folder)}/([0-9]{{4}}-(?:0[1-9]|1[0-2])){re.escape(ending)}")
+    return [found[1] for kept in store.names(folder) if (found := name.fullmatch(kept))]
 
 
 def is_folder(url: str) -> bool:

@@ -10,15 +10,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
-from sqlalchemy.exc import SQLAlchemyError
 
 from minerecon_dagster import asset_keys
 from minerecon_dagster.asset_keys import EXPORTS, PRICE
-from minerecon_dagster.core.errors import ConfigurationError, MinereconError, one_line
-from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.defs import automation, catalog, inputs, links
+from minerecon_dagster.defs.months import month_by_month, months_to_sweep
 from minerecon_dagster.defs.resources import ArchiveResource, ClockResource, WarehouseResource
-from minerecon_dagster.exports.month import Export, export_month, months_with_days
+from minerecon_dagster.exports.month import FOLDER, MANIFEST, Export, export_month
 from minerecon_dagster.instance import hold_connections
 from minerecon_dagster.launchers.heartbeat import beating
 
@@ -71,9 +69,8 @@ def build_exports(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefiniti
 def sweep_exports(
     context: dg.OpExecutionContext, warehouse: WarehouseResource, archive: ArchiveResource, clock: ClockResource
 ) -> None:
-    """Find what changed without a month being summed: names of farms, statuses, the views themselves."""
-    with warehouse.open() as opened, opened.connection() as connection:
-        months = months_with_days(connection)
+    """Find what changed without a month being summed: names of farms, statuses, days that went, views."""
+    months = months_to_sweep(warehouse, archive.store(), FOLDER, f"/{MANIFEST}")
     _export(context, months, warehouse, archive, clock.now(), log_all=False)
 
 
@@ -93,33 +90,22 @@ def _export(
         ConfigurationError: none can.
     """
     hold_connections(context.instance)
-    not_done: dict[str, str] = {}
     with beating(context.instance, context.run.run_id), warehouse.open() as opened:
-        store = archive.store()
-        for month in months:
+        engine, store = opened.engine, archive.store()
+
+        def make(month: str) -> None:
             tags = inputs.read_by_now(context.instance, _INPUTS)
-            try:
-                export = export_month(opened.engine, store, month, now)
-            except ConfigurationError:
-                raise
-            except (MinereconError, SQLAlchemyError) as error:
-                # One month's failure is its own: the others are exported.
-                not_done[month] = f"{month}: {one_line(error)}"
-                _log.error("not done: %s", not_done[month])
-                continue
+            export = export_month(engine, store, month, now)
             if export is None:
                 _log.info("no day is stored of %s: no export", month)
-                continue
+                return
             _log.info("%s", _line(export))
             if log_all or export.manifest_written:
                 context.log_event(
                     dg.AssetMaterialization(EXPORTS, partition=month, metadata=_metadata(export), tags=tags)
                 )
-    if not_done:
-        raise dg.Failure(
-            f"{len(not_done)} of {len(months)} months not done: {'; '.join(not_done.values())}",
-            metadata=Unfinished.of(not_done).to_metadata(),
-        )
+
+        month_by_month(months, make)
 
 
 def _line(export: Export) -> str:

@@ -114,7 +114,7 @@ JOBS = (
     Job(
         jobs.EXPORT_SWEEP,
         sweep_exports,
-        "Export every month that has a stored day, and write what differs from the files that are there.",
+        "Export every month that has a stored day or an export, and write what differs from the files that are there.",
     ),
     Job(jobs.REPORT_MONTHS, _assets(MONTHLY_REPORT), "Draw the reports of months."),
     Job(jobs.REPORT_LATEST, _assets(LATEST_REPORT), "Draw the report of the latest state."),

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
-from sqlalchemy.exc import SQLAlchemyError
 
 from minerecon_dagster import asset_keys
 from minerecon_dagster.asset_keys import MONTHLY_REPORT, PRICE
-from minerecon_dagster.core.errors import ConfigurationError, MinereconError, one_line
-from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.defs import automation, catalog, inputs, links
+from minerecon_dagster.defs.months import month_by_month
 from minerecon_dagster.defs.resources import ArchiveResource, ClockResource, WarehouseResource
 from minerecon_dagster.settings import Settings
 
@@ -60,34 +58,23 @@ def build_monthly_report(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
     ) -> Iterator[Any]:
         from minerecon_dagster.reports.publish import publish_month
 
-        not_done: dict[str, str] = {}
         with warehouse.open() as opened:
-            store = archive.store()
-            for month in context.partition_keys:
+            engine, store = opened.engine, archive.store()
+
+            def make(month: str) -> None:
                 tags = inputs.read_by_now(context.instance, _INPUTS)
-                try:
-                    report = publish_month(opened.engine, store, month, clock.now())
-                except ConfigurationError:
-                    raise
-                except (MinereconError, SQLAlchemyError) as error:
-                    # One month's failure is its own: the others are drawn.
-                    not_done[month] = f"{month}: {one_line(error)}"
-                    _log.error("not done: %s", not_done[month])
-                    continue
+                report = publish_month(engine, store, month, clock.now())
                 if report is None:
                     _log.info("no day is stored of %s: no report", month)
-                    continue
+                    return
                 _log.info("%s: %s %s", month, report.uri, report.states)
                 context.log_event(
                     dg.AssetMaterialization(
                         MONTHLY_REPORT, partition=month, metadata=_metadata(report, f"{month}.html"), tags=tags
                     )
                 )
-        if not_done:
-            raise dg.Failure(
-                f"{len(not_done)} of {len(context.partition_keys)} months not done: {'; '.join(not_done.values())}",
-                metadata=Unfinished.of(not_done).to_metadata(),
-            )
+
+            month_by_month(context.partition_keys, make)
         yield from ()
 
     return monthly_report

@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from minerecon_dagster.core.errors import MinereconError
+from minerecon_dagster.core.errors import MinereconError, one_line
 from minerecon_dagster.core.printable import for_a_spreadsheet
 
 DIGITS, DECIMALS = 38, 18
@@ -138,7 +138,10 @@ def _array(column: Column, values: Sequence[Any], written: Written) -> pa.Array:
             was is not None and was != is_now for was, is_now in zip(values, fitting, strict=True)
         )
         values = fitting
-    return pa.array(values, type=column.arrow_type)
+    try:
+        return pa.array(values, type=column.arrow_type)
+    except (pa.ArrowException, OverflowError) as error:
+        raise ExportError(f"{column.name} ({column.sql_type}): {one_line(error)}") from error
 
 
 def _fitting(column: Column, value: Decimal) -> Decimal:

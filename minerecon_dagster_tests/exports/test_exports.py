@@ -42,7 +42,7 @@ from minerecon_dagster.settings import PROJECT_ROOT
 from minerecon_dagster.storage import Store, open_store
 from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster.warehouse.sums import ADDITIVE
-from minerecon_dagster_tests.project import DAY, Project, definitions
+from minerecon_dagster_tests.project import DAY, Project, definitions, not_done
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 
@@ -786,6 +786,64 @@ def test_the_sweep_writes_every_month_that_is_not_what_the_views_say_and_no_othe
     put_day(stored, "2025-01-31", curtailed_mwh=Decimal(11))
     assert sweep(instance) == {"2025-01"}
     assert instance.get_materialized_partitions(EXPORTS) == {"2025-01", "2025-03"}
+
+
+@pytest.mark.slow
+def test_the_sweep_follows_an_exported_month_of_which_no_day_is_stored_or_closed_any_more(
+    stored: Engine, instance: dg.DagsterInstance, place: Path
+) -> None:
+    put_day(stored, "2025-01-31")
+    (place / "exports" / "2025-13").mkdir(parents=True)
+    (place / "exports" / "2025-13" / "manifest.json").write_text("of no month")
+    assert sweep(instance) == {"2025-01", MONTH}
+    run_sql(
+        stored,
+        "DELETE FROM minerecon.bitcoin_daily_summaries WHERE summary_date > '2025-02-01';"
+        "DELETE FROM minerecon.daily_summaries WHERE summary_date > '2025-02-01'",
+    )
+    assert sweep(instance) == {MONTH}
+    state = manifest(place)["state"]
+    assert (state["days_present"], state["statuses"]) == (0, {"missing": 31})
+    assert manifest(place)["is_synthetic"] is False
+    assert sweep(instance) == set()
+
+
+@pytest.mark.slow
+def test_the_sweep_of_a_sample_makes_no_export_of_real_days_empty(
+    stored: Engine, instance: dg.DagsterInstance, place: Path
+) -> None:
+    assert sweep(instance) == {MONTH}
+    before = contents(place)
+    run_sql(stored, "DELETE FROM minerecon.bitcoin_daily_summaries; DELETE FROM minerecon.daily_summaries")
+    put_day(stored, "2025-01-31", is_synthetic=True)
+    ran = definitions(NOW.isoformat()).resolve_job_def(EXPORT_SWEEP).execute_in_process(
+        instance=instance, raise_on_error=False
+    )  # fmt: skip
+    assert "1 of 2 months not done: 2025-03: " in not_done(ran)
+    assert "synthetic ones never cover them" in not_done(ran)
+    assert contents(place) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("ARRAY[[1, 2], [3, 4]]::integer[]", "2025-01: value (integer[]): "),
+        ("DATE '20000-01-01'", "2025-01: "),
+    ],
+    ids=["an array of arrays", "a year that Python has not"],
+)
+def test_a_value_of_one_month_that_no_file_can_hold_does_not_keep_the_others_from_the_sweep(
+    stored: Engine, instance: dg.DagsterInstance, value: str, says: str
+) -> None:
+    put_day(stored, "2025-01-31")
+    run_sql(stored, f"CREATE VIEW analytics.bad AS SELECT DATE '2025-01-31' AS settlement_date, {value} AS value")
+    ran = definitions(NOW.isoformat()).resolve_job_def(EXPORT_SWEEP).execute_in_process(
+        instance=instance, raise_on_error=False
+    )  # fmt: skip
+    assert not ran.success
+    assert f"1 of 2 months not done: {says}" in not_done(ran)
+    assert instance.get_materialized_partitions(EXPORTS) == {MONTH}
 
 
 def requested(chain: dict[str, Any], defs: dg.Definitions, instance: dg.DagsterInstance) -> set[str]:

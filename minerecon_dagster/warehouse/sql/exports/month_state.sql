@@ -1,4 +1,5 @@
--- What is stored of a month's days, and their statuses; a day that has not begun is none of the missing ones.
+-- What is stored of a month's days, and their statuses; a day that has not begun is none of the missing ones. A month
+-- without stored days is as synthetic as the warehouse: what a sample says of nothing must not cover real days.
 WITH days AS (
     SELECT n::date AS settlement_date
     FROM generate_series(CAST(:first AS timestamp), CAST(:last AS timestamp), INTERVAL '1 day') AS n
@@ -15,7 +16,7 @@ SELECT count(*) AS days_expected,
        count(s.summary_date) AS days_present,
        count(*) FILTER (WHERE s.is_final) AS days_final,
        (SELECT count(*) FROM states WHERE status = 'unavailable') AS days_unavailable,
-       coalesce(bool_or(s.is_synthetic), false) AS is_synthetic,
+       coalesce(bool_or(s.is_synthetic), (SELECT bool_and(is_synthetic) FROM minerecon.daily_summaries), false) AS is_synthetic,
        (SELECT jsonb_object_agg(status, day_count)
         FROM (SELECT status, count(*) AS day_count FROM states GROUP BY status) AS counted) AS statuses
 FROM days AS d
