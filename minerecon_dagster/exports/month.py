@@ -12,8 +12,7 @@ import hashlib
 import json
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -25,7 +24,7 @@ from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.errors import ArchiveError
 from minerecon_dagster.core.mining import FORMULA_VERSION
 from minerecon_dagster.core.units import unit_of
-from minerecon_dagster.warehouse.store import statement, wait_for_locks
+from minerecon_dagster.warehouse.store import alone, statement
 from minerecon_dagster.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:  # pyarrow and the archive's clients are loaded when something is exported
@@ -156,7 +155,11 @@ def export_month(engine: Engine, store: Store, month: str, now: dt.datetime) -> 
     """
     first = dt.date.fromisoformat(f"{month}-01")
     folder = f"{FOLDER}/{month}"
-    with _alone(engine, first), tempfile.TemporaryDirectory(prefix="minerecon-export-") as scratch:
+    # Two exports of a month at once would leave files of both.
+    with (
+        alone(engine, _LOCK, first.year * 12 + first.month),
+        tempfile.TemporaryDirectory(prefix="minerecon-export-") as scratch,
+    ):
         names = [name.removeprefix(f"{folder}/") for name in store.names(folder)]
         with Warehouse(engine).snapshot(require_current=True) as connection:
             manifest = _about(connection, first, now)
@@ -259,17 +262,6 @@ def _make(connection: Connection, view: View, first: dt.date, scratch: Path) -> 
             for kind, path in paths.items()
         },
     }
-
-
-@contextmanager
-def _alone(engine: Engine, first: dt.date) -> Iterator[None]:
-    """Keep other exports of the month waiting: two at once would leave files of both."""
-    with engine.connect() as connection, connection.begin():
-        wait_for_locks(connection)
-        connection.execute(
-            text("SELECT pg_advisory_xact_lock(:kind, :month)"), {"kind": _LOCK, "month": first.year * 12 + first.month}
-        )
-        yield
 
 
 def _write_manifest(store: Store, folder: str, manifest: Mapping[str, Any]) -> None:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from minerecon_dagster.core.spans import span_text
 from minerecon_dagster.day.stored import StoredDay, read_stored_days
 from minerecon_dagster.warehouse.store import statement
 
 MOST_FARMS = 15
+_IS_OF_SAMPLE = "SELECT bool_and(is_synthetic) FROM minerecon.daily_summaries"
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,11 @@ class FailingCheck:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything that a report of the days from ``first`` to ``last`` shows."""
+    """Everything that a report of the days from ``first`` to ``last`` shows.
+
+    Args:
+        is_of_sample: whether all that the warehouse holds, of whatever days, is made up; a warehouse of nothing is not.
+    """
 
     first: dt.date
     last: dt.date
@@ -96,6 +101,7 @@ class Facts:
     farms: Sequence[FarmFacts]
     restatements: Sequence[Restatement]
     problems: Sequence[FailingCheck]
+    is_of_sample: bool = False
 
     @property
     def stored(self) -> list[StoredDay]:
@@ -104,8 +110,8 @@ class Facts:
 
     @property
     def is_synthetic(self) -> bool:
-        """Whether any day of it is made up."""
-        return any(day.is_synthetic for day in self.stored)
+        """Whether any day of it is made up; of no stored day, whether the whole warehouse is."""
+        return any(day.is_synthetic for day in self.stored) if self.stored else self.is_of_sample
 
     @property
     def as_of(self) -> dt.datetime | None:
@@ -131,6 +137,7 @@ class Facts:
             [],
             [r for r in self.restatements if first <= r.settlement_date <= last],
             [p for p in self.problems if first <= p.first <= last],
+            self.is_of_sample,
         )
 
 
@@ -167,4 +174,5 @@ def read_facts(connection: Connection, first: dt.date, last: dt.date) -> Facts:
         farms=[FarmFacts(**r._mapping) for r in rows("farms", most=MOST_FARMS)],
         restatements=[Restatement(**r._mapping) for r in rows("restatements")],
         problems=[FailingCheck(**r._mapping) for r in rows("wrong")],
+        is_of_sample=bool(connection.execute(text(_IS_OF_SAMPLE)).scalar_one()),
     )

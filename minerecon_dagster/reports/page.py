@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
+from html import unescape
 from typing import TYPE_CHECKING
 
 from minerecon_dagster.charts import COLOURS, STATES, Drawer
@@ -78,7 +79,9 @@ def latest_page(recent: Facts, year: Facts, *, version: str) -> str:
 def _render(facts: Facts, title: str, blocks: Sequence[Block], wrong_of: Facts | None, version: str) -> str:
     as_of = facts.as_of
     made = f"minerecon_dagster {version}. " + (
-        f"The newest of these days was built on {as_of:%Y-%m-%d at %H:%M UTC}." if as_of else "Nothing is stored yet."
+        f"The newest of these days was built on {as_of:%Y-%m-%d at %H:%M UTC}."
+        if as_of
+        else "Nothing is stored of these days."
     )
     with Drawer() as drawer:
         drawn = charts.of_report(facts, drawer)
@@ -108,6 +111,11 @@ def _render(facts: Facts, title: str, blocks: Sequence[Block], wrong_of: Facts |
         price_source="made up, as everything here is" if facts.is_synthetic else "Coinbase Exchange, daily close",
         made=made,
     )
+
+
+def is_synthetic(page: str) -> bool:
+    """Whether a page that was drawn says that it is of synthetic data."""
+    return SYNTHETIC_SOURCE in unescape(page)
 
 
 def recent_first(*parts: Facts) -> list[FailingCheck]:

@@ -275,6 +275,21 @@ def wait_for_locks(connection: Connection, longest_s: float = LONGEST_WAIT_S) ->
 
 
 @contextmanager
+def alone(engine: Engine, kind: int, which: int) -> Iterator[None]:
+    """Keep all others waiting that enter with the same two numbers, in whatever process; what is read inside is newer.
+
+    Args:
+        engine: the warehouse.
+        kind: of what is written, as whoever writes it has it.
+        which: the one of its kind.
+    """
+    with engine.connect() as connection, connection.begin():
+        wait_for_locks(connection)
+        connection.execute(text("SELECT pg_advisory_xact_lock(:kind, :which)"), {"kind": kind, "which": which})
+        yield
+
+
+@contextmanager
 def waiting_for_locks(connection: Connection, longest_s: float = LONGEST_WAIT_S) -> Iterator[None]:
     """`wait_for_locks` for the statements inside the ``with`` block; afterwards the role's own limits hold again.
 

@@ -40,7 +40,7 @@ from minerecon_dagster.jobs import EXPORT_MONTHS, EXPORT_SWEEP, REFRESH_PRICES, 
 from minerecon_dagster.sample.prices import serve_sample_prices
 from minerecon_dagster.settings import PROJECT_ROOT
 from minerecon_dagster.storage import Store, open_store
-from minerecon_dagster.warehouse.store import open_warehouse
+from minerecon_dagster.warehouse.store import alone, open_warehouse
 from minerecon_dagster.warehouse.sums import ADDITIVE
 from minerecon_dagster_tests.project import DAY, Project, definitions, not_done
 
@@ -628,7 +628,7 @@ def test_all_files_are_of_one_snapshot(
 def test_two_exports_of_a_month_wait_for_each_other(stored: Engine, store: Store) -> None:
     done: list[Export] = []
     waiting = threading.Thread(target=lambda: done.append(made(stored, store)))
-    with exports._alone(stored, D(f"{MONTH}-01")):
+    with alone(stored, exports._LOCK, 2025 * 12 + 3):
         waiting.start()
         until = time.monotonic() + 20
         query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"

@@ -6,6 +6,8 @@ import datetime as dt
 import re
 import shutil
 import subprocess
+import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -24,12 +26,14 @@ from minerecon_dagster.cli.report_server import serve_reports
 from minerecon_dagster.core.errors import ArchiveError
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.unfinished import Unfinished
+from minerecon_dagster.day.closing import follow
+from minerecon_dagster.decisions.unavailable import ClosedDays, Unavailable
 from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.defs import exports as assets_exports
 from minerecon_dagster.defs import reports as assets_reports
 from minerecon_dagster.exports.files import ExportError
 from minerecon_dagster.reports import publish
-from minerecon_dagster.reports.data import read_facts
+from minerecon_dagster.reports.data import Facts, read_facts
 from minerecon_dagster.reports.page import latest_page
 from minerecon_dagster.reports.publish import publish_latest, publish_month
 from minerecon_dagster.storage import open_store
@@ -236,7 +240,113 @@ def test_of_more_than_a_page_shows_the_rest_of_what_is_wrong_is_counted(
 
 
 def test_a_month_without_days_has_no_report(project: Project) -> None:
-    assert publish_month(project.engine, open_store(str(project.archive._store.root)), "2025-03", NOW) is None
+    store = open_store(str(project.archive._store.root))
+    assert publish_month(project.engine, store, "2025-03", NOW) is None
+    assert store.names("reports") == []
+
+
+def forget(project: Project) -> None:
+    """Take all days out of the warehouse, as a restore of an older one does."""
+    for table in ("bitcoin_daily_summaries", "daily_summaries"):
+        project.sql_write(f"DELETE FROM minerecon.{table}")
+
+
+CLOSED = ClosedDays((Unavailable(first_day=DAY, last_day=NEXT, reason="the run is lost", accepted_by="A. Person"),))
+
+
+@pytest.mark.slow
+def test_a_page_shows_no_figure_of_a_month_whose_days_a_person_has_closed(months: Project) -> None:
+    assert "MWh were curtailed" in body_of(months)
+    follow(months.engine, CLOSED, now=NOW)
+    page = Page(body_of(months))
+    assert "Nothing is stored: no figure stands in for it." in page.words
+    assert f"Unavailable, closed by a person: {DAY} to {NEXT}: the run is lost (accepted by A. Person)." in page.words
+    assert "2 unavailable" in page.words
+    assert "Nothing is stored of these days." in page.words
+    assert "MWh were curtailed" not in page.words
+    assert not re.search("[0-9] (MWh|BTC)|£[0-9]", page.words)
+    follow(months.engine, ClosedDays(()), now=NOW)
+    page = Page(body_of(months))
+    assert "31 missing, of 31 days." in page.words
+    assert "closed by a person:" not in page.words
+
+
+def test_a_month_of_which_nothing_but_closed_days_is_known_has_a_page_that_says_so(project: Project) -> None:
+    follow(project.engine, CLOSED, now=NOW)
+    assert "the run is lost (accepted by A. Person)" in Page(body_of(project)).words
+
+
+@pytest.mark.slow
+def test_a_page_of_real_days_is_emptied_with_them_and_by_no_sample(months: Project) -> None:
+    synthetic, store = body_of(months), open_store(str(months.archive._store.root))
+    october = dt.date(2025, 10, 26)
+    months.ingest(october)
+    for table in ("bitcoin_daily_summaries", "daily_summaries"):
+        months.sql_write(f"DELETE FROM minerecon.{table} WHERE summary_date < :d", d=october)
+    assert "SYNTHETIC DATA" in body_of(months)
+    assert body_of(months) != synthetic
+    real = synthetic.replace("SYNTHETIC DATA", "DATA").replace("Synthetic data", "Data")
+    store.replace("reports/2025-03.html", real.encode())
+    with pytest.raises(ArchiveError, match=r"reports/2025-03\.html is of real days"):
+        publish_month(months.engine, store, "2025-03", NOW)
+    assert store.read("reports/2025-03.html").decode() == real
+    forget(months)
+    assert "31 missing, of 31 days." in Page(body_of(months)).words
+
+
+@pytest.mark.slow
+def test_a_page_is_written_once_and_again_when_it_differs(months: Project) -> None:
+    store = open_store(str(months.archive._store.root))
+    later = NOW + dt.timedelta(days=3)
+    written = [publish_month(months.engine, store, "2025-03", now) for now in (NOW, NOW, later)]
+    assert [report is not None and report.written for report in written] == [True, False, False]
+    store.replace("reports/2025-03.html", b"half of i")
+    report = publish_month(months.engine, store, "2025-03", NOW)
+    assert report is not None
+    assert report.written
+    assert store.read("reports/2025-03.html").decode() == report.body
+    assert [publish_latest(months.engine, store, NOW).written for _ in range(2)] == [True, False]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["2025-03", "latest"])
+def test_who_draws_slower_never_covers_what_was_drawn_of_newer_days(
+    months: Project, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    store = open_store(str(months.archive._store.root))
+    drawing = "latest_page" if name == "latest" else "month_page"
+    draw, has_read, go_on = getattr(publish, drawing), threading.Event(), threading.Event()
+
+    def drawn(*facts: Facts, version: str) -> str:
+        if threading.current_thread().name == "the slow one":
+            has_read.set()
+            assert go_on.wait(60)
+        return str(draw(*facts, version=version))
+
+    def publish_it() -> None:
+        if name == "latest":
+            publish_latest(months.engine, store, NOW)
+        else:
+            publish_month(months.engine, store, name, NOW)
+
+    monkeypatch.setattr(publish, drawing, drawn)
+    slow = threading.Thread(target=publish_it, name="the slow one")
+    slow.start()
+    assert has_read.wait(60)
+    months.elexon.world.revise[DAY] = 1.05
+    months.ingest(DAY, force=True)
+    fast = threading.Thread(target=publish_it)
+    fast.start()
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    until = time.monotonic() + 60
+    while fast.is_alive() and not months.sql(waiting)[0][0]:
+        assert time.monotonic() < until, "it neither waits nor ends"
+        time.sleep(0.01)
+    go_on.set()
+    for thread in (slow, fast):
+        thread.join()
+    ((mwh,),) = months.sql("SELECT sum(curtailed_mwh) FROM minerecon.daily_summaries")
+    assert f"{mwh:,.0f} MWh were curtailed" in Page(store.read(f"reports/{name}.html").decode()).words
 
 
 @pytest.mark.slow
