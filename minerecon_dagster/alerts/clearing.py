@@ -105,7 +105,15 @@ WORKS: Mapping[str, Work] = {
         other_jobs=(jobs.EXPORT_SWEEP,),
     ),
     jobs.REPORT_MONTHS: Work(
-        "month by month: its report was drawn since", of=frozenset({MONTHLY_REPORT}), materialized=MONTHLY_REPORT
+        "month by month: its report was drawn since, also by a good `report_sweep`",
+        of=frozenset({MONTHLY_REPORT}),
+        materialized=MONTHLY_REPORT,
+        other_jobs=(jobs.REPORT_SWEEP,),
+    ),
+    jobs.REPORT_SWEEP: Work(
+        f"of months that it named: each was drawn since; otherwise {_GOOD_RUN}",
+        materialized=MONTHLY_REPORT,
+        other_jobs=(jobs.REPORT_SWEEP,),
     ),
     jobs.REPORT_LATEST: Work("the report was drawn since", of=frozenset({LATEST_REPORT}), materialized=LATEST_REPORT),
     jobs.BM_UNITS_REFRESH: Work(

@@ -16,6 +16,7 @@ from minerecon_dagster.defs.exports import sweep_exports
 from minerecon_dagster.defs.inventory import CHECK_KEYS
 from minerecon_dagster.defs.partitions import daily_partitions
 from minerecon_dagster.defs.register import accept_answer
+from minerecon_dagster.defs.reports import sweep_reports
 from minerecon_dagster.defs.retention import delete_superseded_runs
 from minerecon_dagster.defs.sums import sweep
 from minerecon_dagster.defs.verification import fix_period, verify_days
@@ -117,6 +118,11 @@ JOBS = (
         "Export every month that has a stored day or an export, and write what differs from the files that are there.",
     ),
     Job(jobs.REPORT_MONTHS, _assets(MONTHLY_REPORT), "Draw the reports of months."),
+    Job(
+        jobs.REPORT_SWEEP,
+        sweep_reports,
+        "Draw every month that has a stored day, a closed one or a page, and write the pages that differ.",
+    ),
     Job(jobs.REPORT_LATEST, _assets(LATEST_REPORT), "Draw the report of the latest state."),
     Job(
         jobs.STANDING_INVENTORY,

@@ -1,17 +1,20 @@
-"""The reports: a page of pictures per month, and one of the latest state."""
+"""The reports: a page of pictures per month, the nightly sweep over all of them, and the page of the latest state."""
 
 import datetime as dt
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
 
 from minerecon_dagster import asset_keys
 from minerecon_dagster.asset_keys import MONTHLY_REPORT, PRICE
+from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.defs import automation, catalog, inputs, links
-from minerecon_dagster.defs.months import month_by_month
+from minerecon_dagster.defs.months import month_by_month, months_to_sweep
 from minerecon_dagster.defs.resources import ArchiveResource, ClockResource, WarehouseResource
+from minerecon_dagster.instance import hold_connections
+from minerecon_dagster.launchers.heartbeat import beating
 from minerecon_dagster.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -56,28 +59,61 @@ def build_monthly_report(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsD
     def monthly_report(
         context: dg.AssetExecutionContext, warehouse: WarehouseResource, archive: ArchiveResource, clock: ClockResource
     ) -> Iterator[Any]:
-        from minerecon_dagster.reports.publish import publish_month
-
-        with warehouse.open() as opened:
-            engine, store = opened.engine, archive.store()
-
-            def make(month: str) -> None:
-                tags = inputs.read_by_now(context.instance, _INPUTS)
-                report = publish_month(engine, store, month, clock.now())
-                if report is None:
-                    _log.info("no day is stored of %s: no report", month)
-                    return
-                _log.info("%s: %s %s", month, report.uri, report.states)
-                context.log_event(
-                    dg.AssetMaterialization(
-                        MONTHLY_REPORT, partition=month, metadata=_metadata(report, f"{month}.html"), tags=tags
-                    )
-                )
-
-            month_by_month(context.partition_keys, make)
+        _draw(context, context.partition_keys, warehouse, archive, clock.now(), log_all=True)
         yield from ()
 
     return monthly_report
+
+
+@dg.op
+def sweep_reports(
+    context: dg.OpExecutionContext, warehouse: WarehouseResource, archive: ArchiveResource, clock: ClockResource
+) -> None:
+    """Find what changed without a month being summed: statuses, days that were closed, opened or went, names."""
+    from minerecon_dagster.reports.publish import ENDING, FOLDER
+
+    now = clock.now()
+    # Pages end with yesterday: on a month's first day it has none.
+    begun = f"{settlement_date(now) - dt.timedelta(days=1):%Y-%m}"
+    months = [m for m in months_to_sweep(warehouse, archive.store(), FOLDER, ENDING) if m <= begun]
+    _draw(context, months, warehouse, archive, now, log_all=False)
+
+
+def _draw(
+    context: dg.OpExecutionContext | dg.AssetExecutionContext,
+    months: Sequence[str],
+    warehouse: WarehouseResource,
+    archive: ArchiveResource,
+    now: dt.datetime,
+    *,
+    log_all: bool,
+) -> None:
+    """Draw months, and log a materialization of each: of all of them, or only where the page had to be written.
+
+    Raises:
+        dg.Failure: a month cannot be drawn; the others are.
+        ConfigurationError: none can.
+    """
+    from minerecon_dagster.reports.publish import ENDING, publish_month
+
+    hold_connections(context.instance)
+    with beating(context.instance, context.run.run_id), warehouse.open() as opened:
+        engine, store = opened.engine, archive.store()
+
+        def make(month: str) -> None:
+            tags = inputs.read_by_now(context.instance, _INPUTS)
+            report = publish_month(engine, store, month, now)
+            if report is None:
+                _log.info("no day is stored of %s: no report", month)
+                return
+            _log.info("%s: %s %s", month, report.uri, report.states)
+            if log_all or report.written:
+                metadata = _metadata(report, f"{month}{ENDING}")
+                context.log_event(
+                    dg.AssetMaterialization(MONTHLY_REPORT, partition=month, metadata=metadata, tags=tags)
+                )
+
+        month_by_month(months, make)
 
 
 @dg.asset(

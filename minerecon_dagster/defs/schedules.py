@@ -38,6 +38,7 @@ from minerecon_dagster.jobs import (
     PURGE_SUPERSEDED_RUNS,
     REFRESH_PRICES,
     REPORT_LATEST,
+    REPORT_SWEEP,
     ROLLUP_SWEEP,
     STANDING_INVENTORY,
     VERIFY,
@@ -385,6 +386,16 @@ def rollup_sweep(_: dt.date) -> None:
     page="docs/analyse/exports.md",
 )
 def export_sweep(_: dt.date) -> None:
+    """Every tick is a run."""
+
+
+@schedule(
+    "0 5 * * *",
+    job=REPORT_SWEEP,
+    purpose=f"draws the report of every month, the one in progress too, and writes what has changed. {RUNNING}",
+    page="docs/analyse/reports.md",
+)
+def report_sweep(_: dt.date) -> None:
     """Every tick is a run."""
 
 

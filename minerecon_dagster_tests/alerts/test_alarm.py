@@ -22,7 +22,7 @@ from minerecon_dagster.asset_keys import EXPORTS, LATEST_REPORT, MONTHLY_REPORT,
 from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.unfinished import KEY
 from minerecon_dagster.definitions import build_defs
-from minerecon_dagster.jobs import EXPORT_SWEEP
+from minerecon_dagster.jobs import EXPORT_SWEEP, REPORT_SWEEP
 from minerecon_dagster.settings import PROJECT_ROOT
 from minerecon_dagster_tests.alerts.test_alerts import (
     Alarm,
@@ -370,6 +370,14 @@ KINDS: tuple[tuple[str, dict[str, str], tuple[Step, ...], Step, str], ...] = (
         GOOD_RUN,
     ),
     ("report_months", MONTH_OF_IT, (made(EXPORTS, "2025-03"),), made(MONTHLY_REPORT, "2025-03"), "it was made since"),
+    ("report_months", MONTH_OF_IT, (done(EXPORT_SWEEP),), done(REPORT_SWEEP), GOOD_RUN),
+    (
+        "report_sweep",
+        NOBODY,
+        (made(MONTHLY_REPORT, "2025-03"), done("report_months", MONTH_OF_IT), done(EXPORT_SWEEP)),
+        done(REPORT_SWEEP),
+        GOOD_RUN,
+    ),
     ("report_latest", NOBODY, (made(MONTHLY_REPORT, "2025-03"),), made(LATEST_REPORT), "it was made since"),
     ("accept_register", NOBODY, (done("bm_units_refresh"),), done("accept_register"), GOOD_RUN),
     (

@@ -50,6 +50,7 @@ RUNS: dict[str, dict[str, Any]] = {
     jobs.EXPORT_MONTHS: {"partition_key": f"{DAY:%Y-%m}"},
     jobs.EXPORT_SWEEP: {},
     jobs.REPORT_MONTHS: {"partition_key": f"{DAY:%Y-%m}"},
+    jobs.REPORT_SWEEP: {},
     jobs.REPORT_LATEST: {},
 }
 

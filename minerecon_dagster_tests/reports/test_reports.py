@@ -32,6 +32,7 @@ from minerecon_dagster.definitions import build_defs
 from minerecon_dagster.defs import exports as assets_exports
 from minerecon_dagster.defs import reports as assets_reports
 from minerecon_dagster.exports.files import ExportError
+from minerecon_dagster.jobs import REPORT_SWEEP
 from minerecon_dagster.reports import publish
 from minerecon_dagster.reports.data import Facts, read_facts
 from minerecon_dagster.reports.page import latest_page
@@ -363,6 +364,60 @@ def test_a_month_that_cannot_be_drawn_is_named_and_the_others_are(months: Projec
     assert failure.step_failure_data.user_failure_data is not None
     assert "1 of 8 months not done: 2025-03: " in str(failure.step_failure_data.user_failure_data.description)
     assert months.instance.get_materialized_partitions(MONTHLY_REPORT) == {"2025-10"}
+
+
+def sweep(project: Project, now: dt.datetime = NOW) -> set[str | None]:
+    """The months that the sweep says it has written."""
+    ran = definitions(now.isoformat()).resolve_job_def(REPORT_SWEEP).execute_in_process(instance=project.instance)
+    assert {event.asset_key for event in ran.get_asset_materialization_events()} <= {MONTHLY_REPORT}
+    return {event.partition for event in ran.get_asset_materialization_events()}
+
+
+FAILS = (
+    "INSERT INTO minerecon.reconciliation_results (settlement_date, check_family, check_name, passed, severity,"
+    " expected, actual, looked_at, violation_count, violations, repair, evaluated_at) VALUES"
+    " (:d, 'drift', 'source_unchanged', false, 'ERROR', '9 rows', '8 rows', 9, 1, '[]', 'x', now())"
+)
+
+
+@pytest.mark.slow
+def test_the_sweep_draws_every_month_that_is_not_what_is_stored_of_it_and_no_other(months: Project) -> None:
+    store = open_store(str(months.archive._store.root))
+
+    def words(month: str = "2025-03") -> str:
+        return Page(store.read(f"reports/{month}.html").decode()).words
+
+    assert sweep(months) == {"2025-03"}
+    assert "2 complete, 29 missing, of 31 days." in words()
+    assert sweep(months) == sweep(months, NOW + dt.timedelta(days=3)) == set()
+
+    # A look finds a day wrong: nothing is summed again, and no figure changes.
+    months.sql_write(FAILS, d=DAY)
+    assert sweep(months) == {"2025-03"}
+    assert "Not to be relied on yet: a check is red." in words()
+    assert "1 complete, 1 failing, 29 missing, of 31 days." in words()
+
+    # Days are closed, of another month too; later they are open again, and only a page is there to be followed.
+    april, later = dt.date(2025, 4, 1), NOW + dt.timedelta(days=4)
+    lost = Unavailable(first_day=april, last_day=april, reason="the run is lost", accepted_by="A. Person")
+    follow(months.engine, ClosedDays((*CLOSED.entries, lost)), now=later)
+    assert sweep(months) == {"2025-03"}, "on its first day a month has no page yet"
+    assert "the run is lost" in words()
+    assert sweep(months, later) == {"2025-04"}
+    follow(months.engine, ClosedDays(()), now=later)
+    store.replace("reports/mine.html", b"no page of a month")
+    assert sweep(months, later) == {"2025-03", "2025-04"}
+    assert "31 missing, of 31 days." in words()
+    assert "4 missing, of 4 days." in words("2025-04")
+    assert store.read("reports/mine.html") == b"no page of a month"
+    assert sweep(months, later) == set()
+
+
+def test_the_sweep_is_on() -> None:
+    schedule = build_defs().get_repository_def().get_schedule_def("report_sweep")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 5 * * *", "Europe/London")
+    assert schedule.job_name == REPORT_SWEEP
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
 
 
 @pytest.mark.slow
