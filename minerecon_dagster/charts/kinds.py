@@ -277,7 +277,14 @@ def sizing(
         for x, y in curve:
             sheet.add("lines", x=float(x), y=float(y), run="0", colour="@accent", dash=[1, 0])
         for tick in across:
-            sheet.word(short(tick, across[1]), sheet.x_of(float(tick)), sheet.plot_height + 18, "@soft", 12, "center")
+            sheet.word(
+                short(tick, across[1], across[-1]),
+                sheet.x_of(float(tick)),
+                sheet.plot_height + 18,
+                "@soft",
+                12,
+                "center",
+            )
         sheet.word(x_unit, sheet.plot_width, sheet.plot_height + 35, "@ink", 12, "right")
         if marked is not None:
             sheet.add("notes", x=float(marked), colour="@soft")
@@ -501,7 +508,10 @@ def _shade_keys(bounds: Sequence[Decimal], unit: str) -> tuple[Key, ...]:
     step = bounds[0]
     keys = [Key("none", "@step-0")]
     keys += [
-        Key(f"to {short(bound, step)}{f' {unit}' if bound is bounds[-1] else ''}", f"@step-{_shade(bound, bounds)}")
+        Key(
+            f"to {short(bound, step, bounds[-1])}{f' {unit}' if bound is bounds[-1] else ''}",
+            f"@step-{_shade(bound, bounds)}",
+        )
         for bound in bounds
     ]
     return (*keys, Key("not stored", "@state-missing"))

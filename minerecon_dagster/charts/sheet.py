@@ -132,8 +132,8 @@ class Sheet:
             suffix: stands after it: `` %``.
         """
         ticks = steps(min(low, Decimal(0)), max(high, Decimal(0)), 4 if self.is_narrow else 5)
-        step = ticks[1] - ticks[0]
-        labels = [f"{'−' if t < 0 else ''}{unit}{short(abs(t), step)}{suffix}" if t else "0" for t in ticks]
+        step, most = ticks[1] - ticks[0], max(map(abs, ticks))
+        labels = [f"{'−' if t < 0 else ''}{unit}{short(abs(t), step, most)}{suffix}" if t else "0" for t in ticks]
         self.left = round(max(width_of(label, _LABEL) for label in labels)) + 10
         self.y_ends = (float(ticks[0]), float(ticks[-1]))
         for tick, label in zip(ticks, labels, strict=True):

@@ -61,9 +61,15 @@ def number(value: Decimal | float, places: int) -> str:
     return f"{exact:,.{places}f}".replace("-", "−") if exact else f"{abs(exact):.{places}f}"
 
 
-def short(value: Decimal, step: Decimal) -> str:
-    """A number beside an axis whose steps are ``step``: 2.5k, 40k, 1.2m, 0.05, −3."""
-    reach = max(abs(value), step)
+def short(value: Decimal, step: Decimal, most: Decimal) -> str:
+    """A number beside an axis: 2.5k, 40k, 1.2m, 0.05, −3.
+
+    Args:
+        value: the number.
+        step: from one number of the axis to the next.
+        most: the largest of them, by which all are of one kind: 5k below 10k, and 5,000 below 8,000.
+    """
+    reach = max(abs(value), step, abs(most))
     for above, unit, name in ((10_000_000, 1_000_000, "m"), (10_000, 1_000, "k")):
         if reach >= above or (unit == 1_000_000 and reach >= unit):
             scaled, by = value / unit, step / unit

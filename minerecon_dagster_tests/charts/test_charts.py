@@ -291,9 +291,12 @@ def test_words_are_cleaned_wrapped_and_cut_and_numbers_are_as_people_read_them()
     assert number(Decimal("-1234.565"), 2) == "−1,234.56"
     assert number(Decimal("-0.001"), 2) == "0.00"
     assert [
-        short(Decimal(v), Decimal(s))
-        for v, s in (("0", "5"), ("2500", "500"), ("40000", "20000"), ("2500000", "500000"), ("0.05", "0.05"))
-    ] == ["0", "2,500", "40k", "2.5m", "0.05"]
+        short(Decimal(v), Decimal(s), Decimal(most))
+        for v, s, most in (("0", "5", "5"), ("2500", "500", "2500"), ("40000", "20000", "40000"),
+                           ("2500000", "500000", "2500000"), ("0.05", "0.05", "0.05"))
+    ] == ["0", "2,500", "40k", "2.5m", "0.05"]  # fmt: skip
+    five = Decimal(5000)
+    assert [short(five * n, five, five * 4) for n in range(5)] == ["0", "5k", "10k", "15k", "20k"], "of one axis"
     assert steps(Decimal(0), Decimal(0), 5)[0] == 0
     assert list(steps(Decimal("-3"), Decimal("7"), 5)) == [-5, 0, 5, 10]
 
