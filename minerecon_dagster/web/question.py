@@ -277,13 +277,20 @@ def days_of(text: str) -> tuple[dt.date, dt.date] | None:
     return first, dt.date(year, 12, 31)
 
 
+def is_in_no_calendar(text: str) -> bool:
+    """Whether a day or month is written as it should be, and there is none such: 2025-02-30, 2025-13."""
+    found = re.fullmatch(r"(\d{4})-\d\d(?:-\d\d)?", text, re.ASCII)
+    return found is not None and FIRST_YEAR <= int(found[1]) <= LAST_YEAR and days_of(text) is None
+
+
 def _day(name: str, text: str) -> tuple[dt.date, dt.date]:
     days = days_of(text)
     if days is None:
         raise NotAnsweredError(
             422,
             f"{name} must be a settlement date as in 2025-03-28, a month as in 2025-03 or a year as in 2025, "
-            f"from {FIRST_YEAR} to {LAST_YEAR}, not {text[:40]!r}",
+            f"from {FIRST_YEAR} to {LAST_YEAR}, not {text[:40]!r}"
+            f"{', which is in no calendar' if is_in_no_calendar(text) else ''}",
         )
     return days
 

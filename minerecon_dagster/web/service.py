@@ -101,6 +101,8 @@ class Service:
         self._columns_of = ""
         self._newest: dt.date | None = None
         self._newest_of: News | None = None
+        self.is_synthetic = False
+        """Whether the newest day that `newest_stored_day` found is made up."""
         self._days: list[tuple[Any, ...]] = []
         self._days_of: News | None = None
         self._cache: OrderedDict[tuple[str, ...], Kept] = OrderedDict()
@@ -209,8 +211,13 @@ class Service:
         news = self.news
         if news is None or self._newest_of != news:
             with self.database.asking() as asking:
-                ((found,),) = asking.rows("SELECT max(summary_date) FROM minerecon.daily_summaries")
-            self._newest, self._newest_of = dt.date.fromisoformat(found) if found else None, news
+                found = asking.rows(
+                    "SELECT s.summary_date, s.is_synthetic FROM minerecon.daily_summaries AS s"
+                    " ORDER BY s.summary_date DESC LIMIT 1"
+                )
+            self._newest = dt.date.fromisoformat(found[0][0]) if found else None
+            self.is_synthetic = bool(found and found[0][1])
+            self._newest_of = news
         return self._newest
 
     def today(self) -> dt.date:

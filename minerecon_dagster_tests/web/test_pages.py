@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import datetime as dt
 import io
 import random
 import re
@@ -17,13 +18,14 @@ import pytest
 from sqlalchemy import Engine, text
 
 from minerecon_dagster.core.statuses import MEANINGS
+from minerecon_dagster.day.closing import delete_day
 from minerecon_dagster.warehouse.store import open_warehouse
 from minerecon_dagster.web.front import Access
 from minerecon_dagster.web.pages import words
 from minerecon_dagster.web.pages.figures import FIGURES, Figure, potential_note
 from minerecon_dagster.web.pages.reader import Row
 from minerecon_dagster.web.pages.routes import Beside
-from minerecon_dagster.web.pages.state import NO_ROW, NOBODY, NOT_STORED, State
+from minerecon_dagster.web.pages.state import FAILED, NO_ROW, NOBODY, NOT_STORED, State
 from minerecon_dagster.web.pages.views import PAGES
 from minerecon_dagster.web.pages.words import GLYPHS
 from minerecon_dagster_tests import databases
@@ -184,7 +186,7 @@ def test_a_share_of_a_month_with_an_incomplete_day_is_said_to_be_at_least_so_muc
 
 def made_up(rows: list[Row]) -> Figure:
     """A figure of which the rows of its table matter alone."""
-    state = State("complete", "", "", False, "")
+    state = State("complete", "", "", False, "", lacks_days=False, is_least=False)
     return Figure("farm", "", "", [], "", [], rows, "year_month", "", {}, state)
 
 
@@ -210,6 +212,94 @@ def test_the_overview_says_what_was_wasted_what_it_cost_and_how_sure_it_is(api: 
     assert ["at least" in card.one("p", class_="big").text for card in cards] == [False, True, True]
     assert cards[0].one("p", class_="card-state").text.split(" ", 1)[1] == "final"
     assert "not stored yet: missing" in page.one("p", class_="late").text
+
+
+def test_what_can_only_grow_by_missing_days_is_at_least_so_much_wherever_it_is_summed(api: Api, stored: Engine) -> None:
+    march, of_days = "from=2025-03-01&to=2025-03-31", "of the days that are stored, "
+    before, after = MISSING - dt.timedelta(days=1), MISSING + dt.timedelta(days=1)
+    farm, mwh = quote(farm_of(stored)), r"[\d,.]+ MWh"
+    paths = {
+        f"/explore?from={before}&to={after}": f"at least {mwh} of wind",
+        f"/explore?{march}&grain=months": f"at least {mwh} of wind",
+        f"/explore?{march}&show=bitcoin": rf"at least {mwh} .* could have mined at least [\d,.]+ BTC",
+        f"/farms/{farm}?{march}": f"at least {mwh} of ",
+        "/farms?period=2025-03": f"{of_days}.* was turned down most: at least {mwh}, .* of at least {mwh}",
+        f"/border?{march}": f"{of_days}.* of wind",
+        f"/miners?{march}&farm={farm}": r"would have made at least [\d,.]+ BTC",
+        f"/compare?from={MISSING}&to={after}&with=2026-01-01": f"at least {mwh} was",
+    }
+    for path, said in paths.items():
+        assert re.search(said, sentence(shown(api, path))), path
+    for path in (f"/explore?{march}", "/farms?period=2025-03", f"/border?{march}"):
+        title = shown(api, path).one("figure").one("h2").text
+        assert title.startswith("Of the days that are stored, "), (path, title)
+    whole = f"from={before - dt.timedelta(days=1)}&to={before}"
+    for path in (f"/explore?{whole}", f"/explore?{whole}&show=bitcoin", f"/farms?period={before}"):
+        page = shown(api, path)
+        said = f"{sentence(page)} {page.one('figure').text}".lower()
+        assert "at least" not in said, path
+        assert "stored" not in said, path
+    for card in shown(api, "/").all("article", class_="card")[1:]:
+        assert re.search(r"no fees ?at least [\d,.]+ BTC", card.text)
+
+
+def test_a_month_with_figures_is_not_missing_but_days_of_it_are(
+    forty_days: str, embedded_environ: dict[str, str], serve: Serve
+) -> None:
+    with databases.database(embedded_environ["DATABASE_URL"], forty_days) as url:
+        engine = open_warehouse(url, as_owner=True)
+        with engine.begin() as connection:  # no day of the month is worse than missing
+            delete_day(connection, FAILING)
+            for table, column in (("daily_summaries", "summary_date"), ("ingestion_progress", "settlement_date")):
+                connection.execute(text(f"DELETE FROM minerecon.{table} WHERE {column} = :d"), {"d": FAILING})
+        engine.dispose()
+        api = serve(url)
+        (month,) = api("months?from=2025-03&to=2025-03").data
+        assert (month["status"], month["days_present"]) == ("missing", 29)
+        tables = [("/explore?from=2025-03&to=2025-03&grain=months", "table")]
+        tables += [("/farms?period=2025-03", name) for name in ("table", "parties")]
+        for path, table in tables:
+            rows = shown(api, path).one("section", id=table).rows()
+            assert {row[-1].text for row in rows} == {"× days missing (29 of 31 stored)"}, path
+
+
+def test_a_day_that_could_not_be_stored_is_failing_and_not_missing_too(
+    forty_days: str, embedded_environ: dict[str, str], serve: Serve
+) -> None:
+    with databases.database(embedded_environ["DATABASE_URL"], forty_days) as url:
+        engine = open_warehouse(url, as_owner=True)
+        with engine.begin() as connection:
+            delete_day(connection, FAILING)
+            connection.execute(text("DELETE FROM minerecon.daily_summaries WHERE summary_date = :d"), {"d": FAILING})
+        engine.dispose()
+        api = serve(url)
+        (row,) = api(f"days?from={FAILING}&to={FAILING}").data
+        assert (row["status"], row["curtailed_mwh"]) == ("failing", None)
+        page = shown(api, f"/days/{FAILING}")
+        assert sentence(page).startswith(f"{FAILED}. No figure stands in for ")
+        assert page.one("p", class_="state").text.startswith(f"! {FAILED}.")
+        assert "missing" not in page.one("main").text
+        assert not page.all("section", id="table"), "48 rows without a figure say nothing"
+        assert sentence(shown(api, f"/explore?from={FAILING}&to={FAILING}")).startswith(f"{FAILED}. No figure")
+
+
+def test_days_in_a_row_of_one_state_are_a_row_of_what_is_not_final_and_right(api: Api) -> None:
+    asked = f"from={MISSING - dt.timedelta(days=400)}&to={LAST}"
+    days = api(f"calendar?{asked}&limit=1000").data
+    rows = shown(api, f"/quality?{asked}").one("section", id="unsure").rows()
+    assert sum(int(exact(row[2])) for row in rows) == sum(d["status"] not in ("complete", "waived") for d in days)
+    assert [row[1].text.split()[-1] for row in rows] == ["provisional", "failing", "incomplete", "missing", "missing"]
+    assert rows[-1][0].text == "4 February 2024 – 28 February 2025"
+    assert [exact(cell) for cell in rows[-2][2:]] == ["1", "0", "48"]
+
+
+def test_a_day_that_is_in_no_calendar_is_not_said_to_be_written_wrongly(api: Api) -> None:
+    assert "there is no such day: '2025-02-30'" in shown(api, "/days/2025-02-30", 404).text
+    assert "a day is written as in 2025-03-28: '30.2.2025'" in shown(api, "/days/30.2.2025", 404).text
+    for day, is_no_day in (("2025-02-30", True), ("2025-13", True), ("30.2.2025", False), ("1999-01-01", False)):
+        got = api(f"days?from={day}&to={day}")
+        assert got.status == 422
+        assert (", which is in no calendar" in got.json["detail"]) == is_no_day, day
 
 
 @pytest.mark.slow
@@ -487,7 +577,9 @@ def test_where_there_is_nothing_the_page_helps_and_a_program_gets_what_the_api_s
     got = api.get("/api/v1/nothing")
     assert (got.status, got.headers["content-type"]) == (404, "application/problem+json")
     assert "has not begun" in shown(api, "/days/2099-01-01", 404).text
-    assert "written as in 2025-03-28" in shown(api, "/days/tomorrow", 404).text
+    refused = shown(api, "/days/tomorrow", 404)
+    assert "written as in 2025-03-28" in refused.text
+    assert "Made-up data." in refused.one("p", class_="synthetic").text
 
 
 def test_of_a_farm_that_there_is_not_the_page_names_those_that_it_may_be(api: Api, stored: Engine) -> None:

@@ -386,7 +386,7 @@ def _series_figure(asked: Asked, rows: Rows, key: str, restated: Collection[str]
     if top is not None and not empty and not Decimal(top[name]):
         title = NOT_FLAGGED
     elif top is not None and not empty:
-        title = f"{_at(top, grain)} had the most: {words.spoken(top[name], measure.what)}"
+        title = state.titled(f"{_at(top, grain)} had the most: {words.spoken(top[name], measure.what)}")
         title += " (subsidy only, no fees)" if show == "bitcoin" else ""
     by = {"days": "a day", "half-hours": "a half hour", "months": "a month", "years": "a year"}[grain]
     fees = ", block subsidy only, no fees" if show == "bitcoin" else ""
@@ -469,7 +469,7 @@ def farms(reader: Reader, asked: Asked) -> Figure:
     title = empty
     if ranked and not empty:
         share = ranked[0]["share_of_curtailed" if so else "share_of_all_bids"]
-        title = f"{ranked[0]['farm_name']} was turned down most: {words.spoken(ranked[0][name], 'mwh')}"
+        title = state.titled(f"{ranked[0]['farm_name']} was turned down most: {words.spoken(ranked[0][name], 'mwh')}")
         title += f", {words.spoken(share, 'share')} of all" if share is not None else ""
     subtitle = f"Curtailed energy by wind farm: MWh; {BASES[basis]}; {words.span_text(first, last)}"
     if len(ranked) > RANKED and not empty:
@@ -704,8 +704,9 @@ def sizing(reader: Reader, asked: Asked) -> Figure:
     state = state_of(rows.meta)
     ends = [r for r in rows.rows if r["mined_btc"] is not None]
     title = empty or (
-        f"{words.rounded(ends[0]['fleet_mw'], 0)} MW would have made {words.spoken(ends[0]['mined_btc'], 'btc')}, "
-        f"{words.rounded(ends[-1]['fleet_mw'], 0)} MW {words.spoken(ends[-1]['mined_btc'], 'btc')}"
+        f"{words.rounded(ends[0]['fleet_mw'], 0)} MW would have made {state.at_least}"
+        f"{words.spoken(ends[0]['mined_btc'], 'btc')}, {words.rounded(ends[-1]['fleet_mw'], 0)} MW "
+        f"{state.at_least}{words.spoken(ends[-1]['mined_btc'], 'btc')}"
         " (subsidy only, no fees)"
     )
     kept = {n: asked.given[n] for n in SIZING if n in asked.given}
@@ -772,7 +773,7 @@ def zones(reader: Reader, asked: Asked) -> Figure:
         title = (
             f"{words.zone_text(ranked[0]['zone'])} was turned down most: {most}" if is_known else f"The place of {most}"
         )
-        title += of_all if is_known else f"{of_all}, is not known"
+        title = state.titled(title + (of_all if is_known else f"{of_all}, is not known"))
     subtitle = f"Curtailed energy by zone (GSP group): MWh; {BASES[basis]}; {words.span_text(first, last)}"
     given = {n: asked.given[n] for n in ZONES if n in asked.given}
     return Figure(
@@ -841,7 +842,7 @@ def border(reader: Reader, asked: Asked) -> Figure:
     share = share_of_north(months.rows)
     title = empty
     if share is not None:
-        title = f"{words.spoken(share, 'share')} was turned down north of the Scottish border"
+        title = state.titled(f"{words.spoken(share, 'share')} was turned down north of the Scottish border")
     elif not empty:
         title = PLACE_NOT_KNOWN if total(months.rows, "nowhere_mwh") else NOT_FLAGGED
     subtitle = (

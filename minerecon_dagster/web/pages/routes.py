@@ -318,6 +318,7 @@ class _Site:
             about=about,
             request_id=request_id,
             status=answer.status,
+            is_synthetic=self.service.is_synthetic,
         )
         return Answer(answer.status, page.media_type, page.body, {**page.headers, **answer.headers})
 
@@ -378,11 +379,18 @@ class _Site:
             has_reports=self.beside.reports is not None and (self.beside.reports / "latest.html").is_file(),
             source=SOURCE,
             words=words,
-            is_synthetic=bool(state and state.is_synthetic),
             ask_again_s=_ASK_AGAIN_S,
             file_address=partial(_file_address, self.access.prefix),
             address=address,
-            **{"nav": "", "is_live": False, "state": None, "figure": None, "alive": None, **context},
+            **{
+                "nav": "",
+                "is_live": False,
+                "state": None,
+                "figure": None,
+                "alive": None,
+                "is_synthetic": bool(state and state.is_synthetic),
+                **context,
+            },
         )
         if not framed and template != "glossary":
             body = linked(body, self.access.prefix)

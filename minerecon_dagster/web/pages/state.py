@@ -12,9 +12,13 @@ from minerecon_dagster.web.pages import words
 
 NOBODY = "No wind farm was curtailed"
 NOT_STORED = "Not stored yet: missing"
+FAILED = "Failing: nothing of it could be stored yet"
+"""Of what was tried: it could not be fetched, or a check did not let it through."""
 CLOSED = "Unavailable: a person has closed it"
 NOT_FLAGGED = "Nothing was flagged as for system reasons"
 NO_ROW = "No row matches this filter"
+WITHOUT_A_FIGURE = (NOT_STORED, FAILED, CLOSED)
+"""How each text begins that says that there is nothing of a range."""
 
 BASES: Mapping[str, str] = {"so": "SO-flagged bids", "all": "all accepted bids"}
 BASIS_MEANINGS: Mapping[str, str] = {
@@ -23,6 +27,8 @@ BASIS_MEANINGS: Mapping[str, str] = {
 }
 WHOLE = ("complete", "warned", "waived", "provisional")
 """Of a day of these every half hour is stored and its checks hold: that it has nothing can be said."""
+IN_PART = ("incomplete", "failing")
+"""A stored day of these may lack half hours."""
 _WORST = ("failing", "incomplete", "missing", "provisional", UNAVAILABLE, "warned", "waived", "complete")
 """In the order in which a reader of several days must know them."""
 assert set(_WORST) == set(STATUSES)
@@ -39,6 +45,11 @@ class State:
         short: what stands behind a figure in a sentence; empty where all is final.
         is_synthetic: whether the days are made up.
         as_of: when the newest of them was built, in words.
+        lacks_days: whether a day of the range is in no sum over it: it is missing or closed, or failed before it was
+            stored.
+        is_least: whether what can only grow by what is not there, as energy and Bitcoin, is at least its sum. So it is
+            too with a day that is incomplete, or failing: what was stored of that is not replaced, and may lack half
+            hours. A payment, a price and a share may go either way.
     """
 
     word: str
@@ -46,6 +57,22 @@ class State:
     short: str
     is_synthetic: bool
     as_of: str
+    lacks_days: bool
+    is_least: bool
+
+    @property
+    def at_least(self) -> str:
+        """What stands before a sum of energy or Bitcoin over the range; empty where it is all there is."""
+        return "at least " if self.is_least else ""
+
+    @property
+    def of_stored(self) -> str:
+        """What stands before a statement that ranks; empty where it is of all there is."""
+        return "of the days that are stored, " if self.lacks_days else "of what is stored, " if self.is_least else ""
+
+    def titled(self, text: str) -> str:
+        """A title that ranks, which says that it is of what is stored only where it is."""
+        return f"{self.of_stored[:1].upper()}{self.of_stored[1:]}{text}"
 
 
 def nothing_there(meta: Mapping[str, Any], of: str | None = None) -> str:
@@ -63,7 +90,9 @@ def nothing_there(meta: Mapping[str, Any], of: str | None = None) -> str:
     stored, closed = meta["days_present"], by_status.get(UNAVAILABLE, 0)
     missing = days - stored - closed
     if not stored:
-        return CLOSED if closed and not missing else NOT_STORED
+        if closed and not missing:
+            return CLOSED
+        return FAILED if by_status.get("failing", 0) == missing else NOT_STORED
     if not missing and not closed:
         if any(by_status.get(word) for word in STATUSES if word not in WHOLE):
             return f"Not sure yet: what is stored has no bid{f' of {of}' if of else ''}"
@@ -79,11 +108,14 @@ def state_of(meta: Mapping[str, Any]) -> State:
     days = meta["days_expected"]
     worst = next((word for word in _WORST if by_status.get(word)), "missing")
     as_of = f"As of {words.instant_text(meta['as_of'])}." if meta["as_of"] else "Nothing of it is stored."
-    line = f"{_sentence(by_status, days)} {as_of} {BASES[meta['basis']][0].upper()}{BASES[meta['basis']][1:]}."
-    return State(worst, line, _short(by_status, days), bool(meta["is_synthetic"]), as_of)
+    basis = BASES[meta["basis"]]
+    line = f"{_sentence(by_status, days, meta['days_present'])} {as_of} {basis[0].upper()}{basis[1:]}."
+    lacks_days = meta["days_present"] < days
+    is_least = lacks_days or any(by_status.get(word) for word in IN_PART)
+    return State(worst, line, _short(by_status, days), bool(meta["is_synthetic"]), as_of, lacks_days, is_least)
 
 
-def _sentence(by_status: Mapping[str, int], days: int) -> str:
+def _sentence(by_status: Mapping[str, int], days: int, stored: int) -> str:
     if not days:
         return "No day of it has begun."
     of = f" of {words.counted(days, 'day')}"
@@ -92,6 +124,8 @@ def _sentence(by_status: Mapping[str, int], days: int) -> str:
     parts: list[str] = []
     if closed == days:
         return f"{CLOSED}, since the source has nothing."
+    if not stored and by_status.get("failing") == days:
+        return f"{FAILED}." if days == 1 else f"{FAILED}, of all {days:,} days."
     if missing == days:
         return f"{NOT_STORED}." if days == 1 else f"{NOT_STORED}, all {days:,} days."
     if by_status.get("provisional", 0) + by_status.get("incomplete", 0) + by_status.get("failing", 0):

@@ -97,6 +97,7 @@ def of_days(rows: Sequence[Row], first: dt.date, last: dt.date, basis: str, meta
     about = {
         "statuses": statuses,
         "days_expected": len(days),
+        "days_present": sum(row[mwh] is not None for row in days),
         "as_of": meta["as_of"],
         "basis": basis,
         "is_synthetic": any(row["is_synthetic"] for row in days),

@@ -26,8 +26,8 @@ class Column:
     Args:
         name: of the API's field.
         heading: in words.
-        what: how its values are shown: as `words.plain` has it, or day, month, text, zone, farm, party, unit, status,
-            period, instant, mark.
+        what: how its values are shown: as `words.plain` has it, or day, days, month, text, zone, farm, party, unit,
+            status, period, instant, mark.
         unit: in the heading.
     """
 
@@ -235,6 +235,8 @@ def _heading(asked: Asked, column: Column, at: Place | None, anchor: str) -> Hea
 
 def _class(row: Row) -> str:
     status = row.get("status")
+    if status == "missing" and row.get("days_present"):
+        return "is-incomplete"  # a month or a year with figures, of which days are missing
     return "" if status in (None, "complete", "warned", "waived") else f"is-{status}"
 
 
@@ -246,7 +248,7 @@ def cell(column: Column, row: Row, to: Ways) -> Markup:
     if column.what in _NUMBERS:
         return words.figure(value, column.what, in_cell=True)
     if column.what == "status":
-        return words.status_mark(value)
+        return words.status_mark(value, int(row.get("days_present") or 0), int(row.get("days_expected") or 0))
     if value is None or value == "":
         return Markup('<span class="none" title="not known">–</span>')
     shown = _CELLS.get(column.what)
@@ -259,6 +261,15 @@ def _yes(value: Any, _row: Row, _to: Ways) -> Markup:
     return Markup("yes") if value in (True, "true") else Markup("no")
 
 
+def _days(value: Any, row: Row, to: Ways) -> Markup:
+    import datetime as dt
+
+    if value == row["last_date"]:
+        return _CELLS["day"](value, row, to)
+    span = words.span_text(dt.date.fromisoformat(value), dt.date.fromisoformat(row["last_date"]))
+    return Markup("{}").format(span)
+
+
 def _half_hour(value: Any, row: Row, to: Ways) -> Markup:
     import datetime as dt
 
@@ -269,6 +280,7 @@ def _half_hour(value: Any, row: Row, to: Ways) -> Markup:
 
 _CELLS: Mapping[str, Callable[[Any, Row, Ways], Markup]] = {
     "day": lambda v, _r, to: to.to(f"/days/{v}", words.day_text(v)),
+    "days": _days,
     "month": lambda v, _r, to: to.explore(v, words.month_text(v)),
     "year": lambda v, _r, to: to.explore(str(v), str(v), grain="months"),
     "zone": lambda v, _r, _p: Markup("{}").format(words.zone_text(v)),

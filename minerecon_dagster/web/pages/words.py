@@ -198,9 +198,19 @@ def counted(count: int, what: str, many: str = "") -> str:
     return f"{count:,} {what if count == 1 else many or what + 's'}"
 
 
-def status_mark(status: str | None) -> Markup:
-    """A status by its glyph and its word."""
+def status_mark(status: str | None, present: int = 0, expected: int = 0) -> Markup:
+    """A status by its glyph and its word.
+
+    Args:
+        status: of a day, or the worst of the days of a month or a year; None: missing.
+        present: of a month or a year, the days that are stored: with any, it is not missing, but days of it are.
+        expected: its days.
+    """
     word = status or "missing"
+    said, means = word, MEANINGS.get(word, word)
+    if word == "missing" and present:
+        said = f"days missing ({present:,} of {expected:,} stored)"
+        means = "a day of it is missing: its figures are of the days that are stored"
     return Markup(
-        '<span class="status is-{0}" title="{2}"><span class="glyph" aria-hidden="true">{1}</span> {0}</span>'
-    ).format(word, GLYPHS.get(word, "?"), MEANINGS.get(word, word))
+        '<span class="status is-{}" title="{}"><span class="glyph" aria-hidden="true">{}</span> {}</span>'
+    ).format(word, means, GLYPHS.get(word, "?"), said)

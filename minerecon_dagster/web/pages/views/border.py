@@ -13,7 +13,7 @@ from minerecon_dagster.web.pages import figures, tables, words
 from minerecon_dagster.web.pages.asked import Asked
 from minerecon_dagster.web.pages.figures import STORED_DAYS, field_of, total, whole
 from minerecon_dagster.web.pages.reader import Reader
-from minerecon_dagster.web.pages.state import BASIS_MEANINGS, CLOSED, NOT_STORED
+from minerecon_dagster.web.pages.state import BASIS_MEANINGS, NOT_STORED, WITHOUT_A_FIGURE
 from minerecon_dagster.web.pages.tables import Column
 from minerecon_dagster.web.pages.views.common import basis_links, fig, periods, table_of
 
@@ -70,20 +70,21 @@ def _part(asked: Asked, names: tuple[str, ...]) -> Asked:
 
 def _sentence(figure: figures.Figure, first: dt.date, last: dt.date, basis: str) -> Markup:
     span = words.span_text(first, last)
-    if figure.empty.startswith((NOT_STORED, CLOSED)):
+    if figure.empty.startswith(WITHOUT_A_FIGURE):
         return Markup("{}. No figure stands in for {}.").format(figure.empty, span)
     share, every = figures.share_of_north(figure.rows), total(figure.rows, field_of("energy", basis))
     doubt = Markup(" ({})").format(figure.state.short) if figure.state.short else Markup("")
     if every and share is None and not figure.empty and figure.title == figures.PLACE_NOT_KNOWN:
-        return Markup("{}, {} of wind was {}; where, is not known of any unit{}.").format(
-            words.within_text(first, last), fig(every, "mwh"), BASIS_MEANINGS[basis], doubt
+        return Markup("{}, {}{} of wind was {}; where, is not known of any unit{}.").format(
+            words.within_text(first, last), figure.state.at_least, fig(every, "mwh"), BASIS_MEANINGS[basis], doubt
         )
     if figure.empty or not every or share is None:
         return Markup("{} {}.").format(figure.empty or figure.title, words.during_text(first, last))
     unknown = total(figure.rows, "nowhere_mwh")
     left = Markup("; of {} more the place is not known").format(fig(unknown, "mwh")) if unknown else Markup("")
-    return Markup("{}, {} of the {} of wind that was {} was north of the Scottish border (boundary B6){}{}.").format(
+    return Markup("{}, {}{} of the {} of wind that was {} was north of the Scottish border (boundary B6){}{}.").format(
         words.within_text(first, last),
+        figure.state.of_stored,
         fig(share, "share"),
         fig(every - (unknown or 0), "mwh"),
         BASIS_MEANINGS[basis],

@@ -14,7 +14,7 @@ from minerecon_dagster.web.pages import tables, words
 from minerecon_dagster.web.pages.asked import Asked, place
 from minerecon_dagster.web.pages.figures import MOST_HALF_HOUR_DAYS, YEAR_DAYS, Figure, field_of, total, whole
 from minerecon_dagster.web.pages.reader import Reader
-from minerecon_dagster.web.pages.state import BASIS_MEANINGS, CLOSED, NO_ROW, NOT_STORED
+from minerecon_dagster.web.pages.state import BASIS_MEANINGS, NO_ROW, WITHOUT_A_FIGURE
 from minerecon_dagster.web.pages.tables import Column, Table
 from minerecon_dagster.web.question import days_of
 
@@ -225,7 +225,7 @@ def series_sentence(
     span, within = words.span_text(first, last), words.within_text(first, last)
     mwh, gbp = (total(figure.rows, field_of(name, basis)) for name in ("energy", "payment"))
     where = Markup(" of {}").format(of) if of else Markup("")
-    if figure.empty.startswith((NOT_STORED, CLOSED)):
+    if figure.empty.startswith(WITHOUT_A_FIGURE):
         return Markup("{}. No figure stands in for {}.").format(figure.empty, span)
     during = words.during_text(first, last)
     if figure.empty == NO_ROW and of:
@@ -235,19 +235,35 @@ def series_sentence(
     doubt = Markup(" ({})").format(figure.state.short) if figure.state.short else Markup("")
     if show == "bitcoin":
         btc = total(figure.rows, field_of("bitcoin", basis))
-        return Markup("{}, {} that was {} could have mined {} on {} (block subsidy only, no fees){}.").format(
-            within, fig(mwh, "mwh"), BASIS_MEANINGS[basis], fig(btc, "btc"), words.model_text(model), doubt
+        # A day may be stored without its difficulty.
+        lacks_some = any(r[field_of("bitcoin", basis)] is None for r in figure.rows)
+        return Markup("{}, {}{} that was {} could have mined {}{} on {} (block subsidy only, no fees){}.").format(
+            within,
+            figure.state.at_least,
+            fig(mwh, "mwh"),
+            BASIS_MEANINGS[basis],
+            "at least " if btc is not None and (figure.state.is_least or lacks_some) else "",
+            fig(btc, "btc"),
+            words.model_text(model),
+            doubt,
         )
     price = gbp / mwh if mwh and gbp is not None else None
     paid = "were paid" if gbp is None or gbp >= 0 else "paid"
     each = Markup(", {} for each MWh").format(fig(abs(price), "price")) if price is not None else Markup("")
     every = total(figure.rows, "all_bids_mwh") if figure.rows and "all_bids_mwh" in figure.rows[0] else None
     if not mwh and every:
-        return Markup("{}, nothing{} was {}; all accepted bids come to {}{}.").format(
-            within, where, BASIS_MEANINGS[basis], fig(every, "mwh"), doubt
+        return Markup("{}, {}nothing{} was {}; all accepted bids come to {}{}{}.").format(
+            within,
+            figure.state.of_stored,
+            where,
+            BASIS_MEANINGS[basis],
+            figure.state.at_least,
+            fig(every, "mwh"),
+            doubt,
         )
-    return Markup("{}, {}{} was {}, and {} {} {} for it{}{}.").format(
+    return Markup("{}, {}{}{} was {}, and {} {} {} for it{}{}.").format(
         within,
+        figure.state.at_least,
         fig(mwh, "mwh"),
         Markup(" of {}'s wind").format(of) if of else " of wind",
         BASIS_MEANINGS[basis],

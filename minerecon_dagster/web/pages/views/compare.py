@@ -12,7 +12,7 @@ from minerecon_dagster.web.pages import figures, words
 from minerecon_dagster.web.pages.asked import Asked
 from minerecon_dagster.web.pages.figures import field_of, total
 from minerecon_dagster.web.pages.reader import Reader
-from minerecon_dagster.web.pages.state import BASIS_MEANINGS, state_of
+from minerecon_dagster.web.pages.state import BASIS_MEANINGS, IN_PART, state_of
 from minerecon_dagster.web.pages.sums import year_before
 from minerecon_dagster.web.pages.views.common import (
     basis_links,
@@ -39,19 +39,22 @@ def compare(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         sentence = (
             Markup("{}. No figure stands in for {}.").format(figure.empty, texts[0])
             if own is None
-            else Markup("{}, {} was {}; of {} no day is stored to compare it with.").format(
-                words.within_text(*spans[0]), fig(own, "mwh"), BASIS_MEANINGS[basis], texts[1]
+            else Markup("{}, {}{} was {}; of {} no day is stored to compare it with.").format(
+                words.within_text(*spans[0]), states[0].at_least, fig(own, "mwh"), BASIS_MEANINGS[basis], texts[1]
             )
         )
     else:
         doubt = "; ".join(s.short for s in states if s.short)
         of = "" if len(alike) == len(figure.rows) else f", over the {words.counted(len(alike), 'day')} stored in both"
-        sentence = Markup("{}, {} was {} for {}; {}, {} for {}. {}{}{}.").format(
+        least = ["at least " if any(r[name] in IN_PART for r in alike) else "" for name in ("status", "other_status")]
+        sentence = Markup("{}, {}{} was {} for {}; {}, {}{} for {}. {}{}{}.").format(
             words.within_text(*spans[0]),
+            least[0],
             fig(this, "mwh"),
             BASIS_MEANINGS[basis],
             fig(total(alike, gbp), "gbp"),
             words.during_text(*spans[1]),
+            least[1],
             fig(that, "mwh"),
             fig(total(alike, f"other_{gbp}"), "gbp"),
             f"That is {change(this, that).removeprefix('now ')}" if that else "There was nothing then",

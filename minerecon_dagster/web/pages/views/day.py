@@ -14,7 +14,7 @@ from minerecon_dagster.web.pages import figures, sums, tables, words
 from minerecon_dagster.web.pages.asked import Asked, address, place
 from minerecon_dagster.web.pages.figures import Figure, field_of, total
 from minerecon_dagster.web.pages.reader import Reader, Row
-from minerecon_dagster.web.pages.state import BASIS_MEANINGS, NO_ROW, NOBODY, NOT_STORED
+from minerecon_dagster.web.pages.state import BASIS_MEANINGS, FAILED, NO_ROW, NOBODY, NOT_STORED
 from minerecon_dagster.web.pages.sums import SUMMED, Sum
 from minerecon_dagster.web.pages.tables import Column
 from minerecon_dagster.web.pages.views.common import (
@@ -25,7 +25,7 @@ from minerecon_dagster.web.pages.views.common import (
     listed,
     restatements,
 )
-from minerecon_dagster.web.question import FIRST_YEAR, NotAnsweredError
+from minerecon_dagster.web.question import FIRST_YEAR, LAST_YEAR, NotAnsweredError, is_in_no_calendar
 
 _CHECKS = (
     Column("check_name", "Property", "text"),
@@ -175,10 +175,9 @@ def _date(asked: Asked, reader: Reader) -> dt.date:
     except ValueError:
         date = None
     newest = f"/days/{reader.newest or reader.today}"
-    if date is None or not 2000 <= date.year <= 2100:
-        raise NotAnsweredError(
-            404, f"a day is written as in 2025-03-28, not {text[:40]!r}", **{"try": asked.prefix + newest}
-        )
+    if date is None or not FIRST_YEAR <= date.year <= LAST_YEAR:
+        why = "there is no such day" if is_in_no_calendar(text) else "a day is written as in 2025-03-28"
+        raise NotAnsweredError(404, f"{why}: {text[:40]!r}", **{"try": asked.prefix + newest})
     if date > reader.today:
         raise NotAnsweredError(404, f"{words.day_text(date)} has not begun", **{"try": asked.prefix + newest})
     return date
@@ -190,7 +189,8 @@ def _day_sentence(date: dt.date, row: Row, found: Sum, top: Row | None, basis: s
             return Markup(
                 "The source has nothing for {}, and a person has closed the day: no figure stands in for it."
             ).format(words.day_text(date))
-        return Markup("{}. No figure stands in for {}.").format(NOT_STORED, words.day_text(date))
+        nothing = FAILED if row["status"] == "failing" else NOT_STORED
+        return Markup("{}. No figure stands in for {}.").format(nothing, words.day_text(date))
     status = row["status"]
     every = Decimal(row["all_bids_mwh"] or 0)
     if not found.mwh and every:

@@ -14,7 +14,7 @@ from minerecon_dagster.web.pages.asked import Asked
 from minerecon_dagster.web.pages.figures import DEFAULT_MODEL, field_of, total
 from minerecon_dagster.web.pages.names import farm_names
 from minerecon_dagster.web.pages.reader import Reader
-from minerecon_dagster.web.pages.state import CLOSED, NO_ROW, NOT_STORED
+from minerecon_dagster.web.pages.state import NO_ROW, WITHOUT_A_FIGURE
 from minerecon_dagster.web.pages.tables import Column
 from minerecon_dagster.web.pages.views.common import (
     PAGE_OF_FARMS,
@@ -42,15 +42,18 @@ def farm_list(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     share = "share_of_curtailed" if basis == "so" else "share_of_all_bids"
     if figure.empty:
         sentence = Markup("{} {}.").format(figure.empty, words.during_text(first, last))
-        if figure.empty.startswith((NOT_STORED, CLOSED)):
+        if figure.empty.startswith(WITHOUT_A_FIGURE):
             sentence = Markup("{}. No figure stands in for {}.").format(figure.empty, span)
     else:
         top = ranked[0]
-        sentence = Markup("{}, {} was turned down most: {}, {} of all {} from {}{}.").format(
+        sentence = Markup("{}, {}{} was turned down most: {}{}, {} of {}{} from {}{}.").format(
             words.within_text(first, last),
+            figure.state.of_stored,
             top["farm_name"],
+            figure.state.at_least,
             fig(top[name], "mwh"),
             fig(top[share], "share"),
+            figure.state.at_least or "all ",
             fig(mwh, "mwh"),
             words.counted(len(ranked), "farm"),
             doubt,
@@ -65,6 +68,7 @@ def farm_list(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             Column(name, "Energy", "mwh", "MWh"),
             Column(share, "Of all", "share", "%"),
             Column(field_of("payment", basis), "Net payment", "gbp", "£"),
+            *figures.STORED_DAYS,
             Column("status", "State", "status"),
         ]
         found = reader.ask(

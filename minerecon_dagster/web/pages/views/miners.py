@@ -15,7 +15,7 @@ from minerecon_dagster.web.pages.asked import Asked
 from minerecon_dagster.web.pages.figures import DEFAULT_MODEL
 from minerecon_dagster.web.pages.names import farm_names, require
 from minerecon_dagster.web.pages.reader import Reader, Row
-from minerecon_dagster.web.pages.state import CLOSED, NOT_STORED, state_of
+from minerecon_dagster.web.pages.state import NOT_STORED, WITHOUT_A_FIGURE, state_of
 from minerecon_dagster.web.pages.tables import Column
 from minerecon_dagster.web.pages.views.common import (
     fig,
@@ -131,21 +131,22 @@ def miners(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         sentence = Markup("{}: nothing to mine with at {} {}.").format(
             figure.empty or "No whole machine of this size", asked.get("farm"), words.during_text(first, last)
         )
-        if figure.empty.startswith((NOT_STORED, CLOSED)):
+        if figure.empty.startswith(WITHOUT_A_FIGURE):
             sentence = Markup("{}. No figure stands in for {}.").format(figure.empty, words.span_text(first, last))
     else:
         value = (
-            Markup(", worth {} on those days").format(fig(own["value_gbp"], "gbp"))
+            Markup(", worth {}{} on those days").format(figure.state.at_least, fig(own["value_gbp"], "gbp"))
             if own["value_gbp"] is not None
             else Markup("")
         )
         sentence = Markup(
-            "{}, {} of {} at {} would have made {} (block subsidy only, no fees){}, at {} of full use{}."
+            "{}, {} of {} at {} would have made {}{} (block subsidy only, no fees){}, at {} of full use{}."
         ).format(
             words.within_text(first, last),
             words.counted(int(own["machine_count"]), "machine"),
             words.model_text(model),
             asked.get("farm"),
+            figure.state.at_least,
             fig(own["mined_btc"], "btc"),
             value,
             fig(own["utilisation"], "share"),

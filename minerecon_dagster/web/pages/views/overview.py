@@ -130,25 +130,19 @@ def _overview_sentence(day: Sum, year: Sum, basis: str, newest: dt.date, begins:
     first = (
         Markup("{} on {}{}.").format(_nothing(day), when, unsure)
         if not day.mwh
-        else Markup("On {}, {} of wind was {}, and farms were paid {} for it{}.").format(
-            when, fig(day.mwh, "mwh"), BASIS_MEANINGS[basis], fig(day.gbp, "gbp"), unsure
+        else Markup("On {}, {}{} of wind was {}, and farms were paid {} for it{}.").format(
+            when, day.state.at_least, fig(day.mwh, "mwh"), BASIS_MEANINGS[basis], fig(day.gbp, "gbp"), unsure
         )
         if day.gbp is None or day.gbp >= 0
-        else Markup("On {}, {} of wind was {}, and farms paid {} for it{}.").format(
-            when, fig(day.mwh, "mwh"), BASIS_MEANINGS[basis], fig(-day.gbp, "gbp"), unsure
+        else Markup("On {}, {}{} of wind was {}, and farms paid {} for it{}.").format(
+            when, day.state.at_least, fig(day.mwh, "mwh"), BASIS_MEANINGS[basis], fig(-day.gbp, "gbp"), unsure
         )
     )
     of = "" if year.days == year.asked else f", over {year.days:,} of {year.asked:,} days"
     doubt = f" ({year.state.short})" if year.state.short else ""
     return first + Markup(" {} {}: {}{} and {}{}{}.").format(
-        begins, newest.year, _at_least(year), fig(year.mwh, "mwh"), fig(year.gbp, "gbp"), of, doubt
+        begins, newest.year, year.state.at_least, fig(year.mwh, "mwh"), fig(year.gbp, "gbp"), of, doubt
     )
-
-
-def _at_least(found: Sum) -> str:
-    """What stands before energy of which days or periods are missing; a payment may go either way."""
-    is_part = found.days < found.asked or found.state.word in ("incomplete", "missing", "unavailable", "failing")
-    return "at least " if found.mwh is not None and is_part else ""
 
 
 def _nothing(day: Sum) -> str:
@@ -175,7 +169,13 @@ def _again_of(found: Sum) -> str:
     if turn_up.coverage is None:
         return f"nothing to cover{of}"
     covered = f"offers cover {turn_up.coverage * 100:.1f} % of the energy{of}"
-    return f"{covered}: what the cheapest of them cost, as wastedwind.energy reckons"
+    return f"{covered}: what the cheapest of them cost, by the method of the website wastedwind.energy"
+
+
+def _least(value: Decimal | None, what: str, *, is_least: bool) -> Markup:
+    """A figure of a card, with what it is where it may be more."""
+    shown = fig(value, what)
+    return Markup("<small>at least </small>{}").format(shown) if is_least and value is not None else shown
 
 
 def _card(
@@ -183,27 +183,28 @@ def _card(
 ) -> Card:
     basis = asked.basis
     found = sums.of_days(days.rows, first, last, basis, days.meta)
-    btc = total([r for r in mining if str(first) <= r["settlement_date"] <= str(last)], field_of("bitcoin", basis))
+    mined = [r for r in mining if str(first) <= r["settlement_date"] <= str(last)]
+    btc = total(mined, field_of("bitcoin", basis))
+    # A day may be stored without its difficulty.
+    is_least_btc = found.state.is_least or any(r[field_of("bitcoin", basis)] is None for r in mined)
     both = sums.same_days(days.rows, first, last, basis, days.meta)
     before = Markup("The same days a year before are not stored.")
     if both is not None and both[0].mwh is not None and both[1].mwh is not None:
         now, then = both
         differs = f", {change(now.mwh, then.mwh)}" if now.mwh is not None and then.mwh else ""
         of = "" if now.days == found.asked else f", over {words.counted(now.days, 'day')} stored in both years"
-        before = Markup("A year before: {}{}{}").format(fig(then.mwh, "mwh"), differs, of)
+        before = Markup("A year before: {}{}{}{}").format(then.state.at_least, fig(then.mwh, "mwh"), differs, of)
     empty = NOT_STORED if found.mwh is None else ""
     return Card(
         heading,
         asked.prefix + link + (f"{'&' if '?' in link else '?'}basis=all" if basis == "all" else ""),
-        Markup("<small>{}</small>{}").format(_at_least(found), fig(found.mwh, "mwh"))
-        if _at_least(found)
-        else fig(found.mwh, "mwh"),
+        _least(found.mwh, "mwh", is_least=found.state.is_least),
         fig(found.gbp, "gbp"),
         _again(found) if basis == "so" else None,
         _again_of(found),
         fig(found.gbp_per_mwh, "price"),
         fig(found.share, "share"),
-        fig(btc, "btc"),
+        _least(btc, "btc", is_least=is_least_btc),
         found.state,
         before,
         empty,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -95,12 +97,13 @@ def quality(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             asked,
             "Days that are not final and right",
             [
-                Column("settlement_date", "Day", "day"),
+                Column("settlement_date", "Days", "days"),
                 Column("status", "State", "status"),
-                Column("periods_present", "Half hours there", "count"),
-                Column("periods_expected", "of", "count"),
+                Column("day_count", "How many", "count"),
+                Column("periods_present", "Half hours stored", "count"),
+                Column("periods_expected", "Half hours in all", "count"),
             ],
-            [r for r in figure.rows[::-1] if r["status"] not in ("complete", "waived")],
+            _runs(figure.rows)[::-1],
             "settlement_date",
             figure.csv,
             csv_has="every day",
@@ -151,6 +154,22 @@ def quality(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         "last": str(last),
         "choices": [("Period", periods(asked, reader, (first, last)))],
     }
+
+
+def _runs(days: Sequence[Row]) -> list[Row]:
+    """Days one after the other that have the same state, as a row; those that are final and right are left out."""
+    runs = [list(run) for _, run in itertools.groupby(days, key=operator.itemgetter("status"))]
+    return [
+        {
+            "settlement_date": run[0]["settlement_date"],
+            "last_date": run[-1]["settlement_date"],
+            "status": run[0]["status"],
+            "day_count": len(run),
+            **{name: sum(int(r[name]) for r in run) for name in ("periods_present", "periods_expected")},
+        }
+        for run in runs
+        if run[0]["status"] not in ("complete", "waived")
+    ]
 
 
 def _all_right(rates: Sequence[Row]) -> str:
