@@ -209,8 +209,8 @@ def status_mark(status: str | None, present: int = 0, expected: int = 0) -> Mark
     word = status or "missing"
     said, means = word, MEANINGS.get(word, word)
     if word == "missing" and present:
-        said = f"days missing ({present:,} of {expected:,} stored)"
-        means = "a day of it is missing: its figures are of the days that are stored"
+        said = "days missing"
+        means = f"{present:,} of {counted(expected, 'day')} stored: its figures are of those"
     return Markup(
         '<span class="status is-{}" title="{}"><span class="glyph" aria-hidden="true">{}</span> {}</span>'
     ).format(word, means, GLYPHS.get(word, "?"), said)
