@@ -49,9 +49,10 @@ evaluated when it comes."""
 
 def table() -> str:
     """All properties as the Markdown table of docs/operate/checks.md."""
-    lines = ["| check | severity | of | must hold | evaluated by | repair |", "|---|---|---|---|---|---|"]
+    lines = ["| check | severity | of | must hold | evaluated by | mended | repair |", "|---|---|---|---|---|---|---|"]
     lines += [
-        f"| `{p.full_name}` | {p.severity} | {p.scope} | {p.meaning} | {p.evaluated} | `{p.repair}` |"
+        f"| `{p.full_name}` | {p.severity} | {p.scope} | {p.meaning} | {p.evaluated} |"
+        f" {'by a person' if p.repair.needs_a_person else 'by itself'} | `{p.repair}` |"
         for p in PROPERTIES
     ]
     return "\n".join(lines)
