@@ -243,6 +243,7 @@ def test_what_can_only_grow_by_missing_days_is_at_least_so_much_wherever_it_is_s
         assert re.search(r"no fees ?at least [\d,.]+ BTC", card.text)
 
 
+@pytest.mark.slow
 def test_a_month_with_figures_is_not_missing_but_days_of_it_are(
     forty_days: str, embedded_environ: dict[str, str], serve: Serve
 ) -> None:
