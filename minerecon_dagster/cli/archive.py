@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minerecon_dagster.cli.environment import SAMPLE_HOME, runs_are_launched_elsewhere
+from minerecon_dagster.cli.lines import naming_commands
 from minerecon_dagster.cli.options import DAY, DAYS_ARE, Commands, json_option, sample_option
 
 if TYPE_CHECKING:
@@ -107,8 +108,9 @@ def _summed(looks: Iterable[Sound | Damaged | None]) -> dict[str, Any]:
 def _print(url: str, found: dict[str, Any]) -> None:
     from minerecon_dagster.core.printable import printable
 
+    named = naming_commands()
     for entry in found["damaged"]:
-        click.echo(printable(f"{entry['object']}: {entry['problem']}; {entry['remedy']}"))
+        click.echo(named(printable(f"{entry['object']}: {entry['problem']}; {entry['remedy']}")))
     bad = len(found["damaged"])
     click.echo(
         f"{url}: {found['objects']:,} sound objects of {found['days']:,} days with {found['answers']:,} answers, "

@@ -28,7 +28,7 @@ from rich.progress import (
 from rich.text import Text
 
 from minerecon_dagster.cli import recorded
-from minerecon_dagster.cli.lines import wrapped
+from minerecon_dagster.cli.lines import naming_commands, wrapped
 from minerecon_dagster.cli.outcome import Interrupted, is_of_the_command
 from minerecon_dagster.core.printable import printable_lines
 from minerecon_dagster.definitions import build_defs
@@ -161,6 +161,7 @@ class _Lines(logging.Handler):
         super().__init__()
         self.days_done = 0
         self._progress = progress
+        self._named = naming_commands()
         self._shown = 0
         self._task = progress.add_task("days", total=None, visible=False) if progress is not None else None
 
@@ -169,7 +170,7 @@ class _Lines(logging.Handler):
         if done is not None:
             self.days_done = done
         if self._progress is None or self._task is None:
-            click.echo(printable_lines(record.getMessage()), err=True)
+            click.echo(self._named(printable_lines(record.getMessage())), err=True)
             return
         # Once all days are built, what comes later of them is asked for: the bar begins anew.
         shown, total = getattr(record, "days_followed", done), getattr(record, "days_total", 0)
@@ -181,7 +182,9 @@ class _Lines(logging.Handler):
         screen, text = self._progress.console, record.getMessage()
         if len(text) > screen.width:
             text = getattr(record, "in_short", text)
-        screen.print(wrapped(printable_lines(text), screen.width), highlight=False, markup=False, soft_wrap=True)
+        screen.print(
+            wrapped(self._named(printable_lines(text)), screen.width), highlight=False, markup=False, soft_wrap=True
+        )
 
 
 class _Rate(ProgressColumn):

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minerecon_dagster.cli.environment import SAMPLE_HOME, services
-from minerecon_dagster.cli.lines import say
-from minerecon_dagster.cli.options import DAY, DAYS_ARE, json_option, sample_option, say_it_is_the_sample
+from minerecon_dagster.cli.environment import require_days_of_the_sample, services
+from minerecon_dagster.cli.lines import remember_the_sample, say
+from minerecon_dagster.cli.options import DAY, DAYS_ARE, json_option, sample_option
 from minerecon_dagster.cli.outcome import (
     MOST_DAYS_SHOWN,
     Interrupted,
@@ -75,8 +75,8 @@ def reingest(
         *(["--from-archive"] if from_archive else []),
         *(["--force"] if force else []),
         *(["--accept-restatement"] if accept_restatement else []),
-        *(["--sample"] if sample else []),
     ]
+    require_days_of_the_sample(days, sample=sample)
     with services(sample=sample) as settings:
         config = {"force": force, "from_archive": from_archive, "periods": periods}
         if accept_restatement:
@@ -114,7 +114,8 @@ def recalculate(first: dt.datetime, last: dt.datetime | None, model: str | None,
 
     days = days_between(first.date(), (last or first).date())
     selection = [calculations(model)] if model else None
-    options = [*(["--model", model] if model else []), *(["--sample"] if sample else [])]
+    options = ["--model", model] if model else []
+    require_days_of_the_sample(days, sample=sample)
     with services(sample=sample) as settings:
         with interruptible(days, "recalculate", options):
             result = execute(RECALCULATE, str(days[0]), str(days[-1]), {}, asset_selection=selection)
@@ -138,6 +139,7 @@ def run(first: dt.datetime | None, last: dt.datetime | None, as_json: bool) -> N
     real = "elexon_base_url" in Settings.from_environ(only=["elexon_base_url"]).model_fields_set
     if not real and first is not None:
         raise click.UsageError("FROM and TO go with ELEXON_BASE_URL; without it the bundled synthetic days are run")
+    remember_the_sample(click.get_current_context(), None, not real)
     with services(sample=True) as settings:
         if real:
             yesterday = settlement_date(dt.datetime.now(dt.UTC)) - dt.timedelta(days=1)
@@ -275,7 +277,6 @@ def report(settings: Settings, days: Sequence[dt.date], outcome: Outcome, *, as_
             say(f"not done: {why}", err=True)
     if outcome.stopped_by:
         say(f"not done: {outcome.stopped_by}", err=True)
-    say_it_is_the_sample(wrong, any(row.is_synthetic for row in rows) and settings.home.name == SAMPLE_HOME)
     return int(wrong)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from minerecon_dagster.cli.environment import SAMPLE_HOME, runs_are_launched_elsewhere, services
+from minerecon_dagster.cli.lines import naming_commands
 from minerecon_dagster.cli.options import sample_option
 from minerecon_dagster.core.errors import MinereconError
 
@@ -98,9 +99,13 @@ def _lines(settings: Settings, *, live: bool) -> list[Line]:
 def _print(lines: Sequence[Line]) -> None:
     """A line each, folded at 80 columns; of a remedy no word is broken, so that it can be copied."""
     width = min(_WIDTH, shutil.get_terminal_size((_WIDTH, 0)).columns) if sys.stdout.isatty() else _WIDTH
+    named = naming_commands()
     for line in lines:
         head = f"{line.state.value:<8} {line.name:<12} "
-        for text, first, breaks in ((line.says, head, True), (f"-> {line.remedy}" if line.remedy else "", "", False)):
+        for text, first, breaks in (
+            (line.says, head, True),
+            (f"-> {named(line.remedy)}" if line.remedy else "", "", False),
+        ):
             wrapped = textwrap.wrap(text, width - _INDENT, break_long_words=breaks, break_on_hyphens=False)
             for number, part in enumerate(wrapped):
                 click.echo(f"{first if number == 0 else '':<{_INDENT}}{part}")

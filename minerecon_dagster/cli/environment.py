@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import signal
 import socket
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 import click
 
 from minerecon_dagster import places
+from minerecon_dagster.cli.lines import SAMPLE_OPTION, remember_the_sample
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.local.permissions import own_folder
 from minerecon_dagster.local.services import local_services
@@ -103,6 +105,35 @@ def services(*, sample: bool = False, looks_only: bool = False, as_owner: bool =
             if is_sample:
                 load_sample_difficulty()
         yield started
+
+
+def require_days_of_the_sample(days: Iterable[dt.date], *, sample: bool) -> None:
+    """Refuse days that the bundled sample lacks, before anything is asked for: they would fail, for good.
+
+    Raises:
+        ConfigurationError: the command is of the sample, which has not all of the days.
+    """
+    _refuse_of_the_sample(lambda has: not set(days) <= set(has), sample=sample)
+
+
+def require_months_of_the_sample(first: str, last: str, *, sample: bool) -> None:
+    """Refuse months, as in ``2025-03``, of which the bundled sample has no day.
+
+    Raises:
+        ConfigurationError: the command is of the sample, which has no day in the months from ``first`` to ``last``.
+    """
+    _refuse_of_the_sample(lambda has: not any(first <= f"{day:%Y-%m}" <= last for day in has), sample=sample)
+
+
+def _refuse_of_the_sample(lacks: Callable[[Sequence[dt.date]], bool], *, sample: bool) -> None:
+    from minerecon_dagster.sample import SAMPLE_DAYS
+    from minerecon_dagster.settings import Settings
+
+    source = "elexon_base_url"
+    is_sample = sample and source not in Settings.from_environ(only=[source]).model_fields_set
+    if is_sample and lacks(SAMPLE_DAYS):
+        *others, last = map(str, SAMPLE_DAYS)
+        raise ConfigurationError(f"the sample has only {', '.join(others)} and {last}")
 
 
 def runs_are_launched_elsewhere() -> bool:
@@ -222,7 +253,12 @@ def _prepare_warehouse(settings: Settings, *, embedded: bool, sample: bool, owne
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.option("--sample", is_flag=True, help="Serve the bundled synthetic days unless ELEXON_BASE_URL is set.")
+@click.option(
+    SAMPLE_OPTION,
+    is_flag=True,
+    callback=remember_the_sample,
+    help="Serve the bundled synthetic days unless ELEXON_BASE_URL is set.",
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def local(sample: bool, command: tuple[str, ...]) -> None:
     """Run COMMAND with the embedded services' addresses in its environment; stop them afterwards.

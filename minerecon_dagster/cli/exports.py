@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from minerecon_dagster.cli.environment import services
+from minerecon_dagster.cli.environment import require_months_of_the_sample, services
 from minerecon_dagster.cli.lines import say
 from minerecon_dagster.cli.options import MONTH, MONTHS_ARE, json_option, sample_option
 from minerecon_dagster.cli.outcome import months_between, outcome_of
@@ -26,6 +26,7 @@ def export(first: dt.datetime, last: dt.datetime | None, sample: bool, as_json: 
     They are under exports/ in MINERECON_ARCHIVE_URL. Files that are there as they should be are left alone.
     """
     months = months_between(first.date(), (last or first).date())
+    require_months_of_the_sample(months[0], months[-1], sample=sample)
     with services(sample=sample):
         sys.exit(_export(months[0], months[-1], as_json=as_json))
 

@@ -1,4 +1,7 @@
-"""Sentences for people: in a terminal broken between words, elsewhere a line each; a command is never broken."""
+"""Sentences for people: in a terminal broken between words, elsewhere a line each; a command is never broken.
+
+A command that was given `--sample` names no other without it: that would be of real days, and ask the real Elexon.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import os
 import re
 import sys
 import textwrap
+from collections.abc import Callable, Iterator
 from typing import TextIO
 
 import click
@@ -18,6 +22,40 @@ _NARROWEST = 40
 _WHOLE = re.compile(r"minerecon [a-z](?:[^;(),]|,(?! ))*|[0-9]+ of [0-9]+\]")
 """What is not broken: a command, which is taken from the terminal whole; and how far it has come."""
 _KEPT = "\N{NO-BREAK SPACE}"
+SAMPLE_OPTION = "--sample"
+_OF_THE_SAMPLE = "minerecon.of_the_sample"
+"""What a click context remembers of it."""
+_KEYS = r"(?: (?:DATE|FROM|TO|YYYY-MM-DD|[0-9]{4}(?:-[0-9]{2}){1,2})\b)*+"
+"""The days or months of a command."""
+_HAVE_IT = rf" (?:{SAMPLE_OPTION}|--help)\b"
+
+
+def remember_the_sample(context: click.Context, _: click.Parameter | None, is_given: bool) -> bool:
+    """Let what the command prints name commands of the sample, if it was given the option: a callback of click's."""
+    if is_given:
+        context.meta[_OF_THE_SAMPLE] = True
+    return is_given
+
+
+def naming_commands() -> Callable[[str], str]:
+    """What puts the option of the sample into the commands that a text names, where the command in hand was given it.
+
+    It may be called in any thread.
+    """
+    context = click.get_current_context(silent=True)
+    if context is None or not context.meta.get(_OF_THE_SAMPLE):
+        return str
+    verbs = sorted(_taking_the_sample(context.find_root().command), key=len, reverse=True)
+    named = re.compile(rf"\bminerecon (?:{'|'.join(map(re.escape, verbs))})\b(?!-){_KEYS}(?!{_HAVE_IT})")
+    return lambda text: named.sub(rf"\g<0> {SAMPLE_OPTION}", text)
+
+
+def _taking_the_sample(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """The commands that have the option, as in ``archive verify``."""
+    if any(parameter.callback is remember_the_sample for parameter in command.params):
+        yield " ".join(path)
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from _taking_the_sample(inner, (*path, name))
 
 
 def wrapped(text: str, width: int) -> str:
@@ -35,7 +73,7 @@ def _wrapped(line: str, width: int) -> str:
 
 def say(text: str, *, err: bool = False) -> None:
     """Print a text of our own, in which texts of others may stand, on standard output or standard error."""
-    text, columns = printable_lines(text), _columns(sys.stderr if err else sys.stdout)
+    text, columns = naming_commands()(printable_lines(text)), _columns(sys.stderr if err else sys.stdout)
     click.echo(text if columns is None else wrapped(text, columns), err=err)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from minerecon_dagster.cli.lines import say
+from minerecon_dagster.cli.lines import SAMPLE_OPTION, remember_the_sample, say
 
 
 class _Moment(click.DateTime):
@@ -55,7 +55,8 @@ def say_it_is_the_sample(is_wrong: bool, is_sample: bool) -> None:
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with exact numbers as text.")
 sample_option = click.option(
-    "--sample",
+    SAMPLE_OPTION,
     is_flag=True,
+    callback=remember_the_sample,
     help="Of the bundled synthetic sample, as `minerecon run` makes it; not if ELEXON_BASE_URL is set.",
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from minerecon_dagster.cli.environment import services
+from minerecon_dagster.cli.environment import require_months_of_the_sample, services
 from minerecon_dagster.cli.lines import say
 from minerecon_dagster.cli.options import MONTH, MONTHS_ARE, json_option, sample_option
 from minerecon_dagster.cli.outcome import months_between, outcome_of
@@ -30,6 +30,7 @@ def report(month: dt.datetime | None, sample: bool, as_json: bool) -> None:
 
     if month is not None:
         months_between(month.date(), month.date())
+        require_months_of_the_sample(f"{month:%Y-%m}", f"{month:%Y-%m}", sample=sample)
     with services(sample=sample):
         if month is None:
             result = execute(REPORT_LATEST, None, None, {})

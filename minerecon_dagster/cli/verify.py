@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minerecon_dagster.cli.days import update_sums
-from minerecon_dagster.cli.environment import services
+from minerecon_dagster.cli.environment import require_days_of_the_sample, services
 from minerecon_dagster.cli.lines import say
-from minerecon_dagster.cli.options import DAY, DAYS_ARE, json_option, sample_option, say_it_is_the_sample
+from minerecon_dagster.cli.options import DAY, DAYS_ARE, json_option, sample_option
 from minerecon_dagster.cli.outcome import MOST_DAYS_SHOWN, Outcome, asker, days_between, interruptible, outcome_of
 from minerecon_dagster.core.calendar import period_count
 from minerecon_dagster.core.repairs import REFRESH_REGISTER, Repair, of_day, parse
@@ -85,10 +85,10 @@ def verify(
         *(["--sampling", sampling] if sampling != "full" else []),
         *(["--seed", str(seed)] if seed is not None else []),
         *(["--accept-restatement"] if accept_restatement else []),
-        *(["--sample"] if sample else []),
     ]
+    require_days_of_the_sample(days, sample=sample)
     with services(sample=sample) as settings, interruptible(days, "verify", options):
-        sys.exit(_run(settings, VERIFY, VERIFY_OP, days, config, sample=sample, as_json=as_json))
+        sys.exit(_run(settings, VERIFY, VERIFY_OP, days, config, as_json=as_json))
 
 
 @click.command(_SPOT_FIX, epilog=DAYS_ARE)
@@ -108,9 +108,10 @@ def spot_fix(day: dt.datetime, period: int, bmu: str, sample: bool, as_json: boo
     if period > period_count(days[0]):
         raise click.UsageError(f"{days[0]} has settlement periods 1 to {period_count(days[0])}, not {period}")
     config = {"period": period, "bmu": bmu, "requested_by": "minerecon spot-fix"}
+    require_days_of_the_sample(days, sample=sample)
     with services(sample=sample) as settings, interruptible(days, "spot-fix", goes_on_by_itself=True):
         _require_wind_unit(settings, bmu)
-        sys.exit(_run(settings, SPOT_FIX, SPOT_FIX_OP, days, config, sample=sample, as_json=as_json))
+        sys.exit(_run(settings, SPOT_FIX, SPOT_FIX_OP, days, config, as_json=as_json))
 
 
 def _require_wind_unit(settings: Settings, bmu: str) -> None:
@@ -144,7 +145,6 @@ def _run(
     days: Sequence[dt.date],
     config: dict[str, Any],
     *,
-    sample: bool,
     as_json: bool,
 ) -> int:
     """Run the job over the days, bring the sums of what it repaired up to date, and print what is on record."""
@@ -156,7 +156,7 @@ def _run(
     repaired = [row["settlement_date"] for row in rows if row["repair"]]
     if repaired:
         outcome = outcome.joined(update_sums(settings, repaired))
-    return _report(rows, outcome, sample=sample, as_json=as_json)
+    return _report(rows, outcome, as_json=as_json)
 
 
 def _read(settings: Settings, run_ids: Sequence[str]) -> list[dict[str, Any]]:
@@ -177,7 +177,7 @@ def _left(row: _Row) -> list[_Row]:
     return list(row["problems"] if row["problems_left"] is None else row["problems_left"])
 
 
-def _report(rows: Sequence[_Row], outcome: Outcome, *, sample: bool, as_json: bool) -> int:
+def _report(rows: Sequence[_Row], outcome: Outcome, *, as_json: bool) -> int:
     """Print what was found and what changed; return the exit code."""
     days = {str(row["settlement_date"]) for row in rows}
     sums = {key: why for key, why in outcome.not_done.items() if key not in days}
@@ -215,7 +215,6 @@ def _report(rows: Sequence[_Row], outcome: Outcome, *, sample: bool, as_json: bo
     repairs = {row["settlement_date"]: repair for row in rows if (repair := _repair(row))}
     for first, last in spans(repairs, alike=repairs.get):
         say(f"repair: {repairs[first].over(first, last)}", err=True)
-    say_it_is_the_sample(bool(repairs), sample)
     if outcome.stopped_by:
         say(f"not done: {outcome.stopped_by}", err=True)
     return int(wrong)

@@ -19,6 +19,7 @@ import psutil
 import pytest
 from sqlalchemy import Engine, text
 
+from minerecon_dagster.cli.lines import naming_commands, remember_the_sample
 from minerecon_dagster.cli.main import cli
 from minerecon_dagster.sample import SAMPLE_DIFFICULTY_CSV
 from minerecon_dagster_tests.cli.conftest import MINERECON, Ran, Start, connect
@@ -290,6 +291,63 @@ def test_a_day_of_the_sample_is_repaired_by_the_command_that_repairs_a_real_one(
     assert missing.code == 1
     assert "2025-03-29 is missing: minerecon reingest 2025-03-29" in missing.out
     assert "give --sample with each command" in missing.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("reingest", "2025-03-29"),
+        ("reingest", "2025-03-28", "2025-03-30"),
+        ("recalculate", "2025-03-29"),
+        ("verify", "2025-03-29", "--action", "fix"),
+        ("spot-fix", "2025-03-29", "17", "T_SGRWO-1"),
+        ("report", "2025-04"),
+        ("export", "2025-04", "2025-05"),
+    ],
+    ids=" ".join,
+)
+def test_a_day_that_the_sample_lacks_is_refused_in_one_line_before_anything_is_on_record(
+    minerecon: Run, warehouse: Engine, arguments: tuple[str, ...]
+) -> None:
+    ran = minerecon(*arguments, "--sample", ELEXON_BASE_URL="")
+    assert ran.code == 2
+    assert ran.err == "minerecon: the sample has only 2025-03-28, 2025-03-30, 2025-06-15 and 2025-10-26\n"
+    with warehouse.connect() as connection:
+        for table in ("ingestion_progress", "reconciliation_results", "verifications"):
+            assert not connection.execute(text(f"SELECT count(*) FROM minerecon.{table}")).scalar_one()
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("try again: minerecon reingest DATE --force", "try again: minerecon reingest DATE --sample --force"),
+        ("minerecon reingest 2025-03-28 2025-03-30; then", "minerecon reingest 2025-03-28 2025-03-30 --sample; then"),
+        ("run minerecon archive verify, or restore it", "run minerecon archive verify --sample, or restore it"),
+        ("minerecon local -- dagster job", "minerecon local --sample -- dagster job"),
+        ("minerecon export 2025-03", "minerecon export 2025-03 --sample"),
+        ("minerecon spot-fix DATE 17 T_A-1: once", "minerecon spot-fix DATE --sample 17 T_A-1: once"),
+        ("minerecon verify 2025-03-28 --sample --action fix", "minerecon verify 2025-03-28 --sample --action fix"),
+        ("help: minerecon verify --help", "help: minerecon verify --help"),
+        ("minerecon db upgrade", "minerecon db upgrade"),  # its option of that name is another thing
+        ("minerecon: done", "minerecon: done"),
+    ],
+)  # fmt: skip
+def test_a_command_of_the_sample_names_commands_of_the_sample(said: str, shown: str) -> None:
+    with click.Context(cli) as context:
+        assert naming_commands()(said) == said
+        remember_the_sample(context, None, True)
+        with click.Context(cli.commands["verify"], parent=context):
+            assert naming_commands()(said) == shown
+
+
+@pytest.mark.slow
+def test_what_fails_of_the_sample_is_mended_by_the_command_as_it_is_printed(minerecon: Run) -> None:
+    ran = minerecon("verify", "2025-03-28", "--sample", ELEXON_BASE_URL="")
+    assert ran.code == 1
+    told = re.findall(r"repair: (minerecon [^\n\[]*[^\n\[ ])", ran.err)
+    assert told[-1] == "minerecon reingest 2025-03-28 --sample"
+    assert all(command.endswith(" --sample") for command in told)
+    assert minerecon(*told[-1].split()[1:], ELEXON_BASE_URL="").code == 0
 
 
 def test_help_is_quick_to_load_nothing_heavy(installed: Run) -> None:
