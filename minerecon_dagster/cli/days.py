@@ -209,14 +209,15 @@ def run_days(first: dt.date, last: dt.date, config: dict[str, Any]) -> Outcome:
 def update_sums(settings: Settings, days: Sequence[dt.date]) -> Outcome:
     """Run the jobs that sum the months and years of ``days`` again, where they are not what their days say.
 
-    A month with a failing day waits, and its year with it.
+    A month with a failing day waits, and its year with it: they are among what is not done, with what mends the day.
+    So are sums that are wrong all the same.
 
     Raises:
         Interrupted: after the days, which are done.
     """
     from minerecon_dagster.cli.dagster_run import execute
     from minerecon_dagster.jobs import ROLL_UP_MONTHS, ROLL_UP_YEARS
-    from minerecon_dagster.sums.rollups import months_to_update, years_to_update
+    from minerecon_dagster.sums.rollups import look_at_sums, months_to_update, years_to_update
     from minerecon_dagster.warehouse.warehouse import Warehouse
 
     assert settings.database_url is not None
@@ -236,7 +237,42 @@ def update_sums(settings: Settings, days: Sequence[dt.date]) -> Outcome:
                         total = total.joined(outcome_of(execute(job, span[0], span[-1], {})))
                     except Interrupted:
                         raise rest_interrupted(len(days)) from None
+        now = dt.datetime.now(dt.UTC)
+        with warehouse.connection() as connection:
+            found = look_at_sums(connection, "month", now) | look_at_sums(connection, "year", now)
+    for key in _months_and_years(days):
+        if wrong := [str(result) for result in found.get(key, ()) if not result.passed]:
+            total.not_done.setdefault(key, f"{key}: {'; '.join(wrong)}")
+    # Of what waits the reason is the day.
+    total.not_done |= sums_that_wait(settings, days)
     return total
+
+
+def sums_that_wait(settings: Settings, days: Sequence[dt.date]) -> dict[str, str]:
+    """The months and years of ``days`` that are not what their days say, and wait for a failing one: why, for each."""
+    from minerecon_dagster.core.spans import days_text
+    from minerecon_dagster.sums.rollups import compare
+    from minerecon_dagster.warehouse.warehouse import Warehouse
+
+    assert settings.database_url is not None
+    with Warehouse.open(settings.database_url) as warehouse, warehouse.connection() as connection:
+        compared = [*compare(connection, "month"), *compare(connection, "year")]
+    waits = {sums.key: sums.waits_for for sums in compared if sums.problem and sums.waits_for}
+    told: dict[str, str] = {}
+    for key in filter(waits.__contains__, _months_and_years(days)):
+        first, *others = waits[key]
+        repair = _repairs(settings.database_url, [first])[first]
+        told[key] = (
+            f"{key} waits for {first}, which fails: {repair}"
+            if not others
+            else f"{key} waits for {len(waits[key]):,} days, which fail ({days_text(waits[key])}); the first: {repair}"
+        )
+    return told
+
+
+def _months_and_years(days: Sequence[dt.date]) -> list[str]:
+    """As in ``2025-03`` and ``2025``, each once."""
+    return list(dict.fromkeys(f"{day:{form}}" for form in ("%Y-%m", "%Y") for day in days))
 
 
 def report(settings: Settings, days: Sequence[dt.date], outcome: Outcome, *, as_json: bool) -> int:
@@ -272,8 +308,9 @@ def report(settings: Settings, days: Sequence[dt.date], outcome: Outcome, *, as_
         if row.not_passed and not row.is_wrong:
             checks = ", ".join(row.not_passed)
             say(f"{row.day}: a person should look at {checks}: {repairs[row.day]}", err=True)
-    if len(days) > 1:  # of a single day the run's own line has just said it
-        for why in outcome.not_done.values():
+    of_days = set(map(str, days))
+    for key, why in outcome.not_done.items():
+        if len(days) > 1 or key not in of_days:  # of a single day the run's own line has just said it
             say(f"not done: {why}", err=True)
     if outcome.stopped_by:
         say(f"not done: {outcome.stopped_by}", err=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minerecon_dagster.cli.days import update_sums
+from minerecon_dagster.cli.days import sums_that_wait, update_sums
 from minerecon_dagster.cli.environment import require_days_of_the_sample, services
 from minerecon_dagster.cli.lines import say
 from minerecon_dagster.cli.options import DAY, DAYS_ARE, json_option, sample_option
@@ -156,6 +156,7 @@ def _run(
     repaired = [row["settlement_date"] for row in rows if row["repair"]]
     if repaired:
         outcome = outcome.joined(update_sums(settings, repaired))
+    outcome.not_done = sums_that_wait(settings, days) | outcome.not_done
     return _report(rows, outcome, as_json=as_json)
 
 

@@ -112,11 +112,11 @@ def look_at_sums_of(
 
     Returns:
         What is wrong with the sums of ``days`` in the end, with the command that mends it, by month or year.
-        Those that wait for a failing day are left out: the day is named. So are those that were never made: the update
-        chain makes them, and the sweep finds what it lost. What somebody typed in is never left out.
+        Those that wait for a failing day are left out: the day is told by itself. So are those that were never made:
+        the update chain makes them, and the sweep finds what it lost. What somebody typed in is never left out.
     """
     touched: dict[Grain, set[str]] = {"month": {f"{d:%Y-%m}" for d in days}, "year": {f"{d:%Y}" for d in days}}
-    _look(context, engine, now)
+    _look(context, engine, now, tell=False)
     with engine.connect() as connection:
         stale: dict[Grain, list[str]] = {
             "month": [key for key in months_to_update(connection) if key in touched["month"]],
@@ -125,7 +125,7 @@ def look_at_sums_of(
     if mend and any(stale.values()):
         for grain, keys in stale.items():
             _update(context, engine, grain, keys, now)
-        _look(context, engine, now)
+        _look(context, engine, now, tell=False)
     with engine.connect() as connection:
         left = {
             x.key
@@ -141,10 +141,12 @@ def look_at_sums_of(
         }
 
 
-def _look(context: dg.OpExecutionContext, engine: Engine, now: dt.datetime) -> None:
-    """Look at all sums, and log an evaluation of each check."""
+def _look(context: dg.OpExecutionContext, engine: Engine, now: dt.datetime, *, tell: bool = True) -> None:
+    """Look at all sums, log an evaluation of each check, and a line of each that fails where that is asked for."""
     for grain in SUMS:
         for checked in _checked(context, engine, grain, None, now):
+            if tell and not checked.passed:
+                _log.error("%s", checked)
             check = _check_result(grain, checked)
             evaluation = dg.AssetCheckEvaluation(
                 SUMS[grain], str(check.check_name), check.passed, check.metadata, severity=check.severity
@@ -218,11 +220,7 @@ def _checked(
     with engine.begin() as connection:
         of_each = look_at_sums(connection, grain, now)
         record_sums(connection, grain, of_each, keys=keys, now=now, run_id=context.run.run_id)
-    results = overall(grain, of_each)
-    for result in results:
-        if not result.passed:
-            _log.error("%s", result)
-    return results
+    return overall(grain, of_each)
 
 
 def _check_result(grain: Grain, result: Result) -> dg.AssetCheckResult:

@@ -17,6 +17,7 @@ from minerecon_dagster.core import checks as c
 from minerecon_dagster.core.checks import Property, Result, passed, result
 from minerecon_dagster.core.mining import MINER_MODELS, broken_model_ratios
 from minerecon_dagster.core.repairs import RECALCULATE, REINGEST, SWEEP, all_of, words
+from minerecon_dagster.core.spans import spans
 from minerecon_dagster.day.build import record_results
 from minerecon_dagster.warehouse.store import execute_script, statement, waiting_for_locks
 from minerecon_dagster.warehouse.sums import Grain
@@ -146,14 +147,14 @@ def look_at_sums(connection: Connection, grain: Grain, now: dt.datetime) -> dict
         str(r.key): {model: Decimal(btc) for model, btc in (r.mined_btc or {}).items()}
         for r in connection.execute(statement("rollup/bitcoin", grain))
     }
-    broken_days = _days_with_broken_ratios(connection)
+    broken_days, stored = _days_with_broken_ratios(connection)
     found: dict[str, list[Result]] = {}
     for x in compared:
         found[x.key] = [_sums_follow(x, grain, now)]
         # Sums that were not made yet are that property's to report, and have nothing to compare.
         if x.problem != "missing" or x.key in bitcoin:
             broken_here = [day for day in broken_days if str(day).startswith(x.key)]
-            found[x.key].append(_ratios_hold(x, grain, bitcoin.get(x.key, {}), broken_here))
+            found[x.key].append(_ratios_hold(x, grain, bitcoin.get(x.key, {}), broken_here, stored))
     return found
 
 
@@ -247,21 +248,34 @@ def _sums_follow(x: SumsComparison, grain: Grain, now: dt.datetime) -> Result:
 
 
 def _ratios_hold(
-    x: SumsComparison, grain: Grain, bitcoin: Mapping[str, Decimal], broken_days: Sequence[dt.date]
+    x: SumsComparison,
+    grain: Grain,
+    bitcoin: Mapping[str, Decimal],
+    broken_days: Sequence[dt.date],
+    stored: Sequence[dt.date],
 ) -> Result:
     broken = broken_model_ratios(bitcoin)
     if broken_days:
-        repair = RECALCULATE.over(broken_days[0], broken_days[-1])
+        # A range has no day that is not stored: of that there is nothing to calculate.
+        between = [day for day in stored if broken_days[0] <= day <= broken_days[-1]]
+        repair = all_of(
+            RECALCULATE.over(*part) for part in spans(between) if any(part[0] <= day <= part[1] for day in broken_days)
+        )
     else:
         repair = REINGEST.over(x.waits_for[0]) if x.waits_for else SWEEP
     return result(
         c.ROLLUP_MODEL_RATIOS,
         looked_at=1,
         expected=", ".join(f"{m.name} {m.hashrate_ths / m.power_w:.6f}" for m in MINER_MODELS) + " TH/s per W",
-        actual="in proportion" if not broken else "; ".join(f"{b['miner_model']} {b['mined_btc']} BTC" for b in broken),
+        actual="in proportion" if not broken else "; ".join(map(_said, broken)),
         repair=repair,
         violations=[{grain: x.key, **b} for b in broken],
     )
+
+
+def _said(broken: Mapping[str, str | None]) -> str:
+    btc = broken["mined_btc"]
+    return f"{broken['miner_model']} {'not calculated' if btc is None else f'{btc} BTC'}"
 
 
 _NOTHING_LEFT = [
@@ -270,13 +284,15 @@ _NOTHING_LEFT = [
 ]
 
 
-def _days_with_broken_ratios(connection: Connection) -> list[dt.date]:
-    found = connection.execute(statement("rollup/day_bitcoin"))
-    return [
+def _days_with_broken_ratios(connection: Connection) -> tuple[list[dt.date], list[dt.date]]:
+    """They, and all stored days."""
+    found = connection.execute(statement("rollup/day_bitcoin")).all()
+    broken = [
         r.summary_date
         for r in found
         if broken_model_ratios({model: Decimal(btc) for model, btc in (r.mined_btc or {}).items()})
     ]
+    return broken, [r.summary_date for r in found]
 
 
 def _first_day(grain: Grain, key: str) -> dt.date:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -10,7 +11,7 @@ from sqlalchemy import Engine, text
 
 from minerecon_dagster.cli import verify
 from minerecon_dagster_tests.cli.conftest import Ran
-from minerecon_dagster_tests.fake_elexon import FakeElexon, Fault
+from minerecon_dagster_tests.fake_elexon import FakeElexon, Fault, stack_path
 from minerecon_dagster_tests.project import DAY
 
 Run = Callable[..., Ran]
@@ -160,3 +161,29 @@ def test_what_only_a_person_can_mend_exits_1_and_names_no_repair_that_would_not(
     assert "drift.register_unchanged (WARN)" in ran.err
     assert "bm_units_refresh" in ran.err
     assert "--action fix" not in ran.err
+
+
+@pytest.mark.slow
+def test_sums_that_wait_for_a_failing_day_are_said_with_that_day_and_its_command_and_the_exit_code_is_1(
+    minerecon: Run, elexon: FakeElexon, day_stored: Engine
+) -> None:
+    failing = DAY + dt.timedelta(days=1)
+    elexon.world.days = (DAY, failing)
+    elexon.faults = lambda path: Fault(400) if path == stack_path("bid", failing, 17) else None
+    assert minerecon("reingest", str(failing)).code == 1
+    assert minerecon("verify", str(DAY)).code == 0, "its month is what its days say, and lacks nothing yet"
+    mends = f"minerecon reingest {failing} --force"
+    keys = f"{DAY:%Y-%m}", str(DAY.year)
+    waits = {key: f"{key} waits for {failing}, which fails: {mends}" for key in keys}
+
+    again = minerecon("recalculate", str(DAY))
+    assert again.code == 1
+    assert [line for line in again.err.splitlines() if " waits " in line] == [f"not done: {w}" for w in waits.values()]
+    looked = minerecon("verify", str(DAY))
+    assert looked.code == 1
+    assert [line for line in looked.err.splitlines() if " waits " in line] == list(waits.values())
+    assert minerecon("verify", str(DAY), "--json").json["not_done"] == waits
+
+    elexon.faults = lambda path: None
+    assert minerecon(*mends.split()[1:]).code == 0
+    assert minerecon("verify", str(DAY)).code == 0

@@ -474,6 +474,12 @@ def test_a_month_whose_days_are_out_of_ratio_names_the_command_that_recalculates
         follow, ratios = look(warehouse, grain)
         assert follow.passed, "it is the sum of its days"
         assert (ratios.passed, str(ratios.repair)) == (False, "minerecon recalculate 2025-03-06 2025-03-09")
+    with warehouse.begin() as connection:
+        connection.execute(text("DELETE FROM minerecon.daily_summaries WHERE summary_date = '2025-03-07'"))
+    _, ratios = look(warehouse, "month")
+    assert str(ratios.repair) == "minerecon recalculate 2025-03-06; minerecon recalculate 2025-03-08 2025-03-09", (
+        "of a day that is not stored there is nothing to calculate"
+    )
 
 
 def test_a_month_without_one_of_the_models_is_out_of_ratio(warehouse: Engine) -> None:
@@ -483,6 +489,9 @@ def test_a_month_without_one_of_the_models_is_out_of_ratio(warehouse: Engine) ->
     roll_up_all(warehouse)
     _, ratios = look(warehouse, "month")
     assert [(v["miner_model"], v["mined_btc"]) for v in ratios.violations] == [("S9", None)]
+    with warehouse.connect() as connection:
+        _, of_the_month = look_at_sums(connection, "month", NOW)["2025-03"]
+    assert of_the_month.actual == "S9 not calculated"
 
 
 @pytest.mark.parametrize("column", ["wind_generation_mwh", "days_expected", "curtailed_mwh"])
