@@ -1,10 +1,12 @@
-"""`minerecon register`: the answers of Elexon's register that were refused, and taking one all the same."""
+"""`minerecon register`: Elexon's register fetched again, its answers that were refused, and taking one all the same."""
 
 from __future__ import annotations
 
 import getpass
 import json
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,10 +14,33 @@ from minerecon_dagster.cli.environment import services
 from minerecon_dagster.cli.lines import say
 from minerecon_dagster.cli.options import Commands, json_option, sample_option
 
+if TYPE_CHECKING:
+    from minerecon_dagster.cli.outcome import Outcome
+
 
 @click.group(cls=Commands)
 def register() -> None:
-    """Elexon's register of BM units: answers that were refused as unbelievable."""
+    """Elexon's register of BM units, and its answers that were refused as unbelievable."""
+
+
+@register.command()
+@sample_option
+@json_option
+def refresh(sample: bool, as_json: bool) -> None:
+    """Fetch Elexon's register of BM units, and store what changed; days that it changes are rebuilt by themselves."""
+    from minerecon_dagster.cli.dagster_run import execute
+    from minerecon_dagster.cli.outcome import outcome_of
+    from minerecon_dagster.defs.remedies import PROBLEM, REPAIR
+    from minerecon_dagster.jobs import BM_UNITS_REFRESH
+
+    with services(sample=sample):
+        result = execute(BM_UNITS_REFRESH, None, None, {})
+    wrong = [
+        f"{check.check_name}: {check.metadata[PROBLEM].value}; {check.metadata[REPAIR].value}"
+        for check in result.get_asset_check_evaluations()
+        if not check.passed
+    ]
+    sys.exit(_report(outcome_of(result), "the register is as Elexon has it now", wrong, as_json=as_json))
 
 
 @register.command()
@@ -35,15 +60,23 @@ def accept(sha256: str, accepted_by: str | None, sample: bool, as_json: bool) ->
     config = {"sha256": sha256.strip().lower(), "accepted_by": who}
     with services(sample=sample):
         outcome = outcome_of(execute(ACCEPT_REGISTER, None, None, {"ops": {ACCEPT_REGISTER_OP: {"config": config}}}))
+    sys.exit(_report(outcome, f"accepted by {who}: {config['sha256']}", [], as_json=as_json))
+
+
+def _report(outcome: Outcome, done: str, wrong: Sequence[str], *, as_json: bool) -> int:
+    """Print how a run went, and what is wrong with the register though it was done; return the exit code."""
+    problem = outcome.stopped_by
+    ok = problem is None and not wrong
     if as_json:
-        click.echo(
-            json.dumps({"ok": outcome.stopped_by is None, "run_ids": outcome.run_ids, "error": outcome.stopped_by})
-        )
-    elif outcome.stopped_by:
-        say(f"not done: {outcome.stopped_by}", err=True)
+        click.echo(json.dumps({"ok": ok, "run_ids": outcome.run_ids, "error": problem or "; ".join(wrong) or None}))
+        return int(not ok)
+    if problem:
+        say(f"not done: {problem}", err=True)
     else:
-        click.echo(f"accepted by {who}: {config['sha256']}")
-    sys.exit(int(outcome.stopped_by is not None))
+        click.echo(done)
+    for what in wrong:
+        say(what, err=True)
+    return int(not ok)
 
 
 @register.command("list")

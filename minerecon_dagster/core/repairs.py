@@ -30,7 +30,7 @@ _OF: Mapping[str, Of] = {
     "export": "months",
 }
 _OF_A_PERSON = frozenset({"difficulty load", "register accept"})
-_LONG_VERBS = (_JOB, *sorted(_OF_A_PERSON))
+_LONG_VERBS = (_JOB, "register refresh", *sorted(_OF_A_PERSON))
 _TAKE_A_RANGE = frozenset({"reingest", "recalculate", "verify"})
 _WEAKEST_FIRST: Sequence[tuple[str, tuple[str, ...]]] = (
     ("verify", ()),
@@ -188,7 +188,7 @@ TAKE_RESTATEMENT = _to_days("reingest", _ACCEPT)
 PRICES = _to_days("prices")
 EXPORT = _to_days("export")
 LOAD_DIFFICULTY = Repair((Command("difficulty load", (), ("FILE.csv",)),))
-REFRESH_REGISTER = job("bm_units_refresh")
+REFRESH_REGISTER = Repair((Command("register refresh"),))
 SWEEP = job("rollup_sweep")
 
 

@@ -19,6 +19,7 @@ _JOBS: Mapping[str, str] = {
     "export": jobs.EXPORT_MONTHS,
     "report": jobs.REPORT_MONTHS,
     "register accept": jobs.ACCEPT_REGISTER,
+    "register refresh": jobs.BM_UNITS_REFRESH,
 }
 """The job that a command runs."""
 _POSITIONAL: Mapping[str, tuple[str, ...]] = {"spot-fix": ("period", "bmu"), "register accept": ("sha256",)}

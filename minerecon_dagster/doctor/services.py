@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 from minerecon_dagster.core.answers import is_synthetic
 from minerecon_dagster.core.difficulty import LOAD_REMEDY, WARN_AHEAD_DAYS
 from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.core.repairs import REFRESH_REGISTER
 from minerecon_dagster.difficulty.source import DifficultyTable
 from minerecon_dagster.doctor.line import Line, State, looked_at, ok, unseen, wrong
 from minerecon_dagster.elexon.archive import Archive
@@ -77,7 +78,7 @@ def _why_not(engine: Engine, variable: str) -> str | None:
     try:
         check_reachable(engine, variable)
     except ConfigurationError as error:
-        return str(error)
+        return str(error).removesuffix(f"; start the server, or correct {variable}")  # the line has its own remedy
     return None
 
 
@@ -153,14 +154,14 @@ def _register(warehouse: Warehouse, archive_url: str, now: dt.datetime) -> Line:
     if waiting:
         return wrong("register", f"{says}; {waiting[0]}", str(waiting[0].remedy))
     if not found.unit_count:
-        return wrong("register", "no wind unit is in force", "materialise the asset bm_units in the UI")
+        return wrong("register", "no wind unit is in force", str(REFRESH_REGISTER))
     newest = Archive.from_url(archive_url).newest_register()
     if newest is None:
-        return wrong("register", f"{says}, and the archive has no answer", "materialise the asset bm_units in the UI")
+        return wrong("register", f"{says}, and the archive has no answer", str(REFRESH_REGISTER))
     age = now - newest[1].fetched_at
     seen = f"{says}, last seen {newest[1].fetched_at:%Y-%m-%d}, {age.days} days ago"
     if age > dt.timedelta(days=OLDEST_REGISTER_DAYS):
-        remedy = "start the daemon (bm_units_refresh is weekly), or materialise the asset bm_units"
+        remedy = f"start the daemon (bm_units_refresh is weekly), or {REFRESH_REGISTER}"
         return wrong("register", seen, remedy)
     return ok("register", seen)
 

@@ -26,6 +26,7 @@ import msgspec
 from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic
 from minerecon_dagster.core.calendar import UTC, day_start, rerun_done_at
 from minerecon_dagster.core.errors import ArchiveError, DamagedError
+from minerecon_dagster.core.repairs import REFETCH, REFRESH_REGISTER
 from minerecon_dagster.elexon.datasets import of_the_day, parse_key
 from minerecon_dagster.storage import AbsentError, Store, TakenError, open_store
 
@@ -454,7 +455,7 @@ class Archive:
         if name.endswith(_REFUSAL):
             return f"it is damaged ({error})", "restore it, or delete it to have the object looked at again"
         day = _day_of(_object_beside(name))
-        again = "materialise the asset bm_units" if day is None else f"run minerecon reingest {day} --force"
+        again = f"run {REFRESH_REGISTER if day is None else REFETCH.over(day)}"
         return f"it is damaged ({error})", f"restore it, or {again}: the next look writes it anew"
 
     def _record(
@@ -744,7 +745,7 @@ def _since(day: dt.date | None, held: Mapping[str, Answer], fetched: Mapping[str
 
 def _remedy(name: str) -> str:
     day = _day_of(name)
-    again = "materialise the asset bm_units" if day is None else f"run minerecon reingest {day} --force"
+    again = f"run {REFRESH_REGISTER if day is None else REFETCH.over(day)}"
     return f"restore it from a backup, or delete it and {again}"
 
 

@@ -26,7 +26,7 @@ from minerecon_dagster.core.register import (
     disbelief,
     one_of_each,
 )
-from minerecon_dagster.core.repairs import Repair, take_register, words
+from minerecon_dagster.core.repairs import REFRESH_REGISTER, Repair, take_register, words
 from minerecon_dagster.register.answers import row_of, rows_of, units_of
 from minerecon_dagster.register.zones import REGISTER_LOCK, locate_versions
 from minerecon_dagster.warehouse.sample import refuse_to_mix
@@ -42,7 +42,7 @@ WIND_UNITS_MAPPED = Property(
     "WARN",
     "No unit that looks like a wind farm by its id or name, or once was one, is without wind as its fuel type in the "
     "register of today: its curtailment is not counted. Reviewed units are listed too.",
-    words("ask Elexon to give the unit its fuel type").then(words("then materialise bm_units")),
+    words("ask Elexon to give the unit its fuel type").then(REFRESH_REGISTER),
     "refresh of the register",
     "all",
 )
@@ -174,8 +174,7 @@ def accept_register(
     answer = archive.refused_register(sha256)
     if answer is None:
         raise RegisterError(
-            f"the archive has lost the refused register {sha256}: restore it, or ask Elexon again: "
-            "materialise the asset bm_units"
+            f"the archive has lost the refused register {sha256}: restore it, or ask Elexon again: {REFRESH_REGISTER}"
         )
     locate_versions(engine, archive)
     uri, _ = archive.record_register(answer.at(now), now=now)
@@ -250,7 +249,7 @@ def rebuild_register(engine: Engine, archive: Archive) -> RegisterReport:
     for uri, answer in archive.registers():
         report = _store(engine, answer, uri)
     if report is None:
-        raise RegisterError("the archive holds no register of BM units; fetch it: materialise the asset bm_units")
+        raise RegisterError(f"the archive holds no register of BM units; fetch it: {REFRESH_REGISTER}")
     return report
 
 

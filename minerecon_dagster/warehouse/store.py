@@ -329,8 +329,12 @@ def check_reachable(engine: Engine, variable: str = "DATABASE_URL") -> None:
             pass
     except OperationalError as error:
         where = engine.url.render_as_string(hide_password=True)
-        reason = str(error.orig).strip().splitlines()[-1]
-        raise ConfigurationError(f"{variable}: cannot connect to {where}: {reason}") from None
+        # The driver asks the reader whether the server runs, in a line of its own: what is to be done is ours to say.
+        lines = [line.strip() for line in str(error.orig).strip().splitlines()]
+        reason = ([line for line in lines if not line.endswith("?")] or lines)[-1]
+        raise ConfigurationError(
+            f"{variable}: cannot connect to {where}: {reason}; start the server, or correct {variable}"
+        ) from None
 
 
 @contextmanager

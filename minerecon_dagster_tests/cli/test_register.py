@@ -11,9 +11,10 @@ from sqlalchemy import Engine, text
 
 from minerecon_dagster.core.answers import Answer
 from minerecon_dagster.core.errors import RegisterRefusedError
+from minerecon_dagster.core.repairs import REFRESH_REGISTER
 from minerecon_dagster.elexon.archive import Archive
 from minerecon_dagster.register.store import record_register
-from minerecon_dagster.sample.units import MAPPED_WIND
+from minerecon_dagster.sample.units import MAPPED_WIND, UNMAPPED_WIND
 from minerecon_dagster_tests.cli.conftest import Ran
 from minerecon_dagster_tests.fake_elexon import FakeElexon
 
@@ -69,3 +70,30 @@ def test_who_accepts_is_a_name_of_one_line(minerecon: Run, by: str) -> None:
     ran = minerecon("register", "accept", "0" * 64, f"--by={by}")
     assert ran.code == 2
     assert "one line" in ran.err
+
+
+@pytest.mark.slow
+def test_the_command_that_faults_name_fetches_the_register_and_a_refusal_is_said_with_its_own(
+    minerecon: Run, warehouse: Engine, elexon: FakeElexon
+) -> None:
+    empty = minerecon("reingest", "2025-03-28", "--from-archive")
+    assert empty.code == 1
+    assert f"the archive holds no register of BM units; fetch it: {REFRESH_REGISTER}" in " ".join(empty.err.split())
+
+    warned = minerecon("register", "refresh")
+    assert (warned.code, warned.out) == (1, "the register is as Elexon has it now\n")
+    assert "2 units of another or none; ask Elexon to give the unit its fuel type; minerecon " in warned.err
+
+    elexon.world.register_as = {unit.bmu_id: {"fuelType": "WIND"} for unit in UNMAPPED_WIND}
+    fetched = minerecon(*str(REFRESH_REGISTER).split()[1:])
+    assert (fetched.code, fetched.out) == (0, "the register is as Elexon has it now\n"), fetched.err
+    with warehouse.connect() as connection:
+        units = connection.execute(
+            text("SELECT count(*) FROM minerecon.bm_units WHERE fuel_type = 'WIND'")
+        ).scalar_one()
+    assert units == len(MAPPED_WIND) + len(UNMAPPED_WIND)
+
+    elexon.world.register_as = {unit.bmu_id: {"fuelType": None} for unit in MAPPED_WIND[::2]}
+    refused = minerecon("register", "refresh")
+    assert (refused.code, refused.out) == (1, "")
+    assert "minerecon register accept " in refused.err

@@ -159,7 +159,7 @@ def test_what_only_a_person_can_mend_exits_1_and_names_no_repair_that_would_not(
     ran = minerecon("verify", str(DAY), "--sampling", "fixed")
     assert ran.code == 1
     assert "drift.register_unchanged (WARN)" in ran.err
-    assert "bm_units_refresh" in ran.err
+    assert "minerecon register refresh" in ran.err
     assert "--action fix" not in ran.err
 
 

@@ -36,7 +36,7 @@ def test_the_commands_read_as_they_always_did() -> None:
     ]
     assert [str(repair) for repair in (r.LOAD_DIFFICULTY, r.REFRESH_REGISTER, r.SWEEP, r.take_register("ab12"))] == [
         "minerecon difficulty load FILE.csv",
-        "minerecon local -- dagster job execute -m minerecon_dagster.definitions -j bm_units_refresh",
+        "minerecon register refresh",
         "minerecon local -- dagster job execute -m minerecon_dagster.definitions -j rollup_sweep",
         "minerecon register accept ab12",
     ]

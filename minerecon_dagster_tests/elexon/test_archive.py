@@ -18,6 +18,7 @@ from moto.server import ThreadedMotoServer
 
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.errors import ArchiveError
+from minerecon_dagster.core.repairs import REFRESH_REGISTER
 from minerecon_dagster.elexon.archive import AHEAD_AT_MOST, Archive, Damaged, Sound
 from minerecon_dagster.elexon.datasets import parse_key
 from minerecon_dagster.storage import open_store
@@ -678,7 +679,7 @@ def test_a_flipped_byte_in_any_object_is_named_with_what_mends_it_and_the_others
     assert [look.is_current for look in found.values()] == [False, True, True]
     assert "cannot be asked for again" in found[old].remedy
     assert found[new].remedy == "restore it from a backup, or delete it and run minerecon reingest 2025-03-28 --force"
-    assert "bm_units" in found[register].remedy
+    assert str(REFRESH_REGISTER) in found[register].remedy
     assert found[new].day == DAY
     assert all("damaged" in look.problem for look in found.values())
 
