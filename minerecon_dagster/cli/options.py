@@ -18,6 +18,10 @@ class _Moment(click.DateTime):
         self.name = name
         self._written, self._example = written, example
 
+    def get_metavar(self, *_: object, **__: object) -> str:
+        """How it is written, in a help; whatever else click's versions give."""
+        return self._written
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The first instant of it."""
         if isinstance(value, dt.datetime):

@@ -9,6 +9,7 @@ the days that are not done.
 import datetime as dt
 import logging
 import time
+from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, closing
@@ -147,22 +148,25 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
             )
             stack.push(partial(_end, work))
 
+            of_days = Counter[str]()  # the requests that lines of days have
+
             def tell(number: int, day: dt.date, outcome: DayReport | MinereconError | SQLAlchemyError) -> None:
                 progress: dict[str, Any] = {"days_done": number, "days_total": len(days)}
                 if isinstance(outcome, DayReport):
-                    count = f" [{number} of {len(days)}]"
+                    of_days["requests"] += outcome.request_count
+                    count = _count(number, len(days))
                     progress["in_short"] = _in_short(outcome) + count
                     log_day(context, outcome, partial(_log.info, "%s", _line(outcome) + count, extra=progress))
                     return
                 if isinstance(outcome, DayClosedError):
                     log_closed(context, [(day, outcome.entry)])
                     level = logging.ERROR if outcome.is_there else logging.INFO
-                    _log.log(level, "%s [%d of %d]", outcome, number, len(days), extra=progress)
+                    _log.log(level, "%s%s", outcome, _count(number, len(days)), extra=progress)
                     if outcome.is_there:
                         not_done[day.isoformat()] = str(outcome)
                     return
                 if isinstance(outcome, DifficultyAwaitedError):
-                    _log.warning("%s [%d of %d]", outcome, number, len(days), extra=progress)
+                    _log.warning("%s%s", outcome, _count(number, len(days)), extra=progress)
                     log_awaited(context, day, str(outcome))
                     return
                 why = one_line(outcome)
@@ -182,7 +186,8 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
                     if report.problem:
                         _log.warning("%s", report.problem)
                     if report.has_news:
-                        had.append(report.dataset.name.upper())
+                        name, plain = report.dataset.name.upper(), report.dataset.plain
+                        had.append(f"{plain} ({name})" if plain else name)
                 return had
 
             # Elexon is asked for what comes later once all days are there; the archive, while a day is still at hand.
@@ -195,13 +200,13 @@ def build_settlement_day(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
                 if had := follow_up(day):
                     progress = {"days_followed": number, "days_total": len(ingested)}
                     also = f"{day}: also {' and '.join(had)}"
-                    _log.info("%s [%d of %d]", also, number, len(ingested), extra=progress)
+                    _log.info("%s%s", also, _count(number, len(ingested)), extra=progress)
             if (register := worker.register_report) is not None:
                 metadata = {"versions_begun": register.begun_count, "versions_ended": register.ended_count}
                 context.log_event(dg.AssetMaterialization(asset_keys.BM_UNITS, metadata=metadata))
             traffic, seconds = worker.traffic(), time.perf_counter() - started
             if len(days) > 1 or traffic is not None:
-                _log.info("%s", _summary(len(days), len(not_done), traffic, seconds))
+                _log.info("%s", _summary(len(days), len(not_done), of_days["requests"], traffic, seconds))
         if not_done:
             repair = all_of(repairs[first].over(first, last) for first, last in spans(repairs, alike=repairs.get))
             raise dg.Failure(
@@ -300,12 +305,20 @@ def _in_short(report: DayReport) -> str:
     return f"{report.day}: {f.state}, {periods}, {f.curtailed_mwh:,.2f} MWh, {pounds(f.payment_gbp)}"
 
 
-def _summary(days: int, not_done: int, traffic: "ClientStats | None", seconds: float) -> str:
-    text = f"{days - not_done} of {days} days done in {seconds:.1f} s"
+def _count(number: int, of: int) -> str:
+    """How far a run has come, behind a line of it; nothing where there is but one."""
+    return f" [{number} of {of}]" if of > 1 else ""
+
+
+def _summary(days: int, not_done: int, of_days: int, traffic: "ClientStats | None", seconds: float) -> str:
+    """What a run took, where ``of_days`` of its requests are those that the days' own lines have."""
+    text = f"{days - not_done} of {days} days done in {seconds:.1f} s" if days > 1 else f"all in {seconds:.1f} s"
     if traffic is None:
         return text
+    beside = traffic.requests - of_days
+    which = f" ({of_days:,} of the day{'s' if days > 1 else ''}, {beside:,} beside)" if of_days and beside > 0 else ""
     waiting = traffic.limit_wait_s / ((traffic.limit_wait_s + traffic.request_s) or 1)
     return (
-        f"{text}: {traffic.requests:,} requests, {traffic.requests / seconds:.1f} a second, {traffic.retries:,} "
+        f"{text}: {traffic.requests:,} requests{which}, {traffic.requests / seconds:.1f} a second, {traffic.retries:,} "
         f"retries; {waiting:.0%} of the time waiting for the rate limit"
     )

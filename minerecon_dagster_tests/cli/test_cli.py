@@ -47,6 +47,9 @@ def test_a_day_is_fetched_built_and_checked_with_exit_code_0_and_json_for_machin
     (day,) = ran.json["days"]
     assert (day["status"], day["periods_present"], day["is_synthetic"]) == ("complete", 48, True)
     assert ran.json["work"][str(DAY)]["requests"] == 101
+    assert re.search(r"\nall in [0-9.]+ s: [0-9]+ requests \(101 of the day, [0-9]+ beside\), ", ran.err)
+    assert "of 1" not in ran.err
+    assert f"{DAY}: also notifications (PN) and metered output (B1610)\n" in ran.err
     again = minerecon("reingest", str(DAY), "--from-archive")
     assert again.code == 0
     assert "0 requests" in again.err
@@ -102,7 +105,11 @@ def test_a_warning_exits_1_and_names_the_check_although_the_day_is_complete(mine
         (["status", "--to", "2021-12-31"], {}, "FROM 2022-01-01 is after TO 2021-12-31"),
         (["status", "--from", "2099-01-01"], {}, "2099-01-01 has not begun"),
         (["status", "--from", "2099-01-01", "--to", "2099-01-31"], {}, "2099-01-01 has not begun"),
-        (["status"], {"DATABASE_URL": "postgresql://a:hush@127.0.0.1:1/x"}, "cannot connect"),
+        (
+            ["status"],
+            {"DATABASE_URL": "postgresql://a:hush@127.0.0.1:1/x"},
+            "refused; start the server, or correct DATABASE_URL",
+        ),
         (["difficulty", "load", "no-such-file.csv"], {}, "no-such-file.csv"),
         (["local", "--", "no-such-command"], {}, "cannot run no-such-command"),
         (["reingest"], {}, "Missing argument 'FROM'"),
@@ -273,6 +280,12 @@ def test_every_command_and_option_has_help() -> None:
         assert command.help, path
         for parameter in command.params:
             assert isinstance(parameter, click.Argument) or getattr(parameter, "help", None), (path, parameter.name)
+
+
+def test_a_help_writes_dates_as_people_do(minerecon: Run) -> None:
+    shown = minerecon("status", "--help").out
+    assert "--from YYYY-MM-DD" in shown
+    assert "%" not in shown
 
 
 def test_whatever_reads_or_repairs_days_does_so_of_the_sample_too() -> None:

@@ -152,7 +152,8 @@ def test_what_comes_later_of_the_days_is_told_as_it_comes_too_and_ctrl_c_says_th
     terminal = Terminal(environ, "reingest", str(DAYS[0]), str(DAYS[2]))
     terminal.read_until(f"{DAYS[1]}: also ")
     assert [line for line in terminal.lines if ": also " in line] == [
-        f"{day}: also PN and B1610 [{number} of 3]" for number, day in enumerate(DAYS[:2], 1)
+        f"{day}: also notifications (PN) and metered output (B1610) [{number} of 3]"
+        for number, day in enumerate(DAYS[:2], 1)
     ]
     terminal.type(CTRL_C)
     terminal.read_until("interrupted: waiting")
@@ -165,7 +166,9 @@ def test_what_comes_later_of_the_days_is_told_as_it_comes_too_and_ctrl_c_says_th
     elexon.faults = lambda path: None
     again = Terminal(environ, "reingest", str(DAYS[0]), str(DAYS[2]))
     again.ended()
-    assert [line for line in again.lines if ": also " in line] == [f"{DAYS[2]}: also PN and B1610 [3 of 3]"]
+    assert [line for line in again.lines if ": also " in line] == [
+        f"{DAYS[2]}: also notifications (PN) and metered output (B1610) [3 of 3]"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_a_farm_without_its_fuel_type_is_on_record_after_each_look_at_the_regist
     ((scope, passed, severity, looked_at, wrong, repair, is_of_a_run),) = world.sql(last)
     assert (scope, passed, severity, wrong, is_of_a_run) == ("all", False, "WARN", len(UNMAPPED_WIND), True)
     assert looked_at > wrong
-    assert repair == "ask Elexon to give the unit its fuel type; then materialise bm_units"
+    assert repair == "ask Elexon to give the unit its fuel type; minerecon register refresh"
     assert world.inventory() == set(), "it is no property of the days"
     all_green(world)
     world.elexon.world.register_as = {unit.bmu_id: {"fuelType": "WIND"} for unit in UNMAPPED_WIND}

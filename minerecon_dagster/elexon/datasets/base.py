@@ -96,6 +96,7 @@ class Dataset(ABC):
 
     Attributes:
         name: in the keys of its answers and so in the archive: never changed.
+        plain: what a reader calls it who does not know Elexon's names; empty: nothing but its name.
         report: Elexon's name for it, as messages and tables have it.
         source: where its rows are from, for the data dictionary.
         is_bare: whether an answer is the list of rows itself.
@@ -108,6 +109,7 @@ class Dataset(ABC):
     """
 
     name: ClassVar[str]
+    plain: ClassVar[str] = ""
     report: ClassVar[str]
     source: ClassVar[str]
     is_bare: ClassVar[bool] = False

@@ -163,6 +163,7 @@ class MeteredOutput(LaterDataset):
     """Asked for after 8 and 30 days, and twice more with a monthly scan; each answer has the newest run there is."""
 
     name = "b1610"
+    plain = "metered output"
     report = "B1610"
     source = "Elexon's metered output (B1610)"
     is_bare = True

@@ -330,6 +330,7 @@ class Pn(LaterDataset):
     """One request on the morning after the day, for all wind units of the register, each once."""
 
     name = "pn"
+    plain = "notifications"
     report = "PN"
     source = "Elexon's physical notifications (PN), and the settlement stack (ISPSTACK)"
     is_bare = True
