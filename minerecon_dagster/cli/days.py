@@ -152,7 +152,7 @@ def run(first: dt.datetime | None, last: dt.datetime | None, as_json: bool) -> N
         outcome = outcome.joined(update_sums(settings, days))
         code = report(settings, days, outcome, as_json=as_json)
         if not as_json:
-            click.echo(f"The Dagster UI: make ui, then http://127.0.0.1:{settings.port}")
+            click.echo(f"The pages: make dashboard. The Dagster UI: make ui, then http://127.0.0.1:{settings.port}")
     sys.exit(code)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from minerecon_dagster.cli.lines import SAMPLE_OPTION, remember_the_sample, say
+from minerecon_dagster.cli.lines import SAMPLE_OPTION, remember_the_sample
 
 
 class _Moment(click.DateTime):
@@ -49,12 +49,6 @@ class Commands(click.Group):
         """List the commands."""
         with formatter.section("Commands"):
             formatter.write_dl([(n, c.get_short_help_str(_WHOLE)) for n, c in sorted(self.commands.items())])
-
-
-def say_it_is_the_sample(is_wrong: bool, is_sample: bool) -> None:
-    """Say, where commands were just named, that on the sample each of them takes its option."""
-    if is_wrong and is_sample:
-        say("These days are the sample's: give --sample with each command.", err=True)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with exact numbers as text.")

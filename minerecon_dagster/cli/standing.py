@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from sqlalchemy import Connection, Row
 
+from minerecon_dagster.cli.lines import naming_commands
 from minerecon_dagster.cli.render import DayRow, read_days, status_table, unmapped_units
 from minerecon_dagster.cli.tables import print_table
 from minerecon_dagster.core import checks as c
@@ -243,6 +244,7 @@ def read_report(
     narrowed: bool,
     closed: ClosedDays = NOTHING_CLOSED,
     horizon: Horizon | None = None,
+    of_sample: Collection[dt.date] | None = None,
 ) -> StatusReport:
     """Read how the days from ``first`` to ``last`` stand at ``now``.
 
@@ -254,8 +256,10 @@ def read_report(
         narrowed: these days were chosen: freshness, which is about now, is left out.
         closed: the days that people have closed, as the file has them now.
         horizon: of the difficulty.
+        of_sample: the days that there can be, where the source is the bundled sample; None where it is Elexon.
     """
-    rows = read_days(database_url, [first + dt.timedelta(days=n) for n in range((last - first).days + 1)], closed)
+    days = [first + dt.timedelta(days=n) for n in range((last - first).days + 1)]
+    rows = read_days(database_url, [day for day in days if of_sample is None or day in of_sample], closed)
     with Warehouse.open(database_url) as warehouse, warehouse.connection() as connection:
         span = {"first_day": first, "last_day": last}
         groups = group_days((row.standing for row in rows), now)
@@ -333,9 +337,10 @@ def _of_findings(findings: Iterable[Finding], rows: Sequence[DayRow], *, are_tol
 
 def print_report(report: StatusReport, console: Console) -> None:
     """Print a report: the table by month, the rate, and what is wrong with the commands that mend it."""
+    named = naming_commands()
 
     def say(text: str) -> None:
-        console.print(printable_lines(text), markup=False, soft_wrap=True)
+        console.print(named(printable_lines(text)), markup=False, soft_wrap=True)
 
     if any(row.standing.is_stored for row in report.rows):
         rates = {month: percent(rate.matched, rate.expected) for month, rate in report.rates.items()}

@@ -8,7 +8,7 @@ import sys
 import click
 
 from minerecon_dagster.cli.environment import services
-from minerecon_dagster.cli.options import DAY, DAYS_ARE, sample_option, say_it_is_the_sample
+from minerecon_dagster.cli.options import DAY, DAYS_ARE, sample_option
 from minerecon_dagster.cli.outcome import require_days
 
 
@@ -29,9 +29,11 @@ def status(first: dt.datetime | None, last: dt.datetime | None, sample: bool, as
     from minerecon_dagster.cli.render import print_json
     from minerecon_dagster.cli.standing import Horizon, print_report, read_report
     from minerecon_dagster.cli.tables import console
+    from minerecon_dagster.core.answers import is_synthetic
     from minerecon_dagster.core.calendar import settlement_date
     from minerecon_dagster.day.decisions import read_day_decisions
     from minerecon_dagster.defs.resources import DifficultyResource
+    from minerecon_dagster.sample import SAMPLE_DAYS
     from minerecon_dagster.settings import start_date
 
     now = dt.datetime.now(dt.UTC)
@@ -43,15 +45,19 @@ def status(first: dt.datetime | None, last: dt.datetime | None, sample: bool, as
         require_days(begin, end, today)
     with services(sample=sample) as settings:
         assert settings.database_url is not None
+        of_sample = SAMPLE_DAYS if sample and is_synthetic(settings.elexon_base_url) else None
+        if of_sample is not None and not (first or last):
+            begin, end = of_sample[0], of_sample[-1]
         reach = DifficultyResource().table().last_day()
         closed = read_day_decisions(settings.waivers_file, today=today).closed
-        narrowed = bool(first or last)
+        # The sample has neither today nor yesterday, and no difficulty of days to come.
+        narrowed = bool(first or last or of_sample)
         report = read_report(
-            settings.database_url, begin, end, now, narrowed=narrowed, closed=closed, horizon=Horizon(reach, today)
-        )
+            settings.database_url, begin, end, now, narrowed=narrowed, closed=closed, horizon=Horizon(reach, today),
+            of_sample=of_sample,
+        )  # fmt: skip
     if as_json:
         print_json(report.as_dict())
     else:
         print_report(report, console())
-        say_it_is_the_sample(report.is_wrong, sample)
     sys.exit(1 if report.is_wrong else 0)

@@ -383,7 +383,7 @@ def never_started(groups: Sequence[Group], first_day: dt.date) -> str | None:
         return None
     return (
         f"nothing is stored of {early.first} to {early.last}: fetch these days, or, where they are not wanted, "
-        f"set MINERECON_START_DATE={early.last + _ONE_DAY} and restart"
+        f"set MINERECON_START_DATE={early.last + _ONE_DAY} and start the services again"
     )
 
 
