@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from html import unescape
 from pathlib import Path
@@ -23,10 +23,29 @@ from minerecon_dagster.web.pages.routes import Beside
 from minerecon_dagster.web.pages.state import NO_ROW, NOBODY, NOT_STORED, nothing_there
 from minerecon_dagster.web.pages.typed import typed
 from minerecon_dagster_tests import databases
+from minerecon_dagster_tests.analytics.by_hand import store_day, store_record
 from minerecon_dagster_tests.forty_days import FIRST, LAST, MISSING, PRICELESS, QUIET, SHORT
 from minerecon_dagster_tests.web.conftest import Api, served, url_of
 from minerecon_dagster_tests.web.pages_of import page_of, sentence
 from minerecon_dagster_tests.web.test_pages import farm_of, shown
+
+
+def test_what_was_paid_for_each_mwh_is_of_the_energy_that_has_a_price(
+    warehouse: Engine, serve: Callable[..., Api]
+) -> None:
+    day = dt.date(2025, 3, 28)
+    with warehouse.begin() as connection:
+        store_record(connection, day, 1, mwh=Decimal(10))
+        store_record(connection, day, 1, mwh=Decimal(30), price=None)
+        store_day(connection, day, difficulty=Decimal(10**14))
+        roll_up = [f"{day:%Y-%m}"]
+    roll_up_months(warehouse, roll_up, dt.datetime.now(dt.UTC))
+    api = serve(url_of(warehouse))
+    (row,) = api(f"days?from={day}&to={day}").data
+    assert [Decimal(row[n]) for n in ("curtailed_mwh", "payment_gbp", "payment_gbp_per_mwh")] == [40, 500, 50]
+    for path in (f"/days/{day}", f"/explore?from={day}&to={day}", "/explore?grain=months&from=2025-03&to=2025-03"):
+        assert "50.00 for each MWh" in page_of(api.get(path).body).text, path
+    assert "50.00" in page_of(api.get("/").body).one("article", class_="card").text
 
 
 @pytest.fixture(scope="module")

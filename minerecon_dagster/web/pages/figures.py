@@ -121,6 +121,20 @@ def field_of(measure: str, basis: str) -> str:
     return {"energy": "all_bids_mwh", "payment": "all_bids_payment_gbp", "bitcoin": "all_bids_mined_btc"}[measure]
 
 
+def unpriced_of(basis: str) -> str:
+    """The column of a basis with the energy of bids that have no price, and are in no payment."""
+    return "unpriced_mwh" if basis == "so" else "all_bids_unpriced_mwh"
+
+
+def price_of(rows: Sequence[Row], basis: str) -> Decimal | None:
+    """Net payment for each MWh that has a price, over rows with energy, payment and `unpriced_of`; None: none has."""
+    mwh, gbp, unpriced = (
+        total(rows, name) for name in (field_of("energy", basis), field_of("payment", basis), unpriced_of(basis))
+    )
+    priced = (mwh or Decimal()) - (unpriced or Decimal())
+    return gbp / priced if gbp is not None and priced else None
+
+
 def lost_columns(basis: str, grain: str) -> list[Column]:
     """Of a farm's row: what it notified, what share of that was lost, of how many days that is known, and how many of
     its days lack half hours.
@@ -293,6 +307,7 @@ def series_rows(reader: Reader, asked: Asked, default: tuple[dt.date, dt.date] |
     if show == "bitcoin":
         model = asked.get("model") or DEFAULT_MODEL
         return reader.ask(f"mining/{grain}", model=model, fields=fields, **ranged), key
+    fields.append(unpriced_of(basis))
     if farm:
         return reader.ask(f"farms/{{farm}}/{grain}", farm=farm, fields=fields, **ranged), key
     if party:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from minerecon_dagster.web.pages.figures import field_of, total
+from minerecon_dagster.web.pages.figures import field_of, price_of, total
 from minerecon_dagster.web.pages.reader import Row
 from minerecon_dagster.web.pages.state import State, state_of
 
@@ -36,9 +36,10 @@ class Sum:
     Args:
         first, last: the range.
         mwh, gbp: None where no day has it.
-        share: of what the wind offered, over the days with wind output.
+        share: of what the wind offered, over the `share_days` whose wind output is known.
         state: of its days.
         days: stored ones among `asked`.
+        gbp_per_mwh: net payment over the energy that has a price.
         all_bids_mwh: the energy of all accepted bids, whatever the basis.
         turn_up: what its replacement would have cost; None where no day has it.
     """
@@ -48,16 +49,13 @@ class Sum:
     mwh: Decimal | None
     gbp: Decimal | None
     share: Decimal | None
+    share_days: int
     state: State
     days: int
     asked: int
+    gbp_per_mwh: Decimal | None
     all_bids_mwh: Decimal | None
     turn_up: TurnUp | None
-
-    @property
-    def gbp_per_mwh(self) -> Decimal | None:
-        """Net payment over energy."""
-        return self.gbp / self.mwh if self.mwh and self.gbp is not None else None
 
 
 SUMMED = (
@@ -108,9 +106,11 @@ def of_days(rows: Sequence[Row], first: dt.date, last: dt.date, basis: str, meta
         total(days, mwh),
         total(days, gbp),
         lost / (lost + output) if lost + output else None,
+        len(windy),
         state_of(about),
         sum(row[mwh] is not None for row in days),
         len(days),
+        price_of(days, basis),
         total(days, "all_bids_mwh"),
         _turn_up(days),
     )

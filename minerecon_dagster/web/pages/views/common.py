@@ -12,7 +12,15 @@ from markupsafe import Markup
 
 from minerecon_dagster.web.pages import tables, words
 from minerecon_dagster.web.pages.asked import Asked, place
-from minerecon_dagster.web.pages.figures import MOST_HALF_HOUR_DAYS, YEAR_DAYS, Figure, field_of, total, whole
+from minerecon_dagster.web.pages.figures import (
+    MOST_HALF_HOUR_DAYS,
+    YEAR_DAYS,
+    Figure,
+    field_of,
+    price_of,
+    total,
+    whole,
+)
 from minerecon_dagster.web.pages.reader import Reader
 from minerecon_dagster.web.pages.state import BASIS_MEANINGS, NO_ROW, WITHOUT_A_FIGURE
 from minerecon_dagster.web.pages.tables import Column, Table
@@ -247,7 +255,7 @@ def series_sentence(
             words.model_text(model),
             doubt,
         )
-    price = gbp / mwh if mwh and gbp is not None else None
+    price = price_of(figure.rows, basis)
     paid = "were paid" if gbp is None or gbp >= 0 else "paid"
     each = Markup(", {} for each MWh").format(fig(abs(price), "price")) if price is not None else Markup("")
     every = total(figure.rows, "all_bids_mwh") if figure.rows and "all_bids_mwh" in figure.rows[0] else None

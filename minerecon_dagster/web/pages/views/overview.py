@@ -152,6 +152,12 @@ def _nothing(day: Sum) -> str:
     return "No bid is stored" if day.state.word in ("incomplete", "failing") else NOBODY
 
 
+def _share(found: Sum) -> Markup:
+    """What of the wind's offer was turned down; where the wind output of some stored days is not known, of how many."""
+    of = f" of {words.counted(found.share_days, 'day')}" if 0 < found.share_days < found.days else ""
+    return Markup("{}{}").format(fig(found.share, "share"), of)
+
+
 def _again(found: Sum) -> Markup:
     """What the replacement would have cost; where some of the days lack it, at least."""
     if found.turn_up is None:
@@ -203,7 +209,7 @@ def _card(
         _again(found) if basis == "so" else None,
         _again_of(found),
         fig(found.gbp_per_mwh, "price"),
-        fig(found.share, "share"),
+        _share(found),
         _least(btc, "btc", is_least=is_least_btc),
         found.state,
         before,
