@@ -48,6 +48,24 @@ def test_what_was_paid_for_each_mwh_is_of_the_energy_that_has_a_price(
     assert "50.00" in page_of(api.get("/").body).one("article", class_="card").text
 
 
+def test_a_day_in_progress_is_at_least_so_much(warehouse: Engine, serve: Callable[..., Api]) -> None:
+    day = dt.date(2025, 3, 28)
+    with warehouse.begin() as connection:
+        store_record(connection, day, 1, mwh=Decimal(10))
+        store_day(connection, day, difficulty=Decimal(10**14))
+        connection.execute(text(
+            "UPDATE minerecon.daily_summaries SET periods_due = 20, periods_present = 20, state = 'provisional'"
+        ))  # fmt: skip
+    api = serve(url_of(warehouse))
+    assert api(f"days?from={day}&to={day}").data[0]["status"] == "provisional"
+    said = page_of(api.get(f"/days/{day}").body).text
+    assert "At least 10.0 MWh of wind" in said
+    assert "Only 20 of 48 half hours are there. It is provisional: the figures may still change." in said
+    front = page_of(api.get("/").body)
+    assert "at least 10.0 MWh of wind" in front.text
+    assert "at least" in front.one("article", class_="card").text
+
+
 @pytest.fixture(scope="module")
 def windless(forty_days: str, embedded_environ: dict[str, str]) -> Iterator[Api]:
     """A March of which one day alone is stored, in which no unit has a bid; April is as it was."""

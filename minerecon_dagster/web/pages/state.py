@@ -111,7 +111,8 @@ def state_of(meta: Mapping[str, Any]) -> State:
     basis = BASES[meta["basis"]]
     line = f"{_sentence(by_status, days, meta['days_present'])} {as_of} {basis[0].upper()}{basis[1:]}."
     lacks_days = meta["days_present"] < days
-    is_least = lacks_days or any(by_status.get(word) for word in IN_PART)
+    # Of a day in progress, which is provisional, only its rows say it.
+    is_least = lacks_days or meta.get("lacks_half_hours", False) or any(by_status.get(word) for word in IN_PART)
     return State(worst, line, _short(by_status, days), bool(meta["is_synthetic"]), as_of, lacks_days, is_least)
 
 

@@ -62,6 +62,8 @@ SUMMED = (
     "settlement_date",
     "status",
     "is_final",
+    "periods_present",
+    "periods_expected",
     "curtailed_mwh",
     "payment_gbp",
     "all_bids_mwh",
@@ -75,6 +77,11 @@ SUMMED = (
     "turn_up_estimate_gbp",
 )
 """The fields of days that a sum needs."""
+
+
+def lacks_half_hours(row: Row) -> bool:
+    """Whether a day is there in part, as one in progress is, whatever its status says."""
+    return int(row["periods_present"]) < int(row["periods_expected"])
 
 
 def of_days(rows: Sequence[Row], first: dt.date, last: dt.date, basis: str, meta: Mapping[str, Any]) -> Sum:
@@ -99,6 +106,7 @@ def of_days(rows: Sequence[Row], first: dt.date, last: dt.date, basis: str, meta
         "as_of": meta["as_of"],
         "basis": basis,
         "is_synthetic": any(row["is_synthetic"] for row in days),
+        "lacks_half_hours": any(row[mwh] is not None and lacks_half_hours(row) for row in days),
     }
     return Sum(
         first,

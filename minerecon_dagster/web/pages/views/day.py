@@ -46,7 +46,7 @@ def day(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         "days",
         from_=date,
         to=date,
-        fields=[*SUMMED, "periods_present", "periods_expected", "record_count", "so_record_count"],
+        fields=[*SUMMED, "record_count", "so_record_count"],
     )
     row = of_day.rows[0]
     found = sums.of_days(of_day.rows, date, date, basis, of_day.meta)
@@ -192,6 +192,8 @@ def _day_sentence(date: dt.date, row: Row, found: Sum, top: Row | None, basis: s
         nothing = FAILED if row["status"] == "failing" else NOT_STORED
         return Markup("{}. No figure stands in for {}.").format(nothing, words.day_text(date))
     status = row["status"]
+    in_progress = status == "provisional" and sums.lacks_half_hours(row)
+    there = f" Only {row['periods_present']} of {row['periods_expected']} half hours are there."
     every = Decimal(row["all_bids_mwh"] or 0)
     if not found.mwh and every:
         text = Markup("No wind was turned down for system reasons; all accepted bids come to {}.").format(
@@ -203,7 +205,7 @@ def _day_sentence(date: dt.date, row: Row, found: Sum, top: Row | None, basis: s
         text = Markup("{} on {}.").format(NOBODY, words.day_text(date))
     else:
         paid = found.gbp or Decimal()
-        least = "At least " if status == "incomplete" else ""
+        least = "At least " if status == "incomplete" or in_progress else ""
         each = found.gbp_per_mwh
         text = Markup("{}{} of wind was {}, and farms {} {} for it{}.").format(
             least,
@@ -219,8 +221,8 @@ def _day_sentence(date: dt.date, row: Row, found: Sum, top: Row | None, basis: s
         if top is not None and Decimal(top[mwh]):
             text += Markup(" The most was at {}.").format(words.period_text(date, int(top["settlement_period"])))
     more = {
-        "provisional": " It is provisional: the figures may still change.",
-        "incomplete": f" Only {row['periods_present']} of {row['periods_expected']} half hours are there.",
+        "provisional": f"{there if in_progress else ''} It is provisional: the figures may still change.",
+        "incomplete": there,
         "failing": " Do not rely on it yet: a check is red or the newest look at the source failed. The half hours"
         " below are what was stored before.",
         "warned": " It is final; a person should look at what a check found.",
