@@ -25,8 +25,8 @@ _KEPT = "\N{NO-BREAK SPACE}"
 SAMPLE_OPTION = "--sample"
 _OF_THE_SAMPLE = "minerecon.of_the_sample"
 """What a click context remembers of it."""
-_KEYS = r"(?: (?:DATE|FROM|TO|YYYY-MM-DD|[0-9]{4}(?:-[0-9]{2}){1,2})\b)*+"
-"""The days or months of a command."""
+_KEY = r" (?:DATE|FROM|TO|YYYY-MM-DD|[0-9]{4}(?:-[0-9]{2}){1,2})\b"
+"""A day or month of a command."""
 _HAVE_IT = rf" (?:{SAMPLE_OPTION}|--help)\b"
 
 
@@ -46,7 +46,9 @@ def naming_commands() -> Callable[[str], str]:
     if context is None or not context.meta.get(_OF_THE_SAMPLE):
         return str
     verbs = sorted(_taking_the_sample(context.find_root().command), key=len, reverse=True)
-    named = re.compile(rf"\bminerecon (?:{'|'.join(map(re.escape, verbs))})\b(?!-){_KEYS}(?!{_HAVE_IT})")
+    verb = "|".join(map(re.escape, verbs))
+    # All of its keys are taken: not with a possessive quantifier, which Python matches wrongly before 3.11.5.
+    named = re.compile(rf"\bminerecon (?:{verb})\b(?!-)(?:{_KEY})*(?!{_KEY}|{_HAVE_IT}|-)")
     return lambda text: named.sub(rf"\g<0> {SAMPLE_OPTION}", text)
 
 

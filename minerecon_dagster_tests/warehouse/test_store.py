@@ -24,6 +24,7 @@ from minerecon_dagster.sums.rollups import roll_up_months, roll_up_years
 from minerecon_dagster.warehouse import migrate
 from minerecon_dagster.warehouse.store import (
     WarehouseError,
+    alone,
     check_reachable,
     cursor,
     day_lock,
@@ -182,7 +183,7 @@ def hold_the_day(engine: Engine) -> None:
 
 
 def export_the_month(engine: Engine) -> None:
-    with exports._alone(engine, dt.date(2025, 3, 1)):
+    with alone(engine, exports._LOCK, 2025 * 12 + 3):
         pass
 
 

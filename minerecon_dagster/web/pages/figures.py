@@ -307,7 +307,7 @@ def series_rows(reader: Reader, asked: Asked, default: tuple[dt.date, dt.date] |
     if show == "bitcoin":
         model = asked.get("model") or DEFAULT_MODEL
         return reader.ask(f"mining/{grain}", model=model, fields=fields, **ranged), key
-    fields.append(unpriced_of(basis))
+    ranged["also"] = [unpriced_of(basis)]
     if farm:
         return reader.ask(f"farms/{{farm}}/{grain}", farm=farm, fields=fields, **ranged), key
     if party:

@@ -31,16 +31,21 @@ class Rows:
         columns: of the rows, in order.
         rows: values as the API writes them: numbers are their digits as text.
         meta: what is to be known of the range, as the API has it.
+        also: the fields that only a sentence needs, and no table shows.
     """
 
     question: Question
     columns: Sequence[str]
     rows: Sequence[Row]
     meta: Mapping[str, Any]
+    also: Sequence[str] = ()
 
     def address(self, suffix: str = ".csv") -> str:
         """Where the API answers the same question, in a format."""
-        return self.question.address(suffix)
+        if not self.also:
+            return self.question.address(suffix)
+        shown = [name for name in self.question.given["fields"].split(",") if name not in self.also]
+        return self.question.address(suffix, fields=",".join(shown))
 
 
 class Reader:
@@ -58,11 +63,12 @@ class Reader:
         self.newest = newest
         self.today = service.today()
 
-    def ask(self, path: str, **given: str | dt.date | Sequence[str] | None) -> Rows:
+    def ask(self, path: str, also: Sequence[str] = (), **given: str | dt.date | Sequence[str] | None) -> Rows:
         """The rows of a resource.
 
         Args:
             path: of the resource, as in ``farms/{farm}/days``.
+            also: fields beside those of ``given``, which no table shows.
             given: its parameters; ``from_`` is ``from``, a list of fields becomes one text, None is left out.
 
         Raises:
@@ -70,6 +76,10 @@ class Reader:
             OtherSchemaError: the warehouse has no such field: what a page asks for, its own version has.
         """
         resource = _BY_PATH[path]
+        if also:
+            fields = given["fields"]
+            assert isinstance(fields, list)
+            given["fields"] = [*fields, *also]
         texts = {
             name.rstrip("_"): value
             if isinstance(value, str)
@@ -97,7 +107,7 @@ class Reader:
         if len(found) > question.MOST_ROWS:
             raise NotAnsweredError(422, f"this has more than {question.MOST_ROWS:,} rows: ask for a shorter range")
         names = [column.name for column in columns]
-        return Rows(asked, names, [dict(zip(names, row, strict=False)) for row in found], meta)
+        return Rows(asked, names, [dict(zip(names, row, strict=False)) for row in found], meta, also)
 
     def rows(self, statement: str, **parameters: Any) -> list[Row]:
         """The rows of a statement of the pages' own, where no resource has what is shown."""
