@@ -116,7 +116,10 @@ def test_one_bad_day_is_named_at_the_end_and_its_month_waits_until_it_is_mended(
     elexon.faults = lambda path: Fault(400) if str(bad) in path else None
     ran = minerecon("reingest", str(DAYS[0]), str(DAYS[-1]))
     assert ran.code == 1
-    assert f"not done: {bad}" in ran.err.splitlines()[-1]
+    *_, day, month, year = ran.err.splitlines()
+    assert f"not done: {bad}" in day
+    for line, span in ((month, "2025-02"), (year, "2025")):
+        assert line.endswith(f"not done: {span} waits for {bad}, which fails: minerecon reingest {bad} --force")
     assert "The number of checks differs by day" in ran.out, "that 7 are of 7 here and 57 of 57 there is explained"
     months = "SELECT year_month, days_present, is_complete FROM minerecon.monthly_summaries ORDER BY 1"
     with warehouse.connect() as connection:
