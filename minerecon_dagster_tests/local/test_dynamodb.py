@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import boto3
+import psutil
 import pytest
 
 from minerecon_dagster_tests.local.conftest import Client, processes, supervisors
@@ -21,9 +22,12 @@ def journal(home: Path) -> Path:
 
 
 def kill_everything(home: Path, client: Client) -> None:
-    for process in (*supervisors(home), *processes(home)):
+    everything = [*supervisors(home), *processes(home)]
+    for process in everything:
         process.kill()
     client.kill()
+    # One that is dying yet would be joined by whoever comes next.
+    psutil.wait_procs(everything, timeout=60)
 
 
 def test_the_table_is_keyed_by_date_and_empty(home: Path) -> None:

@@ -15,7 +15,9 @@ _JOINED = (
     "to the present",  # as_of
     "there is no field",  # an answer with as_of has others
 )
-_NO_SUCH_DAY = re.compile(r"must be (a settlement date|an instant).*-(29|30|31)(T.*)?'$")
+_NO_SUCH_DAY = re.compile(
+    r"must be (a settlement date.*-(29|30|31)', which is in no calendar|an instant.*-(29|30|31)(T.*)?')$"
+)
 """Which months have them is beyond a pattern."""
 
 
