@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from minerecon_dagster.core.units import OF_TYPES, UNITS, has_number, unit_of
+from minerecon_dagster.core.units import AMOUNTS, OF_TYPES, UNITS, has_number, unit_of
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,8 @@ def test_types_of_numbers_are_told_with_their_precision_and_as_lists() -> None:
 def test_a_unit_is_written_in_one_way() -> None:
     assert {unit.casefold() for unit in UNITS.values()} == {u.casefold() for u in set(UNITS.values())}
     assert len({unit.casefold() for unit in UNITS.values()}) == len(set(UNITS.values()))
+
+
+def test_only_energy_money_carbon_and_bitcoin_are_added_up() -> None:
+    assert {"MWh", "GBP", "t", "BTC"} == AMOUNTS
+    assert set(UNITS.values()) > AMOUNTS
