@@ -117,3 +117,7 @@ def test_a_dataset_that_declares_nothing_is_built_from_if_it_comes_and_not_misse
 
 def test_a_dataset_has_one_table_unless_it_names_more() -> None:
     assert Dataset.more_tables == ()
+
+
+def test_a_dataset_is_called_by_its_name_alone_unless_it_says_so() -> None:
+    assert Dataset.plain == ""

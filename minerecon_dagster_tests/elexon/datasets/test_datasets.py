@@ -23,15 +23,8 @@ from minerecon_dagster.elexon.datasets.agws import AGWS
 from minerecon_dagster.elexon.datasets.boav import BOAV
 from minerecon_dagster.elexon.datasets.cashflows import CASHFLOWS
 from minerecon_dagster.elexon.datasets.later import LaterDataset, Look, Run
-from minerecon_dagster.elexon.datasets.meters import B1610
-from minerecon_dagster.elexon.datasets.pn import PN
 from minerecon_dagster.elexon.datasets.stack import STACK
 from minerecon_dagster_tests.elexon.small import AT, DAY
-
-
-def test_notifications_alone_are_summed_and_what_comes_later_has_a_name_for_every_reader() -> None:
-    assert (PN.is_summed, B1610.is_summed) == (True, False)
-    assert (PN.plain, B1610.plain, STACK.plain) == ("notifications", "metered output", "")
 
 
 class MadeUp(LaterDataset):

@@ -181,3 +181,7 @@ def test_what_is_stored_of_the_day_or_of_its_run_is_replaced_and_nothing_else(
     connection: Any = SimpleNamespace(execute=deleted)
     dataset.write(connection, Look(DAY, TWO, ["T_A"], {}, came(), [1, 2]))
     assert done == [f"DELETE FROM late WHERE late.{where}", [(DAY, "SF", 1), (DAY, "SF", 2)]]
+
+
+def test_what_comes_later_is_in_no_sum_unless_it_says_so() -> None:
+    assert LaterDataset.is_summed is False

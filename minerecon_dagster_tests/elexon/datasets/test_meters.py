@@ -304,3 +304,7 @@ def test_what_its_properties_are_made_by() -> None:
     made = meters._property("name", "WARN", "Meaning.")
     assert (made.family, made.name, made.severity, made.meaning) == ("metered", "name", "WARN", "Meaning.")
     assert (made.evaluated, made.is_beside, str(made.repair_of(DAY))) == ("fetch, days later", True, REPAIR)
+
+
+def test_metered_output_has_a_name_for_every_reader() -> None:
+    assert B1610.plain == "metered output"

@@ -521,3 +521,7 @@ def test_what_its_properties_and_columns_are_made_by() -> None:
     assert (pn._period().name, pn._period().nullable) == ("settlement_period", False)
     comment = unit_period_potential.c.bids_mwh.comment
     assert comment == "All accepted bids in MWh: negative, as Elexon has them."
+
+
+def test_notifications_are_summed_and_have_a_name_for_every_reader() -> None:
+    assert (PN.is_summed, PN.plain) == (True, "notifications")
