@@ -200,7 +200,7 @@ class Comparison:
         looked_at: how many answers were compared.
         silent: the answers that came without rows which are held, and what they lack: no change, and not compared.
         more_differences: turn-up, of periods whose bids are the same, and wind output that are not what is stored.
-        more_looked_at: of how many periods the turn-up was compared, and one more for the wind output of the day.
+        more_looked_at: of how many periods the turn-up was compared, and how many figures of wind output were.
     """
 
     day: dt.date
@@ -367,7 +367,7 @@ class Source:
         source = of_periods(bids_of(reading, self._wind_units), periods)
         moved = {key.settlement_period for key in differing(here, source)}
         with_offers = [p for p in periods if p not in moved and p in stored.turn_up] if "offer" in self._sides else []
-        sees_output = AGWS.key in self._answers and AGWS.key not in dict(unseen)
+        output = _output_pairs(stored, reading) if AGWS.key in self._answers else []
         return Comparison(
             day=self._day,
             sampling=self._sampling,
@@ -382,9 +382,9 @@ class Source:
             looked_at=slots + len(controls),
             more_differences=[
                 *self._turn_up_differences(stored, reading, with_offers),
-                *(_output_differences(stored, reading) if sees_output else ()),
+                *_output_differences(output),
             ],
-            more_looked_at=len(with_offers) + sees_output,
+            more_looked_at=len(with_offers) + len(output),
             silent=[
                 {
                     "answer": str(key),
@@ -431,13 +431,21 @@ class Source:
         return self._reading
 
     def _silent_beside(self, stored: Contents, reading: DayReading) -> dict[AnswerKey, tuple[int, ...]]:
-        """The stack's answers without an acceptance of periods that have stored bids: for where nothing is held."""
+        """The answers without what is stored, for where nothing is held: of the stack those without an acceptance of
+        periods that have stored bids, and wind output that is not known any more.
+        """
         had = {(bid.stack_side, bid.settlement_period) for bid in stored.bids if bid.acceptance_id is not None}
-        return {
+        silent: dict[AnswerKey, tuple[int, ...]] = {
             AnswerKey(STACK.name, side, period): (period,)
             for (side, period), look in reading.looks.items()
             if (side, period) in had and (side, period) in reading.rows and not look.acceptance_count
         }
+        if AGWS.key in self._answers and reading.of(AGWS).error is None:
+            known = {period for period, output in stored.wind_output.items() if _known(output)}
+            lacks = known - {period for period, output in _output_now(stored, reading).items() if _known(output)}
+            if lacks:
+                silent[AGWS.key] = tuple(sorted(lacks))
+        return silent
 
     def _says_anything(self, key: AnswerKey) -> bool:
         if key.period or self._answers[key].status != 200:
@@ -545,14 +553,34 @@ def _known(output: WindOutput) -> bool:
     return output.onshore_mw is not None or output.offshore_mw is not None
 
 
-def _output_differences(stored: Contents, reading: DayReading) -> Iterable[dict[str, Any]]:
-    """Of what is known here and there: what only one of both knows is the business of `completeness`."""
-    now = believed_wind_output(reading.of(AGWS).by_period, {key.settlement_period for key in stored.bids})
-    for period in sorted(stored.wind_output.keys() & now.keys()):
-        for name in ("onshore_mw", "offshore_mw"):
-            one, other = getattr(stored.wind_output[period], name), getattr(now[period], name)
-            if None not in (one, other) and one != other:
-                yield {"wind_output_of_period": period, "kind": name, "stored": f"{one:f}", "elexon": f"{other:f}"}
+class _OutputPair(NamedTuple):
+    """Wind output that is known here and there, in MW: what only one of both knows is no difference."""
+
+    period: int
+    name: str
+    stored: Decimal
+    elexon: Decimal
+
+
+def _output_pairs(stored: Contents, reading: DayReading) -> list[_OutputPair]:
+    now = _output_now(stored, reading)
+    return [
+        _OutputPair(period, name, one, other)
+        for period in sorted(stored.wind_output.keys() & now.keys())
+        for name in ("onshore_mw", "offshore_mw")
+        if (one := getattr(stored.wind_output[period], name)) is not None
+        and (other := getattr(now[period], name)) is not None
+    ]
+
+
+def _output_now(stored: Contents, reading: DayReading) -> dict[int, WindOutput]:
+    return believed_wind_output(reading.of(AGWS).by_period, {key.settlement_period for key in stored.bids})
+
+
+def _output_differences(pairs: Iterable[_OutputPair]) -> Iterable[dict[str, Any]]:
+    for period, name, one, other in pairs:
+        if one != other:
+            yield {"wind_output_of_period": period, "kind": name, "stored": f"{one:f}", "elexon": f"{other:f}"}
 
 
 def _named(names: Sequence[str], figures: Figures) -> dict[str, str]:

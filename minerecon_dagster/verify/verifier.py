@@ -374,7 +374,7 @@ class Verifier:
             # A new register alone turns no day green: the day has to be looked at again.
             drift.append(replace(register, repair=register.checked.repair_of(day)))
         # Where part of it could not be seen, being the same in the rest is no news of what was found to differ.
-        still = [] if comparison.is_whole else self._found_different(day)
+        still = [] if comparison.is_whole and not comparison.silent else self._found_different(day)
         drift = [r for r in drift if not r.passed or r.checked.full_name not in {problem.name for problem in still}]
         drift = self._worker.accepted(day, drift)
         self._record(day, drift)

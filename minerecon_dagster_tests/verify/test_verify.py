@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from decimal import Decimal
@@ -569,7 +570,7 @@ def test_wind_output_is_compared_beside_control_totals_alone_and_offers_are_not(
 ) -> None:
     spoil(project.elexon, offers_that_count(project), dearer)
     assert looks.right(sampling="controls")["outcome"] == "right in part"
-    assert looks.result(BESIDE) == (True, 1, "no difference")
+    assert looks.result(BESIDE) == (True, 96, "no difference"), "onshore and offshore of each period"
     spoil(project.elexon, WIND_OUTPUT, dearer)
     row = looks.look_at(sampling="controls")
     assert names(row["problems"]) == {BESIDE}
@@ -619,6 +620,21 @@ def test_wind_output_that_vanishes_is_silence(project: Project, looks: Looks, st
     row = looks.look_at()
     assert names(row["problems"]) == {BESIDE, "drift.source_not_silent"}
     assert "wind output in 38 periods" in looks.result(BESIDE)[2], "what it does say is compared"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_held", [True, False], ids=["held", "the archive is gone"])
+def test_wind_output_of_which_nothing_came_is_compared_with_nothing(
+    project: Project, looks: Looks, stored: Content, is_held: bool
+) -> None:
+    spoil(project.elexon, WIND_OUTPUT, dearer)
+    assert BESIDE in names(looks.look_at(sampling="controls")["problems"])
+    if not is_held:
+        shutil.rmtree(project.archive._store.root)
+    project.elexon.faults = lambda path: Fault(404) if path.startswith(WIND_OUTPUT) else None
+    row = looks.look_at(sampling="controls")
+    assert {BESIDE, "drift.source_not_silent"} <= names(row["problems"]), "what was found stands, and silence is told"
+    assert looks.result(BESIDE)[0] is False
 
 
 # What is missing, incomplete, or in progress.
