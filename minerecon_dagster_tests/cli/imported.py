@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import boto3.session
 import upath.implementations.local
 
@@ -18,3 +20,4 @@ __all__ = ["forked", "minerecon_dagster", "upath"]
 
 aws_files.read_once()
 boto3.session.Session("a", "client", region_name="eu-west-2").resource("dynamodb")
+gc.freeze()  # what all of them share is in no search for garbage

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -372,6 +373,23 @@ def test_help_is_quick_to_load_nothing_heavy(installed: Run) -> None:
     assert ran.code == 0
     heavy = {line.split("|")[-1].strip() for line in ran.err.splitlines()} & {"dagster", "pandas", "moto", "sqlalchemy"}
     assert heavy == set()
+
+
+_COUNTING_SEARCHES_OF_ALL = """
+import gc
+of_all = []
+gc.callbacks.append(lambda phase, info: of_all.append(phase) if info["generation"] == 2 else None)
+from minerecon_dagster.cli import main
+
+main.cli = lambda: __import__("minerecon_dagster.definitions")
+main.main()
+print(len(of_all))
+"""
+
+
+def test_what_a_command_loads_is_not_looked_through_for_garbage_meanwhile() -> None:
+    child = [sys.executable, "-c", _COUNTING_SEARCHES_OF_ALL]
+    assert subprocess.run(child, check=True, capture_output=True, text=True).stdout.strip() == "0"
     assert os.environ.get("PYTHONPROFILEIMPORTTIME") is None
 
 
