@@ -287,8 +287,8 @@ class Archive:
 
         A new object carries over every answer of the newest that was not fetched again, with its own time.
         Where every fetched answer says what the newest object says, only the time of the look is kept.
-        Of objects written on one (UTC) date while ``day`` was in progress the last one stays. Where what was fetched is
-        what a refused object says, that one is looked at and returned.
+        Of objects written on one (UTC) date while ``day`` was in progress the last one stays. Where a refused object
+        says all that a new one would, that one is looked at and returned.
 
         Args:
             day: settlement date.
@@ -464,8 +464,7 @@ class Archive:
         synthetic = _all_synthetic(fetched.values())
         for _ in range(_ATTEMPTS):
             standing = self._standing(folder)
-            newest = standing.current
-            known = [found for found in (newest, standing.refused) if found is not None]
+            newest, refused = standing.current, standing.refused
             held = {} if newest is None else newest.answers
             if newest is not None and _all_synthetic(held.values()) != synthetic:
                 if synthetic:
@@ -473,16 +472,19 @@ class Archive:
                         f"{self._uri(newest.name)} holds real answers, and synthetic ones never cover them: "
                         "give the sample another MINERECON_ARCHIVE_URL, or another MINERECON_HOME"
                     )
-                held, known = {}, []
+                held, newest, refused = {}, None, None
             # An answer with rows ends the silence that came before it.
             ended = {f"{_SILENT}{key}" for key in fetched}
-            for found in known:
-                if _says(found, fetched) and not ended & found.answers.keys():
-                    return self._look(found, fetched), False
+            if newest is not None and _says(newest, fetched) and not ended & held.keys():
+                return self._look(newest, fetched), False
             held = {key: answer for key, answer in held.items() if key not in ended}
+            whole = {**held, **_since(day, held, fetched)}
+            # All of it: what was not fetched again is not what the refused one has of it.
+            if refused is not None and refused.answers.keys() == whole.keys() and _says(refused, whole):
+                return self._look(refused, fetched), False
             written_at = _utc(now) if standing.last is None else max(_utc(now), _just_after(standing.last))
             try:
-                return self._create(folder, day, {**held, **_since(day, held, fetched)}, written_at), True
+                return self._create(folder, day, whole, written_at), True
             except TakenError:
                 # Another process wrote in between, or S3 took our first try and its answer was lost.
                 continue

@@ -79,18 +79,24 @@ def questions(
 
     Every period that is over is asked for, and with them what is of the whole day. With ``periods``, only those, and
     whatever else should be there and is not held. Of a day that is held final only the answers are asked for that are
-    not all known yet, and those that were silent when last asked for.
+    not all known yet, and those that were silent when last asked for. No part is asked for where a restatement of the
+    day was refused, but all of it: a part would be held beside what the refused answers say otherwise.
 
     Raises:
         DayFailedError: ``periods`` has one that the day has not got.
     """
     ended = calendar.ended_periods(day, now)
+    was_refused = held is not None and held.refused is not None
     if periods is not None:
         if wrong := sorted(set(periods) - set(range(1, calendar.period_count(day) + 1))):
             raise DayFailedError(f"{day} has settlement periods 1 to {calendar.period_count(day)}, not {wrong[0]}")
+        periods = None if was_refused else periods
     elif held_reading is not None and held_reading.judgement.state == "final" and not force:
-        again = (key for dataset in of_the_day() for key in dataset.asked_again(held_reading))
-        return sorted({*again, *held_reading.kept})
+        again = sorted(
+            {*(key for dataset in of_the_day() for key in dataset.asked_again(held_reading)), *held_reading.kept}
+        )
+        if not (again and was_refused):
+            return again
     everything = [key for dataset in of_the_day() for key in dataset.keys(sides, ended)]
 
     def is_asked(key: AnswerKey) -> bool:

@@ -312,6 +312,30 @@ def test_a_refused_restatement_can_be_taken_from_the_archive_and_by_a_repair(pro
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("asked", [{}, {"periods": "17"}], ids=str)
+def test_what_was_refused_is_not_taken_by_way_of_a_part_of_it_that_is_asked_for_alone(
+    project: Project, asked: dict[str, Any]
+) -> None:
+    # Of this day, as it is first stored, the wind output is not all known: that alone is asked for again.
+    wind_output = "/generation/actual/per-type/wind-and-solar"
+    project.elexon.faults = lambda path: NO_ROWS if path.startswith(wind_output) else None
+    project.ingest()
+    project.elexon.faults = lambda _: None
+    before = figures(project)
+    project.elexon.world.revise[DAY] = 0.5
+    for again in ({"force": True}, asked, {"force": True}):
+        assert "50.0 % of all_bids_mwh" in not_done(project.run(DAY, **again)), again
+        assert (figures(project), project.status()) == (before, "failing")
+    Looks(project).wrong(action="fix")
+    assert figures(project) == before
+    assert project.sql("SELECT count(*) FROM minerecon.restatements") == [(0,)]
+    assert len(project.archive_objects()) == 2
+    project.elexon.world.revise.clear()
+    project.ingest(**asked)
+    assert project.status() == "complete", "Elexon says again what is stored, and the wind output too"
+
+
+@pytest.mark.slow
 def test_a_small_loss_of_a_final_day_and_any_of_one_that_is_not_final_is_taken(project: Project) -> None:
     project.now = (rerun_done_at(DAY) - dt.timedelta(hours=1)).isoformat()
     with fake_clock(project):

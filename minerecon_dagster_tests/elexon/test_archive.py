@@ -717,6 +717,19 @@ def test_a_refused_object_of_what_comes_later_is_none_to_build_from_until_a_newe
     assert archive.newest_refused_of("pn", DAY) is None
 
 
+def test_what_is_a_part_of_a_refused_object_is_kept_beside_what_is_held_and_not_as_that_object(archive):
+    held = archive.record(DAY, day_of_answers(), now=NOW)[0]
+    other = {BID_1: answer(b"[9]", NOW + HOUR), BID_2: answer(b"[8]", NOW + HOUR)}
+    refused = archive.record(DAY, other, now=NOW + HOUR)[0]
+    archive.refuse(refused, "too little", now=NOW + HOUR, run_id=None)
+    assert archive.record(DAY, other, now=NOW + 2 * HOUR)[0].uri == refused.uri, "all of it"
+    part, is_new = archive.record(DAY, {BID_1: answer(b"[9]", NOW + 3 * HOUR)}, now=NOW + 3 * HOUR)
+    assert is_new
+    assert (part.is_refused, part.answers[BID_1].body) == (False, b"[9]")
+    assert part.answers[BID_2].body == held.answers[BID_2].body
+    assert archive.newest(DAY) == part
+
+
 def test_an_object_that_is_gone_while_its_notes_stay_is_missed(archive, place):
     uri = archive.record(DAY, day_of_answers(), now=NOW)[0].uri
     archive.record(DAY, day_of_answers(NOW + HOUR), now=NOW + HOUR)
