@@ -23,6 +23,8 @@ MOST_DAYS = 5
 """How many final days may each lose more than `MOST_LOST_OF_MANY` within `WITHIN`, over all runs."""
 WITHIN = dt.timedelta(hours=24)
 """The time within which the days that lose are counted."""
+ITS_CHECKS = "its checks, which it passes now"
+"""Who took an answer that was refused, where no person has to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg2.extras import execute_values
 from sqlalchemy import Connection, Engine, Row, delete, text
@@ -29,6 +29,7 @@ from minerecon_dagster.core.exact import EXACT
 from minerecon_dagster.core.mining import FORMULA_VERSION
 from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.core.restatement import (
+    ITS_CHECKS,
     MOST_DAYS,
     MOST_LOST_OF_MANY,
     WITHIN,
@@ -51,6 +52,9 @@ from minerecon_dagster.elexon.turn_up import DayTurnUp, FuelOf, turn_up_of
 from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.store import cursor, script, statement
 from minerecon_dagster.warehouse.tables import calculation_reconciliation, ingestion_progress, reconciliation_results
+
+if TYPE_CHECKING:  # only the resources load the clients' libraries, when a run needs them
+    from minerecon_dagster.elexon.archive import ArchivedDay
 
 BUILD_VERSION = 4
 """Raise it when the same inputs would be built into other rows: days are then built again when next met."""
@@ -134,6 +138,7 @@ def replace_day(
     load: Callable[[str], DayReading | None] = lambda _: None,
     accepted_by: str | None = None,
     source_changed: Callable[[str], bool] = lambda _: True,
+    take: Callable[[], object] = lambda: None,
 ) -> tuple[StoredDay, list[Result]]:
     """Replace a day and all that is derived from it, in one transaction that its checks must pass.
 
@@ -153,6 +158,8 @@ def replace_day(
         load: reads the archive object of an address; None where it cannot be read.
         accepted_by: who takes what a final day loses too much by to be believed; None where nobody does.
         source_changed: whether the day's answers say another thing than those of an archive object, given its address.
+        take: lets days be built from the answers, which were refused before and are believed now; called before the
+            commit, so that no stored day is of an object that the archive does not let others build from.
 
     Returns:
         The day's figures, and the results of all checks (warnings may have failed, and what is waived).
@@ -163,7 +170,6 @@ def replace_day(
     """
     reading, archived = fetched.reading, fetched.archived
     day, today = archived.day, calendar.settlement_date(now)
-    accepted_by = accepted_by or (archived.refusal.accepted_by if archived.refusal is not None else None)
     losses: list[dict[str, Any]] = []
 
     def checked(connection: Connection, of_answers: Future[AnswerChecks]) -> tuple[list[Result], list[MatchRate]]:
@@ -178,6 +184,7 @@ def replace_day(
         if is_closed(connection, day):
             raise DayFailedError(f"{day}: a person has closed this day meanwhile; nothing was stored")
         before = read_stored_day(connection, day)
+        accepted_by = accepted_by or _taken_by(archived, before)
         bids = finding.result()
         losses += _losses(connection, fetched, before, bids, inputs.wind_units, load, now=now)
         losses += _displaced(connection, fetched, before)
@@ -250,7 +257,21 @@ def replace_day(
         store_uncounted(connection, day, inputs.uncounted())
         record_results(connection, day, results, now=now, run_id=run_id)
         record_rates(connection, day, rates, now=now)
+        if archived.is_refused:
+            take()
         return read_stored_days(connection, day, day)[day], results
+
+
+def _taken_by(archived: ArchivedDay, stored: StoredDay | None) -> str | None:
+    """Who has taken the answers though they had lost too much; None where no person has.
+
+    And where the stored day was built from them: that is done, and what it would lose beyond it, as by a register that
+    has lost a farm, nobody has taken.
+    """
+    if archived.refusal is None or archived.refusal.accepted_by == ITS_CHECKS:
+        return None
+    is_done = stored is not None and is_same_object(stored.archive_uri, archived.uri)
+    return None if is_done else archived.refusal.accepted_by
 
 
 def _blocking(results: Iterable[Result]) -> list[Result]:

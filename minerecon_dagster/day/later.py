@@ -29,6 +29,7 @@ from minerecon_dagster.core.errors import (
 from minerecon_dagster.core.potential import DayVolumes
 from minerecon_dagster.core.register import BmUnit
 from minerecon_dagster.core.repairs import REFETCH
+from minerecon_dagster.core.restatement import ITS_CHECKS
 from minerecon_dagster.day.build import record_results
 from minerecon_dagster.day.closing import is_closed
 from minerecon_dagster.day.stored import is_same_object
@@ -49,8 +50,6 @@ SCAN_DAY_OF_MONTH: Final = 3
 """On which `monthly_restatement_scan` runs."""
 _URI_TOO_LONG = 414
 MOST_UNITS_NAMED: Final = 5
-_ITS_CHECKS: Final = "its checks, which it passes now"
-"""Who took an answer that was refused, where no person has to."""
 
 
 class UnitsLostError(MinereconError):
@@ -348,7 +347,7 @@ class Later:
         """Let an answer that is written now be built from again, where it was refused before."""
         if archived.refusal is not None and archived.is_refused:
             why, now = archived.refusal.why, self._now()
-            self._archive.accept(archived, why, accepted_by=_ITS_CHECKS, now=now, run_id=self._run_id)
+            self._archive.accept(archived, why, accepted_by=ITS_CHECKS, now=now, run_id=self._run_id)
 
     def _unreadable(
         self, dataset: LaterDataset, day: dt.date, run: Run, units: Sequence[str], why: str

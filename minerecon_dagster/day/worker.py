@@ -39,6 +39,7 @@ from minerecon_dagster.core.errors import (
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.potential import DayVolumes
 from minerecon_dagster.core.register import BmUnit, Register
+from minerecon_dagster.core.restatement import ITS_CHECKS
 from minerecon_dagster.core.states import accepting_first_run
 from minerecon_dagster.day.build import (
     ChecksFailedError,
@@ -486,6 +487,9 @@ class Worker:
                 load=self._reading_at,
                 accepted_by=accepted_by,
                 source_changed=lambda uri: self._says_otherwise(found, uri),
+                take=lambda: self._archive.accept(
+                    found.archived, "", accepted_by=ITS_CHECKS, now=self._now(), run_id=self._run_id
+                ),
             )
 
         def build_or_refuse() -> tuple[StoredDay, list[Result]]:

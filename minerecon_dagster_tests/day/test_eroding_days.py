@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from minerecon_dagster.core.restatement import MOST_DAYS
+from minerecon_dagster.core.restatement import ITS_CHECKS, MOST_DAYS
 from minerecon_dagster_tests.fake_elexon import FakeElexon, fake_elexon
 from minerecon_dagster_tests.project import DAY, Project, not_done
+from minerecon_dagster_tests.verify.test_verify import Looks
 
 DAYS = [DAY + dt.timedelta(days=n) for n in range(MOST_DAYS + 3)]
 
@@ -81,8 +82,18 @@ def test_many_final_days_that_each_lose_little_are_believed_to_a_number_only(pro
     project.elexon.world.revise[refused] = 0.96
     project.ingest(refused, accept_restatement=True, requested_by="a person")
     project.sql_write("UPDATE minerecon.restatements SET detected_at = detected_at - interval '25 hours'")
-    project.ingest(DAYS[MOST_DAYS + 1], force=True)
+    another = DAYS[MOST_DAYS + 1]
+    project.ingest(another, force=True)
     assert energies(project)[MOST_DAYS + 1] == pytest.approx(0.96 * before[MOST_DAYS + 1])
+    # What was refused of it is what it is built from now, by whoever builds it.
+    taken = project.archive.newest(another)
+    assert taken is not None
+    assert taken.refusal is not None
+    assert (taken.refusal.accepted_by, project.archive.newest_refused(another)) == (ITS_CHECKS, None)
+    assert Looks(project).right(another)["outcome"] == "right"
+    project.ingest(another, from_archive=True)
+    assert energies(project)[MOST_DAYS + 1] == pytest.approx(0.96 * before[MOST_DAYS + 1])
+    assert project.status(another) == "complete"
 
 
 @pytest.mark.slow

@@ -267,6 +267,14 @@ def test_a_restatement_that_takes_too_much_is_refused_kept_and_taken_by_a_person
     after = figures(project)
     project.ingest(from_archive=True)
     assert figures(project) == after
+    # What a person has taken is what Elexon said, and not what a register loses of it that loses farms.
+    project.sql_write(
+        "UPDATE minerecon.bm_units SET fuel_type = 'CCGT' WHERE bmu_id = ("
+        "SELECT bmu_id FROM minerecon.unit_daily_summaries ORDER BY all_bids_mwh DESC LIMIT 1)"
+    )
+    done = project.run(DAY, from_archive=True)
+    assert "% of all_bids_mwh" in not_done(done)
+    assert figures(project) == after
 
 
 @pytest.mark.slow
