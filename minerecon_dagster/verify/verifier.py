@@ -357,10 +357,17 @@ class Verifier:
             comparison = first.source.look_again(lambda: self._stored(day), self._held(day))
         else:
             comparison = first.source.compare(stored)
-        return self._seen(day, stored, results, first.source, comparison)
+        return self._seen(day, stored, results, first.source, comparison, before=first.comparison)
 
     def _seen(
-        self, day: dt.date, stored: StoredContents, results: list[Result], source: Source, comparison: Comparison
+        self,
+        day: dt.date,
+        stored: StoredContents,
+        results: list[Result],
+        source: Source,
+        comparison: Comparison,
+        *,
+        before: Comparison | None = None,
     ) -> _Look:
         drift = []
         if comparison.looked_at or comparison.silent:
@@ -373,9 +380,12 @@ class Verifier:
         if (register := self._register_result) is not None:
             # A new register alone turns no day green: the day has to be looked at again.
             drift.append(replace(register, repair=register.checked.repair_of(day)))
-        # Where part of it could not be seen, being the same in the rest is no news of what was found to differ.
-        still = [] if comparison.is_whole and not comparison.silent else self._found_different(day)
-        drift = [r for r in drift if not r.passed or r.checked.full_name not in {problem.name for problem in still}]
+        # Where part of it could not be seen, being the same in the rest is no news of what was found to differ. After a
+        # repair that is as much as the look before it has seen: what stood before made that a look at all of the day.
+        sees_enough = comparison.is_whole or (before is not None and before.periods == comparison.periods)
+        still = [] if sees_enough and not comparison.silent and not comparison.unseen else self._found_different(day)
+        stands = {problem.name for problem in still}
+        drift = [r for r in drift if r.checked.full_name not in stands or _found_something(r)]
         drift = self._worker.accepted(day, drift)
         self._record(day, drift)
         unseen = None
@@ -502,6 +512,11 @@ class Verifier:
     def _record(self, day: dt.date, results: Sequence[Result]) -> None:
         with self._engine.begin() as connection:
             record_results(connection, day, results, now=self._now(), run_id=self._run_id)
+
+
+def _found_something(result: Result) -> bool:
+    """Whether a comparison has found anything, rather than nothing, or that it could not look."""
+    return any("could_not_look_at" not in violation for violation in result.violations)
 
 
 def _unavailable(day: dt.date, action: str, entry: Unavailable) -> Verification:

@@ -239,6 +239,18 @@ def test_rows_that_were_deleted_by_hand_are_rebuilt_and_elexon_is_asked_for_no_m
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("sampling", ["fixed", "progressive"])
+def test_what_a_sample_found_in_the_tables_alone_is_repaired_once_the_sample_is_right(
+    project: Project, looks: Looks, stored: Content, sampling: str
+) -> None:
+    delete_rows_of_period(project, 24)
+    row = looks.right(sampling=sampling, action="fix")
+    assert DRIFT in names(row["problems"])
+    assert (row["outcome"], row["repair"], row["problems_left"]) == ("repaired", "rebuilt from the archive", [])
+    assert (project.content(), project.status()) == (stored, "complete")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [
@@ -473,6 +485,26 @@ def test_a_look_that_sees_less_does_not_outdo_what_another_has_found(
     row = looks.right(sampling=sampling)
     assert (row["outcome"], project.status()) == ("right", "complete"), "it is as it was, which is seen"
     assert looks.right(sampling=sampling)["outcome"] == "right in part", "a sample is enough again"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("out_of_reach", ["", "settlement/stack"], ids=["all of it", "the periods"])
+def test_what_was_found_stands_until_it_is_seen_though_elexon_is_out_of_reach(
+    project: Project, looks: Looks, stored: Content, out_of_reach: str
+) -> None:
+    unflag_period(project, 20)
+    looks.wrong()
+    found = looks.result(DRIFT)
+    project.elexon.faults = lambda path: Fault(400) if out_of_reach in path else None
+    row = looks.wrong()
+    assert (row["outcome"], DRIFT in names(row["problems"])) == ("failed", True)
+    assert "could not be looked at" in row["error"]
+    assert (looks.result(DRIFT), project.status()) == (found, "failing"), "what could not be looked at is no news of it"
+    project.elexon.faults = lambda path: None
+    row = looks.wrong(sampling="controls")
+    assert (row["outcome"], row["sampling"], row["detection_share"]) == ("wrong", "full", 1)
+    assert looks.right(action="fix", sampling="fixed")["outcome"] == "repaired"
+    assert project.status() == "complete"
 
 
 @pytest.mark.slow
