@@ -309,6 +309,11 @@ class Source:
         self._reading: DayReading | None = None
         self._silent: dict[AnswerKey, tuple[int, ...]] = {}
 
+    @property
+    def has_answered(self) -> bool:
+        """Whether any answer came, if only one that cannot be read."""
+        return bool(self._answers)
+
     def look(self, stored: Callable[[], Contents]) -> Comparison:
         """Ask, and compare: control totals first, then periods, and more of them once something differs.
 

@@ -334,7 +334,7 @@ class Verifier:
             comparison = source.not_asked(stored, self._outage)
         else:
             comparison = source.look(lambda: self._stored(day))
-            if not comparison.looked_at and comparison.unseen:
+            if not source.has_answered and comparison.unseen:
                 why = comparison.unseen[0]["error"]
                 self._outage = f"not asked, since of {day} no question was answered: {why}"
         return self._seen(day, stored, results, source, comparison)

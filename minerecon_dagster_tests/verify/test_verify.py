@@ -550,6 +550,21 @@ def test_a_day_whose_totals_do_not_answer_keeps_no_other_from_being_looked_at(
     assert project.status(SATURDAY) == "complete"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("sampling", ["full", "fixed"])
+def test_a_day_of_which_no_answer_can_be_read_keeps_no_other_from_being_looked_at(
+    project: Project, looks: Looks, stored: Content, sampling: str
+) -> None:
+    project.ingest(SATURDAY)
+    unreadable = Fault(200, b'{"data": [{"settlementDate": "2025-03-28"}]}')
+    project.elexon.faults = lambda path: unreadable if str(DAY) in path else None
+    assert not looks.run(DAY, SATURDAY, sampling=sampling).success
+    row = looks.kept(DAY)
+    assert row["outcome"] == "failed"
+    assert "not what Elexon's API description says" in row["error"]
+    assert looks.kept(SATURDAY)["outcome"] == ("right" if sampling == "full" else "right in part")
+
+
 # What is beside the bids: offers, and wind output.
 
 
