@@ -18,7 +18,7 @@ from pydantic import ConfigDict, Field
 from minerecon_dagster import asset_keys
 from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.day.worker import Worker
-from minerecon_dagster.defs.events import log_checks, log_closed, log_day
+from minerecon_dagster.defs.events import log_checks, log_closed, log_day, log_later
 from minerecon_dagster.defs.resources import (
     ArchiveResource,
     ClockResource,
@@ -176,11 +176,16 @@ def _verifier(
 
 
 def _log_events(context: dg.OpExecutionContext, found: Verification) -> None:
-    """Show a repaired day's materializations, and the latest result of every check that was evaluated."""
+    """Show a repaired day's materializations, with what followed it, and the latest result of every check of it."""
     if found.report is not None:
         log_day(context, replace(found.report, results=found.results))
     else:
         log_checks(context, found.day, found.results)
+    for report in found.followed:
+        if report.has_news or report.problem:
+            log_later(context, report)
+        if report.problem:
+            _log.warning("%s", report.problem)
 
 
 def _conclude(

@@ -15,6 +15,7 @@ from minerecon_dagster.core.checks import Result, Severity
 from minerecon_dagster.core.exact import EXACT
 from minerecon_dagster.core.repairs import REBUILD, RECALCULATE, VERIFY, Repair, of_day, words
 from minerecon_dagster.core.sampling import Sampling
+from minerecon_dagster.day.later import LaterReport
 from minerecon_dagster.day.stored import StoredDay
 from minerecon_dagster.day.worker import DayReport
 from minerecon_dagster.verify.compare import (
@@ -136,6 +137,7 @@ class Verification:
         repair: what was done; None where nothing was.
         error: why it could not look, could not repair, or left it to a person.
         report: the ingestion that was the repair.
+        followed: what comes later of the day, made again beside it.
         requests: how many requests it took.
         seconds: how long it took.
     """
@@ -153,6 +155,7 @@ class Verification:
     repair: str | None = None
     error: str | None = None
     report: DayReport | None = None
+    followed: Sequence[LaterReport] = ()
     requests: int = 0
     seconds: float = 0.0
 

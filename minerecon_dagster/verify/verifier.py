@@ -27,6 +27,7 @@ from minerecon_dagster.core.register import Register
 from minerecon_dagster.core.repairs import REFETCH, REFRESH_REGISTER, REINGEST, VERIFY
 from minerecon_dagster.core.sampling import draws
 from minerecon_dagster.day.build import record_results
+from minerecon_dagster.day.later import LaterReport
 from minerecon_dagster.day.worker import DayReport, Worker
 from minerecon_dagster.decisions.unavailable import Unavailable
 from minerecon_dagster.elexon.fetch import read_archived
@@ -101,10 +102,11 @@ class _Look:
 
 @dataclass
 class _Repair:
-    """What was done to a day: the steps that were taken, and what went wrong."""
+    """What was done to a day: the steps that were taken, what followed the day, and what went wrong."""
 
     done: list[str] = field(default_factory=list)
     report: DayReport | None = None
+    followed: list[LaterReport] = field(default_factory=list)
     asked: bool = False
     errors: list[str] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
@@ -223,6 +225,7 @@ class Verifier:
             repair=", ".join(repair.done) or None,
             error="; ".join(repair.errors) or None,
             report=repair.report,
+            followed=repair.followed,
         )
 
     def _kept(self, day: dt.date, action: str, order: Order, work: Callable[[], Verification]) -> Verification:
@@ -303,6 +306,7 @@ class Verifier:
             repair=", ".join(repair.done) or None,
             error="; ".join([*repair.errors, *([after.unseen] if after.unseen else [])]) or None,
             report=repair.report,
+            followed=repair.followed,
         )
 
     def _look(self, day: dt.date, order: Order) -> _Look:
@@ -507,6 +511,9 @@ class Verifier:
             else:
                 repair.errors.append(one_line(outcome))
                 repair.results += getattr(outcome, "results", ())
+        if repair.report is not None:
+            # What comes later goes by what the day says: it follows the day at once, and asks for nothing.
+            repair.followed += self._worker.later(day, fetch=False)
         return repair
 
     def _record(self, day: dt.date, results: Sequence[Result]) -> None:

@@ -52,6 +52,7 @@ from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.fake_elexon import Fault
 from minerecon_dagster_tests.notified import METERED, PN, Rows, asked, rows_of, spoil
 from minerecon_dagster_tests.project import DAY, Project, definitions, not_done
+from minerecon_dagster_tests.verify.test_verify import Looks
 
 SHORT, LONG = dt.date(2025, 3, 30), dt.date(2025, 10, 26)
 MORNING = "2025-03-29T07:00:00+00:00"
@@ -189,6 +190,26 @@ def test_what_is_held_follows_the_day_when_that_is_restated_without_a_request(pr
         assert days_due_later(connection, first_day=DAY, today=DAY + dt.timedelta(days=4)) == {DAY}, (
             "a day that another hand built is due until it has followed"
         )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("repair", ["verify --action fix", "spot-fix"])
+def test_what_is_held_follows_a_day_that_is_repaired(project: Project, repair: str) -> None:
+    ingest_at(project, "2025-03-30T07:00:00+00:00")
+    project.elexon.world.revise[DAY] = 1.001
+    project.now = "2025-04-01T07:00:00+00:00"
+    looks = Looks(project)
+    if repair == "spot-fix":
+        ((period, unit),) = project.sql("SELECT settlement_period, bmu_id FROM minerecon.curtailment_records LIMIT 1")
+        assert looks.spot_fix(DAY, period, unit).success
+    else:
+        looks.right(action="fix")
+    assert looks.kept()["outcome"] == "repaired"
+    ((units, agree),) = project.sql(BIDS)
+    assert (units > 0, agree) == (True, True)
+    assert asked(project.elexon, PN) == [], "it was there"
+    with project.engine.connect() as connection:
+        assert days_due_later(connection, first_day=DAY, today=dt.date(2025, 4, 2)) == set()
 
 
 BIDS = (
