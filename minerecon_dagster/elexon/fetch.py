@@ -83,13 +83,17 @@ def questions(
     day was refused, but all of it: a part would be held beside what the refused answers say otherwise.
 
     Raises:
-        DayFailedError: ``periods`` has one that the day has not got.
+        DayFailedError: ``periods`` has one that the day has not got, or none that is over.
     """
     ended = calendar.ended_periods(day, now)
     was_refused = held is not None and held.refused is not None
     if periods is not None:
         if wrong := sorted(set(periods) - set(range(1, calendar.period_count(day) + 1))):
             raise DayFailedError(f"{day} has settlement periods 1 to {calendar.period_count(day)}, not {wrong[0]}")
+        if not set(periods) & set(ended):
+            first = min(periods)
+            over_at = calendar.period_end(day, first).strftime("%H:%M UTC on %Y-%m-%d")
+            raise DayFailedError(f"{day}: settlement period {first} is not over yet; try again after {over_at}")
         periods = None if was_refused else periods
     elif held_reading is not None and held_reading.judgement.state == "final" and not force:
         again = sorted(

@@ -935,6 +935,21 @@ def test_a_spot_fix_of_what_is_not_there_says_so_and_changes_nothing(
     assert not any("/stack/" in path for path in project.elexon.requests)
 
 
+@pytest.mark.slow
+def test_a_period_that_is_not_over_is_not_said_to_be_fetched(project: Project, looks: Looks) -> None:
+    project.now = (period_end(DAY, 20) + dt.timedelta(minutes=40)).isoformat()
+    with fake_clock(project):
+        project.ingest()
+        ((unit,),) = project.sql("SELECT bmu_id FROM minerecon.curtailment_records LIMIT 1")
+        says = "settlement period 40 is not over yet; try again after 20:00 UTC on 2025-03-28"
+        for result in (looks.spot_fix(DAY, 40, unit), project.run(DAY, periods="40-44")):
+            assert not result.success
+            assert says in not_done(result)
+        assert (looks.kept()["outcome"], looks.kept()["repair"]) == ("failed", None)
+        project.ingest(periods="20-44")
+    assert project.sql("SELECT state, periods_present FROM minerecon.daily_summaries") == [("provisional", 21)]
+
+
 def test_a_spot_fix_of_a_unit_that_is_no_wind_farm_says_what_it_is(
     project: Project, looks: Looks, day_stored: None
 ) -> None:
