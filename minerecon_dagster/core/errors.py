@@ -103,5 +103,9 @@ class DayFailedError(MinereconError):
     """A settlement day could not be fetched or built; what was stored before is untouched."""
 
 
+class DayBusyError(MinereconError):
+    """Another run has worked on the day for as long as is waited for it: nothing was done, and nothing is wrong."""
+
+
 class DifficultyAwaitedError(MinereconError):
     """The day in progress has no difficulty yet, and is built once it has one: nothing is wrong with it."""

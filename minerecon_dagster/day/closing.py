@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, text
 
-from minerecon_dagster.core.errors import ConfigurationError, DayFailedError
+from minerecon_dagster.core.errors import DayBusyError, DayFailedError
 from minerecon_dagster.decisions.unavailable import ClosedDays, Unavailable
 from minerecon_dagster.elexon.datasets import DATASETS, of_the_day
 from minerecon_dagster.elexon.datasets.base import Dataset
@@ -87,7 +87,7 @@ def follow(engine: Engine, closed: ClosedDays, *, now: dt.datetime) -> Followed:
                 else:
                     if close_day(connection, day, entry, now=now):
                         newly_closed.append((day, entry))
-        except ConfigurationError as error:
+        except DayBusyError as error:
             _log.warning("%s: not closed yet: %s", day, error)
     return Followed(tuple(newly_closed), tuple(opened))
 

@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAl
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from minerecon_dagster.core.addresses import client_parameters, session_ends
-from minerecon_dagster.core.errors import ConfigurationError, MinereconError, one_line
+from minerecon_dagster.core.errors import ConfigurationError, DayBusyError, MinereconError, one_line
 from minerecon_dagster.warehouse.roles import PIPELINE
 from minerecon_dagster.warehouse.sums import Grain, names
 
@@ -357,7 +357,7 @@ def day_lock(
         is_given_up: whether nobody wants the lock any more; asked while it is waited for.
 
     Raises:
-        ConfigurationError: another run held the day for ``wait_s`` seconds.
+        DayBusyError: another run held the day for ``wait_s`` seconds.
         CancelledError: the wait was given up.
     """
     with engine.connect() as connection:
@@ -370,7 +370,7 @@ def day_lock(
             transaction.rollback()
             if getattr(error.__cause__, "pgcode", None) != errorcodes.LOCK_NOT_AVAILABLE:
                 raise
-            raise ConfigurationError(
+            raise DayBusyError(
                 f"{day}: another run has worked on this day for {int(wait_s)} s; wait for it or end it, and try again"
             ) from error
         try:

@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from minerecon_dagster.checks import evaluators
-from minerecon_dagster.core.errors import DayFailedError
+from minerecon_dagster.core.errors import DayBusyError, DayFailedError
 from minerecon_dagster.day import build as building
 from minerecon_dagster.day import worker as working
 from minerecon_dagster.day.worker import DayReport, Worker
@@ -158,6 +159,18 @@ def test_what_goes_wrong_beside_the_tables_fails_its_day_in_its_own_words_and_le
     for day in DAYS:
         with day_lock(warehouse, day, wait_s=1):
             pass
+
+
+@pytest.mark.slow
+def test_a_day_that_another_run_does_not_let_go_keeps_no_other_from_being_done(
+    worker: Worker, warehouse: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(working, "day_lock", partial(day_lock, wait_s=0.5))
+    with day_lock(warehouse, DAYS[1]):
+        told = [*worker.ingest(DAYS, fetch=False), *worker.recalculate(DAYS, working.MODEL_NAMES)]
+    assert [day for day, _ in told] == [*DAYS, *DAYS]
+    for day, outcome in told:
+        assert isinstance(outcome, DayBusyError if day == DAYS[1] else DayReport), outcome
 
 
 def test_of_days_that_are_asked_for_each_is_built_after_the_one_before(

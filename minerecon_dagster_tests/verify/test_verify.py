@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -22,7 +23,7 @@ from minerecon_dagster.defs import catalog
 from minerecon_dagster.elexon.datasets import of_the_day
 from minerecon_dagster.jobs import SPOT_FIX, SPOT_FIX_OP, VERIFY, VERIFY_OP
 from minerecon_dagster.verify.record import FOR_A_PERSON, MENDABLE, REBUILT, REFETCHED
-from minerecon_dagster.warehouse.store import sql
+from minerecon_dagster.warehouse.store import day_lock, sql
 from minerecon_dagster_tests.day.test_one_day import fake_clock
 from minerecon_dagster_tests.fake_elexon import Fault, boav_path, stack_path
 from minerecon_dagster_tests.notified import spoil
@@ -563,6 +564,20 @@ def test_a_day_of_which_no_answer_can_be_read_keeps_no_other_from_being_looked_a
     assert row["outcome"] == "failed"
     assert "not what Elexon's API description says" in row["error"]
     assert looks.kept(SATURDAY)["outcome"] == ("right" if sampling == "full" else "right in part")
+
+
+@pytest.mark.slow
+def test_a_day_that_another_run_does_not_let_go_is_not_looked_at_and_keeps_no_other_from_it(
+    project: Project, looks: Looks, stored: Content, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.ingest(SATURDAY)
+    monkeypatch.setattr("minerecon_dagster.day.worker.day_lock", partial(day_lock, wait_s=0.5))
+    with day_lock(project.engine, DAY):
+        assert not looks.run(DAY, SATURDAY).success
+    assert looks.kept(DAY)["outcome"] == "failed"
+    assert "another run has worked on this day" in looks.kept(DAY)["error"]
+    assert project.status(DAY) == "complete", "nothing was found wrong with it"
+    assert looks.kept(SATURDAY)["outcome"] == "right"
 
 
 # What is beside the bids: offers, and wind output.

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError
 
 from minerecon_dagster.core.answers import Answer
-from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.core.errors import ConfigurationError, DayBusyError
 from minerecon_dagster.exports import month as exports
 from minerecon_dagster.register import store as register
 from minerecon_dagster.sample.units import register_rows
@@ -68,7 +68,7 @@ def test_other_days_are_free_and_a_day_that_stays_held_is_a_clear_error(warehous
     with (
         day_lock(warehouse, DAY),
         day_lock(warehouse, DAY + dt.timedelta(days=1)),
-        pytest.raises(ConfigurationError, match="2025-03-28: another run"),
+        pytest.raises(DayBusyError, match="2025-03-28: another run"),
         day_lock(warehouse, DAY, wait_s=1),
     ):
         pass
@@ -216,7 +216,7 @@ def test_a_wait_on_purpose_outlasts_the_limits_of_a_role(warehouse: Engine, hurr
     def waiter() -> None:
         try:
             wait(hurried)
-        except (ConfigurationError, SQLAlchemyError) as error:
+        except (ConfigurationError, DayBusyError, SQLAlchemyError) as error:
             ended.append(error)
         else:
             ended.append(None)
@@ -259,7 +259,7 @@ def test_a_lock_is_held_for_longer_than_a_role_may_be_idle_or_in_a_transaction(
         while (is_long := watcher.execute(held).scalar_one_or_none()) is False:
             watcher.rollback()
         assert is_long, "the session that held the lock is gone"
-        with pytest.raises(ConfigurationError, match="another run"), day_lock(warehouse, DAY, wait_s=0.2):
+        with pytest.raises(DayBusyError, match="another run"), day_lock(warehouse, DAY, wait_s=0.2):
             pass
 
 
