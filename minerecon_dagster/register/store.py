@@ -239,15 +239,21 @@ def waiting_refusals(connection: Connection) -> Sequence[Refusal]:
 def rebuild_register(engine: Engine, archive: Archive) -> RegisterReport:
     """Rebuild all versions from the archived answers, oldest first; asks nothing of Elexon.
 
-    What was refused is no version: the archive keeps it apart, until a person accepts it.
+    Whatever versions there are go, and all of it is one transaction: a rebuild that fails has changed nothing. What was
+    refused is no version: the archive keeps it apart, until a person accepts it.
 
     Raises:
         RegisterError: the archive holds no register.
+        ArchiveError, SchemaDriftError: one of its answers cannot be read.
     """
-    locate_versions(engine, archive)
     report = None
-    for uri, answer in archive.registers():
-        report = _store(engine, answer, uri)
+    with engine.begin() as connection:
+        _lock(connection)
+        for uri, answer in archive.registers():
+            if report is None:
+                refuse_to_mix(connection, synthetic=is_synthetic(answer.url))
+                connection.execute(delete(bm_units))
+            report = _apply(connection, answer, uri)
     if report is None:
         raise RegisterError(f"the archive holds no register of BM units; fetch it: {REFRESH_REGISTER}")
     return report
@@ -309,33 +315,42 @@ def _in_force(connection: Connection) -> dict[str, BmUnit]:
 
 
 def _store(engine: Engine, answer: Answer, uri: str) -> RegisterReport:
+    with engine.begin() as connection:
+        _lock(connection)
+        refuse_to_mix(connection, synthetic=is_synthetic(answer.url))
+        return _apply(connection, answer, uri)
+
+
+def _lock(connection: Connection) -> None:
+    with waiting_for_locks(connection):
+        connection.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": REGISTER_LOCK})
+
+
+def _apply(connection: Connection, answer: Answer, uri: str) -> RegisterReport:
+    """Let what an answer changes of the versions in force begin and end on its day."""
     units = units_of(answer)
     today = settlement_date(answer.fetched_at)
-    with engine.begin() as connection:
-        with waiting_for_locks(connection):
-            connection.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": REGISTER_LOCK})
-        refuse_to_mix(connection, synthetic=is_synthetic(answer.url))
-        current = _in_force(connection)
-        found = changes(current, units)
-        in_force = bm_units.c.valid_to.is_(None)
-        changed = sorted({*found.ended, *(unit.bmu_id for unit in found.begun)})
-        if changed:
-            # The only version of a unit covers all days before it. Where it was seen first today, and has lost its fuel
-            # type since, those days keep their wind farm: it begins a day earlier, and ends today.
-            lost = [b for b in changed if current.get(b, _NOBODY).is_wind and not units.get(b, _NOBODY).is_wind]
-            connection.execute(
-                update(bm_units)
-                .where(in_force, bm_units.c.bmu_id.in_(lost), bm_units.c.valid_from >= today, ~_has_earlier_version())
-                .values(valid_from=today - dt.timedelta(days=1))
-            )
-            # A version that began today and changes again today is replaced: days are the grain.
-            connection.execute(
-                delete(bm_units).where(in_force, bm_units.c.bmu_id.in_(changed), bm_units.c.valid_from >= today)
-            )
-            connection.execute(update(bm_units).where(in_force, bm_units.c.bmu_id.in_(changed)).values(valid_to=today))
-        if found.begun:
-            begun = [row_of(UnitVersion(unit, today), synthetic=is_synthetic(answer.url)) for unit in found.begun]
-            connection.execute(bm_units.insert(), begun)
+    current = _in_force(connection)
+    found = changes(current, units)
+    in_force = bm_units.c.valid_to.is_(None)
+    changed = sorted({*found.ended, *(unit.bmu_id for unit in found.begun)})
+    if changed:
+        # The only version of a unit covers all days before it. Where it was seen first today, and has lost its fuel
+        # type since, those days keep their wind farm: it begins a day earlier, and ends today.
+        lost = [b for b in changed if current.get(b, _NOBODY).is_wind and not units.get(b, _NOBODY).is_wind]
+        connection.execute(
+            update(bm_units)
+            .where(in_force, bm_units.c.bmu_id.in_(lost), bm_units.c.valid_from >= today, ~_has_earlier_version())
+            .values(valid_from=today - dt.timedelta(days=1))
+        )
+        # A version that began today and changes again today is replaced: days are the grain.
+        connection.execute(
+            delete(bm_units).where(in_force, bm_units.c.bmu_id.in_(changed), bm_units.c.valid_from >= today)
+        )
+        connection.execute(update(bm_units).where(in_force, bm_units.c.bmu_id.in_(changed)).values(valid_to=today))
+    if found.begun:
+        begun = [row_of(UnitVersion(unit, today), synthetic=is_synthetic(answer.url)) for unit in found.begun]
+        connection.execute(bm_units.insert(), begun)
     return RegisterReport(
         len(units), sum(unit.is_wind for unit in units.values()), len(found.begun), len(found.ended), uri
     )
