@@ -35,7 +35,7 @@ from minerecon_dagster.jobs import INGEST, SPOT_FIX, SPOT_FIX_OP
 RETRY_BEGINS_WITHIN = dt.timedelta(minutes=10)
 """Dagster's daemon starts a run again within seconds."""
 _DECISION_WITHIN = dt.timedelta(minutes=1)
-"""Dagster marks a failed run with whether it will be retried just after it told that it failed."""
+"""Dagster marks a run as failed, and with whether it will be retried, just after it told that it failed."""
 READ_FOR_S = 10.0
 """So long a tick reads failed runs at most, and leaves the rest to the next one: Dagster ends a tick at 60 s."""
 _EVENTS_AT_ONCE = 500
@@ -202,9 +202,11 @@ def _settled(
     record = instance.get_run_record_by_id(run_id)
     if record is None:
         return UnreadableRun(run_id, "Dagster has no such run any more: somebody deleted it before it was told")
-    if record.dagster_run.status != dg.DagsterRunStatus.FAILURE:
-        return None
     run, waited = record.dagster_run, now - dt.datetime.fromisoformat(met_at)
+    if run.status != dg.DagsterRunStatus.FAILURE:
+        if not run.is_finished and waited < _DECISION_WITHIN:  # its event is there, and its status comes a moment later
+            state.retrying[run_id] = met_at
+        return None
     if AUTO_RETRY_RUN_ID_TAG in run.tags:
         return None
     will_retry = run.tags.get(WILL_RETRY_TAG)

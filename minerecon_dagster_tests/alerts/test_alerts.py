@@ -705,6 +705,27 @@ def test_a_run_that_is_tried_again_is_not_told_unless_nobody_tries(alarm: Alarm)
     assert alarm.state.retrying == {}
 
 
+def test_a_run_that_a_tick_meets_between_its_event_and_its_status_is_told(
+    alarm: Alarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+    change_status = alarm.instance.run_storage.handle_run_event
+
+    def slowly(run_id: str, event: dg.DagsterEvent, *more: Any) -> None:
+        if event.is_run_failure:  # which everybody can read by now
+            told.extend(alarm.tick())
+        change_status(run_id, event, *more)
+
+    monkeypatch.setattr(alarm.instance.run_storage, "handle_run_event", slowly)
+    run_id = alarm.failed_run(failing_job("ingest", "broken"))
+    assert told == []
+    (message,) = alarm.tick()
+    assert message.startswith("RUN FAILED: ingest")
+    assert run_id in message
+    assert alarm.tick() == []
+    assert alarm.state.retrying == {}
+
+
 def test_whether_a_run_will_be_tried_again_is_waited_for(
     warehouse: Engine, receiver: Receiver, environ: pytest.MonkeyPatch
 ) -> None:
