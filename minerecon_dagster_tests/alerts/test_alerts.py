@@ -406,6 +406,18 @@ def test_a_freshness_breach_goes_on_over_the_days_on_which_it_is_looked_at(alarm
     assert cleared.startswith("CLEARED: freshness.yesterday_is_there (ERROR), over all days;")
 
 
+def test_a_look_by_a_clock_that_was_ahead_hides_none_that_comes_after_it(alarm: Alarm) -> None:
+    late = {"check": "freshness.yesterday_is_there", "scope": "all"}
+    alarm.mend("2026-03-20", **late)
+    assert alarm.tick() == []
+    alarm.result("2025-03-21", **late)
+    (told,) = alarm.tick()
+    assert told.startswith("FAILING: freshness.yesterday_is_there")
+    alarm.mend("2025-03-22", **late)
+    (cleared,) = alarm.tick()
+    assert cleared.startswith("CLEARED: freshness.yesterday_is_there")
+
+
 # --- the webhook
 
 

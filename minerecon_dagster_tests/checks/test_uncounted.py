@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
 from minerecon_dagster.checks import uncounted
+from minerecon_dagster.core import checks as c
+from minerecon_dagster.day.build import record_results
 from minerecon_dagster.decisions.reviewed_units import reviewed_units
 from minerecon_dagster.definitions import build_defs
-from minerecon_dagster.register.open_units import read_open_units
+from minerecon_dagster.register.open_units import by_unit, read_open_units
 from minerecon_dagster.warehouse.store import statement
 from minerecon_dagster_tests.fake_elexon import Fault
 from minerecon_dagster_tests.project import DAY, Project, definitions, not_done
@@ -236,6 +240,23 @@ def test_days_stored_before_the_register_knew_a_unit_are_named_with_the_command_
     assert standing(real, "every_day_counts_its_units")[0]
     assert standing(real, unit)[0], "it clears by itself"
     assert "every_wind_unit" not in " ".join(failing(real))
+
+
+def test_a_unit_is_over_once_though_a_clock_that_was_ahead_has_left_a_look_to_come(warehouse: Engine) -> None:
+    checked = replace(c.EVERY_WIND_UNIT_IS_COUNTED, name=f"every_wind_unit_is_counted[{SMALL}]", severity="ERROR")
+
+    def look(day: dt.date, wrong: bool) -> None:
+        found = [{"bmu_id": SMALL}] if wrong else []
+        of_unit = c.result(checked, looked_at=1, expected="", actual="", repair=checked.repair, violations=found)
+        now = dt.datetime.combine(day, dt.time(9, 5), dt.UTC)
+        with warehouse.begin() as connection:
+            record_results(connection, day, [of_unit], now=now, run_id=None, scope="all")
+
+    look(NEXT + dt.timedelta(days=365), wrong=False)
+    look(NEXT, wrong=True)
+    with warehouse.connect() as connection:
+        (over,) = by_unit(connection, [])
+    assert (over.checked.name, over.passed) == (checked.name, True)
 
 
 def without_a_sign_of_wind(project: Project, fuel_type: str | None) -> None:

@@ -1,5 +1,5 @@
 -- What failed at ERROR when last looked at, and whether that is accepted today. Of the looks at all days, each on its own
--- date, only the latest counts.
+-- date, only the latest counts: by its number, since a clock that was ahead for a while has left dates to come.
 SELECT scope, settlement_date, check_family, check_name, result_id,
        coalesce(waived_until >= :today, false) AS waived
 FROM (
@@ -10,7 +10,7 @@ FROM (
     WHERE scope = 'day' AND settlement_date NOT IN (SELECT u.settlement_date FROM minerecon.unavailable_days AS u)
     UNION ALL
     (SELECT DISTINCT ON (check_family, check_name) * FROM minerecon.reconciliation_latest
-     WHERE scope = 'all' ORDER BY check_family, check_name, settlement_date DESC)
+     WHERE scope = 'all' ORDER BY check_family, check_name, result_id DESC)
 ) AS latest
 WHERE NOT passed AND severity = 'ERROR'
   -- Of a day that is not stored a comparison with Elexon says nothing: it looked at nothing.
