@@ -14,16 +14,32 @@ from sqlalchemy import Connection, Engine, select, text
 
 from minerecon_dagster.alerts.clearing import WORKS, Evaluated
 from minerecon_dagster.alerts.runs import FailedRun
-from minerecon_dagster.alerts.state import WHOLE, Check, FailedRuns, Part, Place, State, Watermark, label, place_of
+from minerecon_dagster.alerts.state import (
+    INSTANT,
+    WHOLE,
+    Check,
+    FailedRuns,
+    Part,
+    Place,
+    State,
+    Watermark,
+    label,
+    place_of,
+)
 from minerecon_dagster.core.calendar import settlement_date
-from minerecon_dagster.core.checks import Scope
-from minerecon_dagster.core.repairs import Repair, parse
+from minerecon_dagster.core.checks import YESTERDAY_IS_THERE, Scope
+from minerecon_dagster.core.repairs import Repair, job, parse
 from minerecon_dagster.day.closing import stored_closed_days
+from minerecon_dagster.jobs import STANDING_INVENTORY
 from minerecon_dagster.warehouse.store import statement
 from minerecon_dagster.warehouse.tables import bm_units, restatements
 
 _STATEMENT_TIMEOUT = "10s"
 """A look that takes longer is given up, and told like a warehouse that is not there: a tick has 60 s for all."""
+
+LOOKED_AT_WITHIN = dt.timedelta(hours=26)
+"""Without a look at all days for so long nobody would tell of a day that is missing: both of a day have not come."""
+_INVENTORY_IS_TAKEN = Check("all", YESTERDAY_IS_THERE.family, "inventory_is_taken")
 
 
 @dataclass(frozen=True)
@@ -118,15 +134,43 @@ def look(connection: Connection, state: State, failed_runs: Sequence[FailedRun],
         check = Check(row.scope, row.check_family, row.check_name)
         found = accepted if row.waived else failing
         found.setdefault(check, {})[place_of(row.scope, row.settlement_date)] = row.result_id
+    is_synthetic = connection.execute(select(bm_units.c.is_synthetic).limit(1)).scalar()
+    details = _details(connection, state.failing or {}, failing, accepted)
+    if (
+        not is_synthetic and (untaken := _inventory_not_taken(connection, now)) is not None
+    ):  # no schedule asks the sample
+        failing[_INVENTORY_IS_TAKEN] = {0: 0}  # no result: nobody has evaluated anything
+        details[_INVENTORY_IS_TAKEN, 0] = untaken
     return Look(
         failing,
         accepted,
-        _details(connection, state.failing or {}, failing, accepted),
+        details,
         *_restated(connection, deepcopy(state.restatements), now),
         _told_by_checks(connection, failed_runs, today),
         _evaluated(connection, state.failed_runs),
-        connection.execute(select(bm_units.c.is_synthetic).limit(1)).scalar(),
+        is_synthetic,
         {day.toordinal(): f"{why} (accepted by {by})" for day, (why, by) in stored_closed_days(connection).items()},
+    )
+
+
+def _inventory_not_taken(connection: Connection, now: dt.datetime) -> Detail | None:
+    """That all days were looked at once, and not for long; None where they were, or never yet.
+
+    What watches over all days does not watch over itself: its schedule may be off, and its runs may never begin.
+    """
+    at = connection.execute(statement("alerts/last_inventory"), {"family": _INVENTORY_IS_TAKEN.family}).scalar()
+    if at is None or now - at <= LOOKED_AT_WITHIN:
+        return None
+    return Detail(
+        expected=f"a look at all days within {LOOKED_AT_WITHIN.total_seconds() / 3600:g} h",
+        actual=f"none since {at.astimezone(dt.UTC):{INSTANT}}",
+        looked_at=1,
+        violation_count=1,
+        repair=job(STANDING_INVENTORY),
+        run_id=None,
+        waiver=None,
+        waived_until=None,
+        evaluated_at=now,
     )
 
 

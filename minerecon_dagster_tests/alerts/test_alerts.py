@@ -418,6 +418,40 @@ def test_a_look_by_a_clock_that_was_ahead_hides_none_that_comes_after_it(alarm: 
     assert cleared.startswith("CLEARED: freshness.yesterday_is_there")
 
 
+def test_that_nobody_looks_at_all_days_any_more_is_told_and_so_is_that_somebody_does(alarm: Alarm) -> None:
+    look = {"check": "freshness.yesterday_is_there", "scope": "all"}
+    assert alarm.state.failing == {}, "where there never was a look, none is missing"
+    alarm.mend("2025-03-20", **look)
+    began = alarm.now
+    alarm.now = began + dt.timedelta(hours=26)
+    assert alarm.tick() == []
+    (told,) = alarm.tick()
+    assert told == (
+        "FAILING: freshness.inventory_is_taken (ERROR), over all days: 1 of 1 wrong; expected a look at all days "
+        "within 26 h, found none since 2025-03-20 09:00 UTC\n"
+        "Repair: `minerecon local -- dagster job execute -m minerecon_dagster.definitions -j standing_inventory`"
+    )
+    assert alarm.tick() == []
+    alarm.result("2025-03-21", **look)  # whatever it finds
+    assert [message.partition(" (ERROR)")[0] for message in alarm.tick()] == [
+        "CLEARED: freshness.inventory_is_taken",
+        "FAILING: freshness.yesterday_is_there",
+    ]
+
+
+def test_of_the_sample_which_no_schedule_asks_no_look_is_missed(alarm: Alarm) -> None:
+    with alarm.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO minerecon.bm_units (bmu_id, valid_from, looks_like_wind, is_synthetic)"
+                " VALUES ('T_SYNTW-1', '2025-01-01', true, true)"
+            )
+        )
+    alarm.mend("2025-03-20", check="freshness.yesterday_is_there", scope="all")
+    alarm.now += dt.timedelta(days=90)
+    assert alarm.tick() == []
+
+
 # --- the webhook
 
 
