@@ -9,5 +9,6 @@ EXACT = Context(prec=200)
 
 
 def pounds(gbp: Decimal, digits: int = 2) -> str:
-    """Money in GBP as text, its sign before the pound's: what farms pay is -£11,550.00."""
-    return f"{'-' if gbp < 0 else ''}£{abs(gbp):,.{digits}f}"
+    """Money in GBP as text, its sign before the pound's: what farms pay is -£11,550.00. What is shown as 0 has none."""
+    shown = f"{gbp:z,.{digits}f}"
+    return f"-£{shown[1:]}" if shown.startswith("-") else f"£{shown}"

@@ -18,3 +18,5 @@ def test_pounds_have_pence_thousands_and_their_sign_before_them() -> None:
     assert pounds(Decimal("1234.567")) == "£1,234.57"
     assert pounds(Decimal("-1234.5")) == "-£1,234.50"
     assert pounds(Decimal("1234567.5"), digits=0) == "£1,234,568"
+    assert pounds(Decimal("-0.4"), digits=0) == pounds(Decimal("-0"), digits=0) == "£0", "no zero has a sign"
+    assert pounds(Decimal("-0.005"), digits=3) == "-£0.005"
