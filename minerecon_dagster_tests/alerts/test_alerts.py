@@ -31,9 +31,10 @@ from minerecon_dagster.alerts.state import Check, FailedRuns, Message, State, Wa
 from minerecon_dagster.alerts.text import MOST_CHARACTERS
 from minerecon_dagster.alerts.webhook import Refused, Webhook, escaped
 from minerecon_dagster.checks.properties import PROPERTIES
-from minerecon_dagster.core.checks import DIFFICULTY_KNOWN, RECORDS_MATCH_ARCHIVE, Property
+from minerecon_dagster.core.checks import DIFFICULTY_KNOWN, RECORDS_MATCH_ARCHIVE, SOURCE_UNCHANGED, Property
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.core.spans import spans
+from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.defs.resources import WarehouseResource
 from minerecon_dagster.defs.sensors import build_sensors
 from minerecon_dagster.settings import Settings
@@ -831,6 +832,20 @@ def test_a_failed_day_that_no_check_tells_of_is_told_by_its_run(
     (cleared,) = alarm.tick()
     assert cleared.startswith(f"[SYNTHETIC] CLEARED: ingest of {following}: ")
     assert alarm.tick() == []
+
+
+def test_a_failed_look_at_a_day_that_is_not_stored_any_more_is_told_by_its_run(alarm: Alarm) -> None:
+    @dg.op(name="verify_days")
+    def looks(context: dg.OpExecutionContext) -> None:
+        alarm.result("2025-03-14", check=SOURCE_UNCHANGED.full_name, run_id=context.run_id)
+        trouble = Unfinished.of({"2025-03-14": "it was deleted while it was looked at"})
+        raise dg.Failure("1 of 1 days is wrong", metadata=trouble.to_metadata(), allow_retries=False)
+
+    job = dg.GraphDefinition(name="verify", node_defs=[looks]).to_job()
+    run_id = alarm.failed_run(job, **{PARTITION_NAME_TAG: "2025-03-14"})
+    (told,) = alarm.tick()
+    assert told.startswith("RUN FAILED: verify of 2025-03-14: it was deleted")
+    assert run_id in told
 
 
 def test_of_a_failed_run_only_the_days_are_told_that_no_check_tells_of(alarm: Alarm) -> None:
