@@ -19,6 +19,8 @@ MEANINGS: Mapping[str, str] = {
     "missing": "nothing is stored",
 }
 STATUSES = tuple(MEANINGS)
+IN_PART = ("incomplete", "failing")
+"""A stored day of these may lack half hours."""
 UNAVAILABLE = "unavailable"
 """Closed by a person: nothing is stored, nothing is asked, and nothing is wrong."""
 

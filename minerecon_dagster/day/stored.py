@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         curtailed_mwh: Decimal
         paid_gbp: Decimal
         refunded_gbp: Decimal
+        unpriced_mwh: Decimal
         all_bids_mwh: Decimal
         all_bids_payment_gbp: Decimal
         record_count: int

@@ -141,14 +141,16 @@ def _metadata(report: Any, name: str) -> dict[str, Any]:
     metadata: dict[str, Any] = {links.OPEN: dg.MetadataValue.url(f"{base}/{name}") if base is not None else _NO_LINK}
     facts = report.facts
     as_of: dt.datetime | None = facts.as_of
-    mwh, gbp = facts.total(lambda d: d.curtailed_mwh), facts.total(lambda d: d.payment_gbp)
+    metadata |= {"file": links.to_file(report.uri), "state": report.states}
+    if facts.stored:  # of nothing there is no figure, and 0 is one
+        mwh, gbp = facts.total(lambda d: d.curtailed_mwh), facts.total(lambda d: d.payment_gbp)
+        metadata |= {
+            "curtailed_mwh": float(mwh),  # a number is plotted, and a text is exact
+            "payment_gbp": float(gbp),
+            "curtailed_mwh_exact": str(mwh),
+            "payment_gbp_exact": str(gbp),
+        }
     metadata |= {
-        "file": links.to_file(report.uri),
-        "state": report.states,
-        "curtailed_mwh": float(mwh),  # a number is plotted, and a text is exact
-        "payment_gbp": float(gbp),
-        "curtailed_mwh_exact": str(mwh),
-        "payment_gbp_exact": str(gbp),
         "days_stored": str(len(facts.stored)),
         # What is a number here is drawn by the UI, and says nothing as a line: so it is within a value.
         "counts": dg.MetadataValue.json({"days_stored": len(facts.stored)}),

@@ -75,13 +75,18 @@ def of_days(facts: Facts) -> str:
     return f"{len(facts.stored)} of {count} day{'' if count == 1 else 's'}"
 
 
+def at_least_btc(facts: Facts, model: str) -> str:
+    """What stands before the Bitcoin of a model: a day may be stored without its difficulty."""
+    return facts.at_least or ("at least " if any(model not in day.mined_btc for day in facts.stored) else "")
+
+
 def energy(facts: Facts, drawer: Drawer) -> Chart:
     """MWh by day, SO-flagged, before all accepted bids, and the strip of states."""
     total, most = (
         facts.total(lambda d: d.curtailed_mwh),
         max(facts.stored, key=lambda d: d.curtailed_mwh, default=None),
     )
-    summary = f"{total:,.0f} MWh in {of_days(facts)}"
+    summary = f"{facts.at_least.capitalize()}{total:,.0f} MWh in {of_days(facts)}"
     if most is not None and most.curtailed_mwh:
         summary += f"; most on {_date(most.day)}, {most.curtailed_mwh:,.0f} MWh"
     said = _Said(
@@ -117,7 +122,10 @@ def bitcoin(facts: Facts, drawer: Drawer) -> Chart:
     """BTC by day and miner model."""
     models = [m.name for m in MINER_MODELS]
     known = ((model, facts.btc(model)) for model in models)
-    totals = ", ".join(f"{model}: not known" if btc is None else f"{btc:,.4f} BTC on {model}" for model, btc in known)
+    totals = ", ".join(
+        f"{model}: not known" if btc is None else f"{at_least_btc(facts, model)}{btc:,.4f} BTC on {model}"
+        for model, btc in known
+    )
     said = _Said(
         "bitcoin", "Bitcoin that it could have mined, by day", f"{totals}, in {of_days(facts)}.",
         "BTC of the SO-flagged energy, by miner model, at each day's network difficulty and block subsidy; as many "
@@ -146,10 +154,9 @@ def stop_or_mine(facts: Facts, drawer: Drawer) -> Chart:
     if priced:
         paid = facts.total(lambda d: d.payment_gbp, priced)
         worth = facts.total(value, priced)
-        summary = (
-            f"On the {len(priced)} days with a price, £{paid:,.0f} was paid to stop, and the Bitcoin would have been "
-            f"worth £{worth:,.0f} on {best}."
-        )
+        days = "On the one day" if len(priced) == 1 else f"On the {len(priced)} days"
+        stopped = f"{pounds(abs(paid), 0)} was paid {'to stop' if paid >= 0 else 'by farms'}"
+        summary = f"{days} with a price, {stopped}, and the Bitcoin would have been worth £{worth:,.0f} on {best}."
     else:
         summary = "The price of Bitcoin is known of none of these days: the value is not shown, and nothing stands in."
     said = _Said(
@@ -176,7 +183,7 @@ def heat_map(facts: Facts, drawer: Drawer) -> Chart:
         summary = "No curtailment in any period that is stored."
     else:
         (day, period), mwh = most
-        summary = f"The most in one half hour: {mwh:,.0f} MWh, in period {period} of {_date(day)}."
+        summary = f"The most in one half hour: {mwh:,.0f} MWh, in period {period} of {_date(day)}, of {of_days(facts)}."
     said = _Said(
         "heat-map", "When it happened: settlement period by day", summary,
         "SO-flagged MWh per half hour; period 1 begins at 00:00 London time, and where clocks change those after 01:00 "
@@ -200,11 +207,11 @@ def heat_map(facts: Facts, drawer: Drawer) -> Chart:
 
 def farms(facts: Facts, drawer: Drawer) -> Chart:
     """The farms that were curtailed most."""
-    is_least = any(day.state == "incomplete" for day in facts.stored)
+    is_least = any(day.is_in_part for day in facts.days)
     together = sum((f.share for f in facts.farms), Decimal())
     summary = (
         f"{facts.farms[0].farm_name} first, with {facts.farms[0].share:.1%}; the {len(facts.farms)} shown have "
-        f"{together:.0%} of all SO-flagged energy."
+        f"{together:.0%} of all SO-flagged energy in {of_days(facts)}."
         if facts.farms
         else "No wind farm was curtailed in the stored days."
         if facts.stored

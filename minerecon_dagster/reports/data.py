@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from minerecon_dagster.core.spans import span_text
+from minerecon_dagster.core.statuses import IN_PART
 from minerecon_dagster.day.stored import StoredDay, read_stored_days
 from minerecon_dagster.warehouse.store import statement
 
@@ -36,6 +37,13 @@ class DayFacts:
     price_gbp: Decimal | None
     is_restated: bool
     closed: str | None
+
+    @property
+    def is_in_part(self) -> bool:
+        """Whether it is stored and may lack half hours: one in progress does so, whatever its status says."""
+        if self.stored is None:
+            return False
+        return self.status in IN_PART or self.stored.periods_present < self.stored.periods_expected
 
 
 @dataclass(frozen=True)
@@ -107,6 +115,11 @@ class Facts:
     def stored(self) -> list[StoredDay]:
         """The days that have figures."""
         return [day.stored for day in self.days if day.stored is not None]
+
+    @property
+    def at_least(self) -> str:
+        """What stands before a sum of energy or Bitcoin, which can only grow by what is not there; empty if all is."""
+        return "at least " if any(day.stored is None or day.is_in_part for day in self.days) else ""
 
     @property
     def is_synthetic(self) -> bool:

@@ -6,12 +6,12 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
 from html import unescape
 from typing import TYPE_CHECKING
 
 from minerecon_dagster.charts import COLOURS, STATES, Drawer
+from minerecon_dagster.core.exact import pounds
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.repairs import REINGEST
 from minerecon_dagster.core.spans import days_text, spans
@@ -171,14 +171,22 @@ def _block(title: str, facts: Facts) -> Block:
         return Block(title, f"Nothing is stored: no figure stands in for it.{closed}", [])
     energy, all_bids = facts.total(lambda d: d.curtailed_mwh), facts.total(lambda d: d.all_bids_mwh)
     paid, refunded = facts.total(lambda d: d.paid_gbp), facts.total(lambda d: d.refunded_gbp)
-    net = paid - refunded
+    net, priced = paid - refunded, energy - facts.total(lambda d: d.unpriced_mwh)
     of_days = charts.of_days(facts)
     wind_known = [d for d in facts.stored if d.wind_generation_mwh is not None]
     figures = [
-        Figure("Curtailed energy, SO-flagged", f"{energy:,.0f} MWh", f"all bids: {all_bids:,.0f} MWh"),
-        Figure("Paid to stop", f"£{net:,.0f}", f"net: paid £{paid:,.0f}, paid back £{refunded:,.0f}"),
+        Figure(
+            "Curtailed energy, SO-flagged",
+            f"{facts.at_least}{energy:,.0f} MWh",
+            f"all bids: {facts.at_least}{all_bids:,.0f} MWh",
+        ),
+        Figure("Paid to stop", pounds(net, 0), f"net: paid £{paid:,.0f}, paid back £{refunded:,.0f}"),
         _paid_again(facts),
-        Figure("Price of a MWh", f"£{net / energy:,.2f}" if energy else "-", "net payment over energy, SO-flagged"),
+        Figure(
+            "Price of a MWh",
+            pounds(net / priced) if priced else "-",
+            "net payment over energy with a price, SO-flagged",
+        ),
     ]
     if wind_known:
         known_mwh = facts.total(lambda d: d.curtailed_mwh, wind_known)
@@ -193,10 +201,10 @@ def _block(title: str, facts: Facts) -> Block:
         figures.append(
             Figure("CO2, if gas replaced it", f"{tonnes:,.0f} t", f"by the factor of CCGT, of {_days(len(co2_days))}")
         )
-    figures += [Figure(f"Bitcoin on {m.name}", _btc(facts.btc(m.name)), of_days) for m in MINER_MODELS]
+    figures += [Figure(f"Bitcoin on {m.name}", _btc(facts, m.name), of_days) for m in MINER_MODELS]
     sentence = (
-        f"{energy:,.0f} MWh were curtailed for system reasons, for £{net:,.0f} net, in {of_days}. "
-        f"State: {states(facts)}"
+        f"{facts.at_least.capitalize()}{energy:,.0f} MWh were curtailed for system reasons, for {pounds(net, 0)} net, "
+        f"in {of_days}. State: {states(facts)}"
     )
     if closed := closed_days(facts):
         sentence += f" {closed}"
@@ -214,13 +222,13 @@ def _paid_again(facts: Facts) -> Figure:
     covered = f"offers cover {mwh / target * 100:.1f} % of the energy" if target else "nothing to cover"
     at_least = "at least " if len(known) < len(facts.days) else ""
     of = f", of {len(known)} of {_days(len(facts.days))}" if at_least else f", of {_days(len(known))}"
-    return Figure(
-        name, f"{at_least}£{gbp:,.0f}", f"{covered}{of}; the cheapest accepted offers, as wastedwind.energy reckons"
-    )
+    how = "what the cheapest of them cost, by the method of the website wastedwind.energy"
+    return Figure(name, f"{at_least}{pounds(gbp, 0)}", f"{covered}{of}: {how}")
 
 
-def _btc(amount: Decimal | None) -> str:
-    return "-" if amount is None else f"{amount:,.4f} BTC"
+def _btc(facts: Facts, model: str) -> str:
+    amount = facts.btc(model)
+    return "-" if amount is None else f"{charts.at_least_btc(facts, model)}{amount:,.4f} BTC"
 
 
 @cache

@@ -103,7 +103,7 @@ def test_a_months_report_has_the_tables_figures_and_says_what_is_missing(months:
     for model, btc in months.sql(
         "SELECT miner_model, sum(mined_btc) FROM minerecon.bitcoin_daily_summaries GROUP BY 1"
     ):
-        assert f"Bitcoin on {model} {btc:,.4f} BTC" in page.words
+        assert f"Bitcoin on {model} at least {btc:,.4f} BTC" in page.words, "29 days are missing"
     ((again, covered),) = months.sql(
         "SELECT sum(turn_up_estimate_gbp), round(100 * sum(turn_up_mwh) / sum(turn_up_target_mwh), 1)"
         " FROM minerecon.daily_summaries"
@@ -142,6 +142,54 @@ def test_with_an_incomplete_day_a_report_says_at_least_of_what_was_lost_of_notif
     (row,) = re.findall(rf"{re.escape(farm)} [\d,.]+ [\d.]+% [\d,.]+ (at least )?{lost:.2%}", page.words)
     assert row == "at least "
     assert "and so it is with an incomplete day." in page.words
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "is_least"),
+    [
+        ("state = 'final'", False),
+        ("state = 'incomplete'", True),
+        ("state = 'provisional', periods_due = 20, periods_present = 20", True),
+    ],
+    ids=["final", "incomplete", "in progress"],
+)
+def test_of_a_day_that_lacks_half_hours_a_report_says_at_least(months: Project, change: str, is_least: bool) -> None:
+    months.sql_write(f"UPDATE minerecon.daily_summaries SET {change} WHERE summary_date = :d", d=DAY)
+    ((mwh, all_bids),) = months.sql(
+        "SELECT curtailed_mwh, all_bids_mwh FROM minerecon.daily_summaries WHERE summary_date = :d", d=DAY
+    )
+    ((btc,),) = months.sql(
+        "SELECT mined_btc FROM minerecon.bitcoin_daily_summaries WHERE summary_date = :d AND miner_model = 'S9'", d=DAY
+    )
+    report = publish_latest(
+        months.engine,
+        open_store(str(months.archive._store.root)),
+        dt.datetime.combine(NEXT, dt.time(12), dt.UTC),
+    )
+    words = Page(report.body).words
+    yesterday = words[words.index("Yesterday, ") : words.index(f"{DAY:%B %Y} so far")]
+    for least, figure in (
+        ("At least ", f"{mwh:,.0f} MWh were curtailed"),
+        ("SO-flagged at least ", f"{mwh:,.0f} MWh all bids: "),
+        ("all bids: at least ", f"{all_bids:,.0f} MWh"),
+        ("on S9 at least ", f"{btc:,.4f} BTC"),
+    ):
+        assert figure in yesterday
+        assert (f"{least}{figure}" in yesterday) == is_least
+
+
+@pytest.mark.slow
+def test_the_price_of_a_mwh_is_of_the_energy_that_has_one_and_a_minus_stands_before_the_pound(months: Project) -> None:
+    months.sql_write("UPDATE minerecon.daily_summaries SET unpriced_mwh = curtailed_mwh / 4")
+    ((price,),) = months.sql(
+        "SELECT sum(payment_gbp) / sum(curtailed_mwh - unpriced_mwh) FROM minerecon.daily_summaries"
+    )
+    assert f"Price of a MWh £{price:,.2f} net payment over energy with a price" in Page(body_of(months)).words
+    months.sql_write("UPDATE minerecon.daily_summaries SET paid_gbp = 0, refunded_gbp = 1000")
+    assert "for -£2,000 net, in 2 of 31 days." in Page(body_of(months)).words
+    months.sql_write("UPDATE minerecon.daily_summaries SET unpriced_mwh = curtailed_mwh")
+    assert "Price of a MWh - net payment" in Page(body_of(months)).words
 
 
 @pytest.mark.slow
@@ -191,7 +239,7 @@ def test_a_price_gives_the_value_and_a_restatement_is_listed(months: Project) ->
         d=DAY,
         best=best,
     )
-    assert "On the 1 days with a price, " in page.words
+    assert "On the one day with a price, " in page.words
     assert f"worth £{worth:,.0f} on {best}" in page.words
     assert "1 change of days that were over was seen at the source." in page.words
 

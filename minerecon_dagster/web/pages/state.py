@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from minerecon_dagster.core.statuses import STATUSES, UNAVAILABLE
+from minerecon_dagster.core.statuses import IN_PART, STATUSES, UNAVAILABLE
 from minerecon_dagster.web.pages import words
 
 NOBODY = "No wind farm was curtailed"
@@ -27,8 +27,6 @@ BASIS_MEANINGS: Mapping[str, str] = {
 }
 WHOLE = ("complete", "warned", "waived", "provisional")
 """Of a day of these every half hour is stored and its checks hold: that it has nothing can be said."""
-IN_PART = ("incomplete", "failing")
-"""A stored day of these may lack half hours."""
 _WORST = ("failing", "incomplete", "missing", "provisional", UNAVAILABLE, "warned", "waived", "complete")
 """In the order in which a reader of several days must know them."""
 assert set(_WORST) == set(STATUSES)

@@ -8,11 +8,12 @@ from typing import Any
 
 from markupsafe import Markup
 
+from minerecon_dagster.core.statuses import IN_PART
 from minerecon_dagster.web.pages import figures, words
 from minerecon_dagster.web.pages.asked import Asked
 from minerecon_dagster.web.pages.figures import field_of, total
 from minerecon_dagster.web.pages.reader import Reader
-from minerecon_dagster.web.pages.state import BASIS_MEANINGS, IN_PART, state_of
+from minerecon_dagster.web.pages.state import BASIS_MEANINGS, state_of
 from minerecon_dagster.web.pages.sums import year_before
 from minerecon_dagster.web.pages.views.common import (
     basis_links,
