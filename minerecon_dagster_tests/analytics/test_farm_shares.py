@@ -162,6 +162,33 @@ def test_without_offers_what_was_taken_back_is_not_known_and_the_gross_share_is(
         connection.rollback()
 
 
+def test_a_day_with_periods_that_are_not_known_to_be_empty_is_not_whole_and_not_final(stored: Engine) -> None:
+    month = f"{LAST:%Y-%m}"
+
+    def found(view: str) -> int:
+        sql = f"SELECT count(delivered_against_instructed) FROM analytics.{view} WHERE year_month = :month"
+        return int(connection.execute(text(sql), {"month": month}).scalar_one())
+
+    views = ("curtailment_by_farm_day", "curtailment_by_farm_month", "notified_potential_by_farm_month")
+    days = text(
+        "SELECT days_final, days_incomplete, days_present FROM analytics.settlement_months WHERE year_month = :m"
+    )
+    with stored.connect() as connection:
+        assert all(found(view) > 0 for view in views)
+        _, incomplete, present = connection.execute(days, {"m": month}).one()
+        assert incomplete == 0
+        connection.execute(
+            text(
+                "UPDATE minerecon.ingestion_progress SET status = 'empty', row_count = 0, acceptance_count = NULL"
+                " WHERE to_char(settlement_date, 'YYYY-MM') = :m"
+            ),
+            {"m": month},
+        )
+        assert tuple(connection.execute(days, {"m": month}).one()) == (0, present, present)
+        assert {view: found(view) for view in views} == dict.fromkeys(views, 0)
+        connection.rollback()
+
+
 def test_a_unit_in_force_that_was_not_asked_for_is_not_covered(stored: Engine) -> None:
     with stored.connect() as connection:
         sql = (

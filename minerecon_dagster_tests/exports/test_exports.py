@@ -436,6 +436,15 @@ def test_the_manifest_says_how_complete_the_month_is(stored: Engine, store: Stor
     made(stored, store)
     state = manifest(place)["state"]
     assert (state["days_final"], state["is_complete"], state["is_provisional"]) == (31, True, False)
+    run_sql(
+        stored,
+        "INSERT INTO minerecon.ingestion_progress (settlement_date, settlement_period, stack_side, status, row_count,"
+        " fetched_at, is_synthetic) VALUES ('2025-03-05', 7, 'bid', 'empty', 0, now(), false)",
+    )
+    made(stored, store)
+    state = manifest(place)["state"]
+    assert (state["days_final"], state["is_complete"], state["is_provisional"]) == (30, False, True)
+    assert state["statuses"]["incomplete"] == 1, "a period that is not known to be empty"
 
 
 def test_a_month_of_which_nothing_was_ever_stored_is_not_exported_and_one_that_lost_its_days_says_so(

@@ -26,7 +26,7 @@ SELECT c.settlement_date,
            AS coverage,
        r.day_state,
        r.status,
-       coalesce(s.is_final, false) AS is_final,
+       coalesce(s.is_final AND r.day_state = 'final', false) AS is_final,
        span.is_synthetic
 FROM span
 CROSS JOIN LATERAL (
@@ -526,7 +526,11 @@ CROSS JOIN LATERAL (
            CAST(count(DISTINCT u.settlement_date) FILTER (WHERE u.metered_mwh IS NOT NULL) AS integer) AS metered_days
     FROM ({unit_days}) AS u
     LEFT JOIN (
-        SELECT z.summary_date AS settlement_date, z.periods_expected, z.state <> 'incomplete' AS is_whole, EXISTS (
+        SELECT z.summary_date AS settlement_date, z.periods_expected,
+               z.state <> 'incomplete' AND NOT EXISTS (
+                   SELECT FROM minerecon.unproven_periods() AS n WHERE n.settlement_date = z.summary_date
+               ) AS is_whole,
+               EXISTS (
                    SELECT FROM minerecon.period_potential AS h WHERE h.settlement_date = z.summary_date
                ) AS has_potential
         FROM minerecon.daily_summaries AS z WHERE z.summary_date >= r.first_day AND z.summary_date < r.next_first
