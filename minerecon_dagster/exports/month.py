@@ -12,7 +12,7 @@ import hashlib
 import json
 import logging
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -168,12 +168,9 @@ def export_month(engine: Engine, store: Store, month: str, now: dt.datetime) -> 
             for view in exported_views(connection):
                 manifest["views"][view.name] = _make(connection, view, first, Path(scratch))
         before = _read_manifest(store, f"{folder}/{MANIFEST}") if MANIFEST in names else {}
-        if manifest["is_synthetic"] and before.get("is_synthetic") is False:
-            raise ArchiveError(
-                f"{store.root}/{folder} holds an export of real days, and synthetic ones never cover them: "
-                "give the sample another MINERECON_ARCHIVE_URL, or another MINERECON_HOME"
-            )
         files = _files(manifest)
+        if manifest["is_synthetic"]:
+            _refuse_to_cover(store, folder, before, files.keys() & set(names))
         written = []
         for name, file in files.items():
             if name not in names or hashlib.sha256(store.read(f"{folder}/{name}")).hexdigest() != file["sha256"]:
@@ -276,6 +273,29 @@ def _read_manifest(store: Store, name: str) -> dict[str, Any]:
         _log.warning("%s/%s is damaged (%s), and is written anew", store.root, name, error)
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _refuse_to_cover(store: Store, folder: str, before: Mapping[str, Any], there: Collection[str]) -> None:
+    """Let synthetic days cover no export of real ones.
+
+    Args:
+        store: the place.
+        folder: of the month.
+        before: the manifest that is there.
+        there: the files of an export that are there.
+
+    Raises:
+        ArchiveError: they are of real days, or no manifest says of what: it is gone, or damaged.
+    """
+    is_synthetic = before.get("is_synthetic")
+    if is_synthetic is True or (is_synthetic is None and not there):
+        return
+    of = "of real days" if is_synthetic is False else "without a manifest that says of which days"
+    remedy = "" if is_synthetic is False else f"; or, if it is the sample's own, delete {folder}"
+    raise ArchiveError(
+        f"{store.root}/{folder} holds an export {of}, and synthetic ones never cover them: "
+        f"give the sample another MINERECON_ARCHIVE_URL, or another MINERECON_HOME{remedy}"
+    )
 
 
 def _files(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

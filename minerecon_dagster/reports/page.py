@@ -27,6 +27,7 @@ MOST_PROBLEMS = 30
 
 SOURCE = "Contains BMRS data © Elexon Limited copyright and database right."
 SYNTHETIC_SOURCE = "Synthetic data, made up by a generator; not Elexon's."
+_BUILT = "The newest of these days was built on"
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,7 @@ def latest_page(recent: Facts, year: Facts, *, version: str) -> str:
 def _render(facts: Facts, title: str, blocks: Sequence[Block], wrong_of: Facts | None, version: str) -> str:
     as_of = facts.as_of
     made = f"minerecon_dagster {version}. " + (
-        f"The newest of these days was built on {as_of:%Y-%m-%d at %H:%M UTC}."
-        if as_of
-        else "Nothing is stored of these days."
+        f"{_BUILT} {as_of:%Y-%m-%d at %H:%M UTC}." if as_of else "Nothing is stored of these days."
     )
     with Drawer() as drawer:
         drawn = charts.of_report(facts, drawer)
@@ -116,6 +115,11 @@ def _render(facts: Facts, title: str, blocks: Sequence[Block], wrong_of: Facts |
 def is_synthetic(page: str) -> bool:
     """Whether a page that was drawn says that it is of synthetic data."""
     return SYNTHETIC_SOURCE in unescape(page)
+
+
+def has_real_figures(page: str) -> bool:
+    """Whether a page that was drawn shows stored days, and does not say that they are synthetic."""
+    return _BUILT in page and not is_synthetic(page)
 
 
 def recent_first(*parts: Facts) -> list[FailingCheck]:

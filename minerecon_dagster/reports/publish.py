@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.errors import ArchiveError, ConfigurationError
 from minerecon_dagster.reports.data import Facts, read_facts
-from minerecon_dagster.reports.page import is_synthetic, latest_page, month_page, month_span, states
+from minerecon_dagster.reports.page import has_real_figures, is_synthetic, latest_page, month_page, month_span, states
 from minerecon_dagster.storage import AbsentError
 from minerecon_dagster.warehouse.store import alone
 from minerecon_dagster.warehouse.warehouse import Warehouse
@@ -83,16 +83,8 @@ def publish_month(engine: Engine, store: Store, month: str, now: dt.datetime) ->
             facts = read_facts(connection, first, last)
         if before is None and not facts.stored and not any(day.closed for day in facts.days):
             return None
-        if (
-            before is not None
-            and not facts.stored
-            and facts.is_synthetic
-            and not is_synthetic(before.decode(errors="replace"))
-        ):
-            raise ArchiveError(
-                f"{store.root}/{FOLDER}/{month}{ENDING} is of real days, and a warehouse of synthetic ones never "
-                "empties it: give the sample another MINERECON_ARCHIVE_URL, or another MINERECON_HOME"
-            )
+        if before is not None and facts.is_synthetic and not is_synthetic(before.decode(errors="replace")):
+            raise _of_real_days(store, month)
         return facts, month_page(facts, version=_version())
 
     return _publish(engine, store, month, first.year * 12 + first.month, draw)
@@ -102,15 +94,25 @@ def publish_latest(engine: Engine, store: Store, now: dt.datetime) -> Report:
     """Write the report of the latest state; else as `publish_month`."""
     yesterday = _yesterday(now)
 
-    def draw(_: bytes | None) -> tuple[Facts, str]:
+    def draw(before: bytes | None) -> tuple[Facts, str]:
         with Warehouse(engine).snapshot(require_current=True) as connection:
             recent = read_facts(connection, yesterday - dt.timedelta(days=RECENT_DAYS - 1), yesterday)
             year = read_facts(connection, yesterday.replace(month=1, day=1), yesterday)
+        # A page of nothing, as a sample's warehouse has it before its first day, says nothing of whose it is.
+        if before is not None and recent.is_synthetic and has_real_figures(before.decode(errors="replace")):
+            raise _of_real_days(store, LATEST)
         return recent, latest_page(recent, year, version=_version())
 
     report = _publish(engine, store, LATEST, _OF_LATEST, draw)
     assert report is not None, "it is drawn of nothing too"
     return report
+
+
+def _of_real_days(store: Store, name: str) -> ArchiveError:
+    return ArchiveError(
+        f"{store.root}/{FOLDER}/{name}{ENDING} is of real days, and a warehouse of synthetic ones never covers it: "
+        "give the sample another MINERECON_ARCHIVE_URL, or another MINERECON_HOME"
+    )
 
 
 def _publish(

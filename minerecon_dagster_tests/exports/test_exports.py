@@ -660,6 +660,13 @@ def test_an_export_of_the_sample_never_covers_a_real_one_and_a_real_one_covers_t
     with pytest.raises(ArchiveError, match="synthetic ones never cover them"):
         export_month(stored, store, MONTH, NOW)
     assert contents(place) == before
+    (folder(place) / "manifest.json").write_text("{")
+    with pytest.raises(ArchiveError, match="without a manifest that says of which days, and synthetic ones never"):
+        export_month(stored, store, MONTH, NOW)
+    (folder(place) / "manifest.json").unlink()
+    with pytest.raises(ArchiveError, match=f"if it is the sample's own, delete exports/{MONTH}"):
+        export_month(stored, store, MONTH, NOW)
+    assert {name: body for name, body in before.items() if "manifest" not in name} == contents(place)
     elsewhere = open_store(f"{place} of the sample")
     assert made(stored, elsewhere).manifest["is_synthetic"] is True
     put_day(stored, "2025-03-28")

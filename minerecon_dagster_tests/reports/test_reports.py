@@ -339,6 +339,21 @@ def test_a_page_of_real_days_is_emptied_with_them_and_by_no_sample(months: Proje
     with pytest.raises(ArchiveError, match=r"reports/2025-03\.html is of real days"):
         publish_month(months.engine, store, "2025-03", NOW)
     assert store.read("reports/2025-03.html").decode() == real
+    months.ingest(DAY)
+    with pytest.raises(ArchiveError, match="never covers it"):
+        publish_month(months.engine, store, "2025-03", NOW)
+    assert store.read("reports/2025-03.html").decode() == real
+    now = dt.datetime.combine(NEXT, dt.time(12), dt.UTC)
+    latest = publish_latest(months.engine, store, now).body
+    real = latest.replace("SYNTHETIC DATA", "DATA").replace("Synthetic data", "Data")
+    store.replace("reports/latest.html", real.encode())
+    with pytest.raises(ArchiveError, match=r"reports/latest\.html is of real days"):
+        publish_latest(months.engine, store, now)
+    assert store.read("reports/latest.html").decode() == real
+    forget(months)
+    assert "Nothing is stored of these days." in publish_latest(months.engine, store, now).body
+    months.ingest(DAY)
+    assert publish_latest(months.engine, store, now).body == latest, "a page of nothing is covered by whoever has a day"
     forget(months)
     assert "31 missing, of 31 days." in Page(body_of(months)).words
 
