@@ -37,7 +37,7 @@ def dashboard(port: int) -> None:
     It shows the warehouse of MINERECON_HOME (or of DATABASE_URL) if a day is stored there, and the bundled synthetic
     sample otherwise; its first line says which. Where `minerecon ui` serves it already, it prints that link.
     """
-    from minerecon_dagster.settings import Settings
+    from minerecon_dagster.settings import Settings, file_variable
 
     settings = Settings.from_environ()
     for home in (settings.home, settings.home / "sample"):
@@ -52,6 +52,10 @@ def dashboard(port: int) -> None:
                 "The bundled sample, made up by a generator and not Elexon's: "
                 f"no day is stored in {_named(settings)} yet (minerecon reingest FROM TO stores real ones)"
             )
+            # What is named is of real days: with it, services would not be the sample's, nor in its folder.
+            for name in _OF_REAL_DAYS:
+                os.environ.pop(name, None)
+                os.environ.pop(file_variable(name), None)
             ready = stack.enter_context(services(sample=True))
             _make_the_sample(ready)
         url = f"http://127.0.0.1:{port}"
@@ -106,7 +110,7 @@ def _make_the_sample(settings: Settings) -> None:
         return
     click.echo("Making its days: about half a minute …")
     program = Path(sys.executable).with_name("minerecon")
-    environ = {k: v for k, v in os.environ.items() if k not in _OF_THE_SAMPLE} | {
+    environ = {k: v for k, v in os.environ.items() if k not in _OF_REAL_DAYS} | {
         "MINERECON_HOME": str(settings.home.parent)
     }
     made = subprocess.run([str(program), "run"], env=environ, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
@@ -116,11 +120,11 @@ def _make_the_sample(settings: Settings) -> None:
         raise ConfigurationError("the sample's days could not all be made: see above")
 
 
-_OF_THE_SAMPLE = (
+_OF_REAL_DAYS = (
     "ELEXON_BASE_URL", "BITCOIN_PRICE_BASE_URL", "DATABASE_URL", "DAGSTER_POSTGRES_URL", "DYNAMODB_DIFFICULTY_TABLE",
-    "MINERECON_API_DATABASE_URL", "MINERECON_PLACES",
+    "MINERECON_API_DATABASE_URL", "MINERECON_ARCHIVE_URL", "MINERECON_OWNER_DATABASE_URL", "MINERECON_PLACES",
 )  # fmt: skip
-"""What `services` puts into the environment, and the command would take for given."""
+"""What a user or `services` puts into the environment, and a command of the sample would take for given."""
 
 
 def _command(settings: Settings, port: int) -> list[str]:

@@ -52,7 +52,11 @@ def test_without_a_stored_day_it_shows_the_sample_says_so_first_and_the_next_one
     tmp_path: Path,
 ) -> None:
     ours = ("MINERECON", "DATABASE_URL", "DAGSTER", "DYNAMODB", "ELEXON", "AWS")
-    environ = {k: v for k, v in os.environ.items() if not k.startswith(ours)} | {"MINERECON_HOME": str(tmp_path)}
+    home = tmp_path / "home"
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(ours)} | {
+        "MINERECON_HOME": str(home),
+        "ELEXON_BASE_URL": "http://127.0.0.1:1/of/real/days",
+    }
     command = [str(MINERECON), "dashboard", "--port", str(free_port())]
     with subprocess.Popen(
         command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -61,13 +65,13 @@ def test_without_a_stored_day_it_shows_the_sample_says_so_first_and_the_next_one
         try:
             first = process.stdout.readline()
             assert first.startswith("The bundled sample, made up by a generator"), first
-            assert str(tmp_path) in first
+            assert str(home) in first
             line = next(line for line in process.stdout if line.startswith("Dashboard: "))
             url = line.split()[1]
             # Before anybody has asked for a page: the first one does not wait for what draws to start.
             assert json.loads(read(f"{url}/readyz"))["status"] == "ok"
             assert any(b"charts.worker" in command_of(pid) for pid in below(process.pid))
-            assert served_at(tmp_path / "sample") == url
+            assert served_at(home / "sample") == url
             page = read(url)
             assert "Made-up data." in page
             assert "was turned down for system reasons" in re.sub("<[^>]*>", "", page)
@@ -76,7 +80,8 @@ def test_without_a_stored_day_it_shows_the_sample_says_so_first_and_the_next_one
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(60)
-    assert served_at(tmp_path / "sample") is None
+    assert served_at(home / "sample") is None
+    assert [folder.name for folder in tmp_path.iterdir()] == ["home"], "nothing is written elsewhere"
 
 
 def test_a_note_that_a_dead_dashboard_left_leads_nowhere(tmp_path: Path) -> None:
