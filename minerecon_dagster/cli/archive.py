@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from minerecon_dagster.cli.environment import SAMPLE_HOME, runs_are_launched_elsewhere
-from minerecon_dagster.cli.lines import naming_commands
+from minerecon_dagster.cli.lines import naming_commands, print_json
 from minerecon_dagster.cli.options import DAY, DAYS_ARE, Commands, json_option, sample_option
 
 if TYPE_CHECKING:
@@ -37,6 +36,8 @@ def verify(first: dt.datetime | None, last: dt.datetime | None, sample: bool, as
     archive's own.
     """
     from minerecon_dagster.core.errors import ArchiveError
+    from minerecon_dagster.core.repairs import REINGEST
+    from minerecon_dagster.core.spans import span_text
     from minerecon_dagster.elexon.archive import Archive
 
     begin = first.date() if first else None
@@ -47,17 +48,17 @@ def verify(first: dt.datetime | None, last: dt.datetime | None, sample: bool, as
     held = Archive.from_url(url)
     names = held.files(begin, end)
     if not names:
-        of = f" of {begin} to {end}" if begin else ""
+        of = f" of {span_text(begin, end)}" if begin else ""
         raise ArchiveError(
             f"{url} holds nothing{of}: check MINERECON_ARCHIVE_URL, restore it from a backup, or fetch: "
-            f"minerecon reingest {f'{begin} {end}' if begin else 'FROM TO'}"
+            f"{REINGEST.over(begin, end) if begin else REINGEST.from_to}"
         )
     with click.progressbar(
         held.verify(names), len(names), file=sys.stderr, hidden=as_json or not sys.stderr.isatty()
     ) as looks:
         found = _summed(looks)
     if as_json:
-        click.echo(json.dumps({"ok": not found["damaged"], "archive": url} | found))
+        print_json({"ok": not found["damaged"], "archive": url} | found)
     else:
         _print(url, found)
     sys.exit(int(bool(found["damaged"])))

@@ -28,6 +28,7 @@ from rich.progress import (
 from rich.text import Text
 
 from minerecon_dagster.cli import recorded
+from minerecon_dagster.cli.environment import require_dagsters_storage
 from minerecon_dagster.cli.lines import naming_commands, wrapped
 from minerecon_dagster.cli.outcome import Interrupted, is_of_the_command
 from minerecon_dagster.core.printable import printable_lines
@@ -65,8 +66,10 @@ def execute(
         asset_selection: the assets to make; None for all of the job's.
 
     Raises:
+        ConfigurationError: Dagster's storage cannot be reached.
         Interrupted: by Ctrl-C or SIGTERM. The run is cancelled, and no alert tells of it.
     """
+    require_dagsters_storage()
     definition = _definitions().resolve_job_def(job)
     tags = {PROCESS_TAG: _process()} | recorded.tags(first, last)
     run_id = make_new_run_id()

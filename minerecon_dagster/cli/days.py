@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import sys
 from collections.abc import Sequence
 from itertools import groupby
@@ -12,18 +11,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minerecon_dagster.cli.environment import require_days_of_the_sample, services
-from minerecon_dagster.cli.lines import remember_the_sample, say
+from minerecon_dagster.cli.lines import print_json, remember_the_sample, say
 from minerecon_dagster.cli.options import DAY, DAYS_ARE, json_option, sample_option
 from minerecon_dagster.cli.outcome import (
     MOST_DAYS_SHOWN,
     Interrupted,
     Outcome,
+    RestInterrupted,
     asker,
     days_between,
     interruptible,
     outcome_of,
-    rest_interrupted,
 )
+from minerecon_dagster.core.calendar import period_count
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.periods import parse_periods
 
@@ -67,7 +67,10 @@ def reingest(
     The command for a first fetch and for any later one. Interrupted and started again it goes on where it was.
     """
     days = days_between(first.date(), (last or first).date())
-    parse_periods(periods)
+    if chosen := parse_periods(periods):
+        short = min(days, key=period_count)
+        if max(chosen) > period_count(short):
+            raise click.UsageError(f"{short} has settlement periods 1 to {period_count(short)}, not {max(chosen)}")
     if from_archive and (force or periods):
         raise click.UsageError("--from-archive asks Elexon for nothing: it goes with neither --force nor --periods")
     options = [
@@ -185,7 +188,7 @@ def _submit_days(days: Sequence[dt.date], config: dict[str, Any]) -> Outcome:
     except Left as left:
         raise Interrupted(0, f"not followed any more: {left}") from None
     outcome = outcome_of(followed)
-    outcome.stopped_by = outcome.stopped_by or followed.problem
+    outcome.stopped_by = followed.problem or outcome.stopped_by
     return outcome
 
 
@@ -236,7 +239,7 @@ def update_sums(settings: Settings, days: Sequence[dt.date]) -> Outcome:
                     try:
                         total = total.joined(outcome_of(execute(job, span[0], span[-1], {})))
                     except Interrupted:
-                        raise rest_interrupted(len(days)) from None
+                        raise RestInterrupted(len(days)) from None
         now = dt.datetime.now(dt.UTC)
         with warehouse.connection() as connection:
             found = look_at_sums(connection, "month", now) | look_at_sums(connection, "year", now)
@@ -284,17 +287,15 @@ def report(settings: Settings, days: Sequence[dt.date], outcome: Outcome, *, as_
     rows = read_days(settings.database_url, days)
     wrong = bool(outcome.not_done or outcome.stopped_by) or any(row.is_wrong or row.not_passed for row in rows)
     if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "ok": not wrong,
-                    "run_ids": outcome.run_ids,
-                    "days": [row.as_dict() for row in rows],
-                    "work": outcome.done,
-                    "not_done": outcome.not_done,
-                    "error": outcome.stopped_by,
-                }
-            )
+        print_json(
+            {
+                "ok": not wrong,
+                "run_ids": outcome.run_ids,
+                "days": [row.as_dict() for row in rows],
+                "work": outcome.done,
+                "not_done": outcome.not_done,
+                "error": outcome.stopped_by,
+            }
         )
         return int(wrong)
     repairs = _repairs(settings.database_url, days)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import textwrap
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from minerecon_dagster.cli.environment import SAMPLE_HOME, runs_are_launched_elsewhere, services
-from minerecon_dagster.cli.lines import naming_commands
+from minerecon_dagster.cli.lines import naming_commands, print_json
 from minerecon_dagster.cli.options import sample_option
 from minerecon_dagster.core.errors import MinereconError
 
@@ -52,7 +51,7 @@ def doctor(live: bool, sample: bool, as_json: bool) -> None:
         lines = _lines_of_services(settings, sample=sample, live=live)
     code = exit_code(lines)
     if as_json:
-        click.echo(json.dumps({"ok": code == 0, "live": live, "lines": [line.as_dict() for line in lines]}))
+        print_json({"ok": code == 0, "live": live, "lines": [line.as_dict() for line in lines]})
     else:
         _print(lines)
     sys.exit(code)

@@ -116,6 +116,15 @@ def require_days_of_the_sample(days: Iterable[dt.date], *, sample: bool) -> None
     _refuse_of_the_sample(lambda has: not set(days) <= set(has), sample=sample)
 
 
+def require_a_day_of_the_sample(first: dt.date, last: dt.date, *, sample: bool) -> None:
+    """Refuse a range in which the bundled sample has no day: to have looked at nothing is no answer.
+
+    Raises:
+        ConfigurationError: the command is of the sample, which has no day from ``first`` to ``last``.
+    """
+    _refuse_of_the_sample(lambda has: not any(first <= day <= last for day in has), sample=sample)
+
+
 def require_months_of_the_sample(first: str, last: str, *, sample: bool) -> None:
     """Refuse months, as in ``2025-03``, of which the bundled sample has no day.
 
@@ -293,6 +302,22 @@ def _offer_programs() -> None:
 
         folders.append(str(programs_folder()))
     os.environ["PATH"] = os.pathsep.join((os.environ.get("PATH", os.defpath), *folders))
+
+
+def require_dagsters_storage() -> None:
+    """See that Dagster's storage can be reached: by itself it asks for 20 seconds, and ends in a traceback.
+
+    Raises:
+        ConfigurationError: it cannot be.
+    """
+    from minerecon_dagster.settings import Settings
+    from minerecon_dagster.warehouse.store import check_reachable
+    from minerecon_dagster.warehouse.warehouse import Warehouse
+
+    name = "dagster_postgres_url"
+    if (url := getattr(Settings.from_environ(only=[name]), name)) is not None:
+        with Warehouse.open(url) as storage:
+            check_reachable(storage.engine, "DAGSTER_POSTGRES_URL")
 
 
 def require_free_port(port: int, named: str = "PORT") -> None:

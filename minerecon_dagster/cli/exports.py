@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import sys
 from typing import Any
 
 import click
 
 from minerecon_dagster.cli.environment import require_months_of_the_sample, services
-from minerecon_dagster.cli.lines import say
+from minerecon_dagster.cli.lines import print_json, say
 from minerecon_dagster.cli.options import MONTH, MONTHS_ARE, json_option, sample_option
 from minerecon_dagster.cli.outcome import months_between, outcome_of
 
@@ -45,7 +44,7 @@ def _export(first: str, last: str, *, as_json: bool) -> int:
             months[event.partition] = values | counts
     ok = bool(months) and outcome.problem is None
     if as_json:
-        click.echo(json.dumps({"ok": ok, "run_ids": outcome.run_ids, "months": months, "error": outcome.problem}))
+        print_json({"ok": ok, "run_ids": outcome.run_ids, "months": months, "error": outcome.problem})
         return int(not ok)
     for month in months.values():
         click.echo(month["manifest"])

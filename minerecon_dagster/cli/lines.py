@@ -5,6 +5,7 @@ A command that was given `--sample` names no other without it: that would be of 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -77,6 +78,11 @@ def say(text: str, *, err: bool = False) -> None:
     """Print a text of our own, in which texts of others may stand, on standard output or standard error."""
     text, columns = naming_commands()(printable_lines(text)), _columns(sys.stderr if err else sys.stdout)
     click.echo(text if columns is None else wrapped(text, columns), err=err)
+
+
+def print_json(value: object) -> None:
+    """Print one JSON object on one line; its commands are of the sample, too, where this one is."""
+    click.echo(naming_commands()(json.dumps(value)))
 
 
 def _columns(stream: TextIO) -> int | None:

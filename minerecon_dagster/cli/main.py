@@ -6,11 +6,13 @@ Heavy modules are imported by the commands that need them, so that `--help` is q
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -35,7 +37,7 @@ from minerecon_dagster.cli import (
 from minerecon_dagster.cli.lines import say
 from minerecon_dagster.cli.options import Commands
 from minerecon_dagster.cli.outcome import Interrupted
-from minerecon_dagster.core.errors import ConfigurationError, MinereconError
+from minerecon_dagster.core.errors import ConfigurationError, MinereconError, one_line
 from minerecon_dagster.local.permissions import keep_others_out
 
 INTERRUPTED = 130
@@ -84,6 +86,34 @@ class OneLineErrors(Commands):
         except MinereconError as error:
             say(f"minerecon: {error}", err=True)
             raise SystemExit(1) from None
+        except Exception as error:
+            # Whatever a service that went away, or a full disk, is called by the library that met it.
+            if (said := _of_the_surroundings(error)) is None:
+                raise
+            if isinstance(error, OSError) and error.filename is None:
+                # Python would try again at its end, and end in its own words, with its own exit code.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            say(f"minerecon: {said}", err=True)
+            raise SystemExit(1) from None
+
+
+def _of_the_surroundings(error: BaseException) -> str | None:
+    """What failed around the project, in one line: a database that is out of reach, a file; None: it is neither."""
+    if isinstance(error, OSError):
+        # A reader of a pipe that has seen enough is no failure of ours: click ends the command.
+        where = error.filename or "what is to be printed cannot be written"
+        return None if error.errno == errno.EPIPE else f"{where}: {error.strerror or one_line(error)}"
+    # Only where it is loaded can an error be of it: the command that needs no database does without.
+    psycopg2 = sys.modules.get("psycopg2")
+    cause: BaseException | None = error
+    while cause is not None and psycopg2 is not None:
+        if isinstance(cause, psycopg2.OperationalError | psycopg2.InterfaceError):
+            return (
+                f"a database went away, or cannot be reached: {one_line(cause)}; what was finished is stored: see to "
+                "the servers of DATABASE_URL and DAGSTER_POSTGRES_URL, and give the command again"
+            )
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 @click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -130,6 +160,10 @@ def main() -> None:
     """The console script."""
     gc.set_threshold(MADE_BETWEEN_SEARCHES)
     keep_others_out()
+    for stream in (sys.stdout, sys.stderr):
+        # A character that a terminal or a log has no code for is no reason to end: it is shown as its escape.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         cli()
     except KeyboardInterrupt:  # pragma: no cover - before or after the commands

@@ -35,6 +35,21 @@ class Interrupted(Exception):  # noqa: N818 - no error: a person wanted it so
         super().__init__(message)
 
 
+class RestInterrupted(Interrupted):
+    """The interruption of what follows once all days are done: PN, B1610, and the sums.
+
+    Args:
+        count: how many days were done.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__(
+            count,
+            f"interrupted after all {count:,} days, before all that follows them (PN, B1610, sums of months and years) "
+            "was done; the same command does the rest",
+        )
+
+
 @contextmanager
 def interruptible(
     days: Sequence[dt.date], verb: str, options: Sequence[str] = (), *, goes_on_by_itself: bool = False
@@ -51,8 +66,8 @@ def interruptible(
         yield
     except Interrupted as stop:
         done, count = stop.days_done, len(days)
-        if done >= count:
-            raise rest_interrupted(count) from None
+        if done >= count or isinstance(stop, RestInterrupted):
+            raise RestInterrupted(count) from None
         rest = [str(days[done]), *([str(days[-1])] if done < count - 1 else [])]
         how = (
             f"the same command goes on with {days[done]}"
@@ -60,15 +75,6 @@ def interruptible(
             else f"for the others: {' '.join(('minerecon', verb, *rest, *options))}"
         )
         raise Interrupted(done, f"interrupted after {done:,} of {count:,} days; {how}") from None
-
-
-def rest_interrupted(count: int) -> Interrupted:
-    """The interruption of what follows once all ``count`` days are done: PN, B1610, and the sums."""
-    return Interrupted(
-        count,
-        f"interrupted after all {count:,} days, before all that follows them (PN, B1610, sums of months and years) was "
-        "done; the same command does the rest",
-    )
 
 
 @dataclass
@@ -147,12 +153,18 @@ def months_between(first: dt.date, last: dt.date) -> list[str]:
 
 def asker(command: str) -> str:
     """Who asks, for the record: the command, and the user of this machine who gave it."""
+    user = user_of_this_machine()
+    return command if user is None else f"{command} by {user}"
+
+
+def user_of_this_machine() -> str | None:
+    """The name of the user who gave the command; None where no variable names one and the system knows none."""
     import getpass
 
     try:
-        return f"{command} by {getpass.getuser()}"
-    except (OSError, KeyError):  # no variable names a user, and the system knows none of this number
-        return command
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return None
 
 
 def _names(error: type[Exception]) -> set[str]:
@@ -165,6 +177,10 @@ class Result(Protocol):
     @property
     def run_id(self) -> str:
         """Of the run."""
+
+    @property
+    def success(self) -> bool:
+        """Whether it did all that it was to do."""
 
     def get_step_failure_events(self) -> Sequence[dg.DagsterEvent]:
         """Why steps failed."""
@@ -195,6 +211,9 @@ def outcome_of(result: Result) -> Outcome:
             raise ConfigurationError(message.split(": ", 1)[-1])
         is_ours = name in _names(MinereconError) or message.startswith("dagster")
         outcome.stopped_by = message.split(": ", 1)[-1] if name and is_ours else message
+    if not result.success and outcome.problem is None:
+        # It ended before a step began, or between them: what is stored is as it was, and would pass for its work.
+        outcome.stopped_by = f"run {result.run_id} failed outside of its steps: its log in Dagster's UI says why"
     return outcome
 
 

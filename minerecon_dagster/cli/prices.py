@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import sys
 from collections.abc import Sequence
 
 import click
 
 from minerecon_dagster.cli.environment import services
-from minerecon_dagster.cli.lines import say
+from minerecon_dagster.cli.lines import print_json, say
 from minerecon_dagster.cli.options import DAY, DAYS_ARE, json_option, sample_option
 from minerecon_dagster.cli.outcome import MOST_DAYS_SHOWN, Outcome, days_between, outcome_of
 
@@ -72,7 +71,7 @@ def _report(database_url: str, days: Sequence[dt.date], outcome: Outcome, *, as_
             for row in stored
         ]
         found = {"ok": ok, "run_ids": outcome.run_ids, "prices": rows, "without": [str(day) for day in without]}
-        click.echo(json.dumps(found | {"error": outcome.problem}))
+        print_json(found | {"error": outcome.problem})
         return int(not ok)
     if len(stored) <= MOST_DAYS_SHOWN:
         for row in stored:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import json
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from minerecon_dagster.cli.environment import services
-from minerecon_dagster.cli.lines import say
+from minerecon_dagster.cli.lines import print_json, say
 from minerecon_dagster.cli.options import Commands, json_option, sample_option
 
 if TYPE_CHECKING:
@@ -51,12 +49,12 @@ def refresh(sample: bool, as_json: bool) -> None:
 def accept(sha256: str, accepted_by: str | None, sample: bool, as_json: bool) -> None:
     """Take the refused answer with this SHA-256; it is in force from today on, and the record says who did it."""
     from minerecon_dagster.cli.dagster_run import execute
-    from minerecon_dagster.cli.outcome import outcome_of
+    from minerecon_dagster.cli.outcome import outcome_of, user_of_this_machine
     from minerecon_dagster.jobs import ACCEPT_REGISTER, ACCEPT_REGISTER_OP
 
-    who = (accepted_by or getpass.getuser()).strip()
+    who = (user_of_this_machine() or "" if accepted_by is None else accepted_by).strip()
     if not who or not who.isprintable():
-        raise click.UsageError("--by is a name of one line")
+        raise click.UsageError("--by is a name of one line; it is needed where the user of this machine has none")
     config = {"sha256": sha256.strip().lower(), "accepted_by": who}
     with services(sample=sample):
         outcome = outcome_of(execute(ACCEPT_REGISTER, None, None, {"ops": {ACCEPT_REGISTER_OP: {"config": config}}}))
@@ -68,7 +66,7 @@ def _report(outcome: Outcome, done: str, wrong: Sequence[str], *, as_json: bool)
     problem = outcome.stopped_by
     ok = problem is None and not wrong
     if as_json:
-        click.echo(json.dumps({"ok": ok, "run_ids": outcome.run_ids, "error": problem or "; ".join(wrong) or None}))
+        print_json({"ok": ok, "run_ids": outcome.run_ids, "error": problem or "; ".join(wrong) or None})
         return int(not ok)
     if problem:
         say(f"not done: {problem}", err=True)
@@ -92,7 +90,7 @@ def list_(sample: bool, as_json: bool) -> None:
         with Warehouse.open(settings.database_url) as warehouse, warehouse.connection() as connection:
             waiting = waiting_refusals(connection)
     if as_json:
-        click.echo(json.dumps({"ok": not waiting, "waiting": [refusal.as_dict() for refusal in waiting]}))
+        print_json({"ok": not waiting, "waiting": [refusal.as_dict() for refusal in waiting]})
     else:
         for refusal in waiting:
             say(f"{refusal}: {refusal.remedy}")

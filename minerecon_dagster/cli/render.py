@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -233,8 +232,3 @@ def unmapped_units(database_url: str) -> list[str]:
 def _scalar(database_url: str, query: str) -> Any:
     with Warehouse.open(database_url) as warehouse, warehouse.connection() as connection:
         return connection.execute(text(query)).scalar()
-
-
-def print_json(value: object) -> None:
-    """Print one JSON object on one line."""
-    sys.stdout.write(json.dumps(value) + "\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import click
 
 from minerecon_dagster.cli.environment import require_months_of_the_sample, services
-from minerecon_dagster.cli.lines import say
+from minerecon_dagster.cli.lines import print_json, say
 from minerecon_dagster.cli.options import MONTH, MONTHS_ARE, json_option, sample_option
 from minerecon_dagster.cli.outcome import months_between, outcome_of
 
@@ -40,7 +39,7 @@ def report(month: dt.datetime | None, sample: bool, as_json: bool) -> None:
     made = [_plain(event.materialization.metadata) for event in result.get_asset_materialization_events()]
     ok = bool(made) and outcome.problem is None
     if as_json:
-        click.echo(json.dumps({"ok": ok, "run_ids": outcome.run_ids, "reports": made, "error": outcome.problem}))
+        print_json({"ok": ok, "run_ids": outcome.run_ids, "reports": made, "error": outcome.problem})
         sys.exit(not ok)
     for page in made:
         click.echo(page["file"])

@@ -23,7 +23,7 @@ from minerecon_dagster.core.difficulty import WARN_AHEAD_DAYS
 from minerecon_dagster.core.exact import pounds
 from minerecon_dagster.core.printable import printable_lines
 from minerecon_dagster.core.repairs import LOAD_DIFFICULTY, REFRESH_REGISTER, REINGEST, THEN
-from minerecon_dagster.core.spans import spans
+from minerecon_dagster.core.spans import span_text, spans
 from minerecon_dagster.core.statuses import UNAVAILABLE
 from minerecon_dagster.day.closing import stored_closed_days
 from minerecon_dagster.decisions.unavailable import NOTHING_CLOSED, ClosedDays, Unavailable
@@ -348,7 +348,8 @@ def print_report(report: StatusReport, console: Console) -> None:
         for line in _rate_lines(report):
             say(line)
     else:
-        say("Nothing is stored yet. Fetch a day: minerecon reingest YYYY-MM-DD")
+        of = f"of {span_text(report.first, report.last)}" if report.narrowed else "yet"
+        say(f"Nothing is stored {of}. Fetch a day: minerecon reingest YYYY-MM-DD")
     for line in _problem_lines(report, console.width):
         say(line)
     for line in _history_lines(report, console.width):
@@ -389,7 +390,8 @@ def _problem_lines(report: StatusReport, width: int) -> Iterator[str]:
                 f"Not fresh, {name}: expected {result.expected}, found {result.actual}", str(result.repair), width
             )
     if report.ends_soon:
-        yield from _with_command(f"Soon without a difficulty: {report.horizon}", str(LOAD_DIFFICULTY), width)
+        said = str(report.horizon).rstrip(".")
+        yield from _with_command(f"Soon without a difficulty: {said}", str(LOAD_DIFFICULTY), width)
     for group in report.groups[:MOST_LINES]:
         yield from _with_command(group.headline, str(group.repair), width)
     if len(report.groups) > MOST_LINES:

@@ -7,7 +7,8 @@ import sys
 
 import click
 
-from minerecon_dagster.cli.environment import services
+from minerecon_dagster.cli.environment import require_a_day_of_the_sample, services
+from minerecon_dagster.cli.lines import print_json
 from minerecon_dagster.cli.options import DAY, DAYS_ARE, sample_option
 from minerecon_dagster.cli.outcome import require_days
 
@@ -26,7 +27,6 @@ def status(first: dt.datetime | None, last: dt.datetime | None, sample: bool, as
     command that mends it. Exits with 1 if anything is; what a waiver accepts and the days that a person has
     closed are listed, and are not.
     """
-    from minerecon_dagster.cli.render import print_json
     from minerecon_dagster.cli.standing import Horizon, print_report, read_report
     from minerecon_dagster.cli.tables import console
     from minerecon_dagster.core.answers import is_synthetic
@@ -43,6 +43,7 @@ def status(first: dt.datetime | None, last: dt.datetime | None, sample: bool, as
     end = last.date() if last else max(yesterday, begin) if first else yesterday
     if first or last:
         require_days(begin, end, today)
+        require_a_day_of_the_sample(begin, end, sample=sample)
     with services(sample=sample) as settings:
         assert settings.database_url is not None
         of_sample = SAMPLE_DAYS if sample and is_synthetic(settings.elexon_base_url) else None

@@ -23,6 +23,7 @@ from dagster._core.storage.tags import (
 )
 from dagster_shared.cli import WorkspaceOpts
 
+from minerecon_dagster.cli.environment import require_dagsters_storage
 from minerecon_dagster.core.errors import ConfigurationError
 from minerecon_dagster.core.printable import printable_lines
 from minerecon_dagster.launchers.guard import runs_elsewhere
@@ -69,6 +70,7 @@ class Followed:
 
 def submits_by_default() -> bool:
     """Whether runs are launched elsewhere, so that a command hands its work to the queue unless told otherwise."""
+    require_dagsters_storage()
     with dg.DagsterInstance.get() as instance:
         return runs_elsewhere(instance)
 
@@ -82,6 +84,7 @@ def submit(job: str, first: str, last: str, run_config: dict[str, Any]) -> Follo
         ConfigurationError: nobody would take it from the queue.
         Left: by Ctrl-C; the run goes on.
     """
+    require_dagsters_storage()
     tags = {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}
     with dg.DagsterInstance.get() as instance:
         _require_a_daemon(instance)

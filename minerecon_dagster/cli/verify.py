@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -15,9 +14,16 @@ import click
 
 from minerecon_dagster.cli.days import sums_that_wait, update_sums
 from minerecon_dagster.cli.environment import require_days_of_the_sample, services
-from minerecon_dagster.cli.lines import say
+from minerecon_dagster.cli.lines import print_json, say
 from minerecon_dagster.cli.options import DAY, DAYS_ARE, json_option, sample_option
-from minerecon_dagster.cli.outcome import MOST_DAYS_SHOWN, Outcome, asker, days_between, interruptible, outcome_of
+from minerecon_dagster.cli.outcome import (
+    MOST_DAYS_SHOWN,
+    Outcome,
+    asker,
+    days_between,
+    interruptible,
+    outcome_of,
+)
 from minerecon_dagster.core.calendar import period_count
 from minerecon_dagster.core.repairs import REFRESH_REGISTER, Repair, of_day, parse
 from minerecon_dagster.core.sampling import SAMPLINGS
@@ -192,7 +198,7 @@ def _report(rows: Sequence[_Row], outcome: Outcome, *, as_json: bool) -> int:
             "not_done": outcome.not_done,
             "error": outcome.stopped_by,
         }
-        click.echo(json.dumps(found))
+        print_json(found)
         return int(wrong)
     fine = Counter(row["outcome"] for row in rows if row["outcome"] in ("right", "right in part"))
     shown = rows if len(rows) <= MOST_DAYS_SHOWN else [row for row in rows if row["outcome"] not in fine]

@@ -40,7 +40,8 @@ def test_nothing_to_look_at_is_no_pass(minerecon: Run, tmp_path: Path) -> None:
     assert (ran.code, ran.out) == (1, "")
     assert "holds nothing" in ran.err
     days = minerecon("archive", "verify", "2025-03-28", MINERECON_ARCHIVE_URL=str(tmp_path / "empty"))
-    assert "of 2025-03-28 to 2025-03-28" in days.err
+    assert "holds nothing of 2025-03-28: check" in days.err
+    assert days.err.endswith("fetch: minerecon reingest 2025-03-28\n")
 
 
 def test_a_range_that_ends_before_it_begins_is_a_mistake(minerecon: Run) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import os
 import re
 import signal
@@ -16,12 +18,15 @@ from pathlib import Path
 
 import boto3.session
 import click
+import dagster as dg
 import psutil
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import Engine, text
 
-from minerecon_dagster.cli.lines import naming_commands, remember_the_sample
+from minerecon_dagster.cli.lines import naming_commands, print_json, remember_the_sample
 from minerecon_dagster.cli.main import cli
+from minerecon_dagster.cli.outcome import Interrupted, RestInterrupted, interruptible, outcome_of
 from minerecon_dagster.sample import SAMPLE_DIFFICULTY_CSV
 from minerecon_dagster_tests.cli.conftest import MINERECON, Ran, Start, connect
 from minerecon_dagster_tests.fake_elexon import FakeElexon, Fault, stack_path
@@ -100,7 +105,22 @@ def test_a_warning_exits_1_and_names_the_check_although_the_day_is_complete(mine
         (["reingest", "2099-01-01"], {}, "has not begun"),
         (["reingest", "2021-12-31"], {}, "MINERECON_START_DATE"),
         (["reingest", "2025-03-28", "--periods", "60"], {}, "44-48 or 1,12,24"),
+        (
+            ["reingest", "2025-03-29", "2025-03-30", "--periods", "44-48"],
+            {},
+            "2025-03-30 has settlement periods 1 to 46",
+        ),
         (["reingest", "2025-03-28", "--from-archive", "--force"], {}, "--from-archive"),
+        (
+            ["status", "--from", "2025-04-01", "--to", "2025-04-30", "--sample"],
+            {"ELEXON_BASE_URL": ""},
+            "the sample has only 2025-03-28",
+        ),
+        (
+            ["export", "2025-03"],
+            {"DAGSTER_POSTGRES_URL": "postgresql://a:hush@127.0.0.1:1/x"},
+            "DAGSTER_POSTGRES_URL: cannot connect to ",
+        ),
         (["status"], {"PORT": "none"}, "PORT must be"),
         (["status", "--from", "2025-03-31", "--to", "2025-03-01"], {}, "FROM 2025-03-31 is after TO 2025-03-01"),
         (["status", "--to", "2021-12-31"], {}, "FROM 2022-01-01 is after TO 2021-12-31"),
@@ -180,6 +200,84 @@ def test_a_statement_that_a_limit_of_the_role_ends_is_one_line_that_says_what_li
     assert "statement timeout" in ran.err
     assert f"ALTER ROLE {name} SET statement_timeout = 0" in ran.err
     assert "Traceback" not in ran.err
+
+
+@pytest.mark.slow
+def test_a_database_that_goes_away_is_one_line(start: Start, warehouse: Engine) -> None:
+    # One of its own: within a transaction who is there is looked up once.
+    looking = warehouse.execution_options(isolation_level="AUTOCOMMIT")
+    with warehouse.connect() as holder, looking.connect() as killer:
+        holder.execute(text("SET ROLE NONE"))
+        holder.execute(text("LOCK TABLE minerecon.daily_summaries IN ACCESS EXCLUSIVE MODE"))
+        pid = holder.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        killer.execute(text("SET ROLE NONE"))
+        process = start("status")
+        ended = 0
+        while not ended and process.poll() is None:
+            ended = killer.execute(
+                text(
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity, pg_sleep(0.05)"
+                    " WHERE :pid = ANY (pg_blocking_pids(pid))"
+                ),
+                {"pid": pid},
+            ).scalar_one()
+        ran = Ran(process)
+    assert ran.code == 1, ran.out + ran.err
+    (told,) = ran.err.splitlines()
+    assert told.startswith("minerecon: a database went away, or cannot be reached: ")
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.slow
+def test_what_cannot_be_printed_is_one_line_and_what_has_no_code_is_shown_as_its_escape(
+    installed: Run, environ: dict[str, str], day_stored: Engine
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run([MINERECON, "status"], env=environ, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines()[-1] == (
+        "minerecon: what is to be printed cannot be written: No space left on device"
+    )
+    assert "Traceback" not in ran.stderr
+    ascii_only = installed("reingest", str(DAY), "--from-archive", PYTHONIOENCODING="ascii")
+    assert ascii_only.code == 0, ascii_only.err
+    assert "\\xa3 net" in ascii_only.out
+
+
+def test_a_run_that_failed_outside_of_its_steps_is_not_taken_for_done() -> None:
+    class Unusable(dg.ConfigurableResource):  # type: ignore[type-arg]
+        def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+            raise ValueError("cannot be had")
+
+    @dg.op(required_resource_keys={"unusable"})
+    def work() -> None: ...
+
+    graph = dg.GraphDefinition(name="job_of_work", node_defs=[work])
+    result = graph.to_job(resource_defs={"unusable": Unusable()}).execute_in_process(raise_on_error=False)
+    assert not result.get_step_failure_events()
+    assert outcome_of(result).problem == (
+        f"run {result.run_id} failed outside of its steps: its log in Dagster's UI says why"
+    )
+
+
+def test_an_interruption_of_what_follows_the_days_says_that_all_days_are_done() -> None:
+    days = [DAY + dt.timedelta(days=n) for n in range(3)]
+    told = "^interrupted after all 3 days, before all that follows"
+    with pytest.raises(Interrupted, match=told), interruptible(days, "verify", ["--action", "fix"]):
+        raise RestInterrupted(1)  # the sums of the one that was repaired
+    told = f"after 1 of 3 days; for the others: minerecon verify {days[1]} {days[2]}"
+    with pytest.raises(Interrupted, match=told), interruptible(days, "verify"):
+        raise Interrupted(1)
+
+
+def test_where_the_user_has_no_name_who_accepts_a_register_has_to_be_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown() -> str:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr("getpass.getuser", unknown)
+    ran = CliRunner().invoke(cli, ["register", "accept", "abc"])
+    assert ran.exit_code == 2
+    assert "--by is a name of one line" in ran.output
 
 
 @pytest.mark.slow
@@ -350,12 +448,16 @@ def test_a_day_that_the_sample_lacks_is_refused_in_one_line_before_anything_is_o
         ("minerecon: done", "minerecon: done"),
     ],
 )  # fmt: skip
-def test_a_command_of_the_sample_names_commands_of_the_sample(said: str, shown: str) -> None:
+def test_a_command_of_the_sample_names_commands_of_the_sample(
+    said: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with click.Context(cli) as context:
         assert naming_commands()(said) == said
         remember_the_sample(context, None, True)
         with click.Context(cli.commands["verify"], parent=context):
             assert naming_commands()(said) == shown
+            print_json({"repair": said})
+            assert json.loads(capsys.readouterr().out) == {"repair": shown}
 
 
 @pytest.mark.slow

@@ -301,6 +301,11 @@ def test_days_of_which_nothing_is_stored_and_none_is_due_are_not_well(warehouse:
     assert not none_due["ok"]
 
 
+def test_of_chosen_days_of_which_nothing_is_stored_it_is_not_said_that_nothing_is_stored_at_all(filled: Engine) -> None:
+    lines = shown(filled, D("2025-01-01"), D("2025-01-05"), narrowed=True)
+    assert lines[0] == ("Nothing is stored of 2025-01-01 to 2025-01-05. Fetch a day: minerecon reingest YYYY-MM-DD")
+
+
 def test_years_before_the_first_stored_day_are_one_line_and_say_how_to_do_without(filled: Engine) -> None:
     lines = shown(filled, D("2022-01-01"))
     assert "2022-01-01 to 2025-03-19, 1,174 days, are missing: minerecon reingest 2022-01-01 2025-03-19" in lines
