@@ -277,6 +277,10 @@ _META: Json = {
         "days_expected": {**_COUNT, "description": "Days that the rows are of, and that have begun."},
         "days_present": {**_COUNT, "description": "Those of them that are stored."},
         "days_final": {**_COUNT, "description": "Those that are final."},
+        "days_in_part": {
+            **_COUNT,
+            "description": "Stored ones that lack half hours, as one in progress does: energy is at least so much.",
+        },
         "statuses": {"type": "object", "additionalProperties": _COUNT, "description": "Days by status."},
         **{
             f"other_{name}": {**schema, "description": f"Of what is compared with: {about}."}
@@ -284,6 +288,7 @@ _META: Json = {
                 ("days_expected", _COUNT, "its days"),
                 ("days_present", _COUNT, "those that are stored"),
                 ("days_final", _COUNT, "those that are final"),
+                ("days_in_part", _COUNT, "stored ones that lack half hours"),
                 ("statuses", {"type": "object", "additionalProperties": _COUNT}, "days by status"),
             )
         },

@@ -339,7 +339,7 @@ class Service:
         }
 
     def _states(self, asking: Asking, first: dt.date | None, last: dt.date | None) -> list[tuple[Any, ...]]:
-        """Of the days of a range: date, status, whether stored and final, whether synthetic, and when built."""
+        """Of the days of a range: date, status, whether stored, final, in part and synthetic, and when built."""
         if first is not None and last is not None and (last - first).days < _DIRECT_DAYS:
             if (first, last) not in asking.known:
                 asking.known[first, last] = asking.rows(
@@ -404,12 +404,13 @@ class Service:
 
 def _counted(days: Sequence[tuple[Any, ...]], expected: int) -> dict[str, Any]:
     """How many days there are of those that are expected, and by status; what the calendar has not is missing."""
-    by_status = Counter(status for _, status, _, _, _, _ in days)
+    by_status = Counter(day[1] for day in days)
     by_status["missing"] += max(0, expected - len(days))
     return {
         "days_expected": expected,
-        "days_present": sum(is_stored for _, _, is_stored, _, _, _ in days),
-        "days_final": sum(is_final for _, _, _, is_final, _, _ in days),
+        "days_present": sum(day[2] for day in days),
+        "days_final": sum(day[3] for day in days),
+        "days_in_part": sum(day[4] for day in days),
         "statuses": {status: count for status, count in sorted(by_status.items()) if count},
     }
 
@@ -507,7 +508,8 @@ def check_names(asking: Asking, asked: Question) -> None:
 
 
 _STATES = """
-SELECT d.settlement_date, d.status, d.is_stored, d.is_final, d.is_synthetic, s.built_at
+SELECT d.settlement_date, d.status, d.is_stored, d.is_final, d.is_stored AND d.periods_present < d.periods_expected,
+       d.is_synthetic, s.built_at
 FROM analytics.settlement_days AS d LEFT JOIN minerecon.daily_summaries AS s ON s.summary_date = d.settlement_date
 """
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from minerecon_dagster.day.closing import delete_day
 from minerecon_dagster.sums.rollups import roll_up_months, roll_up_years
@@ -22,6 +22,7 @@ from minerecon_dagster.web.pages.glossary import glossary, linked
 from minerecon_dagster.web.pages.routes import Beside
 from minerecon_dagster.web.pages.state import NO_ROW, NOBODY, NOT_STORED, nothing_there
 from minerecon_dagster.web.pages.typed import typed
+from minerecon_dagster.web.pages.views.common import change
 from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.analytics.by_hand import store_day, store_record
 from minerecon_dagster_tests.forty_days import FIRST, LAST, MISSING, PRICELESS, QUIET, SHORT
@@ -48,22 +49,127 @@ def test_what_was_paid_for_each_mwh_is_of_the_energy_that_has_a_price(
     assert "50.00" in page_of(api.get("/").body).one("article", class_="card").text
 
 
-def test_a_day_in_progress_is_at_least_so_much(warehouse: Engine, serve: Callable[..., Api]) -> None:
-    day = dt.date(2025, 3, 28)
-    with warehouse.begin() as connection:
-        store_record(connection, day, 1, mwh=Decimal(10))
-        store_day(connection, day, difficulty=Decimal(10**14))
-        connection.execute(text(
+def in_progress(connection: Connection, day: dt.date) -> None:
+    """Twenty half hours of a stored day are there; more are not due yet."""
+    connection.execute(
+        text(
             "UPDATE minerecon.daily_summaries SET periods_due = 20, periods_present = 20, state = 'provisional'"
-        ))  # fmt: skip
+            " WHERE summary_date = :day"
+        ),
+        {"day": day},
+    )
+
+
+def test_a_day_in_progress_is_at_least_so_much_wherever_it_is_summed(
+    warehouse: Engine, serve: Callable[..., Api]
+) -> None:
+    day = dt.date(2025, 3, 28)
+    before = day - dt.timedelta(days=1)
+    with warehouse.begin() as connection:
+        for of_day, mwh in ((before, 30), (day, 10)):
+            store_record(connection, of_day, 1, mwh=Decimal(mwh))
+            store_day(connection, of_day, difficulty=Decimal(10**14))
+        in_progress(connection, day)
     api = serve(url_of(warehouse))
-    assert api(f"days?from={day}&to={day}").data[0]["status"] == "provisional"
+    got = api(f"days?from={before}&to={day}")
+    assert got.data[1]["status"] == "provisional"
+    assert (got.meta["days_present"], got.meta["days_in_part"]) == (2, 1)
+    only = api(f"compare?from={before}&to={before}&with={day}").meta
+    assert (only["days_in_part"], only["other_days_in_part"]) == (0, 1)
     said = page_of(api.get(f"/days/{day}").body).text
     assert "At least 10.0 MWh of wind" in said
     assert "Only 20 of 48 half hours are there. It is provisional: the figures may still change." in said
     front = page_of(api.get("/").body)
     assert "at least 10.0 MWh of wind" in front.text
     assert "at least" in front.one("article", class_="card").text
+    for path, told in {
+        f"/explore?from={before}&to={day}": "at least 40.0 MWh of wind",
+        f"/explore?from={day}&to={day}": "at least 10.0 MWh of wind",
+        f"/explore?from={day}&to={day}&show=bitcoin": "at least 10.0 MWh that was turned down for system reasons could"
+        " have mined at least 0.0086 BTC",
+        f"/farms?period={day}": "of what is stored, Hand Made was turned down most: at least 10.0 MWh, 100.0 % of at"
+        " least 10.0 MWh",
+        f"/farms/Hand%20Made?from={day}&to={day}": "at least 10.0 MWh of Hand Made's wind",
+        f"/miners?farm=Hand+Made&from={day}&to={day}": "would have made at least 0.00",
+        f"/compare?from={day}&to={day}&with={before}": "at least 10.0 MWh was turned down for system reasons for £500;"
+        " on Thu 27 March 2025, 30.0 MWh for £1,500 (provisional",  # and not that it is less: nobody knows yet
+        f"/compare?from={before}&to={before}&with={day}": "on Fri 28 March 2025, at least 10.0 MWh for £500 (",
+        f"/compare?from={day}&to={day}&with={before}&basis=all": "at least 10.0 MWh was turned down in all",
+    }.items():
+        page = page_of(api.get_raw(path).body)
+        assert told in sentence(page), path
+    title = page_of(api.get_raw(f"/embed/series?from={day}&to={day}").body).one("h1").text
+    assert title == "Of what is stored, Fri 28 March 2025 had the most: 10.0 MWh"
+    whole = sentence(page_of(api.get_raw(f"/explore?from={before}&to={before}").body))
+    assert "at least" not in whole
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_of_a_day_in_progress_it_is_not_said_that_nobody_was_curtailed(
+    warehouse: Engine, serve: Callable[..., Api], is_there: bool
+) -> None:
+    day = dt.date(2025, 3, 28)
+    before = day - dt.timedelta(days=1)
+    with warehouse.begin() as connection:
+        store_record(connection, before, 1, mwh=Decimal(30))
+        if is_there:
+            store_record(connection, day, 1, mwh=Decimal(10), so_flag=False)
+        for of_day in (before, day):
+            store_day(connection, of_day, difficulty=Decimal(10**14))
+        in_progress(connection, day)
+    api = serve(url_of(warehouse))
+    for path in (
+        f"/explore?from={day}&to={day}",
+        f"/explore?from={day}&to={day}&farm=Hand+Made",
+        f"/farms?period={day}",
+        f"/farms/Hand%20Made?from={day}&to={day}",
+        f"/border?period={day}",
+        f"/days/{day}",
+        "/",
+    ):
+        said = page_of(api.get_raw(path).body).one("main").text
+        assert NOBODY not in said, path
+        assert NO_ROW not in said, path
+        assert ("has no bid" in said) <= (not is_there), path
+        assert not re.search("(^|[^,]) Nothing was flagged", said), path
+    two = page_of(api.get_raw(f"/farms/Hand%20Made?from={before}&to={day}").body).one("figure").text
+    assert "has 0 in the chart" not in two
+    assert is_there or "Of 1 day nothing is known: a gap, and no 0." in two
+
+
+@pytest.mark.parametrize("path", ["/farms?period={}", "/border?period={}"])
+def test_where_bids_are_none_of_them_flagged_nobody_is_not_said_to_be_curtailed(
+    warehouse: Engine, serve: Callable[..., Api], path: str
+) -> None:
+    day = dt.date(2025, 3, 28)
+    with warehouse.begin() as connection:
+        store_record(connection, day, 1, mwh=Decimal(10), so_flag=False)
+        store_day(connection, day, difficulty=Decimal(10**14))
+    said = page_of(serve(url_of(warehouse)).get(path.format(day)).body).one("main").text
+    assert NOBODY not in said
+    assert "Nothing was flagged as for system reasons" in said
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "now_is_least", "then_is_least", "said"),
+    [
+        (150, 100, False, False, "50 % more"),
+        (50, 100, False, False, "50 % less"),
+        (1001, 1000, False, False, "under 1 % more"),
+        (100, 100, False, False, "the same"),
+        (150, 100, True, False, "at least 50 % more"),
+        (50, 100, True, False, ""),
+        (100, 100, True, False, ""),
+        (50, 100, False, True, "at least 50 % less"),
+        (150, 100, False, True, ""),
+        (150, 100, True, True, ""),
+        (50, 100, True, True, ""),
+    ],
+)
+def test_of_what_is_at_least_so_much_only_that_is_said_which_cannot_turn_round(
+    now: int, then: int, now_is_least: bool, then_is_least: bool, said: str
+) -> None:
+    assert change(Decimal(now), Decimal(then), now_is_least=now_is_least, then_is_least=then_is_least) == said
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +196,8 @@ def windless(forty_days: str, embedded_environ: dict[str, str]) -> Iterator[Api]
 
 
 def about(days_present: int, **statuses: int) -> dict[str, object]:
-    return {"from": "2025-03-01", "to": "2025-03-05", "days_present": days_present, "statuses": statuses}
+    stored = {"days_present": days_present, "days_in_part": statuses.get("incomplete", 0)}
+    return {"from": "2025-03-01", "to": "2025-03-05", **stored, "statuses": statuses}
 
 
 def test_that_nobody_was_curtailed_is_said_only_where_every_day_is_stored_and_had_none() -> None:
@@ -103,6 +210,7 @@ def test_that_nobody_was_curtailed_is_said_only_where_every_day_is_stored_and_ha
         about(4, complete=4, unavailable=1),
         about(5, complete=4, incomplete=1),
         about(4, complete=4),  # the last day has not begun
+        about(5, complete=4, provisional=1) | {"days_in_part": 1},  # it is in progress
     ):
         for of in (None, "A"):
             assert NOBODY not in nothing_there(gap, of)

@@ -22,8 +22,6 @@ from minerecon_dagster.web.pages.reader import Reader, Row, Rows
 from minerecon_dagster.web.pages.state import (
     BASES,
     CLOSED,
-    NOBODY,
-    NOT_FLAGGED,
     NOT_STORED,
     WHOLE,
     State,
@@ -212,6 +210,12 @@ def emptiness(meta: Mapping[str, Any], rows: Sequence[Row], name: str, *, of: st
     return ""
 
 
+def _of_parts(rows: Rows, name: str, state: State) -> str:
+    """`emptiness` of farms or zones: one that has a row of a stored day has a bid, if none that is flagged."""
+    empty = emptiness(rows.meta, rows.rows, name)
+    return state.not_flagged if empty and any(r[name] is not None for r in rows.rows) else empty
+
+
 def _is_closed(meta: Mapping[str, Any]) -> bool:
     return set(meta["statuses"]) == {UNAVAILABLE}
 
@@ -250,14 +254,16 @@ def _with_quiet(reader: Reader, rows: Rows, key: str) -> list[Row]:
     What is stored whole and has no bid was 0; of any other nothing is known, and nothing stands for it.
     """
     grain = {"settlement_date": "days", "year_month": "months", "year": "years"}[key]
-    counts = [c.name for c in STORED_DAYS] if grain != "days" else []
+    counts = ["periods_present", "periods_expected"] if grain == "days" else [c.name for c in STORED_DAYS]
     first, last = rows.question.first, rows.question.last
     own = {row[key]: row for row in rows.rows}
-    every = reader.ask(grain, from_=first, to=last, fields=[key, "status", *counts]).rows
+    every = reader.ask(grain, from_=first, to=last, fields=[key, "status", *counts])
     blank = dict.fromkeys(rows.columns)
     drawn = []
-    for row in every:
-        is_whole = row["status"] in WHOLE and (not counts or row["days_present"] >= row["days_expected"])
+    for row in every.rows:
+        is_whole = row["status"] in WHOLE and int(row[counts[0]]) >= int(row[counts[1]])
+        if grain != "days" and row["status"] == "provisional" and every.meta["days_in_part"]:
+            is_whole = False  # it may be the one that the day in progress is of
         zero = {name: "0" for name in rows.columns if name in draw.DRAWN} if is_whole else {}
         drawn.append(own.get(row[key]) or {**blank, **zero, **row})
     return drawn
@@ -399,7 +405,7 @@ def _series_figure(asked: Asked, rows: Rows, key: str, restated: Collection[str]
     state = state_of(rows.meta)
     title = empty
     if top is not None and not empty and not Decimal(top[name]):
-        title = NOT_FLAGGED
+        title = state.not_flagged
     elif top is not None and not empty:
         title = state.titled(f"{_at(top, grain)} had the most: {words.spoken(top[name], measure.what)}")
         title += " (subsidy only, no fees)" if show == "bitcoin" else ""
@@ -476,11 +482,9 @@ def farms(reader: Reader, asked: Asked) -> Figure:
     ]
     path = {"days": "farms", "months": "farms/months", "years": "farms/years"}[grain]
     rows = reader.ask(path, from_=first, to=last, basis=basis, fields=[c.name for c in columns])
-    empty = emptiness(rows.meta, rows.rows, name)
-    if empty == NOBODY and any(r[name] is not None for r in rows.rows):  # a farm of the list has a bid
-        empty = NOT_FLAGGED
-    ranked = sorted((r for r in rows.rows if r[name] is not None), key=lambda r: Decimal(r[name]), reverse=True)
     state = state_of(rows.meta)
+    empty = _of_parts(rows, name, state)
+    ranked = sorted((r for r in rows.rows if r[name] is not None), key=lambda r: Decimal(r[name]), reverse=True)
     title = empty
     if ranked and not empty:
         share = ranked[0]["share_of_curtailed" if so else "share_of_all_bids"]
@@ -777,9 +781,9 @@ def zones(reader: Reader, asked: Asked) -> Figure:
     ]
     path = "zones/days" if first == last else "zones/months"
     rows = reader.ask(path, from_=first, to=last, basis=basis, fields=[c.name for c in columns])
-    empty = emptiness(rows.meta, rows.rows, name)
-    ranked = sorted((r for r in rows.rows if r[name] is not None), key=lambda r: Decimal(r[name]), reverse=True)
     state = state_of(rows.meta)
+    empty = _of_parts(rows, name, state)
+    ranked = sorted((r for r in rows.rows if r[name] is not None), key=lambda r: Decimal(r[name]), reverse=True)
     title = empty
     if ranked and not empty:
         of_all = f", {words.spoken(ranked[0][share], 'share')} of all" if ranked[0][share] is not None else ""
@@ -859,7 +863,7 @@ def border(reader: Reader, asked: Asked) -> Figure:
     if share is not None:
         title = state.titled(f"{words.spoken(share, 'share')} was turned down north of the Scottish border")
     elif not empty:
-        title = PLACE_NOT_KNOWN if total(months.rows, "nowhere_mwh") else NOT_FLAGGED
+        title = PLACE_NOT_KNOWN if total(months.rows, "nowhere_mwh") else state.not_flagged
     subtitle = (
         f"Curtailed energy north and south of boundary B6: MWh a month; {BASES[basis]}; {words.span_text(first, last)}"
     )

@@ -26,7 +26,8 @@ BASIS_MEANINGS: Mapping[str, str] = {
     "all": "turned down in all accepted bids",
 }
 WHOLE = ("complete", "warned", "waived", "provisional")
-"""Of a day of these every half hour is stored and its checks hold: that it has nothing can be said."""
+"""Of a day of these its checks hold, and every half hour is stored, but of one in progress, which is provisional: that
+it has nothing can be said."""
 _WORST = ("failing", "incomplete", "missing", "provisional", UNAVAILABLE, "warned", "waived", "complete")
 """In the order in which a reader of several days must know them."""
 assert set(_WORST) == set(STATUSES)
@@ -46,8 +47,8 @@ class State:
         lacks_days: whether a day of the range is in no sum over it: it is missing or closed, or failed before it was
             stored.
         is_least: whether what can only grow by what is not there, as energy and Bitcoin, is at least its sum. So it is
-            too with a day that is incomplete, or failing: what was stored of that is not replaced, and may lack half
-            hours. A payment, a price and a share may go either way.
+            too with a day that is incomplete, in progress, or failing: what was stored of that is not replaced, and may
+            lack half hours. A payment, a price and a share may go either way.
     """
 
     word: str
@@ -67,6 +68,11 @@ class State:
     def of_stored(self) -> str:
         """What stands before a statement that ranks; empty where it is of all there is."""
         return "of the days that are stored, " if self.lacks_days else "of what is stored, " if self.is_least else ""
+
+    @property
+    def not_flagged(self) -> str:
+        """What is said where there are bids and none is flagged, which may be so of what is stored only."""
+        return self.titled(f"{NOT_FLAGGED[0].lower()}{NOT_FLAGGED[1:]}") if self.of_stored else NOT_FLAGGED
 
     def titled(self, text: str) -> str:
         """A title that ranks, which says that it is of what is stored only where it is."""
@@ -92,7 +98,7 @@ def nothing_there(meta: Mapping[str, Any], of: str | None = None) -> str:
             return CLOSED
         return FAILED if by_status.get("failing", 0) == missing else NOT_STORED
     if not missing and not closed:
-        if any(by_status.get(word) for word in STATUSES if word not in WHOLE):
+        if meta["days_in_part"] or any(by_status.get(word) for word in STATUSES if word not in WHOLE):
             return f"Not sure yet: what is stored has no bid{f' of {of}' if of else ''}"
         return NO_ROW if of else NOBODY
     gap = f"{NOT_STORED}, {missing:,}" if missing else f"{CLOSED}, {closed:,}"
@@ -107,14 +113,15 @@ def state_of(meta: Mapping[str, Any]) -> State:
     worst = next((word for word in _WORST if by_status.get(word)), "missing")
     as_of = f"As of {words.instant_text(meta['as_of'])}." if meta["as_of"] else "Nothing of it is stored."
     basis = BASES[meta["basis"]]
-    line = f"{_sentence(by_status, days, meta['days_present'])} {as_of} {basis[0].upper()}{basis[1:]}."
+    line = f"{_sentence(meta)} {as_of} {basis[0].upper()}{basis[1:]}."
     lacks_days = meta["days_present"] < days
-    # Of a day in progress, which is provisional, only its rows say it.
-    is_least = lacks_days or meta.get("lacks_half_hours", False) or any(by_status.get(word) for word in IN_PART)
+    is_least = lacks_days or meta["days_in_part"] > 0 or any(by_status.get(word) for word in IN_PART)
     return State(worst, line, _short(by_status, days), bool(meta["is_synthetic"]), as_of, lacks_days, is_least)
 
 
-def _sentence(by_status: Mapping[str, int], days: int, stored: int) -> str:
+def _sentence(meta: Mapping[str, Any]) -> str:
+    by_status: Mapping[str, int] = meta["statuses"]
+    days, stored = meta["days_expected"], meta["days_present"]
     if not days:
         return "No day of it has begun."
     of = f" of {words.counted(days, 'day')}"
@@ -129,7 +136,8 @@ def _sentence(by_status: Mapping[str, int], days: int, stored: int) -> str:
         return f"{NOT_STORED}." if days == 1 else f"{NOT_STORED}, all {days:,} days."
     if by_status.get("provisional", 0) + by_status.get("incomplete", 0) + by_status.get("failing", 0):
         lead = "Failing" if by_status.get("failing") else "Incomplete" if by_status.get("incomplete") else "Provisional"
-        parts.append(f"{lead}: {may_change:,}{of} may still change" if days > 1 else f"{lead}: {_one(lead)}")
+        word = "In progress" if lead == "Provisional" and meta["days_in_part"] else lead
+        parts.append(f"{lead}: {may_change:,}{of} may still change" if days > 1 else f"{lead}: {_one(word)}")
     elif missing:
         parts.append("Not complete")
     else:
@@ -154,6 +162,7 @@ def _one(lead: str) -> str:
         "Failing": "a check is red, or the newest look at the source failed; what is stored may be wrong",
         "Incomplete": "half hours are missing, so the true figure may be higher",
         "Provisional": "the figures may still change",
+        "In progress": "half hours are still to come",
     }[lead]
 
 

@@ -106,7 +106,7 @@ def of_days(rows: Sequence[Row], first: dt.date, last: dt.date, basis: str, meta
         "as_of": meta["as_of"],
         "basis": basis,
         "is_synthetic": any(row["is_synthetic"] for row in days),
-        "lacks_half_hours": any(row[mwh] is not None and lacks_half_hours(row) for row in days),
+        "days_in_part": sum(row[mwh] is not None and lacks_half_hours(row) for row in days),
     }
     return Sum(
         first,

@@ -99,11 +99,19 @@ def listed(
     return tables.make(asked, caption, columns, rows.rows, key, rows.address(), empty=empty)
 
 
-def change(now: Decimal, then: Decimal) -> str:
-    """How much more or less it is now, in per cent; ``then`` is not 0."""
+def change(now: Decimal, then: Decimal, *, now_is_least: bool = False, then_is_least: bool = False) -> str:
+    """How much more or less it is now, in per cent; ``then`` is not 0.
+
+    Where one of the two is at least so much, only what cannot turn round is said: empty where that is nothing.
+    """
     share = (now - then) / then
-    word = "more" if share > 0 else "less"
-    return f"now {words.rounded(abs(share) * 100, 0)} % {word}" if share else "now the same"
+    if (now_is_least and share <= 0) or (then_is_least and share >= 0):
+        return ""
+    if not share:
+        return "the same"
+    at_least = "at least " if now_is_least or then_is_least else ""
+    percent = words.rounded(abs(share) * 100, 0)
+    return f"{at_least}{percent if percent != '0' else 'under 1'} % {'more' if share > 0 else 'less'}"
 
 
 def published(reader: Reader, asked: Asked, first: dt.date | None, last: dt.date | None) -> Table | None:

@@ -12,9 +12,9 @@ from minerecon_dagster.core.statuses import IN_PART
 from minerecon_dagster.web.pages import figures, words
 from minerecon_dagster.web.pages.asked import Asked
 from minerecon_dagster.web.pages.figures import field_of, total
-from minerecon_dagster.web.pages.reader import Reader
+from minerecon_dagster.web.pages.reader import Reader, Rows
 from minerecon_dagster.web.pages.state import BASIS_MEANINGS, state_of
-from minerecon_dagster.web.pages.sums import year_before
+from minerecon_dagster.web.pages.sums import lacks_half_hours, year_before
 from minerecon_dagster.web.pages.views.common import (
     basis_links,
     change,
@@ -33,7 +33,7 @@ def compare(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     mwh, gbp = field_of("energy", basis), field_of("payment", basis)
     alike = [r for r in figure.rows if r[f"difference_{mwh}"] is not None]
     this, that = total(alike, mwh), total(alike, f"other_{mwh}")
-    then = reader.ask("days", from_=spans[1][0], to=spans[1][1], fields=["settlement_date"])
+    now, then = (reader.ask("days", from_=span[0], to=span[1], fields=_OF_DAYS) for span in spans)
     states = [figure.state, state_of({**then.meta, "basis": basis})]
     if this is None or that is None:
         own = total(figure.rows, mwh)
@@ -47,8 +47,14 @@ def compare(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     else:
         doubt = "; ".join(s.short for s in states if s.short)
         of = "" if len(alike) == len(figure.rows) else f", over the {words.counted(len(alike), 'day')} stored in both"
-        least = ["at least " if any(r[name] in IN_PART for r in alike) else "" for name in ("status", "other_status")]
-        sentence = Markup("{}, {}{} was {} for {}; {}, {}{} for {}. {}{}{}.").format(
+        is_least = [
+            any(r[day] in in_part for r in alike)
+            for day, in_part in (("settlement_date", _in_part(now)), ("other_settlement_date", _in_part(then)))
+        ]
+        least = ["at least " if is_so else "" for is_so in is_least]
+        differs = change(this, that, now_is_least=is_least[0], then_is_least=is_least[1]) if that else ""
+        said = f". That is {differs}" if differs else "" if that else ". There was nothing then"
+        sentence = Markup("{}, {}{} was {} for {}; {}, {}{} for {}{}{}{}.").format(
             words.within_text(*spans[0]),
             least[0],
             fig(this, "mwh"),
@@ -58,7 +64,7 @@ def compare(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             least[1],
             fig(that, "mwh"),
             fig(total(alike, f"other_{gbp}"), "gbp"),
-            f"That is {change(this, that).removeprefix('now ')}" if that else "There was nothing then",
+            said,
             of,
             f" ({doubt})" if doubt else "",
         )
@@ -76,6 +82,14 @@ def compare(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         "beside": str(spans[1][0]),
         "basis": basis,
     }
+
+
+_OF_DAYS = ("settlement_date", "status", "periods_present", "periods_expected")
+
+
+def _in_part(days: Rows) -> set[str]:
+    """Of what days the energy is at least so much: half hours of them are missing or to come, or may be."""
+    return {r["settlement_date"] for r in days.rows if r["status"] in IN_PART or lacks_half_hours(r)}
 
 
 def _besides(asked: Asked, spans: Sequence[tuple[dt.date, dt.date]]) -> list[tuple[str, str, bool]]:

@@ -196,10 +196,10 @@ def _day_sentence(date: dt.date, row: Row, found: Sum, top: Row | None, basis: s
     there = f" Only {row['periods_present']} of {row['periods_expected']} half hours are there."
     every = Decimal(row["all_bids_mwh"] or 0)
     if not found.mwh and every:
-        text = Markup("No wind was turned down for system reasons; all accepted bids come to {}.").format(
-            fig(every, "mwh")
+        text = Markup("{} was turned down for system reasons; all accepted bids come to {}{}.").format(
+            "Of what is stored nothing" if found.state.is_least else "No wind", found.state.at_least, fig(every, "mwh")
         )
-    elif not found.mwh and status in ("incomplete", "failing"):
+    elif not found.mwh and found.state.is_least:
         text = Markup("No bid of {} is stored.").format(words.day_text(date))
     elif not found.mwh:
         text = Markup("{} on {}.").format(NOBODY, words.day_text(date))

@@ -14,7 +14,7 @@ from minerecon_dagster.web.pages import figures, sums, tables, words
 from minerecon_dagster.web.pages.asked import Asked, address
 from minerecon_dagster.web.pages.figures import DEFAULT_MODEL, field_of, total
 from minerecon_dagster.web.pages.reader import Reader, Row
-from minerecon_dagster.web.pages.state import BASIS_MEANINGS, NO_ROW, NOBODY, NOT_FLAGGED, NOT_STORED, State
+from minerecon_dagster.web.pages.state import BASIS_MEANINGS, NO_ROW, NOBODY, NOT_STORED, State
 from minerecon_dagster.web.pages.sums import SUMMED, Sum
 from minerecon_dagster.web.pages.views.common import (
     FEW,
@@ -148,8 +148,8 @@ def _overview_sentence(day: Sum, year: Sum, basis: str, newest: dt.date, begins:
 def _nothing(day: Sum) -> str:
     """What is said of a stored day without energy on the basis."""
     if day.all_bids_mwh:
-        return NOT_FLAGGED
-    return "No bid is stored" if day.state.word in ("incomplete", "failing") else NOBODY
+        return day.state.not_flagged
+    return "No bid is stored" if day.state.is_least else NOBODY
 
 
 def _share(found: Sum) -> Markup:
@@ -197,7 +197,10 @@ def _card(
     before = Markup("The same days a year before are not stored.")
     if both is not None and both[0].mwh is not None and both[1].mwh is not None:
         now, then = both
-        differs = f", {change(now.mwh, then.mwh)}" if now.mwh is not None and then.mwh else ""
+        differs = ""
+        if now.mwh is not None and then.mwh:
+            is_least = {"now_is_least": now.state.is_least, "then_is_least": then.state.is_least}
+            differs = f", now {said}" if (said := change(now.mwh, then.mwh, **is_least)) else ""
         of = "" if now.days == found.asked else f", over {words.counted(now.days, 'day')} stored in both years"
         before = Markup("A year before: {}{}{}{}").format(then.state.at_least, fig(then.mwh, "mwh"), differs, of)
     empty = NOT_STORED if found.mwh is None else ""
