@@ -139,3 +139,42 @@ def test_other_methods_and_health(api: Api) -> None:
     assert health["startTime"].endswith("Z")
     first = api.get("/api/summary/yearly/2025")
     assert api.get("/api/summary/yearly/2025", If_None_Match=first.headers["etag"]).status == 304
+
+
+def test_bitcoin_of_a_model_that_is_not_calculated_for_every_stored_day_is_not_known_and_no_0(
+    warehouse: Engine, serve: Callable[..., Api]
+) -> None:
+    before, quiet = DAY - dt.timedelta(days=1), DAY - dt.timedelta(days=2)
+    with warehouse.begin() as connection:
+        for day in (quiet, before, DAY):
+            if day != quiet:
+                store_record(connection, day, 1, mwh=Decimal(10))
+            store_day(connection, day, difficulty=DIFFICULTY)
+        for table, column in (
+            ("historical_bitcoin_calculations", "settlement_date"),
+            ("bitcoin_daily_summaries", "summary_date"),
+        ):
+            connection.execute(
+                text(f"DELETE FROM minerecon.{table} WHERE {column} = :day AND miner_model = 'S9'"), {"day": before}
+            )
+        connection.execute(
+            text("INSERT INTO minerecon.bitcoin_price_gbp VALUES (:day, 50000, 'by hand', now(), true)"), {"day": DAY}
+        )
+    api = serve(url_of(warehouse))
+
+    def asked(path: str, model: str) -> Any:
+        return exact(api.get(f"/api/curtailment/{path}minerModel={model}"))
+
+    for path in (
+        f"mining-potential/{before}?",
+        f"mining-potential/{before}?farmId=T_HANDW-1&",
+        f"mining-potential/{before}?leadParty=Hand Made Ltd&",
+        "monthly-mining-potential/2025-03?",
+    ):
+        got = asked(path, "S9")
+        assert (got["bitcoinMined"], got["valueAtCurrentPrice"]) == (None, None), path
+        assert got["currentPrice"] == 50000
+        assert asked(path, "M20S")["bitcoinMined"] > 0, path
+    assert asked(f"mining-potential/{DAY}?", "S9")["bitcoinMined"] > 0
+    for path in (f"mining-potential/{quiet}?", f"mining-potential/{quiet}?farmId=T_HANDW-1&"):
+        assert asked(path, "S9")["bitcoinMined"] == 0, "a day that is known, and had no bid"
