@@ -158,6 +158,8 @@ class Asking:
     def __init__(self, cursor: Any, waiting: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
         self._cursor = cursor
         self._waiting = waiting
+        self.began = time.monotonic()
+        """Before the instant that it sees, which is that of its first statement."""
         self.type_codes: tuple[int, ...] = ()
         self.known: dict[Any, Any] = {}
         """What was asked already, for whoever asks again: it is as true until the transaction ends."""

@@ -97,6 +97,8 @@ class Service:
         self.waiting = 0
         self.counters = Counters()
         self.news_at = 0.0
+        self.news_since = 0.0
+        """Since when `news` is what it is: what is asked later is of that state, or of a newer one."""
         self._columns: dict[str, list[Column]] = {}
         self._columns_of = ""
         self._newest: dt.date | None = None
@@ -128,7 +130,10 @@ class Service:
     async def look(self) -> None:
         """Ask for news once."""
         try:
-            self.news = await asyncio.get_running_loop().run_in_executor(self._watcher, self.database.news)
+            news = await asyncio.get_running_loop().run_in_executor(self._watcher, self.database.news)
+            if news != self.news:
+                self.news_since = time.monotonic()
+            self.news = news
             self.is_up = True
             self.news_at = time.monotonic()
         except DatabaseDownError:
@@ -347,12 +352,14 @@ class Service:
                 )
             states: list[tuple[Any, ...]] = asking.known[first, last]
             return states
-        news = self.news
+        news, found = self.news, self._days
         if self._days_of is None or self._days_of != news:
-            self._days, self._days_of = asking.rows(_STATES), news
+            found = asking.rows(_STATES)
+            if asking.began > self.news_since:  # else it may see what was before these news
+                self._days, self._days_of = found, news
         if first is None or last is None:
-            return self._days
-        return [day for day in self._days if str(first) <= day[0] <= str(last)]
+            return found
+        return [day for day in found if str(first) <= day[0] <= str(last)]
 
     def _made(
         self,

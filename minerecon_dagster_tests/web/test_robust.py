@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import datetime as dt
 import re
 import subprocess
 import sys
@@ -10,17 +12,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from urllib.parse import quote
 
 import psycopg2
 import pytest
 from sqlalchemy import Engine
 
-from minerecon_dagster.web.database import POOL_SIZE
+from minerecon_dagster.web.database import POOL_SIZE, Database
 from minerecon_dagster.web.resources import RESOURCES
-from minerecon_dagster.web.service import MOST_WAITING
+from minerecon_dagster.web.service import MOST_WAITING, Service
 from minerecon_dagster_tests import databases
-from minerecon_dagster_tests.web.conftest import READY, Api
+from minerecon_dagster_tests.analytics.by_hand import store_day
+from minerecon_dagster_tests.web.conftest import READY, Api, url_of
 from minerecon_dagster_tests.web.test_resources import example
 
 Serve = Callable[..., Api]
@@ -235,3 +239,23 @@ def test_a_parameter_that_is_worth_nothing_is_refused_in_words_or_finds_nothing(
             said = got.body.decode()
             assert not [secret for secret in ("Traceback", "psycopg", "SELECT ") if secret in said], asked
     assert api("zones/days").status == 200
+
+
+def test_how_days_stand_is_not_kept_as_of_news_that_came_after_it_was_asked(warehouse: Engine) -> None:
+    first, second = dt.date(2025, 3, 27), dt.date(2025, 3, 28)
+
+    def store(day: dt.date) -> None:
+        with warehouse.begin() as connection:
+            store_day(connection, day, difficulty=Decimal(10**14))
+
+    store(first)
+    service = Service(Database(url_of(warehouse)), lambda: dt.datetime.now(dt.UTC))
+    with contextlib.closing(service):
+        asyncio.run(service.look())
+        with service.database.asking() as asking:
+            asking.rows("SELECT FROM minerecon.daily_summaries")  # from here on it sees this instant
+            store(second)
+            asyncio.run(service.look())
+            assert len(service._states(asking, None, None)) == 1
+        with service.database.asking() as asking:
+            assert len(service._states(asking, None, None)) == 2
