@@ -104,6 +104,38 @@ def test_a_day_in_progress_is_at_least_so_much_wherever_it_is_summed(
     assert "at least" not in whole
 
 
+def test_what_bitcoin_was_worth_is_at_least_so_much_where_the_price_of_a_day_is_not_known(
+    warehouse: Engine, serve: Callable[..., Api]
+) -> None:
+    days = [dt.date(2025, 2, 28) - dt.timedelta(days=n) for n in range(28)]
+    with warehouse.begin() as connection:
+        for day in days:
+            store_record(connection, day, 1, mwh=Decimal(30))
+            store_day(connection, day, difficulty=Decimal(10**14))
+        store_price(connection, days[0])
+    roll_up_months(warehouse, ["2025-02"], dt.datetime.now(dt.UTC))
+    api = serve(url_of(warehouse))
+    note = "Its value is of the days that have a price: at least so much."
+    for first, says in ((days[1], True), (days[0], False)):
+        page = page_of(api.get(f"/miners?farm=Hand+Made&from={first}&to={days[0]}").body)
+        assert ("BTC (block subsidy only, no fees), worth at least £" in sentence(page)) == says
+        assert ("BTC (block subsidy only, no fees), worth £" in sentence(page)) != says
+        assert (note in page.one("figure").text) == says
+    for basis in ("so", "all"):
+        page = page_of(api.get(f"/explore?show=bitcoin&grain=months&from=2025-02&to=2025-02&basis={basis}").body)
+        heads = [th.text for th in page.one("section", id="table").one("thead").all("th")]
+        (row,) = page.one("section", id="table").rows()
+        of = dict(zip(heads, (cell.text for cell in row), strict=True))
+        assert (of["Days with a price"], of["Days stored"], of["of days"]) == ("1", "28", "28")
+
+
+def store_price(connection: Connection, day: dt.date) -> None:
+    """The price of a Bitcoin on a day, in GBP."""
+    connection.execute(
+        text("INSERT INTO minerecon.bitcoin_price_gbp VALUES (:day, 50000, 'by hand', now(), true)"), {"day": day}
+    )
+
+
 @pytest.mark.parametrize("is_there", [False, True])
 def test_of_a_day_in_progress_it_is_not_said_that_nobody_was_curtailed(
     warehouse: Engine, serve: Callable[..., Api], is_there: bool

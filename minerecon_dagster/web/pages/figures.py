@@ -350,6 +350,7 @@ def series_columns(grain: str, show: str, basis: str, *, is_part: bool, of_farm:
             Column(field_of("energy", basis), "Energy", "mwh", "MWh"),
             Column(field_of("bitcoin", basis), "Bitcoin, subsidy only, no fees", "btc", "BTC"),
             Column("value_gbp" if so else "all_bids_value_gbp", "Its value then", "gbp", "£"),
+            *([Column("days_priced", "Days with a price", "count")] if len(stored) > 1 else []),
             Column(field_of("payment", basis), "Paid to stop", "gbp", "£"),
             *stored,
         ]
@@ -680,6 +681,14 @@ SIZES_MW = ("1", "2", "5", "10", "20", "50", "100")
 """Sizes of fleets of the curve."""
 
 
+PRICED = "priced_btc_share"
+
+
+def lacks_prices(row: Row) -> bool:
+    """Whether of a part of a fleet's Bitcoin the price is not known, and the value is that of the rest."""
+    return row[PRICED] is not None and Decimal(row[PRICED]) < 1
+
+
 def sizing(reader: Reader, asked: Asked) -> Figure:
     """What fleets of several sizes at a farm would have made."""
     first, last = asked.span(recent(reader, YEAR_DAYS), MOST_DAYS)
@@ -713,7 +722,7 @@ def sizing(reader: Reader, asked: Asked) -> Figure:
         Column("value_gbp", "Its value then", "gbp", "£"),
     ]
     fields = [c.name for c in columns]
-    rows = reader.ask("sizing", farm=farm, model=model, from_=first, to=last, fields=fields, **given)
+    rows = reader.ask("sizing", farm=farm, model=model, from_=first, to=last, fields=fields, also=[PRICED], **given)
     empty = emptiness(rows.meta, rows.rows, "mined_btc", of=farm)
     span = words.span_text(first, last)
     subtitle = (
@@ -743,7 +752,8 @@ def sizing(reader: Reader, asked: Asked) -> Figure:
         rows.address(),
         {**kept, "from": str(first), "to": str(last)},
         state,
-        note="The size of the fleet is yours: an assumption, and no figure of the source.",
+        note="The size of the fleet is yours: an assumption, and no figure of the source."
+        + (" Its value is of the days that have a price: at least so much." if any(map(lacks_prices, ends)) else ""),
         sort="machine_count",
     )
 

@@ -135,7 +135,9 @@ def miners(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             sentence = Markup("{}. No figure stands in for {}.").format(figure.empty, words.span_text(first, last))
     else:
         value = (
-            Markup(", worth {}{} on those days").format(figure.state.at_least, fig(own["value_gbp"], "gbp"))
+            Markup(", worth {}{} on those days").format(
+                "at least " if figure.state.is_least or figures.lacks_prices(own) else "", fig(own["value_gbp"], "gbp")
+            )
             if own["value_gbp"] is not None
             else Markup("")
         )
