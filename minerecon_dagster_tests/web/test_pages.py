@@ -759,7 +759,7 @@ def test_a_table_of_quality_leads_to_its_rows_or_says_what_else_is_there(api: Ap
     assert leads["Every day and its state"][0][1] == "/api/v1/calendar.csv"
     assert leads["Days that are not final and right"] == [("CSV of every day", "/api/v1/calendar.csv")]
     assert leads["Checks that do not hold now"] == [("CSV of every check", "/api/v1/checks.csv")]
-    assert leads["Units that may be wind and are in no sum"] == []
+    assert leads["Units that may be wind and are in no sum, SO-flagged bids"] == []
 
 
 @pytest.mark.parametrize("is_beside", [True, False])

@@ -477,6 +477,54 @@ def lit(api: Api, path: str, label: str) -> list[str]:
     return [a.text for a in group.all("a") if a.attributes.get("aria-current") == "true"]
 
 
+def test_no_table_of_quality_is_cut_in_silence(warehouse: Engine, serve: Callable[..., Api]) -> None:
+    day, units = dt.date(2025, 3, 28), 60
+    with warehouse.begin() as connection:
+        for month in range(1, 15):
+            of_month = dt.date(2024 + (month > 12), (month - 1) % 12 + 1, 1)
+            store_record(connection, of_month, 1, mwh=Decimal(30))
+            store_day(connection, of_month, difficulty=Decimal(10**14))
+        store_day(connection, day, difficulty=Decimal(10**14))
+        connection.execute(
+            text(
+                "INSERT INTO minerecon.uncounted_units (settlement_date, bmu_id, reason, is_wind_like, name,"
+                " curtailed_mwh, payment_gbp, all_bids_mwh, all_bids_payment_gbp, seen_in) SELECT :day, 'E_LIKE-' || n,"
+                " 'unmapped', true, 'Likely', 1.5, 3, 2.5, 5, 'stack' FROM generate_series(1, :units) AS n"
+            ),
+            {"day": day, "units": units},
+        )
+        connection.execute(
+            text(
+                "INSERT INTO minerecon.reconciliation_results (settlement_date, scope, check_family, check_name,"
+                " passed, severity, looked_at, violation_count, violations, repair, evaluated_at, is_beside)"
+                " SELECT :day, 'day', 'money', 'made_up_' || n, false, 'WARN', 1, 1, '[]', '', now(), false"
+                " FROM generate_series(1, :units) AS n"
+            ),
+            {"day": day, "units": units},
+        )
+        connection.execute(
+            text(
+                "INSERT INTO minerecon.calculation_reconciliation (settlement_date, miner_model, expected_count,"
+                " matched_count, evaluated_at) SELECT summary_date, miner_model, 2, CASE WHEN summary_date ="
+                " '2024-01-01' THEN 1 ELSE 2 END, now() FROM minerecon.daily_summaries, minerecon.miner_models"
+            )
+        )
+    page = page_of(serve(url_of(warehouse)).get(f"/quality?from=2024&to={day}").body)
+    for table, ends in (("failures", "rows; the CSV has all."), ("uncounted", "rows.")):
+        section = page.one("section", id=table)
+        assert len(section.rows()) == 50
+        assert section.one("p", class_="pages").text == f"The first 50 of 60 {ends}"
+    wrong = [[cell.text for cell in row[:1]] for row in page.one("section", id="rates").rows()]
+    assert wrong == [["January 2024"]] * 3, "fifteen months are looked at, and not twelve"
+    assert len(page.one("section", id="every-rate").rows()) == 3 * 15
+
+
+def test_what_is_of_flagged_bids_whatever_basis_is_chosen_says_so(api: Api) -> None:
+    for path, table in (("/border?basis=all", "twice"), ("/?basis=all", "restatements"), ("/quality", "uncounted")):
+        caption = page_of(api.get(path).body).one("section", id=table).one("h2").text
+        assert caption.endswith(", SO-flagged bids"), (path, caption)
+
+
 def test_compare_opens_on_days_that_are_stored_and_says_which(api: Api) -> None:
     page = shown(api, "/compare")
     assert sentence(page).startswith("From 1 to 9 April 2025, ")

@@ -151,6 +151,7 @@ def make(
     empty: str = "No row matches this filter.",
     anchor: str = "table",
     most: int = PAGE_ROWS,
+    count: int | None = None,
     shown_of: Mapping[str, str] | None = None,
 ) -> Table:
     """The rows of a page of a table.
@@ -167,6 +168,7 @@ def make(
         empty: what is said where there is no row.
         anchor: of the table in the page.
         most: rows at once.
+        count: how many rows there are; None: those of ``rows``.
         shown_of: the period, or from and to, that the rows are of, for the links in them; None: as the page is asked.
     """
     to = ways(asked, shown_of)
@@ -187,7 +189,7 @@ def make(
         caption,
         [_heading(asked, column, at, anchor) for column in columns],
         [(_class(row), [cell(column, row, to) for column in columns]) for row in shown],
-        len(ordered),
+        len(ordered) if count is None else count,
         first + 1,
         next_,
         asked.address(after=None) + f"#{anchor}" if first else None,

@@ -109,7 +109,7 @@ def _twice(reader: Reader, asked: Asked, first: dt.date, last: dt.date) -> table
     rows = reader.ask("months", from_=first, to=last, fields=[c.name for c in columns])
     return tables.make(
         asked,
-        "Paid to stop, and paid again to replace (estimate)",
+        "Paid to stop, and paid again to replace (estimate), SO-flagged bids",
         columns,
         rows.rows[::-1],
         "year_month",

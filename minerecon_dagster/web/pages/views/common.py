@@ -170,7 +170,7 @@ def restatements(reader: Reader, asked: Asked, first: dt.date, last: dt.date) ->
     newest = sorted(rows.rows, key=lambda r: int(r["restatement_id"]), reverse=True)
     return tables.make(
         asked,
-        "Changes of final figures at the source",
+        "Changes of final figures at the source, SO-flagged bids",
         columns,
         newest,
         "restatement_id",

@@ -23,9 +23,6 @@ from minerecon_dagster.web.pages.views.common import (
     table_of,
 )
 
-MOST_RATES = 36
-"""Months and models of a table: a year of three models."""
-
 
 def quality(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     """How far this can be trusted."""
@@ -52,7 +49,7 @@ def quality(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     if figure.empty:
         sentence = Markup("{}. No figure stands in for {}.").format(figure.empty, span)
     failures = reader.rows(
-        "SELECT c.settlement_date, c.check_name, c.severity, c.expected, c.actual, c.repair"
+        "SELECT c.settlement_date, c.check_name, c.severity, c.expected, c.actual, c.repair, count(*) OVER () AS in_all"
         " FROM analytics.checks_now AS c WHERE NOT c.passed AND NOT c.is_waived AND c.scope = 'day'"
         " AND c.settlement_date BETWEEN %(first)s AND %(last)s"
         # A remark on what stands beside a day is no matter of the day's own, and would crowd the others out.
@@ -66,7 +63,8 @@ def quality(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     remarks = reader.rows(REMARKS, first=first, last=last)
     uncounted = reader.rows(
         "SELECT u.bmu_id, u.reason, max(u.name) AS name, max(u.lead_party_name) AS lead_party_name, count(*) AS days,"
-        " sum(u.curtailed_mwh) AS curtailed_mwh, sum(u.payment_gbp) AS payment_gbp FROM minerecon.uncounted_units AS u"
+        " sum(u.curtailed_mwh) AS curtailed_mwh, sum(u.payment_gbp) AS payment_gbp, count(*) OVER () AS in_all"
+        " FROM minerecon.uncounted_units AS u"
         " WHERE u.settlement_date BETWEEN %(first)s AND %(last)s AND u.is_wind_like GROUP BY u.bmu_id, u.reason"
         " ORDER BY sum(u.all_bids_mwh) DESC NULLS LAST LIMIT 50",
         first=first,
@@ -75,10 +73,9 @@ def quality(reader: Reader, asked: Asked) -> Mapping[str, Any]:
     rates = reader.rows(
         "SELECT r.year_month, r.miner_model, r.expected_count, r.matched_count, r.rate_percent"
         " FROM analytics.reconciliation_rate AS r WHERE r.year_month BETWEEN %(first)s AND %(last)s"
-        " ORDER BY r.year_month DESC, r.miner_model LIMIT %(most)s",
+        " ORDER BY r.year_month DESC, r.miner_model",
         first=f"{first:%Y-%m}",
         last=f"{last:%Y-%m}",
-        most=MOST_RATES,
     )
     right = [r for r in rates if r["matched_count"] == r["expected_count"]]
     looked = reader.rows("SELECT max(evaluated_at) AS at FROM minerecon.reconciliation_latest")
@@ -124,6 +121,7 @@ def quality(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             "check_name",
             checks,
             csv_has="every check",
+            count=failures[0]["in_all"] if failures else 0,
             empty=f"Every check that has looked at these days holds{_beside(remarks)}.",
         ),
         "wrong_rates": _rates(
@@ -132,7 +130,7 @@ def quality(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         "rates": _rates(asked, "Calculations that are there and right", rates, _all_right(rates)),
         "uncounted": tables.make(
             asked,
-            "Units that may be wind and are in no sum",
+            "Units that may be wind and are in no sum, SO-flagged bids",
             [
                 Column("bmu_id", "BM unit", "text"),
                 Column("reason", "Why", "text"),
@@ -145,6 +143,7 @@ def quality(reader: Reader, asked: Asked) -> Mapping[str, Any]:
             uncounted,
             "bmu_id",
             None,
+            count=uncounted[0]["in_all"] if uncounted else 0,
             empty="No unit that looks like wind was left out.",
         ),
         "published": published(reader, asked, None, None),
@@ -198,4 +197,4 @@ def _rates(asked: Asked, caption: str, rates: Sequence[Row], empty: str) -> Tabl
         Column("rate_percent", "Rate", "price", "%"),
     ]
     shown = [{**r, "miner_model": words.model_text(r["miner_model"])} for r in rates]
-    return tables.make(asked, caption, columns, shown, "year_month", None, empty=empty, most=MOST_RATES)
+    return tables.make(asked, caption, columns, shown, "year_month", None, empty=empty, most=len(shown))
