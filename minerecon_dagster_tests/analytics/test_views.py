@@ -82,6 +82,18 @@ def test_the_grain_that_a_comment_states_is_the_one_that_is_tested(ask: Ask) -> 
     assert {view: tuple(match[1].split(", ")) for view, match in stated.items() if match} == GRAINS
 
 
+@pytest.mark.parametrize("part", ["zone", "farm", "unit"])
+def test_a_share_of_all_of_a_day_is_its_energy_over_the_day_s_to_the_last_digit(ask: Ask, part: str) -> None:
+    ((rows, wrong),) = ask(
+        "SELECT count(*), count(*) FILTER (WHERE"
+        " v.share_of_curtailed IS DISTINCT FROM round(v.curtailed_mwh / nullif(d.curtailed_mwh, 0), 12)"
+        " OR v.share_of_all_bids IS DISTINCT FROM round(v.all_bids_mwh / nullif(d.all_bids_mwh, 0), 12))"
+        f" FROM analytics.curtailment_by_{part}_day AS v"
+        " JOIN analytics.curtailment_by_day AS d USING (settlement_date)"
+    )
+    assert (rows > 100, wrong) == (True, 0)
+
+
 @pytest.mark.parametrize("view", GRAINS)
 def test_a_view_is_unique_at_its_grain(ask: Ask, view: str) -> None:
     grain = GRAINS[view]
@@ -337,6 +349,28 @@ def test_a_quiet_day_is_zero_and_fully_covered(ask: Ask) -> None:
         d=QUIET,
     ) == [(0, None, None, None)]
     assert ask("SELECT 1 FROM analytics.curtailment_by_unit_day WHERE settlement_date = :d", d=QUIET) == []
+
+
+def test_of_a_period_that_is_not_there_no_share_of_what_was_notified_is_0(stored: Engine) -> None:
+    with stored.connect() as connection:
+        # As the notifications of a day leave it of whose periods some have no answer: what was notified is known.
+        connection.execute(
+            text(
+                "UPDATE minerecon.period_potential SET units_with_bid = 0, units_with_bid_and_pn = 0, bids_mwh = 0,"
+                " so_bids_mwh = 0, taken_back_mwh = 0 WHERE settlement_date = :day AND settlement_period >= 39"
+            ),
+            {"day": INCOMPLETE},
+        )
+        rows = connection.execute(
+            text(
+                "SELECT settlement_period, potential_mwh > 0, curtailed_share_of_potential,"
+                " all_bids_net_share_of_potential FROM analytics.curtailment_by_period WHERE settlement_date = :day"
+                " AND settlement_period >= 39 ORDER BY 1"
+            ),
+            {"day": INCOMPLETE},
+        ).all()
+        connection.rollback()
+    assert [tuple(row[1:]) for row in rows] == [(True, 0, 0), *[(True, None, None)] * 9]
 
 
 def test_of_an_incomplete_day_a_period_that_is_not_there_is_null_and_a_quiet_one_zero(ask: Ask) -> None:

@@ -138,9 +138,9 @@ SELECT d.settlement_date, p.settlement_period, t.start_time,
        round(coalesce(s.all_bids_mwh, z.zero) / nullif(w.total_wind_mwh + coalesce(s.all_bids_mwh, z.zero), 0), 12)
            AS all_bids_share,
        n.potential_mwh, round(n.potential_coverage, 12) AS potential_coverage,
-       CASE WHEN minerecon.potential_is_covered(n.bids_covered)
+       CASE WHEN minerecon.potential_is_covered(n.bids_covered) AND coalesce(s.curtailed_mwh, z.zero) IS NOT NULL
             THEN round(-n.so_bids_mwh / nullif(n.potential_mwh, 0), 12) END AS curtailed_share_of_potential,
-       CASE WHEN minerecon.potential_is_covered(n.bids_covered)
+       CASE WHEN minerecon.potential_is_covered(n.bids_covered) AND coalesce(s.all_bids_mwh, z.zero) IS NOT NULL
             THEN round(-(n.bids_mwh + n.taken_back_mwh) / nullif(n.potential_mwh, 0), 12) END
            AS all_bids_net_share_of_potential,
        coalesce(s.record_count, CAST(z.zero AS integer)) AS record_count,
@@ -626,22 +626,24 @@ COMMENT ON FUNCTION analytics.curtailment_of_farm_by_year(text, integer, integer
 'Grain: year. The rows of analytics.curtailment_by_farm_year of one wind farm over years, oldest first: quicker than the view, since the units of the farm are looked up first.';
 
 CREATE VIEW analytics.curtailment_by_zone_day AS
-SELECT settlement_date, zone, year_month, above_b6, above_b4,
-       CAST(count(record_count) AS integer) AS bmu_count,
-       sum(curtailed_mwh) AS curtailed_mwh, sum(paid_gbp) AS paid_gbp, sum(refunded_gbp) AS refunded_gbp,
-       sum(payment_gbp) AS payment_gbp, sum(unpriced_mwh) AS unpriced_mwh,
-       round(sum(payment_gbp) / nullif(sum(curtailed_mwh) - sum(unpriced_mwh), 0), 12) AS payment_gbp_per_mwh,
-       sum(share_of_curtailed) AS share_of_curtailed,
-       sum(all_bids_mwh) AS all_bids_mwh, sum(all_bids_paid_gbp) AS all_bids_paid_gbp,
-       sum(all_bids_refunded_gbp) AS all_bids_refunded_gbp, sum(all_bids_payment_gbp) AS all_bids_payment_gbp,
-       sum(all_bids_unpriced_mwh) AS all_bids_unpriced_mwh,
-       round(sum(all_bids_payment_gbp) / nullif(sum(all_bids_mwh) - sum(all_bids_unpriced_mwh), 0), 12)
+SELECT u.settlement_date, u.zone, u.year_month, u.above_b6, u.above_b4,
+       CAST(count(u.record_count) AS integer) AS bmu_count,
+       sum(u.curtailed_mwh) AS curtailed_mwh, sum(u.paid_gbp) AS paid_gbp, sum(u.refunded_gbp) AS refunded_gbp,
+       sum(u.payment_gbp) AS payment_gbp, sum(u.unpriced_mwh) AS unpriced_mwh,
+       round(sum(u.payment_gbp) / nullif(sum(u.curtailed_mwh) - sum(u.unpriced_mwh), 0), 12) AS payment_gbp_per_mwh,
+       round(sum(u.curtailed_mwh) / nullif(t.curtailed_mwh, 0), 12) AS share_of_curtailed,
+       sum(u.all_bids_mwh) AS all_bids_mwh, sum(u.all_bids_paid_gbp) AS all_bids_paid_gbp,
+       sum(u.all_bids_refunded_gbp) AS all_bids_refunded_gbp, sum(u.all_bids_payment_gbp) AS all_bids_payment_gbp,
+       sum(u.all_bids_unpriced_mwh) AS all_bids_unpriced_mwh,
+       round(sum(u.all_bids_payment_gbp) / nullif(sum(u.all_bids_mwh) - sum(u.all_bids_unpriced_mwh), 0), 12)
            AS all_bids_payment_gbp_per_mwh,
-       sum(share_of_all_bids) AS share_of_all_bids,
-       sum(record_count) AS record_count, sum(so_record_count) AS so_record_count,
-       coverage, day_state, status, is_final, is_synthetic
-FROM analytics.curtailment_by_unit_day
-GROUP BY settlement_date, zone, year_month, above_b6, above_b4, coverage, day_state, status, is_final, is_synthetic;
+       round(sum(u.all_bids_mwh) / nullif(t.all_bids_mwh, 0), 12) AS share_of_all_bids,
+       sum(u.record_count) AS record_count, sum(u.so_record_count) AS so_record_count,
+       u.coverage, u.day_state, u.status, u.is_final, u.is_synthetic
+FROM analytics.curtailment_by_unit_day AS u
+LEFT JOIN minerecon.daily_summaries AS t ON t.summary_date = u.settlement_date
+GROUP BY u.settlement_date, u.zone, u.year_month, u.above_b6, u.above_b4, t.curtailed_mwh, t.all_bids_mwh,
+         u.coverage, u.day_state, u.status, u.is_final, u.is_synthetic;
 
 COMMENT ON VIEW analytics.curtailment_by_zone_day IS
 'Grain: settlement_date, zone. Curtailment per zone (GSP group) and day, by the zone that each unit was in on the day. Of a stored day, a zone without a row had no accepted wind bid; of a missing day every zone with wind has a row, with NULL and coverage 0.';
