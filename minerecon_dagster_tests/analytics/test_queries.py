@@ -289,6 +289,34 @@ def test_what_stands_beside_the_days_and_is_not_known_or_counted_is_listed_and_n
     assert unit.meaning == "2.50 MWh of all bids, 1.50 MWh of them SO-flagged, are in no figure"
 
 
+def test_of_looks_at_all_days_the_newest_counts_and_of_a_month_or_year_a_part_is_enough(stored: Engine) -> None:
+    result = (
+        "INSERT INTO minerecon.reconciliation_results (settlement_date, scope, check_family, check_name, passed,"
+        " severity, looked_at, violation_count, violations, repair, evaluated_at, is_beside)"
+        " VALUES (:d, :scope, 'sums', :name, :passed, 'WARN', 1, CASE WHEN :passed THEN 0 ELSE 1 END, '[]', '', now(),"
+        " false)"
+    )
+    looked = (  # long after the last day, as of a warehouse of which nobody has asked for more
+        ("all", dt.date(2026, 1, 5), "mended", False),
+        ("all", dt.date(2026, 1, 6), "mended", True),
+        ("all", dt.date(2026, 1, 5), "broken", True),
+        ("all", dt.date(2026, 1, 6), "broken", False),
+        ("month", dt.date(2025, 3, 1), "march", False),
+        ("month", dt.date(2025, 4, 1), "april", False),
+        ("year", dt.date(2025, 1, 1), "year", False),
+        ("year", dt.date(2024, 1, 1), "year_before", False),
+    )
+    with stored.connect() as connection:
+        for scope, day, name, passed in looked:
+            connection.execute(text(result), {"scope": scope, "d": day, "name": name, "passed": passed})
+        connection.execute(
+            text("SET LOCAL minerecon.from_date = '2025-03-20'; SET LOCAL minerecon.to_date = '2025-03-31'")
+        )
+        found = {r.name for r in connection.execute(text(one("12"))) if r.what == "check"}
+        connection.rollback()
+    assert found == {"sums.broken", "sums.march", "sums.year"}
+
+
 def test_published_totals_are_compared_for_whole_periods_of_real_data_only(stored: Engine) -> None:
     with stored.connect() as connection:
         made_up = {(r.period_label, r.figure, r.miner_model): r for r in connection.execute(text(one("13")))}

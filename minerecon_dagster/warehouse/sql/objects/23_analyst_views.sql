@@ -830,4 +830,4 @@ FROM minerecon.reconciliation_latest AS l
 JOIN minerecon.reconciliation_results AS r ON r.result_id = l.result_id;
 
 COMMENT ON VIEW analytics.checks_now IS
-'Grain: scope, settlement_date, check_family, check_name. The latest evaluation of each property of each day (scope day; settlement_date of a month or year: its first day): what should be there, what is, and what mends it.';
+'Grain: scope, settlement_date, check_family, check_name. The latest evaluation of each property of each day (scope day; settlement_date of a month or year: its first day; of scope all, what is looked at of all days together: the day of the look, of which the newest counts): what should be there, what is, and what mends it.';

@@ -198,7 +198,7 @@ BEGIN
             ('waived', 'Names of the checks that do not hold and are waived.'),
             ('evaluated_at', 'When the newest of the results was made.'),
             ('scope', 'What was looked at: day, month, year or all.'),
-            ('checks_now.settlement_date', 'The day, or the first day of the month or year.'),
+            ('checks_now.settlement_date', 'The day, or the first day of the month or year; of scope all the day of the look, of which the newest counts.'),
             ('check_family', 'The Dagster check that the property belongs to.'),
             ('check_name', 'The property that was looked at.'),
             ('passed', 'Whether it held.'),

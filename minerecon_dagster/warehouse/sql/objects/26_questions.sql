@@ -452,7 +452,14 @@ WITH params AS (
            min(c.settlement_date) AS first_day, max(c.settlement_date) AS last_day, count(*) AS day_count,
            CASE WHEN c.scope <> 'day' THEN max(c.repair) END AS repair
     FROM params AS p
-    JOIN analytics.checks_now AS c ON c.settlement_date BETWEEN p.from_date AND p.to_date AND NOT c.passed AND NOT c.is_waived
+    JOIN analytics.checks_now AS c ON NOT c.passed AND NOT c.is_waived AND CASE c.scope
+        WHEN 'day' THEN c.settlement_date BETWEEN p.from_date AND p.to_date
+        -- What is looked at of all days together stands on the day of each look: the newest counts.
+        WHEN 'all' THEN c.settlement_date = (
+            SELECT max(l.settlement_date) FROM minerecon.reconciliation_latest AS l
+            WHERE l.scope = 'all' AND l.check_family = c.check_family AND l.check_name = c.check_name)
+        -- Of a month or a year a part is enough.
+        ELSE c.settlement_date <= p.to_date AND c.settlement_date + CAST('1 ' || c.scope AS interval) > p.from_date END
     -- What else did not pass of a day is in the day's row.
     WHERE c.scope <> 'day' OR c.severity = 'WARN' AND EXISTS (
         SELECT FROM minerecon.reconciliation_latest AS l
