@@ -61,8 +61,9 @@ WITH params AS (
         WHEN 'day' THEN c.settlement_date BETWEEN p.from_date AND p.to_date
         -- What is looked at of all days together stands on the day of each look: the newest counts.
         WHEN 'all' THEN c.settlement_date = (
-            SELECT max(l.settlement_date) FROM minerecon.reconciliation_latest AS l
-            WHERE l.scope = 'all' AND l.check_family = c.check_family AND l.check_name = c.check_name)
+            SELECT l.settlement_date FROM minerecon.reconciliation_latest AS l
+            WHERE l.scope = 'all' AND l.check_family = c.check_family AND l.check_name = c.check_name
+            ORDER BY l.result_id DESC LIMIT 1)
         -- Of a month or a year a part is enough.
         ELSE c.settlement_date <= p.to_date AND c.settlement_date + CAST('1 ' || c.scope AS interval) > p.from_date END
     -- What else did not pass of a day is in the day's row.

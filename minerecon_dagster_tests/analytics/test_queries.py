@@ -301,6 +301,8 @@ def test_of_looks_at_all_days_the_newest_counts_and_of_a_month_or_year_a_part_is
         ("all", dt.date(2026, 1, 6), "mended", True),
         ("all", dt.date(2026, 1, 5), "broken", True),
         ("all", dt.date(2026, 1, 6), "broken", False),
+        ("all", dt.date(2030, 1, 1), "by a clock that was ahead", True),
+        ("all", dt.date(2026, 1, 6), "by a clock that was ahead", False),
         ("month", dt.date(2025, 3, 1), "march", False),
         ("month", dt.date(2025, 4, 1), "april", False),
         ("year", dt.date(2025, 1, 1), "year", False),
@@ -314,7 +316,7 @@ def test_of_looks_at_all_days_the_newest_counts_and_of_a_month_or_year_a_part_is
         )
         found = {r.name for r in connection.execute(text(one("12"))) if r.what == "check"}
         connection.rollback()
-    assert found == {"sums.broken", "sums.march", "sums.year"}
+    assert found == {"sums.broken", "sums.by a clock that was ahead", "sums.march", "sums.year"}
 
 
 def test_published_totals_are_compared_for_whole_periods_of_real_data_only(stored: Engine) -> None:
