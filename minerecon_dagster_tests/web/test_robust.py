@@ -24,7 +24,7 @@ from minerecon_dagster.web.resources import RESOURCES
 from minerecon_dagster.web.service import MOST_WAITING, Service
 from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.analytics.by_hand import store_day
-from minerecon_dagster_tests.web.conftest import READY, Api, url_of
+from minerecon_dagster_tests.web.conftest import READY, Api, until_no_connection_is_in_use, url_of
 from minerecon_dagster_tests.web.test_resources import example
 
 Serve = Callable[..., Api]
@@ -124,7 +124,7 @@ def test_of_a_hundred_readers_at_once_each_is_answered_or_told_to_come_back(copy
     assert all(told == (status == 503) for status, told in found)
     answered = sum(status == 200 for status, _ in found)
     assert POOL_SIZE + MOST_WAITING <= answered < 100
-    assert api.app.service.database.in_use == 0
+    until_no_connection_is_in_use(api)
 
 
 def test_its_own_role_reads_what_the_api_needs_and_nothing_else_and_is_ready(copy: str, serve: Serve) -> None:
