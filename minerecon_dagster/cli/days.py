@@ -164,13 +164,17 @@ def _run_sample() -> tuple[list[dt.date], Outcome]:
     from minerecon_dagster.sample import SAMPLE_DAYS
 
     say("SYNTHETIC DATA: the bundled sample days are made up by a generator; they are not Elexon's.", err=True)
-    outcome = Outcome()
+    try:
+        # First, since whoever looks at prices looks at those of all stored days.
+        outcome = fetch_prices(SAMPLE_DAYS)
+    except Interrupted:
+        raise Interrupted(0, f"interrupted after 0 of {len(SAMPLE_DAYS)} days") from None
     for number, day in enumerate(SAMPLE_DAYS):
         try:
             outcome = outcome.joined(run_days(day, day, {}))
         except Interrupted:
             raise Interrupted(number, f"interrupted after {number} of {len(SAMPLE_DAYS)} days") from None
-    return list(SAMPLE_DAYS), outcome.joined(fetch_prices(SAMPLE_DAYS))
+    return list(SAMPLE_DAYS), outcome
 
 
 def _submit_days(days: Sequence[dt.date], config: dict[str, Any]) -> Outcome:

@@ -91,6 +91,10 @@ def test_the_sample_has_prices_of_its_own_whatever_the_variable_says(installed: 
         found = [tuple(row) for row in connection.execute(text(query))]
     assert [row[:3] for row in found] == [(day, synthetic_price_gbp(day), True) for day in SAMPLE_DAYS]
     assert all("/synthetic/" in row[3] for row in found)
+    assert "2025-10-26: prices: 1 new" in ran.err
+    assert (
+        "prices_known" not in ran.err + ran.out
+    )  # no day is stored before its price is: a first run finds none without
 
 
 @pytest.mark.slow
