@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minerecon_dagster.core.printable import printable
+from minerecon_dagster.core.printable import printable, shown_url
 
 
 class MinereconError(Exception):
@@ -20,7 +20,8 @@ class ConfigurationError(MinereconError):
 
 
 class SourceError(MinereconError):
-    """Elexon could not be used. Message: method, URL, status, attempts, and what to do; of what was not asked, why.
+    """Elexon could not be used. Message: method, URL (of a long one its beginning), status, attempts, what to do; of
+    what was not asked, why.
 
     Args:
         problem: what happened, as in "HTTP 500" or "connection refused".
@@ -39,7 +40,7 @@ class SourceError(MinereconError):
         self.attempts = attempts
         self.remedy = remedy
         tries = f"{attempts} attempt{'' if attempts == 1 else 's'}"
-        asked = f"{method} {url}: {problem} (status {status or 'none'}, {tries})"
+        asked = f"{method} {shown_url(url)}: {problem} (status {status or 'none'}, {tries})"
         # What was never asked says why in the same words, whatever it was: one cause of a hundred calls is told once.
         super().__init__(f"{asked if attempts else problem}; {remedy}")
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 LONGEST_NAME = 200
 """Of a name or an id in a source's answer; the longest real one is under 60 characters."""
+MOST_OF_A_URL = 300
+"""So much of a URL is shown. One that asks for two hundred units by name has thousands of characters."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """With which Excel, LibreOffice and Google Sheets take a text of a CSV file for a formula."""
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -29,6 +31,13 @@ def printable(text: str) -> str:
 def printable_lines(text: str) -> str:
     """`printable` of each line of a text of our own, in which texts of others stand."""
     return "\n".join(map(printable, text.split("\n")))
+
+
+def shown_url(url: str) -> str:
+    """A URL in a message: whole, or its beginning and how long it is."""
+    if len(url) <= MOST_OF_A_URL:
+        return url
+    return f"{url[:MOST_OF_A_URL]}… ({len(url):,} characters)"
 
 
 def for_a_spreadsheet(text: str) -> str:

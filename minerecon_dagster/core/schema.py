@@ -25,7 +25,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import period_starts
 from minerecon_dagster.core.errors import SchemaDriftError
-from minerecon_dagster.core.printable import LONGEST_NAME, not_printed
+from minerecon_dagster.core.printable import LONGEST_NAME, not_printed, shown_url
 
 REGISTER_PATH = "/reference/bmunits/all"
 
@@ -194,7 +194,7 @@ def parse_rows(
     """
     if answer.status == 404:
         return []
-    where = f"{key}: GET {answer.url}"
+    where = f"{key}: GET {shown_url(answer.url)}"
     try:
         rows = shape.decode(answer.body, where)
         _check_digits(shape, rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from minerecon_dagster.core.errors import ConfigurationError, DamagedError, TransientSourceError, one_line
+from minerecon_dagster.core.printable import shown_url
 
 
 class FromDatabaseError(Exception):
@@ -34,6 +35,14 @@ def test_an_error_of_the_source_says_what_was_asked_what_came_and_what_to_do(
     assert str(error) == says
     assert (error.problem, error.method, error.url) == (problem, "GET", "http://elexon/x")
     assert (error.status, error.attempts, error.remedy) == (status, attempts, "try later")
+
+
+def test_an_error_of_the_source_shows_the_beginning_of_a_long_url_and_has_it_whole() -> None:
+    url = f"http://elexon/x?{'u' * 4_000}"
+    error = TransientSourceError("refused", method="GET", url=url, status=None, attempts=1, remedy="try later")
+    assert str(error) == f"GET {shown_url(url)}: refused (status none, 1 attempt); try later"
+    assert len(str(error)) < 400
+    assert error.url == url
 
 
 def test_our_own_errors_say_what_they_say_whatever_stood_behind_them() -> None:

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from minerecon_dagster.alerts.text import message
 from minerecon_dagster.cli.tables import Column, print_columns
 from minerecon_dagster.core.errors import SchemaDriftError, one_line
-from minerecon_dagster.core.printable import for_a_spreadsheet, not_printed, printable, printable_lines
+from minerecon_dagster.core.printable import (
+    MOST_OF_A_URL,
+    for_a_spreadsheet,
+    not_printed,
+    printable,
+    printable_lines,
+    shown_url,
+)
 from minerecon_dagster.core.schema import parse_register
 
 UNIT = {
@@ -158,3 +165,9 @@ def test_an_escape_of_json_is_told_by_the_character_that_it_stands_for(escape: s
 
 def test_the_lines_and_tabs_between_the_parts_of_a_document_are_no_part_of_a_text() -> None:
     assert not_printed('{\r\n\t"name": "Moel Maelogan, Sir Ddinbych – gŵyl"\r\n}'.encode()) is None
+
+
+def test_a_url_of_hundreds_of_units_is_shown_by_its_beginning_and_its_length() -> None:
+    url = f"https://elexon/datasets/PN/stream?{'&'.join(f'bmUnit=T_FARM-{n}' for n in range(200))}"
+    assert shown_url(url) == f"{url[:MOST_OF_A_URL]}… ({len(url):,} characters)"
+    assert shown_url(url[:MOST_OF_A_URL]) == url[:MOST_OF_A_URL]

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import logging
+from dataclasses import replace
 from decimal import Decimal
 
 import msgspec
@@ -14,6 +15,7 @@ from minerecon_dagster.core import schema
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import STACK_SIDES
 from minerecon_dagster.core.errors import SchemaDriftError
+from minerecon_dagster.core.printable import shown_url
 from minerecon_dagster.core.schema import NUMBERS_OR_NULLS, Shape, parse_register, parse_rows
 from minerecon_dagster.elexon.datasets.boav import BOAV as BOAV_DATASET
 from minerecon_dagster.elexon.datasets.boav import BoavRow
@@ -424,6 +426,14 @@ def test_a_shape_logs_what_is_not_declared_though_all_else_is_as_it_must_be(capl
 def test_a_shape_finds_drift_and_says_where_it_is_declared(change, problem):
     with pytest.raises(SchemaDriftError, match=rf"{problem}.*adapt elexon/datasets/boav\.py"):
         parse_rows(shape_of_volumes(), BOAV, DAY, answer({"data": [boav_row(**change)]}))
+
+
+def test_drift_of_an_answer_to_a_long_url_shows_the_beginning_of_that():
+    url = f"http://elexon/{'u' * 4_000}"
+    with pytest.raises(SchemaDriftError) as drift:
+        parse_rows(shape_of_volumes(), BOAV, DAY, replace(answer({"data": [1]}), url=url))
+    assert f"GET {shown_url(url)}: not what" in str(drift.value)
+    assert url not in str(drift.value)
 
 
 def test_a_shape_without_a_start_time_is_of_the_day_and_the_period_alone():
