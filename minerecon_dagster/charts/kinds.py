@@ -582,6 +582,8 @@ def _calendar(
         top = 20 / size
         for first, last in blocks(sheet.width):
             monday = first - dt.timedelta(days=first.weekday())
+            # A page shows the pictures of several years one after another, and none with its title.
+            sheet.word(str(year), -7, top * size - 6, "@soft", 12, "right")
             for row, weekday in ((0, "Mon"), (2, "Wed"), (4, "Fri")):
                 sheet.word(weekday, -7, (top + row + 0.5) * size + 4, "@soft", 11, "right")
             date = first

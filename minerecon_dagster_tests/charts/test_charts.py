@@ -196,6 +196,8 @@ def test_a_calendar_has_each_day_under_its_weekday_and_outlines_what_is_not_know
     assert [m["fill"] for m in rows(states, "marks")] == [
         "@state-complete", "@state-missing", "%hatch-state-provisional",
     ]  # fmt: skip
+    for shown in (chart, states):  # a page shows those of several years, and none with its title
+        assert (labels(shown).count("2025"), labels(shown, NARROW).count("2025")) == (1, 2)
 
 
 @pytest.mark.parametrize("chart", examples(), ids=lambda c: c.name)
