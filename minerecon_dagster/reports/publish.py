@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.errors import ArchiveError, ConfigurationError
 from minerecon_dagster.reports.data import Facts, read_facts
-from minerecon_dagster.reports.page import has_real_figures, is_synthetic, latest_page, month_page, month_span, states
+from minerecon_dagster.reports.page import has_real_figures, latest_page, month_page, month_span, states
 from minerecon_dagster.storage import AbsentError
 from minerecon_dagster.warehouse.store import alone
 from minerecon_dagster.warehouse.warehouse import Warehouse
@@ -83,7 +83,7 @@ def publish_month(engine: Engine, store: Store, month: str, now: dt.datetime) ->
             facts = read_facts(connection, first, last)
         if before is None and not facts.stored and not any(day.closed for day in facts.days):
             return None
-        if before is not None and facts.is_synthetic and not is_synthetic(before.decode(errors="replace")):
+        if before is not None and facts.is_synthetic and has_real_figures(before.decode(errors="replace")):
             raise _of_real_days(store, month)
         return facts, month_page(facts, version=_version())
 

@@ -16,7 +16,7 @@ import pytest
 from psycopg2 import errors
 from sqlalchemy import Engine, text
 
-from minerecon_dagster.core.errors import ConfigurationError
+from minerecon_dagster.core.errors import ConfigurationError, DayBusyError
 from minerecon_dagster.warehouse import migrate, roles
 from minerecon_dagster.warehouse.store import RefusedError, day_lock, open_warehouse
 from minerecon_dagster.warehouse.watchdog import end_overlong
@@ -308,7 +308,7 @@ def test_a_server_that_speaks_german_is_understood(tmp_path: Path, monkeypatch: 
         with place.engine(WORKER) as engine:
             with (
                 day_lock(engine, DAY),
-                pytest.raises(ConfigurationError, match="another run"),
+                pytest.raises(DayBusyError, match="another run"),
                 day_lock(engine, DAY, wait_s=0.1),
             ):
                 pass
