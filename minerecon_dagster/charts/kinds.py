@@ -125,9 +125,17 @@ def _percent(values: Mapping[str, Decimal | None]) -> Decimal | None:
 
 
 def compare(
-    name: str, points: Sequence[Point], words: Words, this_is: str, other_is: str, unit: str = "MWh", places: int = 0
+    name: str,
+    points: Sequence[Point],
+    words: Words,
+    this_is: str,
+    other_is: str,
+    unit: str = "MWh",
+    places: int = 0,
+    *,
+    same_days: bool = False,
 ) -> Chart:
-    """One period beside another, slot by slot: the figures ``this`` and ``other``.
+    """One period, or part, beside another, slot by slot: the figures ``this`` and ``other``.
 
     Args:
         name: of the chart.
@@ -137,8 +145,10 @@ def compare(
         other_is: and the other: ``March 2024``.
         unit: ``MWh`` or ``£``.
         places: decimals in a tooltip.
+        same_days: whether the other one is of the same days, so that their states are of it too.
     """
-    columns = [_Column("other", "@other", 1, 0.0, 0.5, is_beside=True), _Column("this", "@accent", 1, 0.5, 1.0)]
+    other = _Column("other", "@other", 1, 0.0, 0.5, is_beside=not same_days)
+    columns = [other, _Column("this", "@accent", 1, 0.5, 1.0)]
     keys = [Key(clean(other_is), "@other"), Key(clean(this_is), "@accent")]
     if any(p.status in UNSURE and p.values.get("this") is not None for p in points):
         keys.append(Key("not final", "@accent", "hatched"))

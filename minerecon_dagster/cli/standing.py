@@ -116,6 +116,11 @@ class Horizon:
         """Whether days will soon have no difficulty, unless a person loads more."""
         return self.last_day is None or self.last_day < self.today + dt.timedelta(days=WARN_AHEAD_DAYS)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether no day of today or later has a difficulty: nothing can be computed before one is loaded."""
+        return self.last_day is None or self.last_day < self.today
+
     def __str__(self) -> str:
         """One line."""
         return f"The difficulty table reaches {self.last_day}." if self.last_day else "The difficulty table is empty."
@@ -382,16 +387,22 @@ def _rate_lines(report: StatusReport) -> Iterator[str]:
             yield f"{month}: " + ", ".join(f"{model} {share}" for model, share in rate.differing.items())
 
 
+def _difficulty_lines(report: StatusReport, width: int, words: str) -> Iterator[str]:
+    yield from _with_command(f"{words}: {str(report.horizon).rstrip('.')}", str(LOAD_DIFFICULTY), width)
+
+
 def _problem_lines(report: StatusReport, width: int) -> Iterator[str]:
+    is_over = report.ends_soon and report.horizon is not None and report.horizon.is_over
+    if is_over:  # first, since what mends the others needs it
+        yield from _difficulty_lines(report, width, "Without a difficulty")
     for result in report.freshness:
         if not result.passed:
             name = result.checked.name
             yield from _with_command(
                 f"Not fresh, {name}: expected {result.expected}, found {result.actual}", str(result.repair), width
             )
-    if report.ends_soon:
-        said = str(report.horizon).rstrip(".")
-        yield from _with_command(f"Soon without a difficulty: {said}", str(LOAD_DIFFICULTY), width)
+    if report.ends_soon and not is_over:
+        yield from _difficulty_lines(report, width, "Soon without a difficulty")
     for group in report.groups[:MOST_LINES]:
         yield from _with_command(group.headline, str(group.repair), width)
     if len(report.groups) > MOST_LINES:

@@ -205,15 +205,15 @@ async def answered(
     try:
         is_gone = Request(scope, scope["minerecon"]["receive"]).is_disconnected
         answer = await service.run(lambda: answers.compressed(make()) if key[3] else make(), is_gone)
-        service.is_up = True
+        service.reached()
     except NotAnsweredError as error:
         return problem(error.status, _TITLES[error.status], str(error), **error.more)
     except OverloadedError:
         return _later(problem(503, "Service Unavailable", "too many requests wait already; come back"), _OVERLOAD_S)
     except GoneError:
         return problem(_CLIENT_CLOSED, "Client Closed Request", "whoever asked has gone; nobody reads this")
-    except DatabaseDownError:
-        service.is_up = False
+    except DatabaseDownError as error:
+        service.not_reached(error)
         return _later(problem(503, "Service Unavailable", "the warehouse cannot be reached; come back"), _DOWN_S)
     except TooSlowError:
         detail = f"the answer took longer than {STATEMENT_TIMEOUT_S} s: ask for a shorter range"

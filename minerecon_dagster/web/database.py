@@ -22,6 +22,7 @@ import psycopg2
 from psycopg2 import errorcodes, extensions
 
 from minerecon_dagster.core.addresses import client_parameters
+from minerecon_dagster.core.errors import one_line
 from minerecon_dagster.core.units import unit_of
 from minerecon_dagster.warehouse.version import are_our_views, has_views, is_newer, may_work_on
 
@@ -56,7 +57,7 @@ _GONE = (
 
 
 class DatabaseDownError(Exception):
-    """The warehouse cannot be reached."""
+    """The warehouse cannot be reached; says what the driver says, for the log and no reader."""
 
 
 class TooSlowError(Exception):
@@ -361,11 +362,9 @@ def _in_our_words() -> Iterator[None]:
         raise RefusedError(re.sub(r"\s+", " ", error.diag.message_primary or "")) from None
     except psycopg2.DataError:
         raise RefusedError("a value is not of the kind that its column has") from None
-    except psycopg2.OperationalError:
-        raise DatabaseDownError from None
-    except psycopg2.InterfaceError:
-        raise DatabaseDownError from None
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        raise DatabaseDownError(one_line(error)) from None
     except psycopg2.Error as error:
         if error.pgcode in _GONE:
-            raise DatabaseDownError from None
+            raise DatabaseDownError(one_line(error)) from None
         raise

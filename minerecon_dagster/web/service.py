@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import logging
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -38,6 +39,7 @@ from minerecon_dagster.web.derived import Derived
 from minerecon_dagster.web.question import NoFieldError, NotAnsweredError, Question
 from minerecon_dagster.web.resources import Resource
 
+_log = logging.getLogger("minerecon.web")
 T = TypeVar("T")
 
 SUBSIDY_ONLY = "block subsidy only, no fees"
@@ -97,6 +99,7 @@ class Service:
         self.waiting = 0
         self.counters = Counters()
         self.news_at = 0.0
+        self._is_told = False
         self.news_since = 0.0
         """Since when `news` is what it is: what is asked later is of that state, or of a newer one."""
         self._columns: dict[str, list[Column]] = {}
@@ -134,13 +137,27 @@ class Service:
             if news != self.news:
                 self.news_since = time.monotonic()
             self.news = news
-            self.is_up = True
+            self.reached()
             self.news_at = time.monotonic()
-        except DatabaseDownError:
-            self.is_up = False
+        except DatabaseDownError as error:
+            self.not_reached(error)
         except Exception:  # noqa: BLE001 - an empty or half migrated warehouse; each answer says so, and the watch goes on
             self.news = None
-            self.is_up = True
+            self.reached()
+
+    def reached(self) -> None:
+        """The warehouse has answered."""
+        self.is_up = True
+        if self._is_told:
+            _log.warning("the warehouse is reached again")
+        self._is_told = False
+
+    def not_reached(self, error: DatabaseDownError) -> None:
+        """The warehouse does not answer: the log says so once, until it does again, and no reader is told why."""
+        self.is_up = False
+        if not self._is_told:
+            _log.error("the warehouse of MINERECON_API_DATABASE_URL cannot be reached: %s", error)
+        self._is_told = True
 
     def close(self) -> None:
         """End the threads, and close the connections."""

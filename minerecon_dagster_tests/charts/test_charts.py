@@ -406,3 +406,11 @@ def test_words_and_bars_of_a_chart_stand_out_from_its_paper(theme: int) -> None:
         assert contrast(COLOURS[name][theme], paper) >= 4.5, name
     for name in ("accent", "other", "other-soft", "back", "axis", "wrong", *(f"model-{n}" for n in range(1, 6))):
         assert contrast(COLOURS[name][theme], paper) >= 3, name
+
+
+def test_what_stands_beside_is_hatched_where_it_is_of_the_same_days_and_no_other() -> None:
+    points = [Point(charts.day(FIRST), {"this": Decimal(4), "other": Decimal(3)}, "provisional")]
+    border = charts.compare("x", points, WORDS, "north", "south", same_days=True)
+    assert [m["fill"] for m in rows(border, "marks")] == ["%hatch-other", "%hatch-accent"]
+    other_year = charts.compare("x", points, WORDS, "2025", "2024")
+    assert [m["fill"] for m in rows(other_year, "marks")] == ["@other", "%hatch-accent"]

@@ -390,8 +390,22 @@ def test_a_difficulty_table_that_ends_soon_is_something_to_do_where_now_is_looke
     print_report(whole, Console(file=out, width=160))
     assert ("minerecon difficulty load FILE.csv" in out.getvalue()) == is_near
     assert str(horizon) in out.getvalue()
+    assert ("Soon without a difficulty" in out.getvalue()) == (is_near and days is not None)
+    assert (out.getvalue().find("Without a difficulty: The difficulty table is empty") >= 0) == (days is None)
     narrowed = report(filled, horizon=horizon, narrowed=True)
     assert (narrowed["ok"], narrowed["difficulty_warning"]) == (True, is_near), "it is about now, as freshness is"
+
+
+@pytest.mark.parametrize("last_day", [None, NOW.date() - dt.timedelta(days=1)])
+def test_where_no_difficulty_is_left_that_is_said_before_what_needs_one(
+    filled: Engine, last_day: dt.date | None
+) -> None:
+    out = StringIO()
+    horizon = Horizon(last_day, NOW.date())
+    found = read_report(url(filled), D("2025-01-01"), LAST, NOW, narrowed=False, horizon=horizon)
+    print_report(found, Console(file=out, width=160))
+    said = out.getvalue()
+    assert 0 <= said.index("Without a difficulty") < said.index("minerecon reingest")
 
 
 def test_more_units_that_are_not_counted_than_are_shown_are_counted(filled: Engine) -> None:

@@ -127,7 +127,7 @@ def is_problem(got: Got) -> bool:
 
 @pytest.mark.parametrize("how", ["stopped", "standing still"])
 def test_while_postgresql_is_away_what_is_known_is_given_as_stale_and_all_is_back_soon_after_it(
-    server: Stoppable, api: Api, how: str
+    server: Stoppable, api: Api, how: str, tmp_path: Path
 ) -> None:
     known, page = api(DAYS), api.get("/")
     assert (known.status, page.status, api.get("/readyz").status) == (200, 200, 200)
@@ -158,6 +158,14 @@ def test_while_postgresql_is_away_what_is_known_is_given_as_stale_and_all_is_bac
     until(lambda: api(OTHER).status == 200, BACK_WITHIN_S)
     until(lambda: "minerecon-stale" not in api(DAYS).headers, BACK_WITHIN_S)
     assert api.get("/readyz").status == 200
+
+    def told() -> list[str]:
+        return [line for line in (tmp_path / "serve.log").read_text().splitlines() if line.startswith("the warehouse")]
+
+    until(lambda: "the warehouse is reached again" in told(), BACK_WITHIN_S)
+    gone, _ = told()  # once when it goes, with what the driver says of it, and once when it is back
+    assert gone.startswith("the warehouse of MINERECON_API_DATABASE_URL cannot be reached: ")
+    assert len(gone.partition("reached: ")[2]) > 10
 
 
 def test_slow_statements_are_ended_with_504_and_health_is_answered_all_the_while(server: Stoppable, api: Api) -> None:

@@ -189,7 +189,7 @@ def border(rows: Sequence[Row], *, says: Words) -> list[Chart]:
             f"{called}: {said(row[field], 'mwh')}" for called, field in ((NORTH, "north_mwh"), (SOUTH, "south_mwh"))
         ]
         points.append(Point(_slot(row, "months"), values, status, [*text, *stored]))
-    return [charts.compare("border", points, says, NORTH, SOUTH)]
+    return [charts.compare("border", points, says, NORTH, SOUTH, same_days=True)]
 
 
 def calendar(rows: Sequence[Row], *, says: Words) -> list[Chart]:
