@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from html import unescape
 from typing import TYPE_CHECKING
@@ -131,7 +131,14 @@ def recent_first(*parts: Facts) -> list[FailingCheck]:
         for first, last in spans(missing)
     ]
     red = dict.fromkeys(problem for part in parts for problem in part.problems)
-    return found[::-1] + sorted(red, key=lambda p: (p.severity, -p.last.toordinal(), p.check))
+    wrong = found[::-1] + sorted(red, key=lambda p: (p.severity, -p.last.toordinal(), p.check))
+    return list(map(_of_the_sample, wrong)) if any(part.is_synthetic for part in parts) else wrong
+
+
+def _of_the_sample(problem: FailingCheck) -> FailingCheck:
+    """With the command that is of the sample: without the option it would be of real days, and of another warehouse."""
+    is_whole = not problem.repair.startswith("minerecon ") or problem.repair.startswith("minerecon local ")
+    return problem if is_whole else replace(problem, repair=f"{problem.repair} --sample")
 
 
 def states(facts: Facts) -> str:
@@ -202,8 +209,13 @@ def _block(title: str, facts: Facts) -> Block:
         figures.append(Figure("Share of what the wind offered", "-", "wind output is not known"))
     if co2_days := [d for d in facts.stored if d.co2_ccgt_t is not None]:
         tonnes = facts.total(lambda d: d.co2_ccgt_t)
+        at_least = facts.at_least or ("at least " if len(co2_days) < len(facts.stored) else "")
         figures.append(
-            Figure("CO2, if gas replaced it", f"{tonnes:,.0f} t", f"by the factor of CCGT, of {_days(len(co2_days))}")
+            Figure(
+                "CO2, if gas replaced it",
+                f"{at_least}{tonnes:,.0f} t",
+                f"by the factor of CCGT, of {_days(len(co2_days))}",
+            )
         )
     figures += [Figure(f"Bitcoin on {m.name}", _btc(facts, m.name), of_days) for m in MINER_MODELS]
     sentence = (

@@ -111,7 +111,7 @@ def test_a_months_report_has_the_tables_figures_and_says_what_is_missing(months:
     assert f"Paid to stop £{gbp:,.0f}" in page.words
     at_least = f"Paid again to replace (estimate) at least £{again:,.0f} offers cover {covered} % of the energy"
     assert f"{at_least}, of 2 of 31 days" in page.words
-    assert f"CO2, if gas replaced it {mwh * 394 / 1000:,.0f} t" in page.words
+    assert f"CO2, if gas replaced it at least {mwh * 394 / 1000:,.0f} t" in page.words
     farms = months.sql(
         "SELECT farm_name, curtailed_mwh, share_of_curtailed, potential_mwh, curtailed_share_of_potential,"
         " potential_days, payment_gbp FROM analytics.curtailment_by_farm_month ORDER BY curtailed_mwh DESC, 1 LIMIT 5"
@@ -174,6 +174,7 @@ def test_of_a_day_that_lacks_half_hours_a_report_says_at_least(months: Project, 
         ("SO-flagged at least ", f"{mwh:,.0f} MWh all bids: "),
         ("all bids: at least ", f"{all_bids:,.0f} MWh"),
         ("on S9 at least ", f"{btc:,.4f} BTC"),
+        ("CO2, if gas replaced it at least ", f"{mwh * 394 / 1000:,.0f} t"),
     ):
         assert figure in yesterday
         assert (f"{least}{figure}" in yesterday) == is_least
@@ -258,10 +259,11 @@ def test_the_latest_report_names_what_is_wrong_and_its_repair(months: Project) -
     page = Page(report.body)
     assert "Yesterday, 29 March 2025" in page.words
     assert (
-        "2025-03-28 conservation.records_match_archive ERROR 9 rows 8 rows minerecon reingest 2025-03-28" in page.words
-    )
+        "2025-03-28 conservation.records_match_archive ERROR 9 rows 8 rows minerecon reingest 2025-03-28 --from-archive"
+        " --sample" in page.words
+    ), "of synthetic days, as all that it shows"
     assert (
-        "2024-12-30 to 2025-03-27 day ERROR figures nothing stored minerecon reingest 2024-12-30 2025-03-27"
+        "2024-12-30 to 2025-03-27 day ERROR figures nothing stored minerecon reingest 2024-12-30 2025-03-27 --sample"
         in page.words
     )
     assert "Not to be relied on yet: a check is red." in page.words
