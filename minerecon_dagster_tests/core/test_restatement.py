@@ -10,6 +10,7 @@ import pytest
 
 from minerecon_dagster.core.checks import RESTATEMENT_BELIEVABLE
 from minerecon_dagster.core.restatement import (
+    ITS_CHECKS,
     MOST_DAYS,
     MOST_LOST_OF_MANY,
     WITHIN,
@@ -83,3 +84,7 @@ def test_what_may_be_lost_beside_others_is_what_the_property_says() -> None:
     assert unbelievable_losses(was, Extent(*[D(99)] * 6), MOST_LOST_OF_MANY) == []
     said = f"where {MOST_DAYS} other final days have lost as much within {WITHIN // dt.timedelta(hours=1)} hours"
     assert said in RESTATEMENT_BELIEVABLE.meaning
+
+
+def test_who_takes_what_no_person_has_to_is_called_as_the_archives_of_all_versions_have_it() -> None:
+    assert ITS_CHECKS == "its checks, which it passes now"
