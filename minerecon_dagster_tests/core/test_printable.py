@@ -14,7 +14,6 @@ from minerecon_dagster.alerts.text import message
 from minerecon_dagster.cli.tables import Column, print_columns
 from minerecon_dagster.core.errors import SchemaDriftError, one_line
 from minerecon_dagster.core.printable import (
-    MOST_OF_A_URL,
     for_a_spreadsheet,
     not_printed,
     printable,
