@@ -145,6 +145,16 @@ class Repair:
         """The same, as what a person does who has looked."""
         return replace(self, is_left_to_a_person=True)
 
+    def of_the_sample(self) -> Repair:
+        """The same of the bundled sample: each command with the option, but that of a job, which takes none."""
+        of_sample = tuple(
+            replace(step, options=(*step.options, "--sample"))
+            if isinstance(step, Command) and step.verb != _JOB
+            else step
+            for step in self.steps
+        )
+        return replace(self, steps=of_sample)
+
     def then(self, *others: Repair) -> Repair:
         """One after the other: first this."""
         return Repair(tuple(step for repair in (self, *others) for step in repair.steps))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from minerecon_dagster.charts import COLOURS, STATES, Drawer
 from minerecon_dagster.core.exact import pounds
 from minerecon_dagster.core.mining import MINER_MODELS
-from minerecon_dagster.core.repairs import REINGEST
+from minerecon_dagster.core.repairs import REINGEST, parse
 from minerecon_dagster.core.spans import days_text, spans
 from minerecon_dagster.core.statuses import UNAVAILABLE
 from minerecon_dagster.reports import charts
@@ -137,8 +137,7 @@ def recent_first(*parts: Facts) -> list[FailingCheck]:
 
 def _of_the_sample(problem: FailingCheck) -> FailingCheck:
     """With the command that is of the sample: without the option it would be of real days, and of another warehouse."""
-    is_whole = not problem.repair.startswith("minerecon ") or problem.repair.startswith("minerecon local ")
-    return problem if is_whole else replace(problem, repair=f"{problem.repair} --sample")
+    return replace(problem, repair=str(parse(problem.repair).of_the_sample()))
 
 
 def states(facts: Facts) -> str:

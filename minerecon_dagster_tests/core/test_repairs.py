@@ -178,6 +178,12 @@ def test_such_code_is_found(code: str) -> None:
     assert readings(code)
 
 
+def test_of_the_sample_each_command_has_the_option_and_nothing_else() -> None:
+    text = f"minerecon reingest 2025-03-28 --from-archive; {r.job('sweep')}; look at it"
+    assert str(parse(text).of_the_sample()) == text.replace("archive;", "archive --sample;")
+    assert r.REINGEST.left_to_a_person().of_the_sample().needs_a_person
+
+
 def test_words_are_no_command_and_have_no_strength() -> None:
     assert parse("look at it; minerecon status").steps == (Words("look at it"), Command("status"))
     assert r.VERIFY.then(words("look")).is_command
