@@ -154,16 +154,17 @@ def look(connection: Connection, state: State, failed_runs: Sequence[FailedRun],
 
 
 def _inventory_not_taken(connection: Connection, now: dt.datetime) -> Detail | None:
-    """That all days were looked at once, and not for long; None where they were, or never yet.
+    """That nobody has looked at all days for long; None where somebody has, or there is nothing to look at.
 
     What watches over all days does not watch over itself: its schedule may be off, and its runs may never begin.
     """
     at = connection.execute(statement("alerts/last_inventory"), {"family": _INVENTORY_IS_TAKEN.family}).scalar()
-    if at is None or now - at <= LOOKED_AT_WITHIN:
+    # One that is dated as far ahead is by a clock that was wrong: nobody knows when it was.
+    if at is None or abs(now - at) <= LOOKED_AT_WITHIN:
         return None
     return Detail(
         expected=f"a look at all days within {LOOKED_AT_WITHIN.total_seconds() / 3600:g} h",
-        actual=f"none since {at.astimezone(dt.UTC):{INSTANT}}",
+        actual=f"{'none since' if at < now else 'the newest is dated'} {at.astimezone(dt.UTC):{INSTANT}}",
         looked_at=1,
         violation_count=1,
         repair=job(STANDING_INVENTORY),

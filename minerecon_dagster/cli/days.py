@@ -164,16 +164,14 @@ def _run_sample() -> tuple[list[dt.date], Outcome]:
     from minerecon_dagster.sample import SAMPLE_DAYS
 
     say("SYNTHETIC DATA: the bundled sample days are made up by a generator; they are not Elexon's.", err=True)
+    done = 0
     try:
-        # First, since whoever looks at prices looks at those of all stored days.
+        # Prices first, since whoever looks at prices looks at those of all stored days.
         outcome = fetch_prices(SAMPLE_DAYS)
-    except Interrupted:
-        raise Interrupted(0, f"interrupted after 0 of {len(SAMPLE_DAYS)} days") from None
-    for number, day in enumerate(SAMPLE_DAYS):
-        try:
+        for done, day in enumerate(SAMPLE_DAYS):  # noqa: B007 - told where it ends early
             outcome = outcome.joined(run_days(day, day, {}))
-        except Interrupted:
-            raise Interrupted(number, f"interrupted after {number} of {len(SAMPLE_DAYS)} days") from None
+    except Interrupted:
+        raise Interrupted(done, f"interrupted after {done} of {len(SAMPLE_DAYS)} days") from None
     return list(SAMPLE_DAYS), outcome
 
 

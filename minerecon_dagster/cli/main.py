@@ -40,6 +40,7 @@ from minerecon_dagster.cli.outcome import Interrupted
 from minerecon_dagster.core.errors import ConfigurationError, MinereconError, one_line
 from minerecon_dagster.local.permissions import keep_others_out
 
+_CANNOT_BE_WRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 INTERRUPTED = 130
 """The exit code of what Ctrl-C ends, as shells have it."""
 MADE_BETWEEN_SEARCHES = 10_000
@@ -90,19 +91,24 @@ class OneLineErrors(Commands):
             # Whatever a service that went away, or a full disk, is called by the library that met it.
             if (said := _of_the_surroundings(error)) is None:
                 raise
-            if isinstance(error, OSError) and error.filename is None:
+            if _is_of_what_is_printed(error):
                 # Python would try again at its end, and end in its own words, with its own exit code.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             say(f"minerecon: {said}", err=True)
             raise SystemExit(1) from None
 
 
+def _is_of_what_is_printed(error: BaseException) -> bool:
+    """Whether the disk behind the output is full or gone: an error of a network has no file's name either."""
+    return isinstance(error, OSError) and error.filename is None and error.errno in _CANNOT_BE_WRITTEN
+
+
 def _of_the_surroundings(error: BaseException) -> str | None:
     """What failed around the project, in one line: a database that is out of reach, a file; None: it is neither."""
-    if isinstance(error, OSError):
-        # A reader of a pipe that has seen enough is no failure of ours: click ends the command.
-        where = error.filename or "what is to be printed cannot be written"
-        return None if error.errno == errno.EPIPE else f"{where}: {error.strerror or one_line(error)}"
+    if _is_of_what_is_printed(error):
+        return f"what is to be printed cannot be written: {os.strerror(error.errno)}"  # type: ignore[attr-defined]
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
     # Only where it is loaded can an error be of it: the command that needs no database does without.
     psycopg2 = sys.modules.get("psycopg2")
     cause: BaseException | None = error
@@ -112,7 +118,7 @@ def _of_the_surroundings(error: BaseException) -> str | None:
                 f"a database went away, or cannot be reached: {one_line(cause)}; what was finished is stored: see to "
                 "the servers of DATABASE_URL and DAGSTER_POSTGRES_URL, and give the command again"
             )
-        cause = cause.__cause__ or cause.__context__
+        cause = cause.__cause__  # and no `__context__`: an error in dealing with another is a fault of ours
     return None
 
 

@@ -16,14 +16,7 @@ from minerecon_dagster.cli.days import sums_that_wait, update_sums
 from minerecon_dagster.cli.environment import require_days_of_the_sample, services
 from minerecon_dagster.cli.lines import print_json, say
 from minerecon_dagster.cli.options import DAY, DAYS_ARE, json_option, sample_option
-from minerecon_dagster.cli.outcome import (
-    MOST_DAYS_SHOWN,
-    Outcome,
-    asker,
-    days_between,
-    interruptible,
-    outcome_of,
-)
+from minerecon_dagster.cli.outcome import MOST_DAYS_SHOWN, Outcome, asker, days_between, interruptible, outcome_of
 from minerecon_dagster.core.calendar import period_count
 from minerecon_dagster.core.repairs import REFRESH_REGISTER, Repair, of_day, parse
 from minerecon_dagster.core.sampling import SAMPLINGS

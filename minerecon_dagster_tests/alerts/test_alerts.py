@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 import dagster as dg
@@ -38,6 +39,7 @@ from minerecon_dagster.core.unfinished import Unfinished
 from minerecon_dagster.defs.resources import WarehouseResource
 from minerecon_dagster.defs.sensors import build_sensors
 from minerecon_dagster.settings import Settings
+from minerecon_dagster_tests.analytics.by_hand import store_day
 from minerecon_dagster_tests.fake_elexon import Fault, boav_path
 from minerecon_dagster_tests.project import DAY, Project
 from minerecon_dagster_tests.stopped_clock import StoppedClock
@@ -421,7 +423,7 @@ def test_a_look_by_a_clock_that_was_ahead_hides_none_that_comes_after_it(alarm: 
 
 def test_that_nobody_looks_at_all_days_any_more_is_told_and_so_is_that_somebody_does(alarm: Alarm) -> None:
     look = {"check": "freshness.yesterday_is_there", "scope": "all"}
-    assert alarm.state.failing == {}, "where there never was a look, none is missing"
+    assert alarm.state.failing == {}, "where nothing is stored, no look is missing"
     alarm.mend("2025-03-20", **look)
     began = alarm.now
     alarm.now = began + dt.timedelta(hours=26)
@@ -438,6 +440,24 @@ def test_that_nobody_looks_at_all_days_any_more_is_told_and_so_is_that_somebody_
         "CLEARED: freshness.inventory_is_taken",
         "FAILING: freshness.yesterday_is_there",
     ]
+
+
+def test_that_all_days_were_never_looked_at_is_told_a_day_after_the_first_was_built(alarm: Alarm) -> None:
+    with alarm.engine.begin() as connection:
+        store_day(connection, DAY, difficulty=Decimal(1), synthetic=False)
+        connection.execute(text("UPDATE minerecon.daily_summaries SET built_at = :at"), {"at": alarm.now})
+    alarm.now += dt.timedelta(hours=26)
+    assert alarm.tick() == []
+    (told,) = alarm.tick()
+    assert told.startswith("FAILING: freshness.inventory_is_taken (ERROR), over all days: ")
+
+
+def test_a_look_that_is_dated_far_ahead_is_none(alarm: Alarm) -> None:
+    alarm.mend("2025-03-20", check="freshness.yesterday_is_there", scope="all")
+    began = alarm.now
+    alarm.now -= dt.timedelta(days=300)
+    (told,) = alarm.tick()
+    assert f"found the newest is dated {began:%Y-%m-%d %H:%M} UTC" in told
 
 
 def test_of_the_sample_which_no_schedule_asks_no_look_is_missed(alarm: Alarm) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import json
 import os
 import re
@@ -20,12 +21,13 @@ import boto3.session
 import click
 import dagster as dg
 import psutil
+import psycopg2
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import Engine, text
 
 from minerecon_dagster.cli.lines import naming_commands, print_json, remember_the_sample
-from minerecon_dagster.cli.main import cli
+from minerecon_dagster.cli.main import _of_the_surroundings, cli
 from minerecon_dagster.cli.outcome import Interrupted, RestInterrupted, interruptible, outcome_of
 from minerecon_dagster.sample import SAMPLE_DIFFICULTY_CSV
 from minerecon_dagster_tests.cli.conftest import MINERECON, Ran, Start, connect
@@ -242,6 +244,32 @@ def test_what_cannot_be_printed_is_one_line_and_what_has_no_code_is_shown_as_its
     ascii_only = installed("reingest", str(DAY), "--from-archive", PYTHONIOENCODING="ascii")
     assert ascii_only.code == 0, ascii_only.err
     assert "\\xa3 net" in ascii_only.out
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "what is to be printed cannot be written: No space left on"),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "a.csv"), "a.csv: No such file or directory"),
+        (psycopg2.OperationalError("server closed"), "a database went away, or cannot be reached: server closed"),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), None),
+        (BrokenPipeError(errno.EPIPE, "Broken pipe"), None),
+        (KeyError("a fault of ours"), None),
+    ],
+    ids=str,
+)
+def test_only_what_failed_around_the_project_is_said_in_one_line(error: Exception, said: str | None) -> None:
+    found = _of_the_surroundings(error)
+    assert found is None if said is None else found is not None and found.startswith(said)
+
+
+def test_a_fault_of_ours_in_dealing_with_a_database_that_went_away_is_no_fault_of_the_database() -> None:
+    with pytest.raises(KeyError) as caught:
+        try:
+            raise psycopg2.OperationalError("server closed")
+        except psycopg2.OperationalError as error:
+            {}[str(error)]
+    assert _of_the_surroundings(caught.value) is None
 
 
 def test_a_run_that_failed_outside_of_its_steps_is_not_taken_for_done() -> None:
