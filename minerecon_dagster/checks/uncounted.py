@@ -26,7 +26,7 @@ from minerecon_dagster.core.exact import EXACT, pounds
 from minerecon_dagster.core.register import Register, Suspect
 from minerecon_dagster.decisions.reviewed_units import reviewed_units
 from minerecon_dagster.elexon.datasets import control_totals
-from minerecon_dagster.elexon.datasets.stack import Bid, StackRow
+from minerecon_dagster.elexon.datasets.stack import Bid, StackRow, volumes_of
 from minerecon_dagster.elexon.reading import DayReading
 from minerecon_dagster.warehouse.store import cursor
 
@@ -145,9 +145,9 @@ def _measured(reading: DayReading, suspects: Mapping[str, Suspect]) -> list[Unco
     """Those that were turned down, with their energy and money."""
     none = Decimal()
     stack: dict[str, list[StackRow]] = {}
-    for rows in reading.rows.values():
+    for rows in reading.reductions.values():
         for row in rows:
-            if row.id is not None and row.id in suspects and row.is_reduction:
+            if row.id is not None and row.id in suspects:
                 stack.setdefault(row.id, []).append(row)
     said = [(total.report, total.turned_down(reading, suspects)) for total in control_totals()]
     found = []
@@ -167,10 +167,9 @@ def _measured(reading: DayReading, suspects: Mapping[str, Suspect]) -> list[Unco
 def _left_out_mwh(reading: DayReading, units: Collection[str]) -> dict[str, Decimal]:
     """Of ``units`` those that were turned down, with the energy of all bids; 0 where money alone says so."""
     found: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for rows in reading.rows.values():
-        for row in rows:
-            if row.id is not None and row.id in units and row.is_reduction:
-                found[row.id] -= row.volume
+    for rows in reading.reductions.values():
+        for bmu_id, _, volume in volumes_of(rows, units):
+            found[bmu_id] -= volume
     for total in control_totals():
         for bmu_id, known in total.turned_down(reading, set(units) - found.keys()).items():
             found[bmu_id] = known.mwh or Decimal()

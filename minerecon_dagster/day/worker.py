@@ -60,7 +60,7 @@ from minerecon_dagster.day.later import Later, LaterReport, built_from, volumes_
 from minerecon_dagster.day.stored import StoredDay, is_same_object
 from minerecon_dagster.decisions.unavailable import Unavailable
 from minerecon_dagster.elexon.datasets import of_the_day
-from minerecon_dagster.elexon.datasets.stack import STACK, wind_bids, wind_volumes
+from minerecon_dagster.elexon.datasets.stack import STACK, Bid, wind_bids, wind_volumes
 from minerecon_dagster.elexon.fetch import (
     FetchedDay,
     FetchFailedError,
@@ -464,8 +464,12 @@ class Worker:
         found = self._accepting(fetched.found)
         uncounted = self._finding_uncounted(found)
         wind_units = self._register.wind_units(day)
-        volumes = cache(partial(wind_volumes, found.reading, wind_units))
         remembers = len(self._volumes) < _MOST_REMEMBERED_DAYS
+        volumes: DayVolumes | None = None
+
+        def remember(bids: Sequence[Bid]) -> None:
+            nonlocal volumes
+            volumes = wind_volumes(found.reading, bids, wind_units)
 
         def build(found: FetchedDay, accepted_by: str | None = None) -> tuple[StoredDay, list[Result]]:
             return replace_day(
@@ -478,7 +482,7 @@ class Worker:
                     MODEL_NAMES,
                     uncounted,
                     self._fuel_of(day),
-                    volumes if remembers else lambda: None,
+                    remember if remembers else lambda _: None,
                 ),
                 rebuild=rebuild,
                 now=self._now(),
@@ -516,8 +520,8 @@ class Worker:
                 return build(taken, accept_restatement)
 
         figures, results = self._recording(day, build_or_refuse)
-        if remembers:
-            self._volumes[day] = _Accepted(figures.archive_uri, wind_units, volumes())
+        if volumes is not None:  # else they are read from the archive
+            self._volumes[day] = _Accepted(figures.archive_uri, wind_units, volumes)
         built = BuiltDay(found.reading, found.archived.answers, wind_units, figures, results, uncounted())
         return DayReport(
             day=day,

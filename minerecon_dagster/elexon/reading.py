@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from operator import attrgetter
 from threading import Lock
 from typing import Any
@@ -100,6 +101,11 @@ class DayReading:
     confirmed: tuple[Slot, ...]
     made_at: Mapping[Slot, dt.datetime | None]
     left_aside: str = ""
+
+    @cached_property
+    def reductions(self) -> dict[Slot, list[StackRow]]:
+        """The rows that ask for less generation, of any unit, by period and side."""
+        return {slot: [row for row in of_slot if row.is_reduction] for slot, of_slot in self.rows.items()}
 
     def of(self, dataset: DayDataset[SaidT]) -> SaidT:
         """What a dataset says of the day."""

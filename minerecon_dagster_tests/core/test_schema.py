@@ -10,13 +10,21 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 
 from minerecon_dagster.core import schema
 from minerecon_dagster.core.answers import Answer, AnswerKey
 from minerecon_dagster.core.calendar import STACK_SIDES
 from minerecon_dagster.core.errors import SchemaDriftError
 from minerecon_dagster.core.printable import shown_url
-from minerecon_dagster.core.schema import NUMBERS_OR_NULLS, Shape, parse_register, parse_rows
+from minerecon_dagster.core.schema import (
+    NUMBERS_OR_NULLS,
+    Shape,
+    decimals_of,
+    is_negative,
+    parse_register,
+    parse_rows,
+)
 from minerecon_dagster.elexon.datasets.boav import BOAV as BOAV_DATASET
 from minerecon_dagster.elexon.datasets.boav import BoavRow
 from minerecon_dagster.elexon.datasets.cashflows import CASHFLOWS
@@ -136,6 +144,23 @@ def test_energy_and_prices_keep_every_digit(number):
     (row,) = STACK_DATASET.parse(STACK, DAY, answer(body))
     assert [str(v) for v in (row.volume, row.original_price, row.final_price)] == [str(Decimal(number))] * 3
     assert row.is_reduction == (Decimal(number) < 0)
+
+
+def test_many_numbers_keep_every_digit_and_their_order_and_of_none_there_is_none():
+    numbers = ["1.500", "-0.0", "1e3", "12345678901.123456789012345", "-7", "1E-7"]
+    rows = stack(*(stack_row(sequenceNumber=n) for n in range(3)))
+    assert list(map(str, decimals_of(map(Raw, map(str.encode, numbers))))) == [str(Decimal(n)) for n in numbers]
+    assert decimals_of(row.volume_digits for row in rows) == [row.volume for row in rows]
+    assert decimals_of([]) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "negative"),
+    [("-1", True), ("-0.5", True), ("-10", True), ("-0e5", False), ("-0", False), ("-0.00", False), ("-0.01", True),
+     ("0", False), ("0.5", False), ("1", False), ("null", False), ("1e-5", False)],
+)  # fmt: skip
+def test_a_number_is_negative_below_zero_and_not_at_minus_zero(number, negative):
+    assert is_negative(Raw(number.encode())) is negative
 
 
 @pytest.mark.parametrize(

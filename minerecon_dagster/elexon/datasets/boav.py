@@ -6,6 +6,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal, localcontext
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Raw, field
@@ -22,6 +23,8 @@ from minerecon_dagster.core.schema import (
     Name,
     Shape,
     decimal_or_none,
+    decimals_of,
+    is_negative,
     is_not_zero,
 )
 from minerecon_dagster.elexon.datasets.base import MWH_DIGITS
@@ -88,6 +91,9 @@ class BoavRow(ControlRow, frozen=True, gc=False, rename="camel"):
         return bytes(self.total_volume_accepted_digits) != b"null" and is_not_zero(self.total_volume_accepted_digits)
 
 
+_bm_unit, _volume_digits = attrgetter("bm_unit"), attrgetter("total_volume_accepted_digits")
+
+
 class Boav(ControlTotal[BoavRow]):
     """The accepted volumes. A reduction's is negative."""
 
@@ -118,12 +124,11 @@ class Boav(ControlTotal[BoavRow]):
         """The negative volume of each of ``units`` on a side, over the periods that are present."""
         totals: dict[str, Decimal] = defaultdict(Decimal)
         present = reading.present_periods(side)
-        for row in reading.of(self).rows.get(side, ()):
-            if row.bm_unit in units and row.settlement_period in present:
-                assert row.bm_unit is not None
-                volume = row.total_volume_accepted
-                if volume is not None and volume < 0:
-                    totals[row.bm_unit] += volume
+        of_side = reading.of(self).rows.get(side, ())
+        of_units = [row for row in of_side if row.bm_unit in units and row.settlement_period in present]
+        rows = [row for row in of_units if is_negative(row.total_volume_accepted_digits)]
+        for bmu_id, volume in zip(map(_bm_unit, rows), decimals_of(map(_volume_digits, rows)), strict=True):
+            totals[bmu_id] += volume
         return dict(totals)
 
     def unexpected(self, row: BoavRow, side: StackSide) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal, localcontext
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Raw, field
@@ -20,7 +21,7 @@ from minerecon_dagster.core.checks import Property, Result, result
 from minerecon_dagster.core.errors import MinereconError
 from minerecon_dagster.core.exact import EXACT, pounds
 from minerecon_dagster.core.repairs import REINGEST
-from minerecon_dagster.core.schema import NUMBERS, Shape, decimal_of, is_not_zero
+from minerecon_dagster.core.schema import NUMBERS, Shape, decimal_of, decimals_of, is_not_zero
 from minerecon_dagster.elexon.datasets.base import GBP_DIGITS, Came
 from minerecon_dagster.elexon.datasets.boav import BOAV
 from minerecon_dagster.elexon.datasets.control_total import (
@@ -95,6 +96,10 @@ class CashflowSum(NamedTuple):
     gross_gbp: Decimal
 
 
+_bm_unit, _cashflow_digits = attrgetter("bm_unit"), attrgetter("total_cashflow_digits")
+_NONE = Decimal()
+
+
 class Cashflows(ControlTotal[EbocfRow]):
     """The indicative cashflows. What is held counts though asking again has failed, if it is of the volumes' look."""
 
@@ -124,15 +129,15 @@ class Cashflows(ControlTotal[EbocfRow]):
 
     def sums(self, reading: DayReading, side: StackSide, units: Collection[str]) -> dict[str, CashflowSum]:
         """The cashflows of each of ``units`` on a side, over the periods that are present."""
-        totals: dict[str, CashflowSum] = {}
+        net: dict[str, Decimal] = {}
+        gross: dict[str, Decimal] = {}
         present = reading.present_periods(side)
-        for row in reading.of(self).rows.get(side, ()):
-            if row.bm_unit in units and row.settlement_period in present:
-                assert row.bm_unit is not None
-                net, gross = totals.get(row.bm_unit, (Decimal(), Decimal()))
-                gbp = row.total_cashflow
-                totals[row.bm_unit] = CashflowSum(net + gbp, gross + abs(gbp))
-        return totals
+        of_side = reading.of(self).rows.get(side, ())
+        rows = [row for row in of_side if row.bm_unit in units and row.settlement_period in present]
+        for bmu_id, gbp in zip(map(_bm_unit, rows), decimals_of(map(_cashflow_digits, rows)), strict=True):
+            net[bmu_id] = net.get(bmu_id, _NONE) + gbp
+            gross[bmu_id] = gross.get(bmu_id, _NONE) + abs(gbp)
+        return {bmu_id: CashflowSum(net[bmu_id], gross[bmu_id]) for bmu_id in net}
 
     def unexpected(self, row: EbocfRow, side: StackSide) -> str | None:
         gbp = row.total_cashflow

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
+from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -42,8 +43,9 @@ from minerecon_dagster.core.schema import (
     Shape,
     decimal_of,
     decimal_or_none,
+    decimals_of,
     file_of,
-    is_not_zero,
+    is_negative,
     parse_rows,
 )
 from minerecon_dagster.core.schema import (
@@ -92,6 +94,12 @@ StackIdentity = tuple[str, int, StackSide, str | None, int | None, int | None, i
 """Settlement date, period, side, BM unit, acceptance, bid-offer pair, sequence number."""
 
 
+@lru_cache(maxsize=8_192)
+def _price(digits: bytes) -> Decimal | None:
+    """A price by its digits: of a day's thousands most were seen before, as a unit has few."""
+    return None if digits == b"null" else Decimal(str(digits, "ascii"))
+
+
 class StackRow(Struct, frozen=True, gc=False, rename="camel"):
     """A row of the settlement stack (ISPSTACK): an acceptance and a bid-offer pair, or an adjustment.
 
@@ -132,7 +140,7 @@ class StackRow(Struct, frozen=True, gc=False, rename="camel"):
     @property
     def original_price(self) -> Decimal | None:
         """The bid's or offer's price in £/MWh, exact; None where Elexon has none."""
-        return decimal_or_none(self.original_price_digits)
+        return _price(bytes(self.original_price_digits))
 
     @property
     def final_price(self) -> Decimal | None:
@@ -142,8 +150,7 @@ class StackRow(Struct, frozen=True, gc=False, rename="camel"):
     @property
     def is_reduction(self) -> bool:
         """Whether the row asks for less generation: a negative volume, on either side."""
-        digits = bytes(self.volume_digits)
-        return digits.startswith(b"-") and (not digits.startswith(b"-0") or is_not_zero(self.volume_digits))
+        return is_negative(self.volume_digits)
 
     @property
     def is_acceptance(self) -> bool:
@@ -195,11 +202,6 @@ class WindBid(Struct, frozen=True, gc=False):
     so_flag: bool | None
     volume: Decimal
     original_price: Decimal | None
-
-    @classmethod
-    def of(cls, row: StackRow, unit: str) -> WindBid:
-        """A row of a wind unit."""
-        return cls(row, unit, row.acceptance_id, row.so_flag, row.volume, row.original_price)
 
 
 Bid = tuple[StackSide, int, WindBid]
@@ -425,29 +427,40 @@ def _written(identity: StackIdentity) -> str:
 
 def wind_bids(reading: DayReading, wind_units: Collection[str]) -> Iterator[Bid]:
     """The rows that are curtailment: of a wind unit, with a negative volume, on either side."""
-    for (side, period), rows in sorted(reading.rows.items(), key=lambda item: (item[0][0], item[0][1])):
-        for row in rows:
-            unit = row.id
-            if unit in wind_units and unit is not None and row.is_reduction:
-                yield side, period, WindBid.of(row, unit)
+    for (side, period), rows in sorted(reading.reductions.items(), key=lambda item: (item[0][0], item[0][1])):
+        for unit, row, volume in volumes_of(rows, wind_units):
+            yield side, period, WindBid(row, unit, row.acceptance_id, row.so_flag, volume, row.original_price)
 
 
-def wind_volumes(reading: DayReading, wind_units: Collection[str]) -> DayVolumes:
-    """What was accepted of wind units by period, in MWh: bids on either side, and offers."""
+_id, _volume_digits = attrgetter("id"), attrgetter("volume_digits")
+
+
+def volumes_of(rows: Iterable[StackRow], units: Collection[str]) -> Iterator[tuple[str, StackRow, Decimal]]:
+    """Those of ``rows`` that are of one of ``units``, in their order: the unit, the row and its MWh."""
+    of_units = [row for row in rows if row.id in units]
+    return zip(map(_id, of_units), of_units, decimals_of(map(_volume_digits, of_units)), strict=True)
+
+
+def wind_volumes(reading: DayReading, bids: Iterable[Bid], wind_units: Collection[str]) -> DayVolumes:
+    """What was accepted of wind units by period, in MWh.
+
+    Args:
+        reading: the day.
+        bids: its accepted wind bids, on either side.
+        wind_units: the wind farms whose these are; all else that was accepted of them are offers.
+    """
     found: dict[tuple[str, int], Volumes] = {}
     with localcontext(EXACT):
+        for _, period, bid in bids:
+            of_unit = found.get((bid.id, period)) or found.setdefault((bid.id, period), Volumes())
+            of_unit.bids += bid.volume
+            if bid.so_flag:
+                of_unit.so_bids += bid.volume
         for (_, period), rows in reading.rows.items():
             for row in rows:
-                if row.id is None or row.id not in wind_units:
-                    continue
-                of_unit = found.setdefault((row.id, period), Volumes())
-                volume = row.volume
-                if not row.is_reduction:
-                    of_unit.offers += volume
-                    continue
-                of_unit.bids += volume
-                if row.so_flag:
-                    of_unit.so_bids += volume
+                if row.id in wind_units and row.id is not None and not row.is_reduction:
+                    of_unit = found.get((row.id, period)) or found.setdefault((row.id, period), Volumes())
+                    of_unit.offers += row.volume
     return DayVolumes(found, has_offers="offer" in reading.sides)
 
 
@@ -499,20 +512,27 @@ def prices_below_limit(reading: DayReading, bids: Iterable[Bid]) -> Result:
     )
 
 
-def _digits(number: Raw) -> str:
-    """A JSON number as PostgreSQL takes it: by its own digits."""
-    text = str(number, "ascii")
-    return NULL if text == "null" else text
+def _digits(rows: Iterable[StackRow], name: str) -> list[str]:
+    """A JSON number of each of ``rows`` as PostgreSQL takes it: by its own digits."""
+    return str(b",".join(map(attrgetter(name), rows)), "ascii").replace("null", NULL).split(",")
 
 
-def _copy_lines(day: dt.date, bids: Iterable[Bid], wind_units: Mapping[str, BmUnit]) -> Iterator[str]:
+def _whole(number: int | None) -> str:
+    return NULL if number is None else str(number)
+
+
+def _copy_lines(day: dt.date, bids: Sequence[Bid], wind_units: Mapping[str, BmUnit]) -> Iterator[str]:
+    if not bids:
+        return
     # What a period's or a unit's rows have in common is written once: a windy day has 3,000 rows.
     starts = [start.isoformat() for start in period_starts(day)]
     parties = {bmu_id: copy_field(unit.lead_party_name) for bmu_id, unit in wind_units.items()}
     ids = {bmu_id: copy_text(bmu_id) for bmu_id in wind_units}
+    numbers = ("volume_digits", "original_price_digits", "final_price_digits")
+    digits = zip(*(_digits([bid.row for _, _, bid in bids], name) for name in numbers), strict=True)
     of: tuple[StackSide, int] | None = None
     made_at, made = None, NULL
-    for side, period, bid in bids:
+    for (side, period, bid), (volume, original_price, final_price) in zip(bids, digits, strict=True):
         row = bid.row
         if of != (side, period):
             of = side, period
@@ -522,8 +542,7 @@ def _copy_lines(day: dt.date, bids: Iterable[Bid], wind_units: Mapping[str, BmUn
             made = copy_field(made_at)
         bmu_id = bid.id
         yield (
-            f"{begin}{ids[bmu_id]}\t{copy_field(row.acceptance_id)}\t{copy_field(row.bid_offer_pair_id)}\t"
-            f"{row.sequence_number}\t{parties[bmu_id]}\t{_digits(row.volume_digits)}\t"
-            f"{_digits(row.original_price_digits)}\t{_digits(row.final_price_digits)}\t"
+            f"{begin}{ids[bmu_id]}\t{_whole(row.acceptance_id)}\t{_whole(row.bid_offer_pair_id)}\t"
+            f"{row.sequence_number}\t{parties[bmu_id]}\t{volume}\t{original_price}\t{final_price}\t"
             f"{_FLAGS[row.so_flag]}\t{_FLAGS[row.cadl_flag]}\t{made}\n"
         )

@@ -57,7 +57,7 @@ def test_a_row_has_a_volume_if_it_is_known_and_not_zero(mwh: float | None, has_v
 def test_a_unit_is_reduced_by_its_negative_volumes_in_the_periods_that_are_there() -> None:
     of = [
         in_boav(1, totalVolumeAccepted=-1), in_boav(2, totalVolumeAccepted=-2), in_boav(1, totalVolumeAccepted=0.5),
-        in_boav(1, bmUnit=OTHER, totalVolumeAccepted=0),
+        in_boav(1, bmUnit=OTHER, totalVolumeAccepted=0), in_boav(2, bmUnit=OTHER, totalVolumeAccepted=-0.0),
         in_boav(1, totalVolumeAccepted=None), in_boav(3, totalVolumeAccepted=-4), in_boav(1, bmUnit=None),
         in_boav(1, bmUnit="T_GAS-1", totalVolumeAccepted=-8),
     ]  # fmt: skip

@@ -50,7 +50,9 @@ def rows(*of: dict[str, Any], key: AnswerKey = BID_7) -> list[StackRow]:
 
 def bids(*of: dict[str, Any], side: StackSide = "bid") -> list[Bid]:
     of_side = rows(*(in_stack(7, sequenceNumber=n) | each for n, each in enumerate(of)))
-    return [(side, 7, WindBid.of(row, UNIT)) for row in of_side]
+    return [
+        (side, 7, WindBid(row, UNIT, row.acceptance_id, row.so_flag, row.volume, row.original_price)) for row in of_side
+    ]
 
 
 def with_stack(**of: list[dict[str, Any]]) -> DayReading:
@@ -193,7 +195,8 @@ def test_what_was_accepted_of_wind_units_is_summed_by_period_bids_with_and_witho
         for key, of in ((BID_7, bids_of_7), (OFFER_7, offers_of_7))
     }
     reading = read(whole_day() | changed)
-    found = wind_volumes(reading, {UNIT, "T_FARM-2"})
+    units = {UNIT, "T_FARM-2"}
+    found = wind_volumes(reading, wind_bids(reading, units), units)
     assert {key for key in found.by_unit if key[1] == 7} == {(UNIT, 7), ("T_FARM-2", 7)}
     of_unit, of_other = found.by_unit[UNIT, 7], found.by_unit["T_FARM-2", 7]
     assert (of_unit.bids, of_unit.so_bids, of_unit.offers) == (-71, -67, 48)
@@ -204,7 +207,7 @@ def test_what_was_accepted_of_wind_units_is_summed_by_period_bids_with_and_witho
 
 def test_of_bids_alone_nothing_is_known_of_the_offers() -> None:
     bids_alone = {key: each for key, each in whole_day().items() if key.side != "offer"}
-    assert not wind_volumes(read(bids_alone, sides=("bid",)), {UNIT}).has_offers
+    assert not wind_volumes(read(bids_alone, sides=("bid",)), [], {UNIT}).has_offers
 
 
 def checked(*of: dict[str, Any]) -> tuple[Result, Result]:
@@ -283,6 +286,8 @@ def test_its_rows_are_copied_as_lines_into_the_columns_of_the_table() -> None:
     STACK.write(cursor, read(whole_day()), bids({"acceptanceId": None}), {UNIT: nobodys})
     fields = copied[1][1].split("\t")
     assert (fields[5], fields[8]) == ("\\N", "\\N")
+    STACK.write(cursor, read(whole_day()), [], {UNIT: farm})
+    assert copied[2][1] == ""
     with pytest.raises(NotImplementedError):
         STACK.rows(read(whole_day()), [], {})
 
