@@ -199,12 +199,9 @@ def replace_day(
                 built_from=None if before is None else before.archive_uri,
             )
 
-        # The thread beside works while PostgreSQL does, and not before: each statement of ours would wait for the
-        # thread's turn to end.
-        def walking() -> Future[DayTurnUp]:
-            return beside.submit(turn_up_of, reading, bids, inputs.wind_units, inputs.fuel_of)
-
-        def checking_answers(walk: Future[DayTurnUp]) -> Future[AnswerChecks]:
+        # The thread beside works while PostgreSQL does, and not before: our rows are made by the same interpreter.
+        def look_at_answers() -> tuple[Future[DayTurnUp], Future[AnswerChecks]]:
+            walk = beside.submit(turn_up_of, reading, bids, inputs.wind_units, inputs.fuel_of)
             of_answers = beside.submit(
                 check_answers,
                 fetched,
@@ -216,21 +213,20 @@ def replace_day(
                 accepted_by=accepted_by,
             )
             beside.submit(inputs.beside, bids)  # what goes wrong with it, the caller sees by what it lacks
-            return of_answers
+            return walk, of_answers
 
         results: list[Result] = []
         rates: list[MatchRate] = []
         if before is not None and before.built_from == fingerprint and not rebuild:
             connection.execute(statement("day/refresh_daily_summary"), _coverage(reading) | {"now": now})
-            results, rates = checked(connection, checking_answers(walking()))
+            results, rates = checked(connection, look_at_answers()[1])
         if not results or _blocking(results):
             delete_day(connection, day)
             totals = control_totals()
             _write_rows(connection, fetched, bids, inputs, (d for d in of_the_day() if d not in totals))
-            walk = walking()
+            walk, of_answers = look_at_answers()
             _calculate(connection, day, inputs)
             write_turn_up(connection, day, walk.result())
-            of_answers = checking_answers(walk)
             _sum_up(connection, fetched, inputs, fingerprint, now, has_turn_up=walk.result().is_known)
             # Nothing is derived from them, and by now they are added up: the answers' checks need that too.
             _write_rows(connection, fetched, bids, inputs, totals)
