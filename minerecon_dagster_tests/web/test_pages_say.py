@@ -549,20 +549,29 @@ def test_of_the_periods_the_one_that_is_shown_is_lit_and_no_other(api: Api, stor
         ("/explore?from=2025&to=2025", ["2025"]),
         ("/explore?from=2025-01-01&to=2025-12-31&grain=months", ["2025"]),
         (f"/explore?{year}", ["Last 12 months"]),
+        (f"/explore?{year}&grain=months", []),
         ("/explore?grain=months", ["Last 12 months"]),
         ("/explore?grain=years&from=2025&to=2025", ["2025"]),
         ("/explore?from=2025-03&to=2025-03", []),
         ("/border", ["Last 12 months"]),
         ("/border?from=2025&to=2025", ["2025"]),
-        (farm, []),  # of whole months, and the link is to the days
+        ("/border?from=2024-05&to=2025-04", ["Last 12 months"]),
+        (farm, ["Last 12 months"]),
         (f"{farm}?from=2025&to=2025", ["2025"]),
         (f"{farm}?{year}", ["Last 12 months"]),
-        (f"{farm}?{year}&grain=months", ["Last 12 months"]),
+        (f"{farm}?{year}&grain=months", []),  # its months are thirteen
+        (f"{farm}?from=2024-05&to=2025-04", ["Last 12 months"]),
         ("/miners?from=2025-04&to=2025-04", ["April 2025"]),
         ("/quality", ["Last 12 months"]),
         ("/quality?from=2025&to=2025", ["2025"]),
     ):
         assert lit(api, path, "Period") == is_lit, path
+    for path in ("/border", farm, f"{farm}?grain=months&{year}", "/explore?grain=months"):
+        page = shown(api, path)
+        (target,) = (a.attributes["href"] for a in page.all("a") if a.text == "Last 12 months")
+        assert "from=2024-05&to=2025-04" in target, path
+        for at in (target, *([path] if year not in path else [])):
+            assert sentence(shown(api, at)).startswith("From 1 May 2024 to 30 April 2025, "), (path, at)
     links = [a.text for a in shown(api, "/explore").all("a")]
     assert "2024" not in links, "nothing of it is stored"
 

@@ -40,7 +40,7 @@ MOST_HALF_HOUR_DAYS = 93
 """Days of half hours in one chart and table."""
 DEFAULT_DAYS = 31
 YEAR_DAYS = 365
-"""As many as "Last 12 months" has: a day more would be of a year of its own in a calendar."""
+"""As many as "Last 12 months" has by days: a day more would be of a year of its own in a calendar."""
 DEFAULT_MODEL = "S19J_PRO"
 RANKED = 15
 """Farms in a chart of farms; the table has all."""
@@ -191,6 +191,14 @@ def recent(reader: Reader, days: int = DEFAULT_DAYS) -> tuple[dt.date, dt.date]:
     return last - dt.timedelta(days=days - 1), last
 
 
+def recent_year(reader: Reader, grain: str) -> tuple[dt.date, dt.date]:
+    """The newest days of a year; by months twelve whole ones, since those of a year of days are of thirteen."""
+    if grain != "months":
+        return recent(reader, YEAR_DAYS)
+    begins, ends = whole(*recent(reader, 1), "months")
+    return (begins.replace(month=1) if begins.month == 12 else begins.replace(begins.year - 1, begins.month + 1)), ends
+
+
 def emptiness(meta: Mapping[str, Any], rows: Sequence[Row], name: str, *, of: str | None = None) -> str:
     """Which of the three texts a chart has instead of a drawing; empty where there is something to draw.
 
@@ -241,7 +249,7 @@ def series(reader: Reader, asked: Asked, default: tuple[dt.date, dt.date] | None
         _with_quiet(reader, rows, key) if asked.get("farm") or asked.get("lead_party") else rows.rows,
     )
     if default is None and key in ("year_month", "year") and ("from" in asked.given or "to" in asked.given):
-        wanted = asked.span(recent(reader, YEAR_DAYS), MOST_DAYS)
+        wanted = asked.span(recent_year(reader, asked.get("grain") or "months"), MOST_DAYS)
         if wanted != (first, last):
             more = widened("months" if key == "year_month" else "years", wanted, (first, last))
             return replace(figure, note=f"{more} {figure.note}".rstrip())
@@ -301,8 +309,10 @@ def series_rows(reader: Reader, asked: Asked, default: tuple[dt.date, dt.date] |
             "Bitcoin is shown of all farms by day, month or year; of one farm, /miners has it", "show", "model"
         )
     most = MOST_HALF_HOUR_DAYS if grain == "half-hours" else MOST_DAYS
-    span = default or recent(
-        reader, 1 if grain == "half-hours" else YEAR_DAYS if grain in ("months", "years") else DEFAULT_DAYS
+    span = default or (
+        recent_year(reader, grain)
+        if grain in ("months", "years")
+        else recent(reader, 1 if grain == "half-hours" else DEFAULT_DAYS)
     )
     first, last = asked.span(span, most)
     if default is None and grain in ("months", "years"):  # a bar is of a whole one, and so is the state
@@ -834,7 +844,7 @@ def share_of_north(rows: Sequence[Row]) -> Decimal | None:
 def border(reader: Reader, asked: Asked) -> Figure:
     """What was turned down north and south of boundary B6, month by month."""
     basis = asked.basis
-    wanted = asked.span(recent(reader, YEAR_DAYS), MOST_DAYS)
+    wanted = asked.span(recent_year(reader, "months"), MOST_DAYS)
     first, last = whole(*wanted, "months")
     is_asked = "from" in asked.given or "to" in asked.given
     more = widened("months", wanted, (first, last)) if is_asked and wanted != (first, last) else ""

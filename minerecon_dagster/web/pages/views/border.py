@@ -58,7 +58,7 @@ def border(reader: Reader, asked: Asked) -> Mapping[str, Any]:
         "basis": asked.basis,
         "choices": [
             ("Bids", basis_links(asked)),
-            ("Period", periods(asked, reader, (first, last), lambda s: whole(*s, "months"))),
+            ("Period", periods(asked, reader, (first, last), lambda s: whole(*s, "months"), "months")),
         ],
     }
 

@@ -14,10 +14,10 @@ from minerecon_dagster.web.pages import tables, words
 from minerecon_dagster.web.pages.asked import Asked, place
 from minerecon_dagster.web.pages.figures import (
     MOST_HALF_HOUR_DAYS,
-    YEAR_DAYS,
     Figure,
     field_of,
     price_of,
+    recent_year,
     total,
     whole,
 )
@@ -184,7 +184,7 @@ Span = tuple[dt.date, dt.date]
 
 
 def periods(
-    asked: Asked, reader: Reader, shown: Span, widened: Callable[[Span], Span] | None = None
+    asked: Asked, reader: Reader, shown: Span, widened: Callable[[Span], Span] | None = None, now: str | None = None
 ) -> list[tuple[str, str, bool]]:
     """Periods that are often wanted: word, address, and whether it is what is shown; one of them at most is.
 
@@ -193,21 +193,23 @@ def periods(
         reader: knows the newest stored day, and whether a year has any.
         shown: the first and last day that the page shows.
         widened: what the page shows where a range is asked for; None: whole months or years, if its grain is of them.
+        now: the grain of what it shows; None: as its address says.
     """
     newest = reader.newest or reader.today
-    year_ago = newest - dt.timedelta(days=YEAR_DAYS - 1)
+    grain = asked.get("grain")
+    by = now or grain or "days"
+    year, form = recent_year(reader, by), "%Y-%m" if by == "months" else "%Y-%m-%d"
     begins = newest.replace(month=1, day=1)
     given = {
         f"{newest:%B %Y}": (f"{newest:%Y-%m}", f"{newest:%Y-%m}"),
-        "Last 12 months": (str(year_ago), str(newest)),
+        "Last 12 months": (f"{year[0]:{form}}", f"{year[1]:{form}}"),
         str(newest.year): (str(newest.year), str(newest.year)),
         str(newest.year - 1): (str(newest.year - 1), str(newest.year - 1)),
     }
-    if year_ago == begins and whole(newest, newest, "years")[1] == newest:
+    if year == whole(newest, newest, "years"):
         del given["Last 12 months"]  # it is the year, which has a plainer name
     if not _has_a_day(reader, begins.replace(year=newest.year - 1), begins - dt.timedelta(days=1)):
         del given[str(newest.year - 1)]
-    grain = asked.get("grain")
     made, alike = [], []
     for text, (first, last) in given.items():
         span = days_of(first), days_of(last)

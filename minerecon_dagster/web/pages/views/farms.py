@@ -193,7 +193,7 @@ def party(reader: Reader, asked: Asked) -> Mapping[str, Any]:
 
 def _grain(reader: Reader, asked: Asked, kind: str) -> str:
     """Months; of a farm, days where the range is not one of whole months, so that no other day is in its figures."""
-    span = asked.span(figures.recent(reader, figures.YEAR_DAYS), figures.MOST_DAYS)
+    span = asked.span(figures.recent_year(reader, "days"), figures.MOST_DAYS)
     is_given = "from" in asked.given or "to" in asked.given
     return _grain_of(span, kind) if is_given else "months"
 
@@ -259,7 +259,7 @@ def _part(reader: Reader, asked: Asked, kind: str, name: str) -> Mapping[str, An
         grain = given.get("grain") or _grain_of(span, kind)
         return span if grain == "days" else figures.whole(*span, grain)
 
-    choices = [("Bids", basis_links(asked)), ("Period", periods(asked, reader, (first, last), widened))]
+    choices = [("Bids", basis_links(asked)), ("Period", periods(asked, reader, (first, last), widened, now))]
     if grains:
         choices.insert(
             0,
