@@ -166,7 +166,28 @@ def test_of_a_day_in_progress_it_is_not_said_that_nobody_was_curtailed(
         assert not re.search("(^|[^,]) Nothing was flagged", said), path
     two = page_of(api.get_raw(f"/farms/Hand%20Made?from={before}&to={day}").body).one("figure").text
     assert "has 0 in the chart" not in two
-    assert is_there or "Of 1 day nothing is known: a gap, and no 0." in two
+    assert is_there or "Of 1 day not all is stored, and what is has no bid of Hand Made: a gap, and no 0." in two
+
+
+def test_a_farms_page_says_of_how_many_months_only_a_part_is_known_with_a_row_or_without(
+    warehouse: Engine, serve: Callable[..., Api]
+) -> None:
+    bids, quiet = dt.date(2025, 3, 28), dt.date(2025, 1, 10)
+    with warehouse.begin() as connection:
+        for day, unit in ((bids, "T_HANDW-1"), (quiet, "T_OTHRW-1")):
+            store_record(connection, day, 1, mwh=Decimal(30), unit=unit)
+            store_day(connection, day, difficulty=Decimal(10**14))
+        connection.execute(text("UPDATE minerecon.bm_units SET name = 'Other' WHERE bmu_id = 'T_OTHRW-1'"))
+    roll_up_months(warehouse, ["2025-01", "2025-03"], dt.datetime.now(dt.UTC))
+    api = serve(url_of(warehouse))
+    told = page_of(api.get("/farms/Hand%20Made?from=2025-01&to=2025-03").body).one("figure").text
+    assert "Of 1 month not all is stored, and what is has no bid of Hand Made: a gap, and no 0." in told
+    assert "Of 1 month with bids not all is stored, or it may still change: at least so much energy." in told
+    assert "Of 1 month nothing is known: a gap, and no 0." in told, "February"
+    assert "has 0 in the chart" not in told
+    days = page_of(api.get(f"/farms/Hand%20Made?from={bids}&to={bids + dt.timedelta(days=1)}").body).one("figure").text
+    assert "Of 1 day nothing is known: a gap, and no 0." in days
+    assert "not all is stored" not in days
 
 
 @pytest.mark.parametrize("path", ["/farms?period={}", "/border?period={}"])
@@ -697,7 +718,12 @@ def test_the_chart_of_a_farm_has_every_day_of_its_range_0_where_that_is_known_an
         assert ("SO-flagged: not known" in says) == (day not in zeros), day
     page = shown(api, f"/explore?{path}")
     assert f"{words.counted(len(zeros), 'day')} without a bid of {farm_of(stored)}" in page.one("figure").text
-    unknown = len(quiet) - len(zeros)
+    unknown = sum(not d["periods_present"] for d in days)
+    in_part = sum(d["status"] == "incomplete" for d in quiet)
+    assert (f"Of {words.counted(in_part, 'day')} not all is stored, and what is" in page.one("figure").text) == bool(
+        in_part
+    )
+    assert unknown, "one that is missing, though the farm has a row of it"
     assert (f"Of {words.counted(unknown, 'day')} nothing is known" in page.one("figure").text) == bool(unknown)
     assert "SO-flagged: not known" in drawn[words.day_text(MISSING)], "what is not stored is no 0"
     assert len(page.one("section", id="table").rows()) == len(rows), "the table is the CSV"

@@ -7,6 +7,7 @@ farm or a lead party the chart has what lies between them, too, and says so.
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -241,13 +242,10 @@ def series(reader: Reader, asked: Asked, default: tuple[dt.date, dt.date] | None
         if key == "settlement_date"
         else None
     )
-    figure = _series_figure(
-        asked,
-        rows,
-        key,
-        {row["settlement_date"] for row in changed.rows} if changed else (),
-        _with_quiet(reader, rows, key) if asked.get("farm") or asked.get("lead_party") else rows.rows,
-    )
+    of = asked.get("farm") or asked.get("lead_party")
+    drawn, note = _with_quiet(reader, rows, key, of) if of else (rows.rows, "")
+    changed_days = {row["settlement_date"] for row in changed.rows} if changed else ()
+    figure = _series_figure(asked, rows, key, changed_days, drawn, note)
     if default is None and key in ("year_month", "year") and ("from" in asked.given or "to" in asked.given):
         wanted = asked.span(recent_year(reader, asked.get("grain") or "months"), MOST_DAYS)
         if wanted != (first, last):
@@ -256,10 +254,11 @@ def series(reader: Reader, asked: Asked, default: tuple[dt.date, dt.date] | None
     return figure
 
 
-def _with_quiet(reader: Reader, rows: Rows, key: str) -> list[Row]:
+def _with_quiet(reader: Reader, rows: Rows, key: str, of: str) -> tuple[list[Row], str]:
     """The rows of a farm or a lead party with those of the days, months or years that have no bid of it between them.
 
-    What is stored whole and has no bid was 0; of any other nothing is known, and nothing stands for it.
+    What is stored whole and has no bid was 0; of any other nothing stands for it. Beside them what is said of those
+    without a row, and of those of which not all is known, with a row or without.
     """
     grain = {"settlement_date": "days", "year_month": "months", "year": "years"}[key]
     counts = ["periods_present", "periods_expected"] if grain == "days" else [c.name for c in STORED_DAYS]
@@ -268,26 +267,35 @@ def _with_quiet(reader: Reader, rows: Rows, key: str) -> list[Row]:
     every = reader.ask(grain, from_=first, to=last, fields=[key, "status", *counts])
     blank = dict.fromkeys(rows.columns)
     drawn = []
+    found: Counter[str] = Counter()
     for row in every.rows:
-        is_whole = row["status"] in WHOLE and int(row[counts[0]]) >= int(row[counts[1]])
+        present, expected = (int(row[count] or 0) for count in counts)
+        is_whole = row["status"] in WHOLE and present >= expected
         if grain != "days" and row["status"] == "provisional" and every.meta["days_in_part"]:
             is_whole = False  # it may be the one that the day in progress is of
+        has_bids = row[key] in own and any(own[row[key]][n] is not None for n in rows.columns if n in draw.DRAWN)
+        if has_bids:
+            found["in part"] += not is_whole
+        else:  # what is missing has a row, if it had a bid once
+            found["zero" if is_whole else "quiet in part" if present else "unknown"] += 1
         zero = {name: "0" for name in rows.columns if name in draw.DRAWN} if is_whole else {}
         drawn.append(own.get(row[key]) or {**blank, **zero, **row})
-    return drawn
+    return drawn, _quiet(found, grain, of)
 
 
-def _quiet(drawn: Sequence[Row], rows: Sequence[Row], grain: str, of: str) -> str:
-    """What is said of the days, months or years that are drawn and have no row; empty: there are none."""
-    there = {id(row) for row in rows}
-    quiet = [row for row in drawn if id(row) not in there]
-    zeros = sum(row["curtailed_mwh"] is not None for row in quiet)
+def _quiet(found: Mapping[str, int], grain: str, of: str) -> str:
+    """What is said of the days, months or years that are drawn and have no row, or are known in part; empty: none."""
+    counts = {kind: words.counted(number, grain[:-1]) for kind, number in found.items() if number}
     said = []
-    if zeros:
-        has = "has" if zeros == 1 else "have"
-        said.append(f"{words.counted(zeros, grain[:-1])} without a bid of {of} {has} 0 in the chart, and no row.")
-    if unknown := len(quiet) - zeros:
-        said.append(f"Of {words.counted(unknown, grain[:-1])} nothing is known: a gap, and no 0.")
+    if zeros := counts.get("zero"):
+        has = "has" if found["zero"] == 1 else "have"
+        said.append(f"{zeros} without a bid of {of} {has} 0 in the chart, and no row.")
+    if quiet := counts.get("quiet in part"):
+        said.append(f"Of {quiet} not all is stored, and what is has no bid of {of}: a gap, and no 0.")
+    if in_part := counts.get("in part"):
+        said.append(f"Of {in_part} with bids not all is stored, or it may still change: at least so much energy.")
+    if unknown := counts.get("unknown"):
+        said.append(f"Of {unknown} nothing is known: a gap, and no 0.")
     return " ".join(said)
 
 
@@ -403,7 +411,9 @@ def says(title: str, subtitle: str, state: State) -> Words:
     )
 
 
-def _series_figure(asked: Asked, rows: Rows, key: str, restated: Collection[str], drawn: Sequence[Row]) -> Figure:
+def _series_figure(
+    asked: Asked, rows: Rows, key: str, restated: Collection[str], drawn: Sequence[Row], note: str
+) -> Figure:
     basis, show = asked.basis, asked.one_of("show", tuple(MEASURES))
     measure, name = MEASURES[show], field_of(show, asked.basis)
     grain = asked.get("grain") or ("months" if asked.get("lead_party") else "days")
@@ -450,7 +460,7 @@ def _series_figure(asked: Asked, rows: Rows, key: str, restated: Collection[str]
         rows.address(),
         {**given, "from": str(first), "to": str(last)},
         state,
-        note=_quiet(drawn, rows.rows, grain, of) if of and not empty else "",
+        note=note if not empty else "",
         sort="settlement_date" if key == "at" else key,
     )
 
