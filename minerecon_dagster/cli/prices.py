@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from minerecon_dagster.cli.environment import services
+from minerecon_dagster.cli.environment import require_a_day_of_the_sample, services
 from minerecon_dagster.cli.lines import print_json, say
 from minerecon_dagster.cli.options import DAY, DAYS_ARE, json_option, sample_option
 from minerecon_dagster.cli.outcome import MOST_DAYS_SHOWN, Outcome, days_between, outcome_of
@@ -26,6 +26,7 @@ def prices(first: dt.datetime, last: dt.datetime | None, sample: bool, as_json: 
     values in GBP are NULL.
     """
     days = days_between(first.date(), (last or first).date())
+    require_a_day_of_the_sample(days[0], days[-1], sample=sample)
     with services(sample=sample) as settings:
         outcome = fetch_prices(days)
         assert settings.database_url is not None

@@ -445,6 +445,8 @@ def test_a_day_of_the_sample_is_repaired_by_the_command_that_repairs_a_real_one(
         ("recalculate", "2025-03-29"),
         ("verify", "2025-03-29", "--action", "fix"),
         ("spot-fix", "2025-03-29", "17", "T_SGRWO-1"),
+        ("prices", "2025-03-29"),
+        ("prices", "2025-04-01", "2025-04-30"),
         ("report", "2025-04"),
         ("export", "2025-04", "2025-05"),
     ],
@@ -457,7 +459,7 @@ def test_a_day_that_the_sample_lacks_is_refused_in_one_line_before_anything_is_o
     assert ran.code == 2
     assert ran.err == "minerecon: the sample has only 2025-03-28, 2025-03-30, 2025-06-15 and 2025-10-26\n"
     with warehouse.connect() as connection:
-        for table in ("ingestion_progress", "reconciliation_results", "verifications"):
+        for table in ("ingestion_progress", "reconciliation_results", "verifications", "bitcoin_price_gbp"):
             assert not connection.execute(text(f"SELECT count(*) FROM minerecon.{table}")).scalar_one()
 
 
