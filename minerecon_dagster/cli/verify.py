@@ -109,32 +109,36 @@ def spot_fix(day: dt.datetime, period: int, bmu: str, sample: bool, as_json: boo
     config = {"period": period, "bmu": bmu, "requested_by": "minerecon spot-fix"}
     require_days_of_the_sample(days, sample=sample)
     with services(sample=sample) as settings, interruptible(days, "spot-fix", goes_on_by_itself=True):
-        _require_wind_unit(settings, bmu)
+        _require_wind_unit(settings, bmu, days[0])
         sys.exit(_run(settings, SPOT_FIX, SPOT_FIX_OP, days, config, as_json=as_json))
 
 
-def _require_wind_unit(settings: Settings, bmu: str) -> None:
+def _require_wind_unit(settings: Settings, bmu: str, day: dt.date) -> None:
     """Refuse a unit that no stored register has as wind: a slip, of which no run and no alert need tell.
 
     Raises:
-        click.UsageError: there is no such wind unit.
+        click.UsageError: there is no such wind unit. Of one that may be wind and is not counted it says so.
     """
-    from sqlalchemy import select
-
-    from minerecon_dagster.warehouse.tables import bm_units
+    from minerecon_dagster.register.store import WIND_UNITS_MAPPED, load_register
     from minerecon_dagster.warehouse.warehouse import Warehouse
 
     assert settings.database_url is not None
     with Warehouse.open(settings.database_url) as warehouse, warehouse.connection() as connection:
-        known = set(connection.execute(select(bm_units.c.bmu_id).where(bm_units.c.fuel_type == "WIND")).scalars())
+        register = load_register(connection)
+    known = register.ever_wind
     # Of an empty register nothing can be said: the run fetches it first.
-    if known and bmu not in known:
-        near = get_close_matches(bmu.upper(), sorted(known), n=3)
-        hint = f"; did you mean {', '.join(near)}?" if near else ""
+    if not known or bmu in known:
+        return
+    suspect = register.suspects([bmu], day).get(bmu)
+    if suspect is not None and suspect.reason == "unmapped":
         raise click.UsageError(
-            f"{bmu} is no wind unit of the stored register: a unit is written as in T_SGRWO-1{hint} "
-            f"(new since? {REFRESH_REGISTER})"
+            f"the register has {bmu}, but not with wind as its fuel type, so it is not counted and there is nothing of "
+            f"it to fetch again: {WIND_UNITS_MAPPED.repair}; or review it: docs/operate/checks.md, Reviewed units"
         )
+    near = get_close_matches(bmu.upper(), sorted(known), n=3)
+    hint = f"; did you mean {', '.join(near)}?" if near else ""
+    what = f"the stored register has no unit {bmu}" if suspect else f"{bmu} is no wind unit of the stored register"
+    raise click.UsageError(f"{what}: a unit is written as in T_SGRWO-1{hint} (new since? {REFRESH_REGISTER})")
 
 
 def _run(

@@ -322,6 +322,11 @@ class Register:
         """How many units it has ever known."""
         return len(self._versions)
 
+    @property
+    def ever_wind(self) -> set[str]:
+        """The units that it has known as wind at any time."""
+        return set(self._ever_wind)
+
     def in_force(self, bmu_id: str, day: dt.date) -> BmUnit | None:
         """The unit as it was on ``day``; its first version covers all days before. None if it had gone."""
         versions = self._versions.get(bmu_id)

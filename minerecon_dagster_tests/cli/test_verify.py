@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from minerecon_dagster.cli import verify
+from minerecon_dagster.sample.units import UNMAPPED_WIND
 from minerecon_dagster_tests.cli.conftest import Ran
 from minerecon_dagster_tests.fake_elexon import FakeElexon, Fault, stack_path
 from minerecon_dagster_tests.project import DAY
@@ -113,6 +114,31 @@ def test_a_spot_fix_exits_0_and_says_what_it_did(installed: Run, day_stored: Eng
     ran = installed("spot-fix", str(DAY), "12", unit)
     assert ran.code == 0, ran.err
     assert f"period 12 fetched again, all units of it, for {unit}" in " ".join(ran.out.split())
+
+
+@pytest.mark.parametrize(
+    ("unit", "says", "not_said"),
+    [
+        (
+            UNMAPPED_WIND[0].bmu_id,
+            "the register has T_SYNUW-1, but not with wind as its fuel type, so it is not",
+            "no wind",
+        ),
+        ("T_NOSCW-1", "the stored register has no unit T_NOSCW-1: a unit is written as in T_SGRWO-1", "no wind"),
+        ("T_NOSUCH-1", "the stored register has no unit T_NOSUCH-1", "not counted"),
+        ("T_SYNGT-1", "T_SYNGT-1 is no wind unit of the stored register", "not counted"),
+    ],
+)
+def test_a_spot_fix_says_of_a_unit_whether_the_register_has_it_and_as_what(
+    minerecon: Run, day_stored: Engine, unit: str, says: str, not_said: str
+) -> None:
+    ran = minerecon("spot-fix", str(DAY), "12", unit)
+    said = " ".join(ran.err.split())
+    assert ran.code == 2
+    assert says in said
+    assert not_said not in said
+    assert "minerecon register refresh" in said
+    assert ("ask Elexon to give the unit its fuel type" in said) == (unit == UNMAPPED_WIND[0].bmu_id)
 
 
 def test_a_spot_fix_that_did_its_period_is_not_called_in_vain_for_what_else_is_wrong_with_the_day() -> None:
