@@ -25,6 +25,7 @@ from minerecon_dagster_tests.elexon.small import (
     PERIODS,
     Rows,
     answers_of,
+    in_agws,
     in_boav,
     in_cashflows,
     in_stack,
@@ -155,6 +156,30 @@ def test_an_answer_that_cannot_be_read_says_so_itself() -> None:
     reading = read(rows)
     assert reading.looks["bid", 7].status == "failed"
     assert "Expected `float`, got `str`" in reading.errors["bid", 7]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ([in_agws(7, "Wind Onshore", 120)], True),
+        ([in_agws(7, "Wind Offshore", 0)], True),
+        ([in_agws(7, "Wind Onshore", 100)], False),  # the same again
+        ([in_agws(7, "Wind Onshore", 120), in_agws(7, "Wind Onshore", 130, publishTime="2025-03-29T10:00:00Z")], False),
+        ([in_agws(7, "Wind Onshore", 120, publishTime="2025-03-29T08:00:00Z")], False),  # an older one
+        ([in_agws(7, "Solar", 1), in_agws(7, "Solar", 2)], False),  # it is not read
+    ],
+)
+def test_of_two_wind_outputs_of_one_period_and_time_that_differ_none_is_taken_and_it_is_told(
+    more: list[dict[str, Any]], said: bool
+) -> None:
+    rows = whole_day()
+    rows[AGWS.key] = [*rows[AGWS.key], *more]
+    reading = read(rows)
+    (known,) = AGWS.completeness(reading)
+    assert (not known.passed) == said
+    assert ("are published at 2025-03-29T09:00:00" in known.actual) == said
+    assert len(reading.of(AGWS).by_period) == (0 if said else len(PERIODS))
+    assert reading.judgement.state == "final", "no day fails by its wind output"
 
 
 def test_a_period_that_is_not_answered_has_the_look_of_none_and_one_that_is_held_its_time() -> None:

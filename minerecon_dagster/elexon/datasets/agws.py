@@ -210,16 +210,33 @@ class Agws(DayDataset[WindSaid]):
                 mw |= later
         except SchemaDriftError as error:
             return WindSaid({}, str(error))
-        periods = sorted({period for period, kind in mw if kind in ("Wind Onshore", "Wind Offshore")})
-        outputs = {p: WindOutput(mw.get((p, "Wind Onshore")), mw.get((p, "Wind Offshore"))) for p in periods}
+        periods = sorted({period for period, kind in mw if kind in _WIND})
+        outputs = {p: WindOutput(*(mw.get((p, kind)) for kind in _WIND)) for p in periods}
         return WindSaid(outputs, kept=kept)
 
     def _latest_mw(self, day: dt.date, answer: Answer) -> dict[tuple[int, str | None], Decimal]:
+        """What the newest row of each period and kind says.
+
+        Raises:
+            SchemaDriftError: two newest rows of one of them differ: which is right, nothing says.
+        """
         latest: dict[tuple[int, str | None], AgwsRow] = {}
+        differs: dict[tuple[int, str | None], AgwsRow] = {}
         for row in self.parse(self.key, day, answer):
             slot = (row.settlement_period, row.psr_type)
-            if slot not in latest or latest[slot].publish_time < row.publish_time:
+            known = latest.get(slot)
+            if known is None or known.publish_time < row.publish_time:
                 latest[slot] = row
+                differs.pop(slot, None)
+            elif known.publish_time == row.publish_time and known.quantity_mw != row.quantity_mw:
+                differs[slot] = row
+        for (period, kind), row in differs.items():
+            if kind in _WIND:
+                at = f"{row.publish_time:%Y-%m-%dT%H:%M:%SZ}"
+                raise SchemaDriftError(
+                    f"wind output (AGWS): two rows of {kind} in period {period} are published at {at} and say "
+                    f"{latest[period, kind].quantity_mw} MW and {row.quantity_mw} MW"
+                )
         return {slot: row.quantity_mw for slot, row in latest.items()}
 
     def lacks(self, key: AnswerKey, answer: Answer, held: DayReading, now: DayReading) -> set[int]:
@@ -281,6 +298,7 @@ class Agws(DayDataset[WindSaid]):
         return {"wind_generation_mwh": None, "missing": why}
 
 
+_WIND = ("Wind Onshore", "Wind Offshore")
 AGWS = Agws()
 _SHAPE = Shape(AgwsRow, {"quantity_digits": NUMBERS})
 
