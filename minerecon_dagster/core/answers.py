@@ -69,6 +69,8 @@ class Answer:
         return replace(self, fetched_at=fetched_at)
 
 
+SOURCE = "Contains BMRS data © Elexon Limited copyright and database right."
+SYNTHETIC_SOURCE = "Synthetic data, made up by a generator; not Elexon's."
 SYNTHETIC_PATH = "/synthetic/"
 """In every URL of the bundled sample's server, so that whatever keeps the URL keeps the mark."""
 
@@ -76,3 +78,8 @@ SYNTHETIC_PATH = "/synthetic/"
 def is_synthetic(url: str) -> bool:
     """Whether ``url`` is the bundled sample's: its answers are made up."""
     return SYNTHETIC_PATH in url
+
+
+def source_of(*, synthetic: bool) -> str:
+    """What whoever shows figures says of where they are from."""
+    return SYNTHETIC_SOURCE if synthetic else SOURCE

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, Select, Text, cast, collate, column, select, table, text
 
+from minerecon_dagster.core.answers import source_of
 from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.errors import ArchiveError
 from minerecon_dagster.core.mining import FORMULA_VERSION
@@ -34,7 +35,6 @@ if TYPE_CHECKING:  # pyarrow and the archive's clients are loaded when something
 FOLDER = "exports"
 MANIFEST = "manifest.json"
 FORMAT = "minerecon-export/1"
-SOURCE = "Contains BMRS data © Elexon Limited copyright and database right."
 FORMATS = ("parquet", "csv")
 
 _DAY_COLUMNS = ("settlement_date", "summary_date", "price_date")
@@ -166,7 +166,7 @@ def export_month(engine: Engine, store: Store, month: str, now: dt.datetime) -> 
             if not manifest["state"]["days_present"] and MANIFEST not in names:
                 return None
             for view in exported_views(connection):
-                manifest["views"][view.name] = _make(connection, view, first, Path(scratch))
+                manifest["views"][view.name] = _make(connection, view, first, manifest["source"], Path(scratch))
         before = _read_manifest(store, f"{folder}/{MANIFEST}") if MANIFEST in names else {}
         files = _files(manifest)
         if manifest["is_synthetic"]:
@@ -205,7 +205,7 @@ def _about(connection: Connection, first: dt.date, now: dt.datetime) -> dict[str
         "format": FORMAT,
         "month": f"{first:%Y-%m}",
         "generated_at": now.isoformat(),
-        "source": SOURCE,
+        "source": source_of(synthetic=state.is_synthetic),
         "is_synthetic": state.is_synthetic,
         "state": {
             "days_expected": state.days_expected,
@@ -224,12 +224,12 @@ def _about(connection: Connection, first: dt.date, now: dt.datetime) -> dict[str
     }
 
 
-def _make(connection: Connection, view: View, first: dt.date, scratch: Path) -> dict[str, Any]:
+def _make(connection: Connection, view: View, first: dt.date, source: str, scratch: Path) -> dict[str, Any]:
     """Make a view's files in ``scratch``; what the manifest says of them."""
     from minerecon_dagster.exports.files import write_files
 
     paths = {kind: scratch / f"{view.name}.{kind}" for kind in FORMATS}
-    about = {"view": f"analytics.{view.name}", "month": f"{first:%Y-%m}", "source": SOURCE}
+    about = {"view": f"analytics.{view.name}", "month": f"{first:%Y-%m}", "source": source}
     if view.comment:
         about["comment"] = view.comment
     with connection.execute(view.month(first), execution_options={"yield_per": _CHUNK_ROWS}) as rows:

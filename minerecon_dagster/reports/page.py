@@ -11,6 +11,7 @@ from html import unescape
 from typing import TYPE_CHECKING
 
 from minerecon_dagster.charts import COLOURS, STATES, Drawer
+from minerecon_dagster.core.answers import SYNTHETIC_SOURCE, source_of
 from minerecon_dagster.core.exact import pounds
 from minerecon_dagster.core.mining import MINER_MODELS
 from minerecon_dagster.core.repairs import REINGEST, parse
@@ -25,8 +26,6 @@ if TYPE_CHECKING:  # loaded when a page is made
 MOST_PROBLEMS = 30
 """How many rows the list of what is wrong shows, the newest; below it is how many more there are."""
 
-SOURCE = "Contains BMRS data © Elexon Limited copyright and database right."
-SYNTHETIC_SOURCE = "Synthetic data, made up by a generator; not Elexon's."
 _BUILT = "The newest of these days was built on"
 
 
@@ -106,7 +105,7 @@ def _render(facts: Facts, title: str, blocks: Sequence[Block], wrong_of: Facts |
         charts=drawn,
         restatements=facts.restatements,
         nothing_stored=None if facts.stored else charts.nothing_stored(facts),
-        source=SYNTHETIC_SOURCE if facts.is_synthetic else SOURCE,
+        source=source_of(synthetic=facts.is_synthetic),
         price_source="made up, as everything here is" if facts.is_synthetic else "Coinbase Exchange, daily close",
         made=made,
     )

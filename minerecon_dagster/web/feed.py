@@ -19,6 +19,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 import msgspec
 
+from minerecon_dagster.core.answers import source_of
 from minerecon_dagster.core.calendar import LONDON
 from minerecon_dagster.web.answers import Answer
 from minerecon_dagster.web.database import Asking
@@ -42,7 +43,6 @@ _NAMES = UUID("5f0c3f0e-6a53-4f0b-9f0e-2f6d8f1c7a42")
 """Of this project's news: what makes one id of one piece of them, wherever it is served."""
 _ATOM = "http://www.w3.org/2005/Atom"
 _TITLE = "Wind curtailment in Great Britain: days that became final, restatements and gaps"
-_RIGHTS = "Contains BMRS data © Elexon Limited copyright and database right."
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Entry:
         title, text: in words.
         page, figures: where a person and a program find more, below the address of the service.
         kind: of `KINDS`.
+        is_made_up: whether its day is.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Entry:
     page: str
     figures: str
     kind: str
+    is_made_up: bool
 
 
 def read(query: str) -> tuple[str | None, int]:
@@ -144,7 +146,15 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         text = f"The day is over, and its status is {row['status']}: its figures are not there, or not to be relied on."
     made_of = [*name, "made up"] if row["is_synthetic"] else name
     return Entry(
-        _id(*made_of), row["published_at"], row["updated_at"], title, text + made_up, f"/days/{day}", figures, kind
+        _id(*made_of),
+        row["published_at"],
+        row["updated_at"],
+        title,
+        text + made_up,
+        f"/days/{day}",
+        figures,
+        kind,
+        row["is_synthetic"] is True,
     )
 
 
@@ -168,12 +178,16 @@ def as_answer(found: Sequence[Entry], suffix: str, root: str, query: str) -> Ans
     return Answer(200, media_type if suffix == "json" else f"{media_type}; charset=utf-8", made, rows=len(found))
 
 
+def _rights(found: Sequence[Entry]) -> str:
+    return source_of(synthetic=any(entry.is_made_up for entry in found))
+
+
 def _json(found: Sequence[Entry], own: str, root: str) -> bytes:
     return msgspec.json.encode(
         {
             "version": "https://jsonfeed.org/version/1.1",
             "title": _TITLE,
-            "description": f"SO-flagged bids. {_RIGHTS}",
+            "description": f"SO-flagged bids. {_rights(found)}",
             "home_page_url": f"{root}/",
             "feed_url": own,
             "language": "en-GB",
@@ -207,7 +221,7 @@ def _atom(found: Sequence[Entry], own: str, root: str, kind: str) -> bytes:
         title=_TITLE,
         id=_id("feed", kind),
         updated=f"{updated.isoformat().removesuffix('+00:00')}Z",
-        rights=_RIGHTS,
+        rights=_rights(found),
     )
     SubElement(feed, "link", rel="self", type="application/atom+xml", href=own)
     SubElement(feed, "link", rel="alternate", type="text/html", href=f"{root}/")

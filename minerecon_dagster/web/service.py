@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from minerecon_dagster.core.answers import source_of
 from minerecon_dagster.core.calendar import settlement_date
 from minerecon_dagster.core.mining import FORMULA_VERSION
 from minerecon_dagster.web import answers, question
@@ -44,7 +45,6 @@ T = TypeVar("T")
 
 SUBSIDY_ONLY = "block subsidy only, no fees"
 """What is said beside every figure of Bitcoin."""
-SOURCE = "Contains BMRS data © Elexon Limited copyright and database right."
 MOST_WAITING = 12
 """Requests that wait for a connection; one more is refused at once."""
 NEWS_EVERY_S = 1.0
@@ -242,6 +242,10 @@ class Service:
             self._newest_of = news
         return self._newest
 
+    def _is_made_up(self, asking: Asking) -> bool:
+        """Whether what is stored is the sample's, whatever is asked for: a warehouse holds one kind alone."""
+        return any(kind for (kind,) in asking.rows("SELECT s.is_synthetic FROM minerecon.daily_summaries AS s LIMIT 1"))
+
     def today(self) -> dt.date:
         """In London."""
         return settlement_date(self.now())
@@ -310,7 +314,7 @@ class Service:
         """What is to be known of an answer: the range, how much of it is there, and what it is of."""
         news = self.news
         meta: dict[str, Any] = {
-            "source": SOURCE,
+            "source": source_of(synthetic=self._is_made_up(asking)),
             "resource": asked.resource.path,
             "basis": asked.basis,
             "from": asked.first and str(asked.first),

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import pytest
 from sqlalchemy import Connection, Engine, text
 
+from minerecon_dagster.core.answers import SOURCE, SYNTHETIC_SOURCE
 from minerecon_dagster.day.closing import delete_day
 from minerecon_dagster.sums.rollups import roll_up_months, roll_up_years
 from minerecon_dagster.warehouse.store import open_warehouse
@@ -188,6 +189,33 @@ def test_a_farms_page_says_of_how_many_months_only_a_part_is_known_with_a_row_or
     days = page_of(api.get(f"/farms/Hand%20Made?from={bids}&to={bids + dt.timedelta(days=1)}").body).one("figure").text
     assert "Of 1 day nothing is known: a gap, and no 0." in days
     assert "not all is stored" not in days
+
+
+@pytest.mark.parametrize("is_synthetic", [True, False])
+def test_what_is_made_up_is_not_said_to_be_elexons_in_any_answer(
+    warehouse: Engine, serve: Callable[..., Api], is_synthetic: bool
+) -> None:
+    day = dt.date(2025, 3, 28)
+    with warehouse.begin() as connection:
+        store_record(connection, day, 1, mwh=Decimal(10))
+        store_day(connection, day, difficulty=Decimal(10**14), synthetic=is_synthetic)
+    api = serve(url_of(warehouse))
+    for path in (
+        f"/api/v1/days?from={day}&to={day}",
+        f"/api/v1/days.csv?from={day}&to={day}&source=1",
+        "/api/v1/units",
+        "/api/v1/published",
+        "/api/v1/feed.json",
+        "/api/v1/feed.atom",
+        f"/chart/series.svg?from={day}&to={day}",
+        f"/explore?from={day}&to={day}",
+        f"/embed/series?from={day}&to={day}",
+        "/data",
+        "/quality",
+    ):
+        said = unescape(api.get_raw(path).body.decode())
+        assert (SYNTHETIC_SOURCE in said) == is_synthetic, path
+        assert (SOURCE in said) != is_synthetic, path
 
 
 @pytest.mark.parametrize("path", ["/farms?period={}", "/border?period={}"])

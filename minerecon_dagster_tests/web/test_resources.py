@@ -250,7 +250,7 @@ def test_a_file_says_in_its_name_what_it_is_of_and_in_its_head_on_request(api: A
         'attachment; filename="minerecon_days_2025-03-01_2025-03-31_so_provisional.csv"'
     )
     head = got.body.decode("utf-8-sig").splitlines()
-    assert head[0].startswith("# source: Contains BMRS data")
+    assert head[0].startswith("# source: Synthetic data, made up")
     assert "# basis: so" in head
     assert got.headers["content-type"] == "text/csv; charset=utf-8"
     with zipfile.ZipFile(io.BytesIO(api(f"days.zip?{MARCH}").body)) as archive:

@@ -15,6 +15,7 @@ from typing import Any
 
 from minerecon_dagster.charts import Chart, Words
 from minerecon_dagster.charts.places import SHARES
+from minerecon_dagster.core.answers import source_of
 from minerecon_dagster.core.statuses import UNAVAILABLE
 from minerecon_dagster.web.pages import draw, words
 from minerecon_dagster.web.pages.asked import Asked
@@ -31,9 +32,6 @@ from minerecon_dagster.web.pages.state import (
 )
 from minerecon_dagster.web.pages.tables import Column
 from minerecon_dagster.web.question import NotAnsweredError, days_of
-from minerecon_dagster.web.service import SOURCE
-
-SYNTHETIC = "Synthetic data, made up by a generator; not Elexon's."
 
 MOST_DAYS = 2_922
 """Days of a page's range: eight years."""
@@ -402,7 +400,7 @@ def series_columns(grain: str, show: str, basis: str, *, is_part: bool, of_farm:
 
 def says(title: str, subtitle: str, state: State) -> Words:
     """What a chart says beside its marks; its source is on the page, and on the picture that stands alone."""
-    source = SYNTHETIC if state.is_synthetic else SOURCE
+    source = source_of(synthetic=state.is_synthetic)
     return Words(
         title,
         f"{subtitle}{f' ({state.short})' if state.short else ''}",

@@ -23,6 +23,7 @@ from starlette.responses import Response
 
 from minerecon_dagster.charts import NARROW, WIDE, Drawer, DrawingError, Theme, css
 from minerecon_dagster.charts.bundle import bundle
+from minerecon_dagster.core.answers import source_of
 from minerecon_dagster.web import answers
 from minerecon_dagster.web.answers import Answer
 from minerecon_dagster.web.database import RefusedError
@@ -35,7 +36,7 @@ from minerecon_dagster.web.pages.reader import Reader
 from minerecon_dagster.web.pages.typed import typed
 from minerecon_dagster.web.pages.views import PAGES, Page
 from minerecon_dagster.web.question import NotAnsweredError
-from minerecon_dagster.web.service import SOURCE, Service
+from minerecon_dagster.web.service import Service
 
 Answered = Callable[[Service, tuple[str, ...], Callable[[], Answer], Any], Any]
 Whole = Callable[[Answer], Response]
@@ -367,6 +368,8 @@ class _Site:
         self, template: str, asked: Asked, newest: dt.date | None = None, *, framed: bool = False, **context: Any
     ) -> Answer:
         state = context.get("state")
+        is_synthetic = bool(state and state.is_synthetic)
+        source = source_of(synthetic=context.get("is_synthetic", is_synthetic) or self.service.is_synthetic)
         body = self._template(f"{template}.html").render(
             asked=asked,
             prefix=self.access.prefix,
@@ -377,7 +380,7 @@ class _Site:
             ui_url=self.beside.ui_url,
             own_url=self.beside.own_url,
             has_reports=self.beside.reports is not None and (self.beside.reports / "latest.html").is_file(),
-            source=SOURCE,
+            source=source,
             words=words,
             ask_again_s=_ASK_AGAIN_S,
             file_address=partial(_file_address, self.access.prefix),
@@ -388,7 +391,7 @@ class _Site:
                 "state": None,
                 "figure": None,
                 "alive": None,
-                "is_synthetic": bool(state and state.is_synthetic),
+                "is_synthetic": is_synthetic,
                 **context,
             },
         )
