@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minerecon_dagster.cli.environment import require_days_of_the_sample, services
-from minerecon_dagster.cli.lines import print_json, remember_the_sample, say
+from minerecon_dagster.cli.lines import how_commands_are_called, print_json, remember_the_sample, say
 from minerecon_dagster.cli.options import DAY, DAYS_ARE, json_option, sample_option
 from minerecon_dagster.cli.outcome import (
     MOST_DAYS_SHOWN,
@@ -156,6 +156,8 @@ def run(first: dt.datetime | None, last: dt.datetime | None, as_json: bool) -> N
         code = report(settings, days, outcome, as_json=as_json)
         if not as_json:
             click.echo(f"The pages: make dashboard. The Dagster UI: make ui, then http://127.0.0.1:{settings.port}")
+            if (how := how_commands_are_called()) is not None:
+                click.echo(how)
     sys.exit(code)
 
 

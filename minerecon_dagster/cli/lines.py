@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -83,6 +84,13 @@ def say(text: str, *, err: bool = False) -> None:
 def print_json(value: object) -> None:
     """Print one JSON object on one line; its commands are of the sample, too, where this one is."""
     click.echo(naming_commands()(json.dumps(value)))
+
+
+def how_commands_are_called() -> str | None:
+    """What to type where a text names `minerecon`; None where a shell finds it by this name."""
+    if shutil.which("minerecon") is not None:
+        return None
+    return f"Where a text names minerecon, type {sys.argv[0]}: it is not on the PATH."
 
 
 def _columns(stream: TextIO) -> int | None:

@@ -26,7 +26,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import Engine, text
 
-from minerecon_dagster.cli.lines import naming_commands, print_json, remember_the_sample
+from minerecon_dagster.cli.lines import how_commands_are_called, naming_commands, print_json, remember_the_sample
 from minerecon_dagster.cli.main import _of_the_surroundings, cli
 from minerecon_dagster.cli.outcome import Interrupted, RestInterrupted, interruptible, outcome_of
 from minerecon_dagster.sample import SAMPLE_DIFFICULTY_CSV
@@ -565,3 +565,17 @@ def test_the_ui_serves_and_ends_with_all_that_it_started_also_where_a_script_beg
     finally:
         if process.poll() is None:
             process.kill()
+
+
+def test_what_a_command_is_called_is_said_where_a_shell_does_not_find_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "argv", [".venv/bin/minerecon", "run"])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert how_commands_are_called() == (
+        "Where a text names minerecon, type .venv/bin/minerecon: it is not on the PATH."
+    )
+    program = tmp_path / "minerecon"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    assert how_commands_are_called() is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from sqlalchemy import Engine, text
 
 from minerecon_dagster.sample import SAMPLE_DAYS
 from minerecon_dagster.sample.prices import serve_sample_prices, synthetic_price_gbp
-from minerecon_dagster_tests.cli.conftest import Ran
+from minerecon_dagster_tests.cli.conftest import MINERECON, Ran
 from minerecon_dagster_tests.project import DAY
 
 Run = Callable[..., Ran]
@@ -92,6 +93,8 @@ def test_the_sample_has_prices_of_its_own_whatever_the_variable_says(installed: 
     assert [row[:3] for row in found] == [(day, synthetic_price_gbp(day), True) for day in SAMPLE_DAYS]
     assert all("/synthetic/" in row[3] for row in found)
     assert "2025-10-26: prices: 1 new" in ran.err
+    is_found = shutil.which("minerecon") is not None
+    assert (f"Where a text names minerecon, type {MINERECON}:" in ran.out) != is_found
     assert (
         "prices_known" not in ran.err + ran.out
     )  # no day is stored before its price is: a first run finds none without
