@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -34,11 +34,18 @@ def refresh(sample: bool, as_json: bool) -> None:
     with services(sample=sample):
         result = execute(BM_UNITS_REFRESH, None, None, {})
     wrong = [
-        f"{check.check_name}: {check.metadata[PROBLEM].value}; {check.metadata[REPAIR].value}"
+        f"{check.check_name}: {check.metadata[PROBLEM].value}{_units(check.metadata['units'].value)}; "
+        f"{check.metadata[REPAIR].value}"
         for check in result.get_asset_check_evaluations()
         if not check.passed
     ]
     sys.exit(_report(outcome_of(result), "the register is as Elexon has it now", wrong, as_json=as_json))
+
+
+def _units(violations: Any) -> str:
+    """Which units a check of the register found, and what it has of the fuel of each."""
+    found = [f"{v['bmu_id']} ({v.get('fuel_type') or 'none'})" if "fuel_type" in v else v["bmu_id"] for v in violations]
+    return f": {', '.join(found)}" if found else ""
 
 
 @register.command()

@@ -82,7 +82,8 @@ def test_the_command_that_faults_name_fetches_the_register_and_a_refusal_is_said
 
     warned = minerecon("register", "refresh")
     assert (warned.code, warned.out) == (1, "the register is as Elexon has it now\n")
-    assert "2 units of another or none; ask Elexon to give the unit its fuel type; minerecon " in warned.err
+    named = ", ".join(f"{unit.bmu_id} (none)" for unit in sorted(UNMAPPED_WIND, key=lambda u: u.bmu_id))
+    assert f"2 units of another or none: {named}; ask Elexon to give the unit its fuel type; minerecon " in warned.err
 
     elexon.world.register_as = {unit.bmu_id: {"fuelType": "WIND"} for unit in UNMAPPED_WIND}
     fetched = minerecon(*str(REFRESH_REGISTER).split()[1:])
