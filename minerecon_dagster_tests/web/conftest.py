@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime as dt
 import http.client
@@ -18,6 +19,8 @@ import pytest
 import uvicorn
 from sqlalchemy import Engine
 
+from minerecon_dagster.charts import Drawer
+from minerecon_dagster.web import app as web_app
 from minerecon_dagster.web.app import build_app
 from minerecon_dagster.web.front import Access, Front
 from minerecon_dagster.web.pages.routes import Beside
@@ -71,6 +74,16 @@ class Api:
         return self.get(f"/api/v1/{path}", **headers)
 
 
+class _Server(uvicorn.Server):
+    """One that looks whether it shall end more often than every tenth of a second: hundreds of tests wait for that."""
+
+    async def main_loop(self) -> None:
+        tick = 0
+        while not await self.on_tick(tick // 10):
+            tick += 1
+            await asyncio.sleep(0.01)
+
+
 @contextlib.contextmanager
 def served(
     url: str,
@@ -80,7 +93,7 @@ def served(
 ) -> Iterator[Api]:
     """The application over a warehouse, on a free port."""
     app = build_app(url, access, now=now, beside=beside)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False))
+    server = _Server(uvicorn.Config(app, log_level="critical", access_log=False))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
@@ -92,6 +105,28 @@ def served(
         yield Api(listening.getsockname()[1], app)
         server.should_exit = True
         thread.join(30)
+
+
+class _Lent(Drawer):
+    """What another one draws: it has no process of its own, and nothing to close."""
+
+    def __init__(self, by: Drawer, time_out_s: float) -> None:
+        super().__init__(time_out_s=time_out_s)
+        self._by = by
+
+    def warm_up(self) -> None:
+        self._by.warm_up()
+
+    def _picture(self, *asked: Any) -> str:
+        return self._by._picture(*asked)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _drawn_by_one() -> Iterator[None]:
+    """One process draws for the applications of all tests here: each took most of a second for its own."""
+    with Drawer() as drawer, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(web_app, "Drawer", lambda time_out_s: _Lent(drawer, time_out_s))
+        yield
 
 
 def until(found: Callable[[], bool], within_s: float) -> float:
