@@ -57,6 +57,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileSche
     return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test that is `first_quick` all cases are slow but the first one that is not slow for another reason."""
+    begun = set()
+    for item in items:
+        if item.get_closest_marker("first_quick") and not item.get_closest_marker("slow"):
+            test = item.nodeid.partition("[")[0]
+            if test in begun:
+                item.add_marker(pytest.mark.slow)
+            begun.add(test)
+
+
 def pytest_collection_finish() -> None:
     """Keep what is loaded by now out of every later search for garbage."""
     gc.collect()

@@ -75,7 +75,7 @@ def database(url: str, template: str | None = None) -> Iterator[str]:
 def _see_off(cursor: Any, name: str) -> None:
     """End who is still connected to a database, and wait until they are gone.
 
-    Whoever is there when it is dropped, if only to leave, costs a tenth of a second, after which PostgreSQL looks again.
+    Whoever is there when it is dropped, if only to leave, costs the tenth of a second until PostgreSQL looks again.
     """
     until = time.monotonic() + _GONE_WITHIN_S
     cursor.execute(_STILL_THERE, (name,))

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 # A socket or a written file is anybody's fault; a process or a file that is only read, ours alone: libraries do such
@@ -75,6 +77,7 @@ def test_an_import_opens_no_connection_writes_nothing_and_reads_its_own_files_on
     assert [event for event in events_of_an_import() if event[0] != "read" or foreign(event[1])] == []
 
 
+@pytest.mark.slow
 def test_the_watch_sees_what_it_is_there_for() -> None:
     code = """
 import contextlib, socket, subprocess

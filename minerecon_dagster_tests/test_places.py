@@ -139,6 +139,7 @@ def test_what_is_served_is_asked_until_it_has_loaded_and_compared_with_what_was_
         compare_places(url, environ[places.SEAL], lambda: True)
 
 
+@pytest.mark.slow
 def test_a_code_location_that_says_nothing_or_does_not_load_is_not_served() -> None:
     environ = another_process(SET)
     with answering(location({})) as url, pytest.raises(places.MisplacedError, match=r"^DATABASE_URL"):

@@ -82,6 +82,7 @@ def test_a_wrong_sum_of_a_month_fails_verify_is_told_and_the_next_alert_still_co
     assert f"FAILING: conservation.records_match_archive (ERROR), {MARCH}:" in following
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     "value",
     [
@@ -677,6 +678,7 @@ def look_names(alarm: Alarm, on: str, *days: str) -> list[str]:
     return alarm.tick()
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("looks", "told"),
     [
@@ -709,6 +711,7 @@ def test_days_that_cannot_be_remembered_are_told_anew(alarm: Alarm) -> None:
     assert "more days do: 2024-01-01;" in told
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("groups", ['["2025-03-20"]', '[{"first": "x"}]', "[[]]", "[7]"])
 def test_groups_that_cannot_be_read_keep_no_alert_back(alarm: Alarm, groups: str) -> None:
     alarm.result("2025-03-20", check=c.DAYS_BECOME_FINAL.full_name, scope="all", violations=groups)

@@ -497,6 +497,7 @@ def test_a_webhook_that_is_down_loses_nothing_and_keeps_the_order(alarm: Alarm) 
     assert alarm.tick() == []
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("status", "is_lasting"),
     [(500, False), (503, False), (429, False), (404, True), (410, True), (403, True), (302, True)],

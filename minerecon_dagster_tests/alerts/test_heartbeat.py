@@ -198,6 +198,7 @@ def test_events_that_are_not_read_yet_no_ping(watched: Alarm, switch: Switch, mo
     assert switch.count == 2
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(("status", "asks_a_person"), [(500, False), (404, True), (302, True)])
 def test_a_heartbeat_that_is_not_taken_is_said_and_fails_no_tick(
     watched: Alarm, switch: Switch, caplog: pytest.LogCaptureFixture, status: int, asks_a_person: bool
@@ -339,6 +340,7 @@ def test_after_a_night_without_a_daemon_the_alerts_are_given_their_time(watch: W
     assert watch.minutes(2) == []
 
 
+@pytest.mark.slow
 def test_a_watch_that_cannot_deliver_tries_again_and_tells_once(watch: Watch) -> None:
     watch.receiver.down()
     assert watch.minutes(5, TickStatus.FAILURE, "broken") == []
@@ -356,6 +358,7 @@ def test_a_setting_that_ends_the_alerts_does_not_end_the_watch(watch: Watch, mon
     assert told.startswith("ALERTS ARE DEAD: ")
 
 
+@pytest.mark.slow
 def test_without_a_webhook_the_watch_says_it_in_the_log(
     watch: Watch, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -365,6 +368,7 @@ def test_without_a_webhook_the_watch_says_it_in_the_log(
     assert said == ["ERROR"]
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("damaged", ["not json", "{}", '{"up_since": 1, "looked_at": "x"}', "[]"])
 def test_a_damaged_memory_of_the_watch_is_a_new_one(watch: Watch, damaged: str) -> None:
     watch.cursor = damaged

@@ -116,6 +116,7 @@ def test_a_years_farms_are_its_months(ask: Ask) -> None:
     assert round(shares, 9) == 1
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("grain", "first", "last"), [("month", "2025-03", "2025-03"), ("month", "", "~"), ("year", 2025, 2030)]
 )

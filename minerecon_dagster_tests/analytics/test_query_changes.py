@@ -160,6 +160,7 @@ def test_what_a_comment_allows_to_change_is_what_can_be_changed(file: Path) -> N
     assert len(re.findall(r"current_setting", query)) == len(names)
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("file", QUERIES, ids=lambda f: f.stem)
 def test_a_value_put_in_place_of_a_default_gives_what_a_setting_gives_however_it_is_put(
     analyst: Connection, file: Path
@@ -316,6 +317,7 @@ ALL = {
 }
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("file", QUERIES, ids=lambda f: f.stem)
 def test_with_all_values_put_in_the_sums_are_those_of_the_rows_themselves(analyst: Connection, file: Path) -> None:
     query, known = file.read_text("utf-8"), values(analyst)
@@ -342,6 +344,7 @@ def psql() -> str:
     return str(max(Path(spec.origin).parent.glob("pginstall*/bin/psql")))
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("file", QUERIES, ids=lambda f: f.stem)
 def test_psql_takes_each_value_as_a_variable(stored: Engine, analyst: Connection, file: Path) -> None:
     query, known = file.read_text("utf-8"), values(analyst)

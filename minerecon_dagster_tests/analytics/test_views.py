@@ -128,6 +128,7 @@ def test_every_view_and_every_column_of_one_is_described(ask: Ask) -> None:
     assert undescribed == []
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("view", "table"),
     [

@@ -178,6 +178,7 @@ def test_new_tests_are_sorted_by_what_they_prove_of_an_old_package(
     assert (head["new_tests"], head["fail"], head["pass"], head["cannot_be_imported_there"]) == (9, 3, 1, 4)
 
 
+@pytest.mark.slow
 def test_a_conftest_that_cannot_be_imported_there_leaves_no_test_of_its_folder_as_passed(
     tree: Path, tmp_path: Path
 ) -> None:
@@ -212,6 +213,7 @@ def test_a_commits_package_is_what_python_uses_in_its_folder(tmp_path: Path) -> 
         check_out("no-such-commit", tmp_path / "b")
 
 
+@pytest.mark.slow
 def test_the_tools_say_what_they_do_when_they_are_asked() -> None:
     for name in ("weekend", "new_tests_against", "year_2025", "pairs", "fingerprint"):
         said = subprocess.run(

@@ -155,6 +155,7 @@ def test_writing_the_list_keeps_reasons_and_drops_what_is_noticed(tmp_path: Path
     assert listed.read(path) == {"a.py | g | x => y": "same", 'a.py | h | " => y': "a reason"}
 
 
+@pytest.mark.slow
 def test_of_a_change_what_it_touches_is_tried_and_the_same_others_are_drawn() -> None:
     made = mutants(FILE, SOURCE)
     changed = command.differing(made, FILE, SOURCE.replace("x < 0", "x < 1"), SOURCE)

@@ -116,6 +116,7 @@ def test_a_worker_that_is_killed_in_the_midst_of_it_is_an_error_in_words_and_the
     assert drawer.svg(chart) == first
 
 
+@pytest.mark.slow
 def test_the_other_end_closed_before_an_answer_is_that_error(
     drawer: Drawer, chart: Chart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +156,7 @@ def test_the_answer_to_a_drawing_that_was_broken_off_is_not_taken_for_the_next_o
     assert drawer.svg(other) == expected
 
 
+@pytest.mark.slow
 def test_who_waits_too_long_for_others_is_told_so_and_ends_nobodys_worker(drawer: Drawer, chart: Chart) -> None:
     drawer.svg(chart)
     pid = pid_of(drawer)
@@ -175,6 +177,7 @@ def test_a_specification_that_cannot_be_drawn_is_an_error_in_words_and_the_worke
     assert pid_of(drawer) == pid
 
 
+@pytest.mark.slow
 def test_no_worker_outlives_a_parent_that_was_killed() -> None:
     code = (
         "import sys\n"
@@ -194,6 +197,7 @@ def test_no_worker_outlives_a_parent_that_was_killed() -> None:
     assert ended(worker)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_stuck_ends_itself_though_nobody_is_there_to_end_it() -> None:
     code = (
         "import signal, sys\n"
@@ -209,6 +213,7 @@ def test_a_worker_that_is_stuck_ends_itself_though_nobody_is_there_to_end_it() -
         assert stuck.wait(ENDS_WITHIN_S) == -signal.SIGALRM
 
 
+@pytest.mark.slow
 def test_who_asks_never_loads_what_draws() -> None:
     code = (
         "import sys\n"
@@ -222,6 +227,7 @@ def test_who_asks_never_loads_what_draws() -> None:
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.slow
 def test_a_picture_that_was_drawn_is_kept_and_no_more_of_them_than_there_is_room_for(chart: Chart) -> None:
     with Drawer() as drawer:
         first = drawer.svg(chart)
@@ -241,6 +247,7 @@ def test_the_worker_has_no_secret_of_its_parents(drawer: Drawer, chart: Chart, m
     assert not re.search("secret|DATABASE", str(environment))
 
 
+@pytest.mark.slow
 def test_threads_that_draw_at_once_each_get_their_own_picture(drawer: Drawer) -> None:
     asked = [c for c in examples() if c.name in ("energy-days", "money-days", "farms", "sizing")] * 2
     got: dict[int, str] = {}

@@ -217,6 +217,7 @@ def beside_archive(engine: Engine, row: Row, archived: Row | None = None) -> boo
     return found.passed
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     "row",
     [Row(), Row(price=None), Row(so_flag=False), Row(so_flag=None, side="offer")],
@@ -252,6 +253,7 @@ def test_of_a_day_without_any_calculation_nothing_passes_and_none_is_right(wareh
     assert calculated(warehouse) == (ALL_RED, dict.fromkeys(MODELS, (2, 0)))
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     "others",
     [[], [Row(unit=B)], [Row(period=11)], [Row(period=11), Row(period=12), Row(period=12, unit=B)]],
@@ -284,6 +286,7 @@ def test_a_calculation_of_no_record_is_none_that_there_should_be(warehouse: Engi
     assert calculated(warehouse) == ({"calculations_match_records"}, dict.fromkeys(MODELS, (2, 2)))
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("change", "name"),
     [
@@ -334,6 +337,7 @@ def evaluated(engine: Engine, units: Mapping[str, BmUnit] = FARMS, day: dt.date 
         return red([*sums(connection, day), *in_sql(connection, day, units)])
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("alone", [None, *range(len(BIDS))])
 def test_the_sums_of_bids_of_each_kind_are_those_that_are_stored(warehouse: Engine, alone: int | None) -> None:
     store(warehouse, *(BIDS if alone is None else [BIDS[alone]]))
@@ -363,6 +367,7 @@ def test_a_unit_whose_capacity_is_0_is_not_judged(warehouse: Engine) -> None:
     assert evaluated(warehouse, FARMS | {B: replace(FARMS[B], generation_capacity_mw=Decimal())}) == set()
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("output", "wrong"),
     [
@@ -398,6 +403,7 @@ def test_the_wind_of_a_day_may_be_as_much_in_every_period(warehouse: Engine, mor
         assert red(in_sql(connection, DAY, FARMS)) == wrong
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("capacity_mw", "wrong"),
     [("0.8", set()), ("1", set()), ("0", {IN_ALL}), (None, {IN_ALL})],
@@ -555,6 +561,7 @@ NO_POTENTIAL = (
 RIGHT = {"sums_agree": True, "bids_agree": True, OF_DAY: True, OF_MONTH: True}
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("bids", "taken_back", "is_right"),
     [
@@ -584,6 +591,7 @@ def test_farms_and_zones_have_their_share_though_each_of_their_units_is_right(wa
     )
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("other", "is_right"),
     [
@@ -606,6 +614,7 @@ def test_units_without_the_sums_of_zones_do_not_agree_with_them(warehouse: Engin
     assert notified(warehouse, Notified(), are_of_periods=False) == RIGHT | {"sums_agree": False}
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("bids", "records", "is_right"),
     [
@@ -666,6 +675,7 @@ def metered(
         return {r.checked.name: r.passed for r in meters.of_tables(connection, look)}
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("mwh", "agws_mwh", "found"),
     [
@@ -699,6 +709,7 @@ def test_of_runs_the_highest_that_is_whole_counts(warehouse: Engine) -> None:
     assert metered(warehouse, (Notified(instructed="2000"), runs)) == {WITHIN: False, DELIVERED: True}
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("day", "is_right"), [(MONTH_BEFORE, True), (MONTH_AFTER, True), (FIRST, False), (LAST, False)]
 )
@@ -782,6 +793,7 @@ SOON = dt.timedelta(minutes=44)
 A_SECOND = dt.timedelta(seconds=1)
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("state", "made", "wrong"),
     [
@@ -799,6 +811,7 @@ def test_a_final_day_is_of_rows_that_were_made_with_the_rerun_or_after(
     assert of_rows(warehouse) == ({FIRST_RUN} if wrong else set())
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("name", "said", "days_over", "wrong"),
     [
@@ -825,6 +838,7 @@ PROGRESS = "minerecon.ingestion_progress"
 DAYS = "minerecon.daily_summaries"
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("state", "changed", "wrong"),
     [
@@ -930,6 +944,7 @@ def test_a_wind_output_of_0_beside_bids_is_not_believed_of_the_day_that_has_it(w
     assert not is_believable(warehouse)
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("price", "name", "said", "is_right"),
     [
@@ -956,6 +971,7 @@ def counts_its_units(engine: Engine) -> bool:
         return _every_day_counts_its_units(connection, DAY, DAY).result.passed
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("name", "said", "was_compared"),
     [
@@ -977,6 +993,7 @@ def test_a_day_was_compared_with_the_register_where_its_own_check_says_so(
 Version = tuple[dt.date, dt.date | None, str]
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("versions", "is_learned"),
     [
@@ -1013,6 +1030,7 @@ def test_a_day_lacks_a_unit_that_is_wind_in_the_version_of_the_register_in_force
 MAPPED = "register.wind_like_units_mapped"
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("said", "days_over", "of", "is_open"),
     [
@@ -1085,6 +1103,7 @@ def test_a_month_is_the_sum_of_its_days_though_one_is_not_final(warehouse: Engin
     assert stale(warehouse) == set()
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("minutes", "wrong"),
     [
@@ -1110,6 +1129,7 @@ def test_a_day_that_was_built_at_the_very_time_of_the_sums_is_in_them(warehouse:
     assert stale(warehouse) == set()
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("others", "wrong"),
     [
@@ -1151,6 +1171,7 @@ def closed(engine: Engine, day: dt.date, after: int, *, was_stored: bool = True,
     )
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("closings", "built", "wrong"),
     [
@@ -1178,6 +1199,7 @@ def test_a_month_may_lag_an_hour_behind_the_first_of_its_days_that_was_closed(
     assert stale(warehouse) == wrong
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("others", "wrong"),
     [
@@ -1197,6 +1219,7 @@ def test_a_month_lags_behind_no_closing_of_another_month_nor_of_a_day_that_was_n
     assert stale(warehouse) == wrong
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("others", [[], [(AFTER, False)], [(MONTH_BEFORE, True)], [(MONTH_AFTER, True)]])
 @pytest.mark.parametrize("gone", [DAY, MONTH_AFTER])
 def test_a_day_that_went_by_other_hands_is_given_no_time_by_the_closing_of_another(
@@ -1210,6 +1233,7 @@ def test_a_day_that_went_by_other_hands_is_given_no_time_by_the_closing_of_anoth
     assert stale(warehouse) == {f"{gone:%Y-%m}"}
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("closings", "built", "wrong"),
     [
@@ -1229,6 +1253,7 @@ def test_a_day_that_was_closed_before_the_sums_and_left_the_tables_after_them_is
     assert stale(warehouse) == wrong
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("day", [DAY, MONTH_AFTER])
 @pytest.mark.parametrize(
     "typed",

@@ -501,6 +501,7 @@ def test_a_days_control_totals_are_stored_per_unit_and_side_and_replaced_with_it
     assert stored(project) != (boav, ebocf)
 
 
+@pytest.mark.slow
 def test_only_periods_that_are_present_are_in_the_stored_totals(project: Project) -> None:
     hidden = set(range(1, 40))
     for side in BOTH:

@@ -153,6 +153,7 @@ def failing(results: dict[str, Result]) -> set[str]:
     return {name for name, r in results.items() if not r.passed}
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("day", [DAY, SHORT, LONG, WINDLESS], ids=str)
 def test_a_right_day_passes_every_check_and_each_has_looked_at_something(stored: Stored, day: dt.date) -> None:
     results = stored.check(day)
@@ -461,6 +462,7 @@ def test_mw_added_up_as_mwh_on_a_windy_day_is_beyond_what_the_farms_can_give(sto
     ]
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("emptied", "blind"),
     [
@@ -543,6 +545,7 @@ def another_difficulty(table: DifficultyTable, value: Decimal | None) -> Iterato
         table.load({DAY: was})
 
 
+@pytest.mark.slow
 def test_a_difficulty_changed_in_dynamodb_is_found_and_recalculation_takes_it_over(stored: Stored) -> None:
     with another_difficulty(stored.difficulty, Decimal("113757508810999")):
         assert failing(stored.check()) == {"calculation.difficulty_matches_source"}
@@ -559,6 +562,7 @@ def test_a_difficulty_that_is_gone_fails_what_needs_it_and_nothing_else(stored: 
     assert results["calculation.difficulty_matches_source"].looked_at == 0
 
 
+@pytest.mark.slow
 def test_a_difficulty_table_that_does_not_answer_fails_what_needs_it(
     stored: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -573,6 +577,7 @@ def test_an_unpriced_bid_warns_and_the_day_is_published(stored: Stored) -> None:
     assert results["money.bids_are_priced"].violation_count == 1
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("altered", ["mined_btc", "block_subsidy_btc"])
 def test_a_formula_that_is_altered_in_the_database_publishes_nothing(stored: Stored, altered: str) -> None:
     before = stored.sql("SELECT miner_model, mined_btc FROM minerecon.bitcoin_daily_summaries ORDER BY 1")
@@ -591,6 +596,7 @@ def test_a_formula_that_is_altered_in_the_database_publishes_nothing(stored: Sto
     assert stored.status() == "failing"
 
 
+@pytest.mark.slow
 def test_a_recalculation_of_one_model_does_not_hide_another_ones_fault(stored: Stored) -> None:
     stored.put("DELETE FROM minerecon.historical_bitcoin_calculations WHERE miner_model = 'M20S'")
     with pytest.raises(ChecksFailedError, match=f"minerecon recalculate {DAY}"):

@@ -371,6 +371,7 @@ def test_days_that_were_stored_before_rows_were_compared_are_found_and_compared_
     assert real.sql("SELECT count(*) FROM minerecon.uncounted_units WHERE bmu_id = :u", u=SMALL) == [(1,)]
 
 
+@pytest.mark.slow
 def test_a_waived_day_is_told_no_more(real: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     waivers = tmp_path / "waivers.toml"
     waivers.write_text(

@@ -187,6 +187,7 @@ def test_a_difficulty_that_was_rounded_is_refused_by_its_row_and_the_others_are_
     assert not {f"2025-03-{day}" for day in range(24, 32)} & stored.keys()
 
 
+@pytest.mark.slow
 def test_a_statement_that_a_limit_of_the_role_ends_is_one_line_that_says_what_lifts_it(
     minerecon: Run, warehouse: Engine
 ) -> None:
@@ -437,6 +438,7 @@ def test_a_day_of_the_sample_is_repaired_by_the_command_that_repairs_a_real_one(
     assert ran.code == 0, ran.out
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -519,12 +521,14 @@ print(len(of_all))
 """
 
 
+@pytest.mark.slow
 def test_what_a_command_loads_is_not_looked_through_for_garbage_meanwhile() -> None:
     child = [sys.executable, "-c", _COUNTING_SEARCHES_OF_ALL]
     assert subprocess.run(child, check=True, capture_output=True, text=True).stdout.strip() == "0"
     assert os.environ.get("PYTHONPROFILEIMPORTTIME") is None
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_one_line_and_exit_code_2(installed: Run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

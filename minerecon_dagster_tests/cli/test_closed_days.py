@@ -93,6 +93,7 @@ def test_an_upgrade_closes_the_days_of_the_file_and_says_so(minerecon: Run, ware
     assert f"{DAY}: no longer closed, and missing: minerecon reingest {DAY}" in done.out
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("command", [("status",), ("reingest", str(DAY))])
 @pytest.mark.parametrize("kind", ["today", "tomorrow", "overlapping"])
 def test_a_file_that_closes_what_it_may_not_is_one_line_and_exit_code_2(

@@ -248,6 +248,7 @@ def test_a_fresh_warehouse_that_is_not_the_samples_takes_no_synthetic_day(
     assert minerecon("reingest", DAY.isoformat(), DATABASE_URL=url).code == 0
 
 
+@pytest.mark.slow
 def test_a_warehouse_of_real_days_is_never_marked(minerecon: Run, production: Engine) -> None:
     with production.begin() as connection:
         connection.execute(
@@ -258,6 +259,7 @@ def test_a_warehouse_of_real_days_is_never_marked(minerecon: Run, production: En
     assert (ran.code, "holds real data" in ran.err) == (2, True)
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("variable", ["DAGSTER_POSTGRES_URL", "DYNAMODB_DIFFICULTY_TABLE", "MINERECON_ARCHIVE_URL"])
 @pytest.mark.parametrize("command", ["run", "ui"])
 def test_the_embedded_sample_reaches_no_service_that_is_named(variable: str, command: str, tmp_path: Path) -> None:

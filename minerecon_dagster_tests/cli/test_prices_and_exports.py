@@ -51,6 +51,7 @@ def test_a_source_that_refuses_exits_1_with_one_line_that_says_what_to_do(minere
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.slow
 def test_a_day_that_is_not_over_exits_1_and_the_future_is_a_usage_error(minerecon: Run, price_url: str) -> None:
     today = dt.datetime.now(dt.UTC).date()
     ran = minerecon("prices", str(today), BITCOIN_PRICE_BASE_URL=price_url)

@@ -57,6 +57,7 @@ def test_a_bucket_that_is_not_there(minerecon: Run, statuses: Callable[[], list[
     assert set(statuses()) == {"CANCELED"}
 
 
+@pytest.mark.slow
 def test_a_right_to_the_bucket_that_lacks(minerecon: Run, statuses: Callable[[], list[str]]) -> None:
     with fake_s3() as store:
         store.denied = {"put"}
@@ -66,6 +67,7 @@ def test_a_right_to_the_bucket_that_lacks(minerecon: Run, statuses: Callable[[],
     assert statuses() == ["CANCELED"]
 
 
+@pytest.mark.slow
 def test_a_difficulty_table_that_is_not_there(minerecon: Run, statuses: Callable[[], list[str]]) -> None:
     said = one_line(minerecon("reingest", str(DAY), DYNAMODB_DIFFICULTY_TABLE="no-such-table"))
     assert "is not there; make it by `minerecon difficulty create-table`" in said
@@ -89,6 +91,7 @@ class _Denying(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.slow
 def test_a_right_to_the_difficulty_table_that_lacks(minerecon: Run, statuses: Callable[[], list[str]]) -> None:
     """FR-50."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Denying)

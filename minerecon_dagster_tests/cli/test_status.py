@@ -266,6 +266,7 @@ def test_every_property_of_the_inventory_but_of_what_stands_beside_a_day_can_be_
     assert inventory - set(RED) == {c.EVERY_DAY_HAS_ITS_TURN_UP.name}
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("name", RED)
 def test_nothing_that_the_inventory_finds_wrong_leaves_all_well(filled: Engine, name: str) -> None:
     with filled.connect() as connection:
@@ -377,6 +378,7 @@ def test_many_groups_are_cut_and_json_has_all(filled: Engine) -> None:
     assert len(found["problems"]) > 50
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(("days", "is_near"), [(WARN_AHEAD_DAYS, False), (WARN_AHEAD_DAYS - 1, True), (None, True)])
 def test_a_difficulty_table_that_ends_soon_is_something_to_do_where_now_is_looked_at(
     filled: Engine, days: int | None, is_near: bool

@@ -171,6 +171,7 @@ def test_what_comes_later_of_the_days_is_told_as_it_comes_too_and_ctrl_c_says_th
     ]
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -152,6 +152,7 @@ def test_a_spot_fix_that_did_its_period_is_not_called_in_vain_for_what_else_is_w
     assert shown == ("not repaired", "none", "nothing")
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -175,6 +176,7 @@ def test_usage_and_configuration_exit_with_2_and_one_clear_line(
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.slow
 def test_what_only_a_person_can_mend_exits_1_and_names_no_repair_that_would_not(
     minerecon: Run, elexon: FakeElexon, day_stored: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -121,6 +121,7 @@ def test_a_day_is_built_while_the_one_before_is_and_told_after_it(
     assert [outcome.day for _, outcome in told if isinstance(outcome, DayReport)] == DAYS
 
 
+@pytest.mark.slow
 def test_a_day_that_fails_is_told_in_its_place_and_the_one_beside_it_is_built(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,6 +174,7 @@ def test_a_day_that_another_run_does_not_let_go_keeps_no_other_from_being_done(
         assert isinstance(outcome, DayBusyError if day == DAYS[1] else DayReport), outcome
 
 
+@pytest.mark.slow
 def test_of_days_that_are_asked_for_each_is_built_after_the_one_before(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,6 +193,7 @@ def test_of_days_that_are_asked_for_each_is_built_after_the_one_before(
     assert beside == [{day} for day in DAYS]
 
 
+@pytest.mark.slow
 def test_who_waits_no_more_leaves_the_day_in_hand_whole_and_no_lock(
     worker: Worker, warehouse: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,6 +223,7 @@ def test_who_waits_no_more_leaves_the_day_in_hand_whole_and_no_lock(
             pass
 
 
+@pytest.mark.slow
 def test_who_waits_no_more_waits_for_no_lock_of_another_run_either(worker: Worker, warehouse: Engine) -> None:
     """Ctrl-C and SIGTERM were heeded once the other run was done, or a quarter of an hour later."""
     work = worker.ingest(DAYS, fetch=False)

@@ -154,6 +154,7 @@ def test_a_decision_is_followed_once_and_a_new_reason_is_taken_over(filled: Engi
     ]
 
 
+@pytest.mark.slow
 def test_a_day_that_a_run_works_on_is_closed_later(
     filled: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -203,6 +204,7 @@ def test_an_export_follows_and_says_which_days_are_closed(closed: Engine, tmp_pa
     assert export_month(closed, store, "2025-04", NOW) is None, "nothing was ever exported of it"
 
 
+@pytest.mark.slow
 def test_the_files_of_a_month_that_was_exported_follow_when_all_of_it_is_closed(filled: Engine, tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     before = export_month(filled, store, "2025-04", NOW)
@@ -217,6 +219,7 @@ def test_the_files_of_a_month_that_was_exported_follow_when_all_of_it_is_closed(
     assert (state["is_complete"], state["is_provisional"]) == (False, False), "not whole, and it will not change"
 
 
+@pytest.mark.slow
 def test_a_report_names_the_closed_days_and_shows_nothing_as_0(closed: Engine) -> None:
     with closed.connect() as connection:
         march = read_facts(connection, FIRST, D("2025-03-31"))

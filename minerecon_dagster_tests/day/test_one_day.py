@@ -23,6 +23,7 @@ from minerecon_dagster_tests.project import DAY, QUIET, Project, definitions, no
 D = dt.date.fromisoformat
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("day", [DAY, D("2025-03-30"), D("2025-10-26"), D("2025-06-15")], ids=str)
 def test_every_figure_of_every_unit_is_what_elexon_served(project: Project, day: dt.date) -> None:
     project.ingest(day)
@@ -60,6 +61,7 @@ def test_every_figure_of_every_unit_is_what_elexon_served(project: Project, day:
     assert project.sql(looked_at)[0][0] == max(project.sql(calculations)[0][0], len(MINER_MODELS))
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("day", [DAY, D("2024-04-20")], ids=str)
 def test_every_calculation_is_the_formula_on_its_stored_inputs(project: Project, day: dt.date) -> None:
     project.ingest(day)
@@ -84,6 +86,7 @@ def test_the_halving_falls_within_period_3_of_its_day(project: Project) -> None:
     assert found == [(p, Decimal("6.25") if p <= 3 else Decimal("3.125")) for p in range(1, 7)]
 
 
+@pytest.mark.slow
 def test_the_ratios_of_the_models_hold_on_every_row(project: Project) -> None:
     project.ingest()
     wrong = project.sql(
@@ -184,12 +187,14 @@ def test_a_stray_404_is_not_an_empty_period(project: Project) -> None:
     assert project.sql("SELECT DISTINCT status FROM minerecon.ingestion_progress") == [("failed",)]
 
 
+@pytest.mark.slow
 def test_one_404_where_the_control_total_has_volume_is_unpublished(project: Project) -> None:
     project.elexon.faults = lambda path: NOT_FOUND if path == stack_path("bid", DAY, 5) else None
     project.ingest()
     assert project.status() == "incomplete"
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("side", ["bid", "offer"])
 def test_a_day_without_its_control_total_is_not_replaced(project: Project, side: str) -> None:
     project.elexon.faults = lambda path: NOT_FOUND if path == boav_path(side, DAY) else None  # type: ignore[arg-type]
@@ -231,6 +236,7 @@ def test_hidden_periods_that_the_control_totals_have_not_either_are_no_less_miss
     ) == [("unpublished", 18, 0)]
 
 
+@pytest.mark.slow
 def test_a_period_that_only_one_side_has_not_is_empty_and_the_day_is_final(project: Project) -> None:
     project.elexon.world.hide_controls = True
     project.elexon.world.hide[DAY, "bid"] = {40, 41}
@@ -316,6 +322,7 @@ def test_a_revision_replaces_the_day_and_keeps_the_older_object(project: Project
     assert len(project.archive_objects()) == 2
 
 
+@pytest.mark.slow
 def test_a_day_that_the_database_refuses_row_by_row_is_named_and_the_next_one_is_done(project: Project) -> None:
     refuse = (
         "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS"
@@ -347,6 +354,7 @@ def test_a_missing_difficulty_stops_the_day_with_one_clear_line(project: Project
     assert project.status(D("2025-12-20")) == "failing"
 
 
+@pytest.mark.slow
 def test_the_day_in_progress_waits_for_its_difficulty_and_is_not_called_failing_before_it_is_over(
     project: Project,
 ) -> None:
@@ -370,6 +378,7 @@ def test_the_day_in_progress_waits_for_its_difficulty_and_is_not_called_failing_
     assert project.status(day) == "failing"
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     "chosen",
     [asset_keys.DAILY, asset_keys.WIND, asset_keys.calculations("S9"), asset_keys.BITCOIN_DAILY, asset_keys.DIFFICULTY],
@@ -385,6 +394,7 @@ def test_whatever_is_chosen_of_a_day_that_is_not_there_the_day_is_fetched_and_bu
     assert made >= set(asset_keys.SETTLEMENT_DAY)
 
 
+@pytest.mark.slow
 def test_the_job_that_asks_for_nothing_says_of_a_day_that_is_not_there_what_fetches_it(project: Project) -> None:
     project.ingest(DAY + dt.timedelta(days=1))
     project.elexon.requests.clear()
@@ -480,6 +490,7 @@ def test_answers_that_drift_from_the_description_stop_the_day(project: Project) 
     assert "settlementPeriod" in not_done(result)
 
 
+@pytest.mark.slow
 def test_only_bids_are_fetched_where_asked_and_the_offers_are_watched(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -506,6 +517,7 @@ def test_one_models_key_alone_rebuilds_that_model_from_stored_records(project: P
     assert rebuilt == {key, dg.AssetKey("bitcoin_difficulty"), dg.AssetKey("bitcoin_daily_summaries")}
 
 
+@pytest.mark.slow
 def test_real_and_synthetic_data_are_never_mixed(project: Project) -> None:
     project.ingest()
     with project.engine.begin() as connection:
@@ -515,6 +527,7 @@ def test_real_and_synthetic_data_are_never_mixed(project: Project) -> None:
     assert "never mixed" in not_done(result)
 
 
+@pytest.mark.slow
 def test_an_empty_answer_to_everything_but_the_control_total_is_incomplete(project: Project) -> None:
     project.elexon.faults = lambda path: NO_ROWS if "stack" in path else None
     project.ingest()

@@ -154,12 +154,14 @@ def test_the_day_of_the_monthly_scan_is_that_of_its_schedule() -> None:
     assert f" {SCAN_DAY_OF_MONTH} * *" in str(schedule.cron_schedule)
 
 
+@pytest.mark.slow
 def test_a_day_in_progress_is_not_asked_for_it(project: Project) -> None:
     project.now = f"{DAY}T18:00:00+00:00"
     project.run(DAY)
     assert asked(project.elexon, PN) == []
 
 
+@pytest.mark.slow
 def test_neither_is_asked_for_where_a_person_wants_neither(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ELEXON_POTENTIAL", "0")
     project.ingest()
@@ -348,6 +350,7 @@ def test_an_object_that_is_damaged_or_gone_is_told_and_asked_for_again_by_the_co
     assert len(asked(project.elexon, PN)) == 2
 
 
+@pytest.mark.slow
 def test_an_answer_of_the_first_unit_alone_is_not_used_and_keeps_nothing_else_of_the_day_back(
     project: Project,
 ) -> None:
@@ -376,6 +379,7 @@ def test_an_answer_of_the_first_unit_alone_is_not_used_and_keeps_nothing_else_of
         assert months_to_update(connection) == []
 
 
+@pytest.mark.slow
 def test_a_unit_that_was_not_asked_for_makes_an_answer_useless(project: Project) -> None:
     spoil(project.elexon, PN, lambda rows: [*rows, rows[0] | {"bmUnit": "T_OTHER-1"}])
     ingest_at(project, MORNING)
@@ -415,6 +419,7 @@ SPOILT: list[Spoilt] = [
 ]
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(("change", "unknown", "red"), [case[1:] for case in SPOILT], ids=[case[0] for case in SPOILT])
 def test_what_is_not_notified_once_is_not_known_and_the_rest_is(
     project: Project, change: Callable[[Rows], Rows], unknown: set[tuple[int, str]] | None, red: set[str]
@@ -478,6 +483,7 @@ def test_more_units_than_one_url_holds_are_asked_for_in_two_requests(project: Pr
     assert len(project.sql(UNITS, day=DAY)) == 12, "both halves are in the archive"
 
 
+@pytest.mark.slow
 def test_without_offers_no_net_share_is_known_and_the_gross_one_is(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -447,6 +447,7 @@ def by_the_older_rule(project: Project, periods: set[int], sides: Any = STACK_SI
     )
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("periods", "sides", "status"),
     [
@@ -472,6 +473,7 @@ def test_stored_days_are_judged_again_by_every_inventory(
     assert (DAY in morning(project.engine, DAY, DAY + dt.timedelta(days=40))) is (status == "incomplete")
 
 
+@pytest.mark.slow
 def test_an_upgrade_of_a_warehouse_shows_the_days_that_the_older_rule_called_complete(fresh_database: str) -> None:
     engine = open_warehouse(fresh_database, as_owner=True)
     with engine.begin() as connection:

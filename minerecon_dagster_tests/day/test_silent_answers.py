@@ -97,7 +97,7 @@ def test_a_sound_day_is_final(day: dt.date) -> None:
 
 
 OUTAGES = [
-    (count, where, sides)
+    pytest.param(count, where, sides, marks=pytest.mark.slow) if count == 12 else (count, where, sides)
     for count in (1, 2, 3, 12, 48)
     for where in ("stack", "controls", "all")
     for sides in (("bid",), ("offer",), STACK_SIDES)

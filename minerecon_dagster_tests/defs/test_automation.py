@@ -320,6 +320,7 @@ def test_other_months_of_the_year_go_on_and_the_year_waits_with_the_failing_one(
     assert stored(project, "yearly_summaries") == day_sums(project)
 
 
+@pytest.mark.slow
 def test_an_update_that_automation_lost_is_found_by_the_sweep(project: Project, chain: Chain) -> None:
     project.ingest()
     assert chain.tick(run=False) == MARCH, "requested, and the run is lost"

@@ -50,6 +50,7 @@ def names(bucket: Any) -> list[str]:
     return [found["Key"] for found in bucket.list_objects_v2(Bucket="logs").get("Contents", ())]
 
 
+@pytest.mark.slow
 def test_in_a_bucket_what_a_run_has_printed_is_read_on_another_host(
     bucket: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

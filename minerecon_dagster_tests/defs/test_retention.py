@@ -90,6 +90,7 @@ def history() -> Iterator[History]:
         yield History(instance)
 
 
+@pytest.mark.slow
 def test_of_many_runs_over_a_day_the_last_stays_and_the_status_is_the_same(history: History) -> None:
     older = {history.run("2025-06-01") for _ in range(3)}
     history.run("2025-06-01")
@@ -111,6 +112,7 @@ def test_a_range_stays_while_one_of_its_days_or_assets_has_nothing_newer(history
     assert history.status() == before
 
 
+@pytest.mark.slow
 def test_a_failure_that_is_the_last_word_on_a_day_stays(history: History) -> None:
     history.run("2025-06-05")
     failed = history.run("2025-06-05", fails=True)

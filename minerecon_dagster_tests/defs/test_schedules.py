@@ -332,6 +332,7 @@ def test_days_that_a_queued_or_running_run_asks_for_are_not_asked_for_twice(sche
     assert last in scheduler.skipped("daily_ingest")
 
 
+@pytest.mark.slow
 def test_a_run_that_died_unnoticed_holds_its_days_up_for_an_hour_only(scheduler: Scheduler, store: Store) -> None:
     soon = dt.datetime.now(dt.UTC) + PRESUMED_DEAD_AFTER / 2
     later = soon + PRESUMED_DEAD_AFTER

@@ -176,6 +176,7 @@ def test_nothing_before_the_first_day_is_looked_at(scheduler: Scheduler, store: 
     assert scheduler.asked("daily_reconciliation", NOW) == [("2025-06-15", "2025-06-15")]
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("name", "is_retried"),
     [

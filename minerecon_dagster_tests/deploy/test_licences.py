@@ -67,6 +67,7 @@ def needed(python: str) -> set[NormalizedName]:
     return found
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("python", ["3.11.0", "3.11.9", "3.12.1", "3.13.1"])
 def test_every_package_that_setup_installs_on_a_python_is_pinned(python: str) -> None:
     pinned = module("lock.py").constraints((PROJECT_ROOT / "constraints.txt").read_text("utf-8"))

@@ -105,6 +105,7 @@ def test_a_table_on_this_machine_is_not_asked_for_through_a_proxy(make_table, en
     assert DifficultyTable(table.name, region="eu-west-2").values([DAY]) == {DAY: VALUE}
 
 
+@pytest.mark.first_quick
 def test_a_year_is_found_on_however_many_pages_it_stands(make_table, key):
     days = [DAY + n * ONE for n in range(366)]
     padding = "x" * (20_000 if key == "ID" else 0)

@@ -76,6 +76,7 @@ def test_the_known_day_is_the_newest_that_is_published_of_all_bids() -> None:
     assert known.figure.days == (known.day, known.day)
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("path", "fault", "line", "words"),
     [
@@ -150,6 +151,7 @@ def test_rows_of_a_period_that_the_day_has_not_are_red(source: FakeElexon) -> No
     assert lines_of(source.base_url)["absence"].state is State.WRONG
 
 
+@pytest.mark.slow
 def test_of_a_dataset_that_is_asked_for_by_unit_the_units_answered_are_counted(
     source: FakeElexon, made_up: Metered
 ) -> None:

@@ -500,6 +500,7 @@ def run_until_killed(url, sabotage):
     assert done.returncode == -signal.SIGKILL
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("sabotage", ["os.fsync = die", "os.link = die"])
 def test_a_process_killed_while_writing_leaves_nothing_visible_and_no_rubbish_for_long(tmp_path, sabotage):
     place = FolderPlace(tmp_path / "an archive")
@@ -516,6 +517,7 @@ def test_a_process_killed_while_writing_leaves_nothing_visible_and_no_rubbish_fo
     assert place.files() == archive.versions(DAY)
 
 
+@pytest.mark.slow
 def test_a_process_killed_while_noting_a_look_leaves_the_looks_before(tmp_path):
     place = FolderPlace(tmp_path / "an archive")
     archive = Archive.from_url(place.url)
@@ -525,6 +527,7 @@ def test_a_process_killed_while_noting_a_look_leaves_the_looks_before(tmp_path):
     assert archive.newest(DAY).answers[BID_1].fetched_at == NOW - HOUR
 
 
+@pytest.mark.slow
 def test_two_processes_that_write_at_the_same_instant_both_keep_what_they_brought(tmp_path):
     url = str(tmp_path)
     Archive.from_url(url).record(DAY, {BOAV: answer(b"old")}, now=NOW - HOUR)

@@ -190,7 +190,7 @@ def test_a_404_is_an_answer_with_its_body_and_is_not_asked_again(server, client)
         (status(429), "HTTP 429"),
         (status(500), "HTTP 500"),
         (status(503), "HTTP 503"),
-        (slow, "no answer within 0.5 s"),
+        pytest.param(slow, "no answer within 0.5 s", marks=pytest.mark.slow),
         (dropped, "connection failed: "),
         (cut, "the answer was cut or damaged: IncompleteRead"),
         (body(gzip.compress(BODY * 99)[:-40], Content_Encoding="gzip"), "HTTP 200, but the answer is not JSON"),
@@ -350,6 +350,7 @@ def test_failures_between_answers_are_no_outage(server, limiter):
     assert len(server.asked) == 96
 
 
+@pytest.mark.slow
 def test_a_source_that_stays_silent_is_given_up_before_all_attempts(server, limiter, monkeypatch):
     monkeypatch.setattr("minerecon_dagster.http.outage.OUTAGE_AFTER_S", 1.0)
     server.usual = slow

@@ -447,6 +447,7 @@ def test_the_manifest_says_how_complete_the_month_is(stored: Engine, store: Stor
     assert state["statuses"]["incomplete"] == 1, "a period that is not known to be empty"
 
 
+@pytest.mark.slow
 def test_a_month_of_which_nothing_was_ever_stored_is_not_exported_and_one_that_lost_its_days_says_so(
     stored: Engine, store: Store, place: Path
 ) -> None:
@@ -466,6 +467,7 @@ def contents(place: Path) -> dict[str, tuple[int, bytes]]:
     return {p.name: (p.stat().st_ino, p.read_bytes()) for p in folder(place).iterdir()}
 
 
+@pytest.mark.slow
 def test_what_has_not_changed_is_not_written_again(stored: Engine, store: Store, place: Path) -> None:
     first = made(stored, store)
     assert set(first.written) == set(listed(place))
@@ -496,6 +498,7 @@ def test_a_file_that_was_changed_or_lost_is_written_again(stored: Engine, store:
     }
 
 
+@pytest.mark.slow
 def test_files_of_a_view_that_is_gone_go_after_the_manifest_and_others_stay(
     stored: Engine, store: Store, place: Path
 ) -> None:
@@ -569,6 +572,7 @@ class Watched:
         self._store.delete(name)
 
 
+@pytest.mark.slow
 def test_the_manifest_is_written_after_all_files_and_before_anything_is_removed(
     stored: Engine, store: Store, place: Path
 ) -> None:
@@ -651,6 +655,7 @@ def test_two_exports_of_a_month_wait_for_each_other(stored: Engine, store: Store
     assert done[0].manifest["state"]["days_present"] == 3, "it sees what came while it waited"
 
 
+@pytest.mark.slow
 def test_an_export_of_the_sample_never_covers_a_real_one_and_a_real_one_covers_the_samples(
     stored: Engine, store: Store, place: Path
 ) -> None:
@@ -777,6 +782,7 @@ def test_a_month_that_cannot_be_exported_is_named_and_the_others_are_done(
     assert instance.get_materialized_partitions(EXPORTS) == {"2025-01", "2025-03"}
 
 
+@pytest.mark.slow
 def test_a_month_whose_place_is_taken_does_not_stop_the_others(
     stored: Engine, instance: dg.DagsterInstance, place: Path
 ) -> None:
@@ -869,6 +875,7 @@ def requested(chain: dict[str, Any], defs: dg.Definitions, instance: dg.DagsterI
     return {str(key) for key in found.get_requested_partitions(EXPORTS)}
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("changed", [asset_keys.MONTHLY, asset_keys.BITCOIN_MONTHLY, PRICE])
 def test_a_month_that_is_over_is_exported_when_its_sums_or_prices_change_and_the_one_in_progress_is_not(
     instance: dg.DagsterInstance, changed: dg.AssetKey

@@ -152,6 +152,7 @@ def cut(after: int) -> Says:
     return says
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     "in_vain", [cut(3_000), answer(b"x" * 3_000), answer(b"x" * 3_000, 500)], ids=["cut", "no JSON", "HTTP 500"]
 )
@@ -210,6 +211,7 @@ def drip(*, of: str) -> Says:
     return says
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("of", ["headers", "body", "chunks"])
 def test_an_answer_that_drips_is_given_up_and_not_asked_for_again(stranger: Stranger, of: str) -> None:
     stranger.says["/x"] = drip(of=of)
@@ -371,6 +373,7 @@ def test_a_certificate_that_is_not_trusted_is_told_with_the_variable_that_helps_
 # --- Answers that are none --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_quota_of_a_gateway_is_a_limit_and_not_a_refusal(stranger: Stranger) -> None:
     """FR-10: Azure's gateway says 403 for it, with the time to wait."""
     said = b'{"statusCode": 403, "message": "Out of call volume quota. Quota will be replenished in 00:00:01."}'

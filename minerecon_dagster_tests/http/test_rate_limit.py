@@ -114,6 +114,7 @@ def ask(limiter: RateLimiter, requests: int, threads: int = 8) -> list[float]:
     return sorted(began)
 
 
+@pytest.mark.slow
 def test_a_process_that_is_held_back_asks_once_for_several_requests_and_wastes_no_turn():
     place = Place()
     began = ask(RateLimiter(1200, place), 48)

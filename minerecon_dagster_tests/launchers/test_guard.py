@@ -140,6 +140,7 @@ SUCCESS = CheckRunHealthResult(WorkerStatus.SUCCESS)
 RUNNING = CheckRunHealthResult(WorkerStatus.RUNNING)
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("sees", [UNKNOWN, FAILED, SUCCESS, KeyError("no task id")], ids=str)
 def test_a_commands_run_goes_on_while_it_tells_that_it_lives_and_is_failed_when_it_does_not(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, quick: None, sees: Any
@@ -153,6 +154,7 @@ def test_a_commands_run_goes_on_while_it_tells_that_it_lives_and_is_failed_when_
     assert looked_at(instance, run) is DagsterRunStatus.FAILURE
 
 
+@pytest.mark.slow
 def test_without_the_guard_a_commands_run_is_failed_while_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Elsewhere, "sees", CheckRunHealthResult(WorkerStatus.UNKNOWN))
     monkeypatch.setattr(Elsewhere, "get_run_worker_debug_info", lambda *_, **__: None)
@@ -160,6 +162,7 @@ def test_without_the_guard_a_commands_run_is_failed_while_it_works(monkeypatch: 
         assert looked_at(instance, of_a_command(instance)) is DagsterRunStatus.FAILURE
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("sees", "silent_s", "becomes"),
     [
@@ -205,6 +208,7 @@ def test_a_run_of_a_code_server_that_was_killed_is_failed_when_it_is_silent_and_
         assert looked_at(instance, small) is DagsterRunStatus.STARTED, "it has never told that it lives"
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("is_launched", [False, True])
 def test_after_an_outage_of_the_storage_a_run_has_time_to_speak_again(
     instance: dg.DagsterInstance, is_launched: bool
@@ -216,6 +220,7 @@ def test_after_an_outage_of_the_storage_a_run_has_time_to_speak_again(
     assert looked_at(instance, run) is DagsterRunStatus.STARTED
 
 
+@pytest.mark.first_quick
 def test_a_run_tells_that_it_lives_from_before_its_work_to_its_end(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +239,7 @@ def test_a_run_tells_that_it_lives_from_before_its_work_to_its_end(
     assert ages_s(instance, [run.run_id])[run.run_id] > 590
 
 
+@pytest.mark.first_quick
 def test_old_heartbeats_are_forgotten_and_nothing_else_of_the_table(instance: dg.DagsterInstance) -> None:
     run, old = started(instance), started(instance)
     beat(instance, run.run_id)
@@ -244,6 +250,7 @@ def test_old_heartbeats_are_forgotten_and_nothing_else_of_the_table(instance: dg
     assert instance.run_storage.get_cursor_values({"a cursor"}) == {"a cursor": "of Dagster's"}
 
 
+@pytest.mark.first_quick
 def test_the_end_of_a_commands_run_is_where_the_command_was_given(instance: dg.DagsterInstance) -> None:
     run, launched = of_a_command(instance), started(instance)
     assert not instance.run_launcher.terminate(run.run_id)
@@ -390,6 +397,7 @@ def test_on_kubernetes_no_healthy_run_is_failed_whatever_its_api_answers(
     api.fall()
 
 
+@pytest.mark.slow
 def test_the_extras_are_loaded_by_those_who_name_them_only() -> None:
     code = "import sys, minerecon_dagster.launchers.guard, minerecon_dagster.definitions; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
@@ -418,6 +426,7 @@ class Answering:
         return self.pongs.pop(0) if self.pongs else None
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("silent_s", [None, LONG])
 def test_a_celery_worker_that_answers_no_ping_and_whose_run_is_silent_is_dead(
     quick: None, silent_s: float | None
@@ -444,6 +453,7 @@ def test_a_celery_worker_that_answers_no_ping_and_whose_run_is_silent_is_dead(
         assert looked_at(instance, command) is DagsterRunStatus.STARTED
 
 
+@pytest.mark.first_quick
 def test_a_command_that_was_killed_on_any_host_is_found_out_by_the_next_one(instance: dg.DagsterInstance) -> None:
     from minerecon_dagster.cli.dagster_run import _close_runs_of_killed_commands
 

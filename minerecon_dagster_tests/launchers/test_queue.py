@@ -71,6 +71,7 @@ def test_the_limits_are_the_queues_own_or_no_place_could_be_kept(file: str) -> N
     assert "concurrency" not in instance
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("file", INSTANCES)
 def test_a_daemon_that_is_stopped_looks_at_no_backfill_any_more_when_it_has_forgotten_what_there_is(file: str) -> None:
     with dg.instance_for_test(overrides={"backfills": configured(file)["backfills"]}) as instance:
@@ -179,6 +180,7 @@ def test_a_run_that_died_keeps_its_place_for_the_one_that_begins_its_work_anew(q
         assert PRIORITY_TAG not in run.tags
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("queue", ["dagster"], indirect=True)
 def test_without_it_the_work_waits_for_another_run_of_the_backfill(queue: Queue) -> None:
     first = [queue.put(**BACKFILL) for _ in range(3)]
@@ -190,6 +192,7 @@ def test_without_it_the_work_waits_for_another_run_of_the_backfill(queue: Queue)
     assert queue.launch() == set()
 
 
+@pytest.mark.slow
 def test_all_places_of_a_host_that_died_are_kept_and_each_successors_until_it_is_in_the_queue(queue: Queue) -> None:
     first = [queue.put(**BACKFILL) for _ in range(3)]
     waiting = [queue.put(**BACKFILL) for _ in range(2)]
@@ -219,6 +222,7 @@ def test_a_failure_so_fresh_that_nothing_says_whether_it_is_begun_anew_keeps_its
     assert [queue.put(**BACKFILL), queue.launch()][1] == set()
 
 
+@pytest.mark.slow
 def test_no_place_is_kept_for_a_run_that_is_not_begun_anew_and_none_for_ever(
     queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:

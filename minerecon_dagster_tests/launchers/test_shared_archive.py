@@ -64,6 +64,7 @@ def test_the_jobs_that_open_the_archive_are_all_tried_here() -> None:
     assert need_it - {jobs.RECALCULATE} == RUNS.keys(), "to recalculate is the step of the days, as to ingest is"
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("name", RUNS)
 def test_a_run_on_another_host_refuses_a_folder_as_the_archive(project: Project, name: str) -> None:
     given = RUNS[name]
@@ -94,6 +95,7 @@ def test_what_is_opened_in_a_run_is_opened_by_the_resource_that_looks() -> None:
     assert by == {"resources.py"}
 
 
+@pytest.mark.slow
 def test_where_runs_are_launched_is_known_without_a_right_in_the_cluster() -> None:
     with remote() as instance:
         assert runs_elsewhere(instance)

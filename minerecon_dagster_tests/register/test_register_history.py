@@ -56,6 +56,7 @@ def test_a_farm_that_loses_its_fuel_type_on_the_day_on_which_it_was_first_seen_k
     assert versions == [("WIND", False), (None, True)], "and today it is none"
 
 
+@pytest.mark.slow
 def test_a_farm_that_is_recognised_on_the_day_on_which_it_was_first_seen_was_one_before(project: Project) -> None:
     project.elexon.faults = lambda _: None
     refresh(project, None)

@@ -96,6 +96,7 @@ def test_half_the_farms_without_their_fuel_are_refused_in_one_line_and_days_go_o
     assert stored.status() == "complete"
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(("lost", "refused"), [(1, False), (6, False), (7, True), (100, True)])
 def test_as_many_may_vanish_as_the_thresholds_allow(stored: Project, lost: int, refused: bool) -> None:
     quiet = [row["elexonBmUnit"] for row in stored.elexon.world.register() if "QUI" in (row["elexonBmUnit"] or "")]
@@ -117,6 +118,7 @@ def test_the_same_wrong_answer_a_week_later_is_refused_again_and_waits_once(stor
     assert days == dt.timedelta(days=7)
 
 
+@pytest.mark.slow
 def test_a_newer_answer_that_is_believed_ends_the_waiting(stored: Project) -> None:
     sha256 = blank_half(stored)
     assert not refresh(stored).success

@@ -432,6 +432,7 @@ RECALCULATE = "minerecon recalculate {day}"
 EVERY_MODEL = ", ".join(sorted(model.name for model in MINER_MODELS))
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("fault", "names", "command"),
     [
@@ -549,6 +550,7 @@ def test_a_final_day_whose_rows_are_of_the_first_run_is_found_and_told_with_its_
     assert str(finding.result.repair) == "minerecon reingest 2025-03-26"
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     "fault",
     [
@@ -578,6 +580,7 @@ def test_a_day_that_elexon_has_not_run_again_is_told_at_once_with_the_reason(now
     assert str(group) == f"2025-03-28 is {what} ({name}): minerecon reingest 2025-03-28"
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("fault", "what", "command"),
     [
@@ -619,6 +622,7 @@ def test_a_day_made_of_what_cannot_be_believed_is_found(filled: Engine, fault: s
     assert str(finding.result.repair) == command.format(day=day)
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("fault", "what"),
     [
@@ -687,6 +691,7 @@ def test_a_turn_up_estimate_beside_which_none_is_published_passes_by_saying_so(f
     assert look(filled)["turn_up_near_published"].result.actual == NOTHING_TO_COMPARE, "a made-up day is among them"
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("per_mille", "passed"), [("998.1", True), ("1001.9", True), ("997.9", False), ("1002.1", False)]
 )

@@ -329,6 +329,7 @@ TYPED = (
 )
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("grain", ["month", "year"])
 @pytest.mark.parametrize("fault", TYPED)
 def test_what_is_typed_into_the_running_month_or_year_is_red_at_once_though_its_day_was_built_just_now(
@@ -420,6 +421,7 @@ def test_the_checks_fail_where_they_have_nothing_to_look_at(warehouse: Engine, g
         assert "minerecon reingest" in str(checked.repair)
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("grain", "table", "key", "totals"),
     [
@@ -494,6 +496,7 @@ def test_a_month_without_one_of_the_models_is_out_of_ratio(warehouse: Engine) ->
     assert of_the_month.actual == "S9 not calculated"
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("column", ["wind_generation_mwh", "days_expected", "curtailed_mwh"])
 def test_any_figure_of_a_month_or_year_that_is_typed_in_is_to_be_updated(warehouse: Engine, column: str) -> None:
     store(warehouse, days("2025-03-01", "2025-03-31"))
@@ -584,6 +587,7 @@ def instance(warehouse: Engine, monkeypatch: pytest.MonkeyPatch) -> dg.DagsterIn
     return dg.DagsterInstance.ephemeral()
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("job", "first", "last", "assets", "done"),
     [

@@ -17,6 +17,7 @@ from minerecon_dagster_tests.project import DAY, Project
 D = dt.date.fromisoformat
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("day", [D("2025-03-30"), D("2025-10-26"), D("2025-06-15")], ids=str)
 def test_wind_output_is_stored_per_period_in_mw_and_mwh_and_summed_for_the_day(project: Project, day: dt.date) -> None:
     project.ingest(day)

@@ -433,6 +433,7 @@ def test_a_period_that_does_not_answer_is_named_and_is_no_pass(
     assert row["detection_share"] == (Decimal(47) / 48 if sampling == "full" else Decimal(4) / 48)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("report", [slow("acceptance/volumes/all/offer"), "cashflows/all/bid"])
 def test_a_control_total_that_does_not_answer_is_no_pass(
     project: Project, looks: Looks, day_stored: None, report: str
@@ -472,6 +473,7 @@ def unflag_period(project: Project, period: int) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampling", [slow("controls"), "fixed"])
 def test_a_look_that_sees_less_does_not_outdo_what_another_has_found(
     project: Project, looks: Looks, stored: Content, sampling: str
@@ -733,6 +735,7 @@ def test_a_look_at_a_day_that_was_never_stored_changes_nothing_that_is_wanted(
     assert (DAY,) not in before[1]
 
 
+@pytest.mark.slow
 def test_what_an_earlier_version_recorded_of_such_a_look_makes_the_day_wanted_no_longer(project: Project) -> None:
     project.ingest(SATURDAY)
     before = wanted(project)
@@ -745,6 +748,7 @@ def test_what_an_earlier_version_recorded_of_such_a_look_makes_the_day_wanted_no
     assert wanted(project) == before
 
 
+@pytest.mark.slow
 def test_a_look_leaves_a_day_failing_that_was_tried_in_vain(project: Project, looks: Looks) -> None:
     project.elexon.faults = lambda path: Fault(400) if path == stack_path("bid", DAY, 24) else None
     project.run(DAY)
@@ -933,6 +937,7 @@ def test_a_spot_fix_changes_what_its_period_changes_and_nothing_else(
     assert looks.kept()["outcome"] == "right in part", "one period of 48 was looked at"
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("day", "period", "bmu", "says"),
     [

@@ -20,7 +20,7 @@ from psycopg2 import sql
 from minerecon_dagster.local import postgres
 
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
-VERSIONS = ("embedded", "15")
+VERSIONS = ("embedded", pytest.param("15", marks=pytest.mark.slow))
 
 
 def connect(host: str, port: int, user: str, password: str, database: str, **options: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
+import pytest
 from alembic import command
 from sqlalchemy import text
 
@@ -16,6 +17,7 @@ from minerecon_dagster_tests.warehouse.old_days import store_old_day
 EARLY, RERUN, SILENT, EMPTY = (dt.date(2025, 3, 25) + dt.timedelta(days=n) for n in range(4))
 
 
+@pytest.mark.slow
 def test_an_upgrade_makes_days_of_the_first_run_provisional_and_partial_looks_right_in_part(
     fresh_database: str,
 ) -> None:

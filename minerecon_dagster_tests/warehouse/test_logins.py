@@ -76,6 +76,7 @@ def split(server: Server) -> Split:
 # --- A login that can only be the pipeline ----------------------------------------------------------------------------
 
 
+@pytest.mark.first_quick
 def test_the_workers_login_changes_data_and_never_the_schema_whatever_it_sets(split: Split) -> None:
     with split.engine(WORKER) as engine:
         with day_lock(engine, DAY), engine.begin() as connection:
@@ -133,6 +134,7 @@ def statements(engine: Engine, count: int) -> set[tuple[Any, ...]]:
     return found
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("login", [WORKER, OWNER])
 def test_behind_pgbouncer_none_of_a_thousand_statements_is_the_owners_and_nothing_leaks(
     split: Split, tmp_path: Path, login: str
@@ -156,6 +158,7 @@ def test_behind_pgbouncer_none_of_a_thousand_statements_is_the_owners_and_nothin
             assert cursor.fetchone() == (roles.PIPELINE if login == WORKER else OWNER,)
 
 
+@pytest.mark.first_quick
 def test_an_upgrade_and_the_watchdog_leave_nothing_in_a_pool(split: Split, tmp_path: Path) -> None:
     server = split.server
     with (
@@ -263,6 +266,7 @@ def test_the_owner_of_another_warehouse_of_the_server_stays_an_owner(server: Ser
 # --- Passwords --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_password_that_the_owner_may_not_set_is_a_verifier_in_the_script_and_told_until_it_is_in_force(
     split: Split,
 ) -> None:

@@ -36,6 +36,7 @@ def test_an_upgraded_warehouse_is_what_the_metadata_describe(fresh_database: str
     warehouse.dispose()
 
 
+@pytest.mark.slow
 def test_a_password_with_every_sign_that_a_url_or_a_configuration_would_take_for_its_own(
     embedded_environ: dict[str, str],
 ) -> None:
@@ -78,6 +79,7 @@ def test_a_database_that_cannot_hold_every_name_is_refused_before_anything_is_ma
             cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.mark.slow
 def test_whatever_the_environment_says_a_client_speaks_utf8(
     fresh_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +91,7 @@ def test_whatever_the_environment_says_a_client_speaks_utf8(
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_second_upgrade_changes_nothing(fresh_database: str) -> None:
     warehouse = open_warehouse(fresh_database)
     migrate.upgrade(warehouse)

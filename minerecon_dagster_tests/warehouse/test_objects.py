@@ -82,6 +82,7 @@ def is_alive(cursor: Any) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_a_warehouse_whose_views_are_of_other_texts_is_not_current_until_an_upgrade(
     warehouse: Engine, files: Path
 ) -> None:
@@ -183,6 +184,7 @@ def test_a_reader_who_holds_what_has_changed_is_ended_and_named_and_no_other(rea
         assert is_alive(beside)
 
 
+@pytest.mark.slow
 def test_a_reader_who_holds_a_table_that_a_migration_wants_is_ended_too(reader: Engine, files: Path) -> None:
     (files / "05_wanted.sql").write_text("LOCK TABLE minerecon.daily_summaries IN ACCESS EXCLUSIVE MODE")
     with reading(reader, "curtailment_by_day") as held:
@@ -208,6 +210,7 @@ def test_whoever_is_no_reader_is_waited_for_in_short_tries_between_which_others_
     assert migrate.upgrade(reader).ended == []
 
 
+@pytest.mark.slow
 def test_a_view_of_somebody_elses_that_stands_on_a_changed_one_is_named_and_left_alone(
     warehouse: Engine, files: Path
 ) -> None:

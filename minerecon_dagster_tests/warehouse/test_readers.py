@@ -84,6 +84,7 @@ LOCKS_FIRST = [
 ]
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("statement", LOCKS_FIRST)
 def test_a_reader_is_refused_before_any_lock_within_50_ms_and_everybody_comes_in(place: Place, statement: str) -> None:
     with contextlib.closing(place.reader()) as one, contextlib.closing(place.reader()) as other:
@@ -126,6 +127,7 @@ OUTSIDE_THE_WALL = [
 ]
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("statement", OUTSIDE_THE_WALL)
 def test_what_the_wall_does_not_see_looks_at_rights_before_it_waits(place: Place, statement: str) -> None:
     with contextlib.closing(place.reader()) as one, contextlib.closing(place.reader()) as other:
@@ -178,6 +180,7 @@ def test_where_the_wall_lacks_a_freeze_of_the_server_is_ended_within_5_s(place: 
         watch.stop()
 
 
+@pytest.mark.slow
 def test_a_lock_that_no_reader_needs_is_not_held_for_long_though_nothing_waits(place: Place) -> None:
     """PREPARE takes the lock of an UPDATE, and looks at no right."""
     with contextlib.closing(place.reader()) as session:
@@ -317,6 +320,7 @@ def test_a_role_made_by_hand_gets_the_limits_of_all_with_the_next_upgrade(people
         assert cursor.fetchone()[0] == 2
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("how", ["", " NOINHERIT"])
 def test_the_watchdog_sees_whoever_may_become_an_analyst(people: Place, how: str) -> None:
     people.server.execute(f"CREATE ROLE bob LOGIN PASSWORD 'x'{how} IN ROLE minerecon_analyst")

@@ -27,7 +27,7 @@ from minerecon_dagster.warehouse.watchdog import Overlong, Watch, Watchdog, end_
 from minerecon_dagster_tests.warehouse.servers import Busy, Server, connect, untouched
 
 PASSWORD = "a made-up 'password' with a \\ and an é"
-PREPARED_BY = ("a superuser", "embedded")
+PREPARED_BY = (pytest.param("a superuser", marks=pytest.mark.slow), "embedded")
 
 
 class Warehouse(NamedTuple):
@@ -261,6 +261,7 @@ def test_an_analyst_is_refused_whatever_he_sets(analyst: Any, statement: str) ->
         analyst.copy_expert(statement, io.StringIO()) if "STDIN" in statement else analyst.execute(statement)
 
 
+@pytest.mark.slow
 def test_the_embedded_servers_queue_of_notifications_is_small_and_is_not_filled_beside_the_watchdog(
     prepared: Warehouse,
 ) -> None:
@@ -310,6 +311,7 @@ def test_an_analyst_ends_nobody_elses_session_and_hands_no_right_on(prepared: Wa
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_setting_of_his_own_role_does_not_help_in_the_next_session_and_goes_with_the_next_upgrade(
     prepared: Warehouse, analyst: Any
 ) -> None:
@@ -344,6 +346,7 @@ def test_no_password_and_a_wrong_one_are_refused(prepared: Warehouse) -> None:
             prepared.analyst(password=password)
 
 
+@pytest.mark.slow
 def test_two_hundred_connections_are_refused_beyond_the_limit(prepared: Warehouse) -> None:
     engine = prepared.engine
     with contextlib.ExitStack() as stack, engine.connect() as connection:
@@ -383,6 +386,7 @@ def test_the_analysts_role_owns_nothing_is_a_member_of_nothing_and_no_function_l
     assert tuple(found) == (False, 0, 0, 0)
 
 
+@pytest.mark.slow
 def test_a_function_that_is_made_later_lends_a_reader_no_rights_of_its_owner(prepared: Warehouse, analyst: Any) -> None:
     """PostgreSQL makes every function executable for everybody."""
     made = "analytics.made_later(), minerecon.made_later_too(integer)"
@@ -423,6 +427,7 @@ def ended_by_the_watchdog(engine: Engine, limit_s: float, pid: int, patience_s: 
     raise AssertionError("the watchdog does not see the session")
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     "statement", ["SELECT pg_sleep(600)", "DO $$ BEGIN LOOP PERFORM pg_sleep(0.01); COMMIT; END LOOP; END $$"]
 )
@@ -441,6 +446,7 @@ def test_the_watchdog_cancels_a_long_query_of_a_session_without_time_outs(prepar
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_statement_that_outlives_its_cancellation_is_ended_with_its_session(prepared: Warehouse) -> None:
     engine = prepared.engine
     stubborn = "DO $$ BEGIN LOOP BEGIN PERFORM pg_sleep(600); EXCEPTION WHEN query_canceled THEN END; END LOOP; END $$"
@@ -509,6 +515,7 @@ def test_the_sensor_ends_statements_beyond_the_setting_and_says_so_in_its_tick(
     assert "cancelled after" in said
 
 
+@pytest.mark.slow
 def test_the_watchdog_says_of_whom_it_may_see_nothing_and_which_statement_mends_that(server: Server) -> None:
     server.execute("CREATE ROLE chief LOGIN CREATEROLE PASSWORD 'x'")
     name = server.create(owner="chief")
@@ -605,6 +612,7 @@ def upgrade_as(server: Server, user: str, database: str, password: str | None = 
         engine.dispose()
 
 
+@pytest.mark.slow
 def test_an_owner_who_is_no_superuser_is_told_what_is_not_enforced_and_the_statements_enforce_it(
     server: Server, tmp_path: Path
 ) -> None:
@@ -654,6 +662,7 @@ def test_the_read_api_has_a_login_of_its_own_that_reads_both_schemas_and_nothing
         connect("127.0.0.1", server.running.port, "minerecon_api", "of the api", "postgres")
 
 
+@pytest.mark.slow
 def test_an_owner_who_may_make_no_role_migrates_all_the_same_and_works_as_before(server: Server) -> None:
     server.execute("CREATE ROLE tenant LOGIN PASSWORD 'x'")
     name = server.create(owner="tenant")
@@ -679,6 +688,7 @@ def test_an_owner_who_may_make_no_role_migrates_all_the_same_and_works_as_before
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_other_roles_keep_by_name_what_public_loses(server: Server) -> None:
     server.execute("CREATE ROLE \"an application's 100% own\" LOGIN PASSWORD 'x'")
     name = server.create()
@@ -696,6 +706,7 @@ def test_other_roles_keep_by_name_what_public_loses(server: Server) -> None:
         connection.cursor().execute("SELECT * FROM analytics.reconciliation_status")
 
 
+@pytest.mark.slow
 def test_rights_that_somebody_gave_the_analysts_are_taken_back(server: Server) -> None:
     name = server.create()
     server.execute("CREATE ROLE minerecon_analyst LOGIN SUPERUSER CREATEDB")
@@ -737,6 +748,7 @@ def test_rights_that_somebody_gave_the_analysts_are_taken_back(server: Server) -
     assert set(may) == {False}
 
 
+@pytest.mark.slow
 def test_a_warehouse_of_before_these_roles_is_upgraded_while_its_owner_works(server: Server) -> None:
     name = server.create()
     engine = open_warehouse(server.url(name))
@@ -824,6 +836,7 @@ def test_upgrades_of_several_databases_of_one_server_at_once_all_succeed(server:
             assert (out, error) == ("[]\n", "")
 
 
+@pytest.mark.slow
 def test_the_password_is_in_no_statement_no_log_and_no_message(
     server: Server,
 ) -> None:

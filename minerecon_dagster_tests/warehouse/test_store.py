@@ -208,6 +208,7 @@ WAITS: dict[str, tuple[str, Callable[[Engine], object]]] = {
 }
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("what", WAITS)
 def test_a_wait_on_purpose_outlasts_the_limits_of_a_role(warehouse: Engine, hurried: Engine, what: str) -> None:
     taken, wait = WAITS[what]
@@ -246,6 +247,7 @@ def test_a_wait_on_purpose_outlasts_the_limits_of_a_role(warehouse: Engine, hurr
     assert ended == [None]
 
 
+@pytest.mark.slow
 def test_a_lock_is_held_for_longer_than_a_role_may_be_idle_or_in_a_transaction(
     warehouse: Engine, hurried: Engine
 ) -> None:
@@ -278,6 +280,7 @@ def test_after_the_wait_the_limits_of_the_role_hold_again_and_no_snapshot_was_ta
         assert connection.execute(seen).scalar() == 1324
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("by", ["statement", "cursor"])
 def test_any_other_statement_that_a_limit_ends_is_one_line_with_what_to_do(hurried: Engine, by: str) -> None:
     with hurried.connect() as connection, pytest.raises(WarehouseError) as caught:

@@ -34,6 +34,7 @@ def one_day(warehouse: Engine, serve: Callable[..., Api]) -> Api:
     return serve(url_of(warehouse))
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(("model", "btc"), [("S19J_PRO", "75.392100"), ("M20S", "46.536671"), ("S9", "23.463868")])
 def test_the_day_whose_figures_are_known_has_them(one_day: Api, model: str, btc: str) -> None:
     for path in (f"?date={DAY}&", f"/{DAY}?", "?"):  # the newest stored day by default

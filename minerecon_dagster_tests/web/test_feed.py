@@ -120,6 +120,7 @@ def test_a_piece_of_news_is_the_same_under_every_address_and_when_its_day_is_bui
             assert (item["date_modified"] > before["date_modified"]) == (item["tags"] == ["final"])
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(("hour", "is_told"), [(0, False), (7, False), (8, True), (23, True)])
 def test_a_day_is_a_gap_only_once_it_was_to_be_there(stored: Engine, hour: int, is_told: bool) -> None:
     """At 09:00 in London, which is 08:00 UTC in summer; before, it is being fetched."""

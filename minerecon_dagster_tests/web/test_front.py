@@ -61,6 +61,7 @@ def test_who_has_the_bytes_already_gets_304_without_a_statement(api: Api) -> Non
     assert api(MARCH, If_None_Match=f'"x", W/{first.headers["etag"]}').status == 304
 
 
+@pytest.mark.slow
 def test_an_old_month_keeps_its_validator_although_another_day_changes_and_a_change_is_seen(
     copy: str, serve: Serve
 ) -> None:
@@ -79,6 +80,7 @@ def test_an_old_month_keeps_its_validator_although_another_day_changes_and_a_cha
     assert api(april, If_None_Match=before[0].headers["etag"]).status == 304
 
 
+@pytest.mark.slow
 def test_a_change_of_a_name_alone_is_seen_too(copy: str, serve: Serve) -> None:
     api = serve(copy)
     assert api("models?model=S9").data[0]["power_w"] == "1323"
@@ -168,6 +170,7 @@ def test_health_ready_and_what_makes_it_not_so(
     assert serve(url_of(warehouse))("days?from=2025-03-01&to=2025-03-02").data[0]["status"] == "missing"
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("asked", [MARCH, f"{MARCH}&limit=3", MARCH.replace("?", ".csv?"), "models"])
 def test_the_time_in_sql_is_of_every_statement_of_an_answer(
     copy: str, serve: Serve, monkeypatch: pytest.MonkeyPatch, asked: str
@@ -200,6 +203,7 @@ def test_the_time_in_sql_is_of_every_statement_of_an_answer(
     assert f"sql;dur={len(statements)}000.0," in got.headers["server-timing"]
 
 
+@pytest.mark.slow
 def test_views_of_another_version_are_not_ready_and_a_field_that_they_lack_is_no_fault_of_the_reader(
     copy: str, serve: Serve
 ) -> None:
@@ -286,6 +290,7 @@ def test_a_statement_that_takes_too_long_is_ended_and_health_is_answered_all_the
     assert api("models?limit=2").status == 200
 
 
+@pytest.mark.slow
 def test_of_a_crowd_some_are_told_to_come_back_at_once_and_none_hangs(copy: str, serve: Serve) -> None:
     api = serve(copy)
     assert api("models").status == 200
@@ -401,6 +406,7 @@ def test_the_command_serves_within_seconds_without_dagster_and_ends_when_it_is_t
     assert (lines[0]["route"], lines[0]["status"], lines[0]["rows"]) == ("/api/v1/days", 200, 31)
 
 
+@pytest.mark.slow
 def test_ctrl_c_that_comes_of_the_terminal_and_of_a_parent_ends_it_without_a_traceback(stored: Engine) -> None:
     command = [str(Path(sys.executable).with_name("minerecon")), "serve", "--port", "0"]
     environ = {k: v for k, v in os.environ.items() if not k.startswith("MINERECON")}

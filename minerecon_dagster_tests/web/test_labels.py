@@ -24,6 +24,7 @@ def state_of(api: Api, path: str, query: str) -> str:
     return state
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("path", "days", "last"),
     [

@@ -75,6 +75,7 @@ def test_every_page_has_a_sentence_a_state_its_source_and_the_mark_of_made_up_da
             assert "made up by a generator" in page.text or "Synthetic data" in page.text, path
 
 
+@pytest.mark.slow
 def test_head_equals_get_and_who_has_the_bytes_already_gets_304(api: Api, stored: Engine) -> None:
     for path in [*every_path(stored), "/chart/series.svg"]:
         got = api.get(path)
@@ -104,6 +105,7 @@ def test_a_page_runs_nothing_that_is_not_ours(api: Api, stored: Engine) -> None:
             assert ("immutable" in file.headers["cache-control"]) == (link.attributes.get("rel") != "alternate")
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("day", "says", "word"),
     [
@@ -214,6 +216,7 @@ def test_the_overview_says_what_was_wasted_what_it_cost_and_how_sure_it_is(api: 
     assert "not stored yet: missing" in page.one("p", class_="late").text
 
 
+@pytest.mark.slow
 def test_what_can_only_grow_by_missing_days_is_at_least_so_much_wherever_it_is_summed(api: Api, stored: Engine) -> None:
     march, of_days = "from=2025-03-01&to=2025-03-31", "of the days that are stored, "
     before, after = MISSING - dt.timedelta(days=1), MISSING + dt.timedelta(days=1)
@@ -267,6 +270,7 @@ def test_a_month_with_figures_is_not_missing_but_days_of_it_are(
             assert mark.attributes["title"] == "29 of 31 days stored: its figures are of those"
 
 
+@pytest.mark.slow
 def test_a_day_that_could_not_be_stored_is_failing_and_not_missing_too(
     forty_days: str, embedded_environ: dict[str, str], serve: Serve
 ) -> None:
@@ -352,6 +356,7 @@ def test_the_border_has_north_and_south_of_it_add_up_to_the_month_and_its_zones_
     assert shown(api, "/border?from=2025-03&to=2025-03&period=2025", 422)
 
 
+@pytest.mark.slow
 def test_where_no_unit_has_a_place_the_border_says_so_and_no_0_stands_for_it(
     forty_days: str, embedded_environ: dict[str, str], serve: Callable[..., Api]
 ) -> None:
@@ -416,6 +421,7 @@ def filters(engine: Engine, count: int) -> list[str]:
     return made
 
 
+@pytest.mark.slow
 def test_a_farms_page_says_what_share_of_what_it_notified_was_lost_and_of_how_many_days(
     api: Api, stored: Engine
 ) -> None:
@@ -451,6 +457,7 @@ def test_a_share_of_what_was_notified_is_told_of_no_day_that_lacks_it(api: Api) 
     assert all(row[4].text == row[5].text == "–" for row in page.rows()), "and never 0"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [6, pytest.param(30, marks=pytest.mark.slow)])
 def test_over_all_its_pages_a_table_is_the_csv_which_is_the_api_to_the_last_digit(
     api: Api, stored: Engine, count: int
@@ -537,6 +544,7 @@ def test_a_table_is_sorted_by_what_the_address_says_and_what_is_not_known_comes_
     assert by.attributes["aria-sort"] == "descending"
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(
     ("path", "says"),
     [
@@ -762,6 +770,7 @@ def test_a_table_of_quality_leads_to_its_rows_or_says_what_else_is_there(api: Ap
     assert leads["Units that may be wind and are in no sum, SO-flagged bids"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_beside", [True, False])
 def test_a_remark_on_what_stands_beside_a_day_does_not_crowd_its_own_checks_out_of_quality(
     forty_days: str, embedded_environ: dict[str, str], serve: Serve, is_beside: bool
@@ -807,6 +816,7 @@ def test_bitcoin_is_said_to_be_of_the_subsidy_only_wherever_it_stands(api: Api, 
                     assert "subsidy only, no fees" in node.text, (path, node.text)
 
 
+@pytest.mark.slow
 def test_the_reports_of_a_folder_are_served_and_nothing_else_of_it(stored: Engine, tmp_path: Path) -> None:
     (tmp_path / "2025-03.html").write_text("<p>March</p>")
     (tmp_path / "latest.html").write_text("<p>now</p>")

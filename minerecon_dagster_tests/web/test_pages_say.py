@@ -32,6 +32,7 @@ from minerecon_dagster_tests.web.pages_of import page_of, sentence
 from minerecon_dagster_tests.web.test_pages import farm_of, shown
 
 
+@pytest.mark.slow
 def test_what_was_paid_for_each_mwh_is_of_the_energy_that_has_a_price(
     warehouse: Engine, serve: Callable[..., Api]
 ) -> None:
@@ -61,6 +62,7 @@ def in_progress(connection: Connection, day: dt.date) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_day_in_progress_is_at_least_so_much_wherever_it_is_summed(
     warehouse: Engine, serve: Callable[..., Api]
 ) -> None:
@@ -105,6 +107,7 @@ def test_a_day_in_progress_is_at_least_so_much_wherever_it_is_summed(
     assert "at least" not in whole
 
 
+@pytest.mark.slow
 def test_what_bitcoin_was_worth_is_at_least_so_much_where_the_price_of_a_day_is_not_known(
     warehouse: Engine, serve: Callable[..., Api]
 ) -> None:
@@ -137,6 +140,7 @@ def store_price(connection: Connection, day: dt.date) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_there", [False, True])
 def test_of_a_day_in_progress_it_is_not_said_that_nobody_was_curtailed(
     warehouse: Engine, serve: Callable[..., Api], is_there: bool
@@ -218,6 +222,7 @@ def test_what_is_made_up_is_not_said_to_be_elexons_in_any_answer(
         assert (SOURCE in said) != is_synthetic, path
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("path", ["/farms?period={}", "/border?period={}"])
 def test_where_bids_are_none_of_them_flagged_nobody_is_not_said_to_be_curtailed(
     warehouse: Engine, serve: Callable[..., Api], path: str
@@ -350,6 +355,7 @@ def works(api: Api, path: str) -> None:
     assert api.get_raw(address).status in (200, 303), (path, address)
 
 
+@pytest.mark.slow
 def test_a_tooltip_of_a_month_or_year_that_is_stored_in_part_says_how_much(windless: Api) -> None:
     for path, says in (
         ("/chart/series.svg?grain=years&from=2025&to=2025", "10 of 365 days stored"),
@@ -361,6 +367,7 @@ def test_a_tooltip_of_a_month_or_year_that_is_stored_in_part_says_how_much(windl
         assert "missing: nothing stored" not in words, path
 
 
+@pytest.mark.slow
 def test_the_table_of_what_a_day_earned_is_of_the_range_that_is_asked_for(api: Api, stored: Engine) -> None:
     for farm in ("", f"&farm={quote(farm_of(stored))}&machines=10"):
         page = shown(api, f"/miners?from={SHORT}&to={SHORT}{farm}")
@@ -457,6 +464,7 @@ def test_no_page_links_to_reports_that_are_not_there(stored: Engine, tmp_path: P
         assert "Reports" in shown(api, "/data").one("footer").text
 
 
+@pytest.mark.slow
 def test_no_page_links_to_half_hours_that_it_would_refuse(api: Api) -> None:
     for path, has in (
         ("/explore", True),
@@ -526,6 +534,7 @@ def lit(api: Api, path: str, label: str) -> list[str]:
     return [a.text for a in group.all("a") if a.attributes.get("aria-current") == "true"]
 
 
+@pytest.mark.slow
 def test_no_table_of_quality_is_cut_in_silence(warehouse: Engine, serve: Callable[..., Api]) -> None:
     day, units = dt.date(2025, 3, 28), 60
     with warehouse.begin() as connection:

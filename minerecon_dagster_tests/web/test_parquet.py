@@ -48,6 +48,7 @@ def test_rows_are_as_they_were_and_what_was_rounded_is_counted(tmp_path: Path) -
     assert writers() == []
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("value", ["1e20", "NaN", "-123456789012345678901.5"])
 def test_what_the_format_cannot_have_is_refused_by_name(tmp_path: Path, value: str) -> None:
     with pytest.raises(RefusedError, match=r"Parquet cannot have this: payment_gbp: .*JSON and CSV can"):

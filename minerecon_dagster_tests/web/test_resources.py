@@ -160,6 +160,7 @@ def test_numbers_are_the_same_digits_in_every_format(api: Api, stored: Engine) -
     assert "mined_btc=" in parquet.headers["minerecon-rounded"]
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("places", [1, 9, 18, 19, 30])
 def test_a_decimal_of_any_length_arrives_as_it_is_stored(api: Api, stored: Engine, places: int) -> None:
     value = "0." + "0" * (places - 1) + "7"

@@ -57,6 +57,7 @@ def changing(headers: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in headers.items() if name not in apart}
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("path", [*(f"/api/v1/{r.path}" for r in RESOURCES), *OTHERS])
 def test_head_says_what_get_says_without_a_body(api: Api, stored: Engine, path: str) -> None:
     path = f"/api/v1/{example(path.removeprefix('/api/v1/'), stored)}" if path.startswith("/api/v1/") else path
@@ -74,6 +75,7 @@ NAMES = (
 )  # fmt: skip
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize("name", NAMES, ids=[ascii(name)[:30] for name in NAMES])
 def test_a_name_from_anywhere_is_a_name_and_no_more(api: Api, name: str) -> None:
     written = quote(name, safe="")
@@ -179,6 +181,7 @@ def test_no_answer_has_an_address_of_the_machine_or_of_the_archive(api: Api, sto
             assert secret not in body, (resource.path, secret)
 
 
+@pytest.mark.slow
 def test_the_room_needs_no_dagster() -> None:
     code = """
 import sys

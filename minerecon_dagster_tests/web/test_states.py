@@ -89,6 +89,7 @@ def test_each_kind_of_day_has_its_word_and_its_nulls_in_every_format(api: Api) -
         assert days[str(CLOSED)]["is_final"] != "true"
 
 
+@pytest.mark.first_quick
 @pytest.mark.parametrize(("day", "periods"), [(SHORT, 46), (QUIET, 48), (LONG, 50), (CLOSED, 48), (MISSING, 48)])
 def test_the_half_hours_are_those_of_the_day_and_add_up_to_it_in_every_format(
     api: Api, day: dt.date, periods: int

@@ -104,6 +104,7 @@ def test_what_is_short_or_packed_already_is_not_packed(api: Api) -> None:
         assert "content-encoding" not in api(path, Accept_Encoding="gzip").headers, path
 
 
+@pytest.mark.slow
 def test_making_a_long_answer_holds_no_more_of_it_than_a_piece() -> None:
     columns = [Column("bmu_id", "text", None), Column("curtailed_mwh", "numeric", None)]
 
@@ -123,6 +124,7 @@ def test_making_a_long_answer_holds_no_more_of_it_than_a_piece() -> None:
     made.long.file.close()
 
 
+@pytest.mark.slow
 def test_a_reader_who_goes_away_costs_nothing(api: Api, small_pieces: None) -> None:
     before = open_files()
     for _ in range(5):
