@@ -17,7 +17,7 @@ export PYTHONDONTWRITEBYTECODE =
 run: $(SETUP)
 	@$(BIN)/minerecon run $(FROM) $(TO)
 
-# At most four minutes of tests on two cores: what takes longer and guards an edge is marked `slow` (docs/build/README.md).
+# About four minutes of tests on two cores: what takes longer and guards an edge is marked `slow` (docs/build/README.md).
 test: $(SETUP) lint types
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 

@@ -548,6 +548,7 @@ def test_a_webhook_that_never_answers_is_given_up_in_time() -> None:
         assert Webhook(url, read_timeout_s=0.2).post("text") == Refused("no answer within 0.2 s")
 
 
+@pytest.mark.slow
 def test_a_webhook_that_answers_drop_by_drop_is_given_up_in_time() -> None:
     def drip(connection: socket.socket, over: threading.Event) -> None:
         try:

@@ -334,6 +334,7 @@ def test_alerts_that_stand_still_are_told(watch: Watch) -> None:
     assert cleared.startswith("CLEARED: ")
 
 
+@pytest.mark.slow
 def test_after_a_night_without_a_daemon_the_alerts_are_given_their_time(watch: Watch) -> None:
     watch.now += dt.timedelta(hours=8)
     assert watch.minutes(2, None) == []
@@ -350,6 +351,7 @@ def test_a_watch_that_cannot_deliver_tries_again_and_tells_once(watch: Watch) ->
     assert told.startswith("ALERTS ARE DEAD: ")
 
 
+@pytest.mark.slow
 def test_a_setting_that_ends_the_alerts_does_not_end_the_watch(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINERECON_AUDIT_DAYS", "many")
     with pytest.raises(ConfigurationError):

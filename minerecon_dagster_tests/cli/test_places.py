@@ -187,6 +187,7 @@ def test_dagsters_own_programs_stop_where_a_file_says_something_else(
     assert "hush" not in local.stderr + by_hand.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("reingest", "2025-03-28"), ("status",), ("ui",), ("local", "true")])
 def test_a_dagster_home_that_is_not_ours_is_one_line_and_exit_code_2(
     minerecon: Run, tmp_path: Path, command: tuple[str, ...]

@@ -323,6 +323,7 @@ def test_a_day_that_failed_and_was_never_stored_is_asked_for_however_old(
 # Runs that are under way.
 
 
+@pytest.mark.slow
 def test_days_that_a_queued_or_running_run_asks_for_are_not_asked_for_twice(scheduler: Scheduler, store: Store) -> None:
     scheduler.under_way(D("2025-06-01"), D("2025-06-04"), dg.DagsterRunStatus.QUEUED)
     scheduler.under_way(D("2025-06-08"), D("2025-06-08"), dg.DagsterRunStatus.STARTED, None)

@@ -24,7 +24,7 @@ from minerecon_dagster.web.resources import RESOURCES
 from minerecon_dagster.web.service import MOST_WAITING, Service
 from minerecon_dagster_tests import databases
 from minerecon_dagster_tests.analytics.by_hand import store_day
-from minerecon_dagster_tests.web.conftest import READY, Api, until_no_connection_is_in_use, url_of
+from minerecon_dagster_tests.web.conftest import READY, Api, until, until_no_connection_is_in_use, url_of
 from minerecon_dagster_tests.web.test_resources import example
 
 Serve = Callable[..., Api]
@@ -205,6 +205,8 @@ def test_the_log_of_requests_has_no_question_and_no_token(
     api = serve(copy)
     with caplog.at_level("INFO", "minerecon.web"):
         api("farms?farm=Hush Hush", Authorization="Bearer hushhush")
+        # It is written when the answer is given, which its reader may have before.
+        until(lambda: any(record.name == "minerecon.web" for record in caplog.records), 5)
     lines = [record.getMessage() for record in caplog.records if record.name == "minerecon.web"]
     assert lines
     assert not re.search("hush", " ".join(lines), re.IGNORECASE)
