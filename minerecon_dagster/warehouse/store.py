@@ -8,11 +8,12 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, wait
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from string import Template
+from threading import Thread
 from typing import Any, cast
 
 import psycopg2
@@ -389,20 +390,29 @@ def _execute_unless_given_up(
 ) -> None:
     """Execute a statement that may wait for long, in another thread: no signal reaches who waits for the server."""
     raw = cast("PostgresConnection", connection.connection.dbapi_connection)
-    with ThreadPoolExecutor(1, "lock") as beside:
-        executed = beside.submit(connection.execute, asked, values)
+    executed: Future[object] = Future()
+
+    def execute() -> None:
+        if not executed.set_running_or_notify_cancel():
+            return
         try:
-            while not wait([executed], _GIVEN_UP_WITHIN_S).done:
-                if is_given_up():
-                    raise CancelledError
-        except BaseException:
-            # Again and again: the statement may not have begun when the server is told to end it.
-            while not executed.done():
-                with suppress(psycopg2.Error):  # of a server that is gone the statement ends by itself
-                    raw.cancel()
-                wait([executed], _GIVEN_UP_WITHIN_S)
-            raise
-        executed.result()
+            executed.set_result(connection.execute(asked, values))
+        except BaseException as error:  # noqa: BLE001 - raised by whoever waits for it
+            executed.set_exception(error)
+
+    try:
+        Thread(target=execute, name="lock", daemon=True).start()
+        while not wait([executed], _GIVEN_UP_WITHIN_S).done:
+            if is_given_up():
+                raise CancelledError
+    except BaseException:
+        # Again and again: the statement may not have begun when the server is told to end it.
+        while not executed.done() and not executed.cancel():
+            with suppress(psycopg2.Error):  # of a server that is gone the statement ends by itself
+                raw.cancel()
+            wait([executed], _GIVEN_UP_WITHIN_S)
+        raise
+    executed.result()
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from minerecon_dagster_tests.launchers.test_shared_archive import SAYS, home_of_
 Run = Callable[..., Ran]
 
 
+@pytest.mark.slow
 def test_a_sound_archive_is_said_to_be_so_and_a_damaged_one_by_object_and_command(
     minerecon: Run, day_stored: Engine, environ: dict[str, str]
 ) -> None:

@@ -88,6 +88,7 @@ def test_the_lines_of_the_embedded_warehouse_work_as_they_are(tmp_path: Path, ch
     assert "hush" not in psql + other + rest
 
 
+@pytest.mark.slow
 def test_local_says_it_for_a_given_warehouse_on_standard_error_too(minerecon: Run) -> None:
     ran = minerecon("local", "--", "true", MINERECON_ANALYST_PASSWORD="hush")
     assert ran.code == 0, ran.err

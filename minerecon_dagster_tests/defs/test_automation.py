@@ -102,6 +102,7 @@ def test_days_of_one_month_in_one_tick_are_one_update_of_it(project: Project, ch
     assert [chain.tick(), chain.tick(), chain.tick()] == [MARCH, YEAR, NOTHING]
 
 
+@pytest.mark.slow
 def test_a_month_waits_while_notifications_of_its_days_are_still_asked_for(project: Project, chain: Chain) -> None:
     ticks = []
 

@@ -27,7 +27,8 @@ def row(kind: type[StackRow], period: int, bmu_id: str, made: dt.datetime | None
         "volume_digits": msgspec.Raw(b"-1.50"), "original_price_digits": msgspec.Raw(b"null"),
         "final_price_digits": msgspec.Raw(b"-2"),
     }  # fmt: skip
-    return WindBid.of(kind(**{**given, **of_it}), bmu_id)
+    made_row = kind(**{**given, **of_it})
+    return WindBid(made_row, bmu_id, made_row.acceptance_id, so_flag, made_row.volume, made_row.original_price)
 
 
 @pytest.mark.parametrize("at_a_time", [1, 2, 500])

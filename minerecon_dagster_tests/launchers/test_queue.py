@@ -215,6 +215,7 @@ def test_all_places_of_a_host_that_died_are_kept_and_each_successors_until_it_is
     assert queue.launch() == set(), f"{waiting} wait"
 
 
+@pytest.mark.slow
 def test_a_failure_so_fresh_that_nothing_says_whether_it_is_begun_anew_keeps_its_place(queue: Queue) -> None:
     first = [queue.put(**BACKFILL) for _ in range(2)]
     create_run_for_test(queue.instance, "days", status=dg.DagsterRunStatus.FAILURE, tags=BACKFILL)

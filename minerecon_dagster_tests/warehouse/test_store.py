@@ -21,7 +21,7 @@ from minerecon_dagster.exports import month as exports
 from minerecon_dagster.register import store as register
 from minerecon_dagster.sample.units import register_rows
 from minerecon_dagster.sums.rollups import roll_up_months, roll_up_years
-from minerecon_dagster.warehouse import migrate
+from minerecon_dagster.warehouse import migrate, store
 from minerecon_dagster.warehouse.store import (
     WarehouseError,
     alone,
@@ -106,6 +106,39 @@ def test_an_interruption_ends_the_wait_for_a_lock(warehouse: Engine) -> None:
     finally:
         thread.join(60)
         signal.signal(signal.SIGUSR1, before)
+    assert was_soon == [True]
+
+
+def test_an_interruption_while_the_wait_for_a_lock_begins_ends_it_too(
+    warehouse: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The statement was under way, and nobody knew of it: it was waited for."""
+    ended, held = threading.Event(), threading.Event()
+    was_soon: list[bool] = []
+
+    class Interrupted(threading.Thread):
+        def start(self) -> None:
+            super().start()
+            with warehouse.connect() as watcher:
+                while not watcher.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one():
+                    watcher.rollback()
+            raise Interruption
+
+    def another_run() -> None:
+        with day_lock(warehouse, DAY):
+            held.set()
+            was_soon.append(ended.wait(20))
+
+    thread = threading.Thread(target=another_run)
+    try:
+        thread.start()
+        assert held.wait(10)
+        monkeypatch.setattr(store, "Thread", Interrupted)
+        with pytest.raises(Interruption), day_lock(warehouse, DAY):
+            pass
+        ended.set()
+    finally:
+        thread.join(60)
     assert was_soon == [True]
 
 

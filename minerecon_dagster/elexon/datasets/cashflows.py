@@ -7,6 +7,7 @@ API description says nothing of it): positive is paid to the farm, negative is p
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal, localcontext
 from operator import attrgetter
@@ -97,7 +98,6 @@ class CashflowSum(NamedTuple):
 
 
 _bm_unit, _cashflow_digits = attrgetter("bm_unit"), attrgetter("total_cashflow_digits")
-_NONE = Decimal()
 
 
 class Cashflows(ControlTotal[EbocfRow]):
@@ -129,14 +129,14 @@ class Cashflows(ControlTotal[EbocfRow]):
 
     def sums(self, reading: DayReading, side: StackSide, units: Collection[str]) -> dict[str, CashflowSum]:
         """The cashflows of each of ``units`` on a side, over the periods that are present."""
-        net: dict[str, Decimal] = {}
-        gross: dict[str, Decimal] = {}
+        net: dict[str, Decimal] = defaultdict(Decimal)
+        gross: dict[str, Decimal] = defaultdict(Decimal)
         present = reading.present_periods(side)
         of_side = reading.of(self).rows.get(side, ())
         rows = [row for row in of_side if row.bm_unit in units and row.settlement_period in present]
         for bmu_id, gbp in zip(map(_bm_unit, rows), decimals_of(map(_cashflow_digits, rows)), strict=True):
-            net[bmu_id] = net.get(bmu_id, _NONE) + gbp
-            gross[bmu_id] = gross.get(bmu_id, _NONE) + abs(gbp)
+            net[bmu_id] += gbp
+            gross[bmu_id] += abs(gbp)
         return {bmu_id: CashflowSum(net[bmu_id], gross[bmu_id]) for bmu_id in net}
 
     def unexpected(self, row: EbocfRow, side: StackSide) -> str | None:

@@ -110,7 +110,7 @@ def test_each_kind_is_known_by_the_row_that_was_published_last() -> None:
         in_agws(1, "Wind Onshore", 1.50),
         in_agws(1, "Wind Onshore", 2, publishTime="2025-03-29T10:00:00Z"),
         in_agws(1, "Wind Onshore", 3, publishTime="2025-03-29T08:00:00Z"),
-        in_agws(1, "Wind Onshore", 4, publishTime="2025-03-29T10:00:00Z"),
+        in_agws(1, "Wind Onshore", 2.0, publishTime="2025-03-29T10:00:00Z"),
         in_agws(1, "Solar", 5),
         in_agws(2, "Wind Offshore", 6),
         in_agws(3, "Solar", 7),
