@@ -347,7 +347,7 @@ def _bare(cursor, connection, day: str, bodies: dict[str, bytes], wind: set[str]
         "COPY public.bare_curtailment_records (settlement_date, settlement_period, start_time, stack_side, bmu_id,"
         " acceptance_id, bid_offer_pair_id, sequence_number, volume_mwh, original_price_gbp_per_mwh,"
         " final_price_gbp_per_mwh, so_flag, cadl_flag, elexon_created_at) FROM STDIN",
-        StringIO("\n".join(lines)),
+        StringIO("\n".join(dict.fromkeys(lines))),  # a row may stand twice, as one of the sample does
     )
     cursor.execute(
         "INSERT INTO public.bare_historical_bitcoin_calculations SELECT e.*, 113757508810854, 3.125,"
