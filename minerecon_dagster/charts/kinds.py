@@ -81,8 +81,8 @@ def energy(name: str, points: Sequence[Point], words: Words, notes: Sequence[Not
         keys.append(Key("not final", colour, "hatched"))
     columns = [_Column(figure, colour)]
     if has_all and has_so:
-        keys.append(Key("all accepted bids", "@other-soft"))
-        columns.insert(0, _Column("all", "@other-soft", is_beside=True))
+        keys.append(Key("all accepted bids", "@beside"))
+        columns.insert(0, _Column("all", "@beside", is_beside=True))
     return _columns(name, points, words, keys, columns, [], notes, "MWh", 0)
 
 

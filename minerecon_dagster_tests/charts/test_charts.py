@@ -404,8 +404,14 @@ def test_words_and_bars_of_a_chart_stand_out_from_its_paper(theme: int) -> None:
     paper = COLOURS["paper"][theme]
     for name in ("ink", "soft"):
         assert contrast(COLOURS[name][theme], paper) >= 4.5, name
-    for name in ("accent", "other", "other-soft", "back", "axis", "wrong", *(f"model-{n}" for n in range(1, 6))):
+    for name in ("accent", "other", "beside", "back", "axis", "wrong", *(f"model-{n}" for n in range(1, 6))):
         assert contrast(COLOURS[name][theme], paper) >= 3, name
+
+
+@pytest.mark.parametrize("theme", [0, 1])
+@pytest.mark.parametrize("name", [name for name in COLOURS if f"{name}-soft" in COLOURS])
+def test_a_hatch_can_be_seen(name: str, theme: int) -> None:
+    assert contrast(COLOURS[name][theme], COLOURS[f"{name}-soft"][theme]) >= 2
 
 
 def test_what_stands_beside_is_hatched_where_it_is_of_the_same_days_and_no_other() -> None:
