@@ -7,7 +7,7 @@ import hashlib
 
 import pytest
 
-from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic
+from minerecon_dagster.core.answers import Answer, AnswerKey, is_synthetic, source_of
 
 THEN = dt.datetime(2025, 3, 29, 6, tzinfo=dt.UTC)
 LATER = THEN + dt.timedelta(hours=1)
@@ -54,3 +54,8 @@ def test_the_samples_answers_are_known_by_their_url() -> None:
 
 def test_an_answer_is_whole_unless_it_is_said_which_part_it_is() -> None:
     assert AnswerKey("stack").part == 0
+
+
+def test_figures_name_elexons_rights_and_made_up_ones_that_they_are_none_of_elexons() -> None:
+    assert source_of(synthetic=False) == "Contains BMRS data © Elexon Limited copyright and database right."
+    assert source_of(synthetic=True) == "Synthetic data, made up by a generator; not Elexon's."

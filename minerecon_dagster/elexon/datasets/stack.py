@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
@@ -449,19 +450,18 @@ def wind_volumes(reading: DayReading, bids: Iterable[Bid], wind_units: Collectio
         bids: its accepted wind bids, on either side.
         wind_units: the wind farms whose these are; all else that was accepted of them are offers.
     """
-    found: dict[tuple[str, int], Volumes] = {}
+    found: dict[tuple[str, int], Volumes] = defaultdict(Volumes)
     with localcontext(EXACT):
         for _, period, bid in bids:
-            of_unit = found.get((bid.id, period)) or found.setdefault((bid.id, period), Volumes())
+            of_unit = found[bid.id, period]
             of_unit.bids += bid.volume
             if bid.so_flag:
                 of_unit.so_bids += bid.volume
         for (_, period), rows in reading.rows.items():
             for row in rows:
                 if row.id in wind_units and row.id is not None and not row.is_reduction:
-                    of_unit = found.get((row.id, period)) or found.setdefault((row.id, period), Volumes())
-                    of_unit.offers += row.volume
-    return DayVolumes(found, has_offers="offer" in reading.sides)
+                    found[row.id, period].offers += row.volume
+    return DayVolumes(dict(found), has_offers="offer" in reading.sides)
 
 
 def bids_are_priced(reading: DayReading, bids: Iterable[Bid]) -> Result:
