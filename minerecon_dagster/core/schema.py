@@ -290,7 +290,7 @@ def decimals_of(digits: Iterable[Raw]) -> list[Decimal]:
     return list(map(Decimal, str(joined, "ascii").split(","))) if joined else []
 
 
-def decimal_or_none(digits: Raw) -> Decimal | None:
+def decimal_or_none(digits: bytes) -> Decimal | None:
     """A JSON number as it came, exact; None of null."""
     text = str(digits, "ascii")
     return None if text == "null" else Decimal(text)

@@ -242,10 +242,6 @@ class Service:
             self._newest_of = news
         return self._newest
 
-    def _is_made_up(self, asking: Asking) -> bool:
-        """Whether what is stored is the sample's, whatever is asked for: a warehouse holds one kind alone."""
-        return any(kind for (kind,) in asking.rows("SELECT s.is_synthetic FROM minerecon.daily_summaries AS s LIMIT 1"))
-
     def today(self) -> dt.date:
         """In London."""
         return settlement_date(self.now())
@@ -314,7 +310,7 @@ class Service:
         """What is to be known of an answer: the range, how much of it is there, and what it is of."""
         news = self.news
         meta: dict[str, Any] = {
-            "source": source_of(synthetic=self._is_made_up(asking)),
+            "source": source_of(synthetic=self.is_synthetic),
             "resource": asked.resource.path,
             "basis": asked.basis,
             "from": asked.first and str(asked.first),

@@ -95,10 +95,8 @@ StackIdentity = tuple[str, int, StackSide, str | None, int | None, int | None, i
 """Settlement date, period, side, BM unit, acceptance, bid-offer pair, sequence number."""
 
 
-@lru_cache(maxsize=8_192)
-def _price(digits: bytes) -> Decimal | None:
-    """A price by its digits: of a day's thousands most were seen before, as a unit has few."""
-    return None if digits == b"null" else Decimal(str(digits, "ascii"))
+_price = lru_cache(maxsize=8_192)(decimal_or_none)
+"""A price by its digits: of a day's thousands most were seen before, as a unit has few."""
 
 
 class StackRow(Struct, frozen=True, gc=False, rename="camel"):
@@ -528,8 +526,9 @@ def _copy_lines(day: dt.date, bids: Sequence[Bid], wind_units: Mapping[str, BmUn
     starts = [start.isoformat() for start in period_starts(day)]
     parties = {bmu_id: copy_field(unit.lead_party_name) for bmu_id, unit in wind_units.items()}
     ids = {bmu_id: copy_text(bmu_id) for bmu_id in wind_units}
+    rows = [bid.row for _, _, bid in bids]
     numbers = ("volume_digits", "original_price_digits", "final_price_digits")
-    digits = zip(*(_digits([bid.row for _, _, bid in bids], name) for name in numbers), strict=True)
+    digits = zip(*(_digits(rows, name) for name in numbers), strict=True)
     of: tuple[StackSide, int] | None = None
     made_at, made = None, NULL
     for (side, period, bid), (volume, original_price, final_price) in zip(bids, digits, strict=True):
